@@ -1,0 +1,65 @@
+"""8×8 block DCT and its inverse as matrix products in float32 at highest precision.
+
+Layout and scale follow `AGARNET.md` §1: orthonormal DCT-II without level shift (the DC
+coefficient is 8 × the block's mean), frequencies on axis 1 in JPEG zigzag order.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agarnet_jax.jpeg_tables import BLOCK, FREQUENCIES, ZIGZAG
+
+
+
+
+def _basis_1d() -> np.ndarray:
+    """(8, 8): row u is the orthonormal DCT-II basis vector of frequency u."""
+    position = np.arange(BLOCK)
+    frequency = position[:, None]
+    basis = np.cos((2 * position + 1) * frequency * np.pi / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
+    basis[0] /= np.sqrt(2)
+    return basis
+
+
+def _basis_2d() -> np.ndarray:
+    """(64, 8, 8) float32: basis image of each frequency in zigzag order, as (frequency, y, x)."""
+    basis = np.einsum("uy,vx->uvyx", _basis_1d(), _basis_1d()).reshape(FREQUENCIES, BLOCK, BLOCK)
+    return basis[ZIGZAG].astype(np.float32)
+
+
+_BASIS = _basis_2d()
+
+
+def block_dct(image: jax.Array) -> jax.Array:
+    """DCT of every 8×8 block.
+
+    Args:
+      image: (B, H, W, 1), H and W multiples of 8.
+
+    Returns:
+      (B, 64, H/8, W/8, 1) float32 coefficients.
+    """
+    batch, height, width, channels = image.shape
+    if height % BLOCK or width % BLOCK or channels != 1:
+        raise ValueError(
+            f"block_dct expects (B, H, W, 1) with H and W multiples of 8, got {image.shape}; "
+            "pad the image first (agarnet_jax.restoration does)."
+        )
+    blocks = image.astype(jnp.float32).reshape(
+        batch, height // BLOCK, BLOCK, width // BLOCK, BLOCK
+    )
+    coefficients = jnp.einsum("bhywx,fyx->bfhw", blocks, _BASIS, precision=jax.lax.Precision.HIGHEST)
+    return coefficients[..., None]
+
+
+def block_idct(coefficients: jax.Array) -> jax.Array:
+    """The inverse of `block_dct`: (B, 64, h, w, 1) to (B, 8h, 8w, 1) float32."""
+    batch, _, rows, cols, _ = coefficients.shape
+    blocks = jnp.einsum(
+        "bfhw,fyx->bhywx",
+        coefficients[..., 0].astype(jnp.float32),
+        _BASIS,
+        precision=jax.lax.Precision.HIGHEST,
+    )
+    return blocks.reshape(batch, rows * BLOCK, cols * BLOCK, 1)

@@ -1,0 +1,120 @@
+"""JPEG quantization tables (NumPy only): Annex K, quality scaling, and coefficient orders.
+
+Sources: ITU-T T.81 Annex K (tables K.1 and K.2), the quality scaling of the IJG library,
+and `AGARNET.md` §1 for the order and scale in which the released network reads a table.
+"""
+
+import enum
+
+import numpy as np
+
+BLOCK = 8
+FREQUENCIES = BLOCK * BLOCK
+MIN_QUALITY, MAX_QUALITY = 1, 100
+
+# Tables K.1 and K.2 of ITU-T T.81, in raster order (row = vertical frequency).
+ANNEX_K_LUMINANCE = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    dtype=np.int64,
+)
+ANNEX_K_CHROMINANCE = np.array(
+    [
+        [17, 18, 24, 47, 99, 99, 99, 99],
+        [18, 21, 26, 66, 99, 99, 99, 99],
+        [24, 26, 56, 99, 99, 99, 99, 99],
+        [47, 66, 99, 99, 99, 99, 99, 99],
+        [99, 99, 99, 99, 99, 99, 99, 99],
+        [99, 99, 99, 99, 99, 99, 99, 99],
+        [99, 99, 99, 99, 99, 99, 99, 99],
+        [99, 99, 99, 99, 99, 99, 99, 99],
+    ],
+    dtype=np.int64,
+)
+
+
+def _zigzag_order() -> np.ndarray:
+    def key(raster_index: int) -> tuple[int, int]:
+        row, col = divmod(raster_index, 8)
+        diagonal = row + col
+        return diagonal, row if diagonal % 2 else col
+
+    return np.array(sorted(range(64), key=key))
+
+
+# ZIGZAG[k] is the raster index (8·row + col) of the k-th coefficient in JPEG order: 0, 1, 8, 16, …
+ZIGZAG = _zigzag_order()
+# The same walk over the transposed block: 0, 8, 1, 2, 9, 16, … (`AGARNET.md` §1a).
+TRANSPOSED_ZIGZAG = (ZIGZAG % 8) * 8 + ZIGZAG // 8
+
+
+class TableScaling(enum.Enum):
+    """How quality 1–100 scales an Annex K table.
+
+    LIBJPEG: integer scale 5000 // q below 50, as every IJG-derived encoder writes.
+    FLOAT: real scale 5000 / q below 50, as the released AGARNet computed (`AGARNET.md` §1b).
+    Both use 200 − 2q from 50 on and agree there.
+    """
+
+    LIBJPEG = "libjpeg"
+    FLOAT = "float"
+
+
+def quality_table(
+    quality: int,
+    *,
+    scaling: TableScaling = TableScaling.LIBJPEG,
+    base: np.ndarray = ANNEX_K_LUMINANCE,
+) -> np.ndarray:
+    """The (8, 8) int64 quantization table, entries 1–255, of an integer quality 1–100.
+
+    Raises:
+        ValueError: `quality` is not an integer in 1–100.
+    """
+    if quality != int(quality) or not MIN_QUALITY <= quality <= MAX_QUALITY:
+        raise ValueError(f"JPEG quality must be an integer from 1 to 100, got {quality!r}.")
+    quality = int(quality)
+    if quality >= 50:
+        scale: float = 200 - 2 * quality
+    elif scaling is TableScaling.LIBJPEG:
+        scale = 5000 // quality
+    else:
+        scale = 5000 / quality
+    return np.clip(np.floor((base * scale + 50) / 100), 1, 255).astype(np.int64)
+
+
+def network_table(table: np.ndarray) -> np.ndarray:
+    """A raster (…, 8, 8) table as the network reads it: (…, 64) float32.
+
+    Transposed zigzag order, divided by 255 (`AGARNET.md` §1a).
+    """
+    flat = np.asarray(table).reshape(*np.shape(table)[:-2], 64)
+    return (flat[..., TRANSPOSED_ZIGZAG] / 255).astype(np.float32)
+
+
+def network_tables_by_quality(scaling: TableScaling) -> np.ndarray:
+    """(101, 64) float32: row q is the luminance table of quality q in the network's form.
+
+    Row 0 repeats row 1, so that a quality rounded to an integer indexes it directly.
+    """
+    rows = [quality_table(max(q, MIN_QUALITY), scaling=scaling) for q in range(MAX_QUALITY + 1)]
+    return network_table(np.stack(rows))
+
+
+def nearest_quality(table: np.ndarray, *, base: np.ndarray = ANNEX_K_LUMINANCE) -> int:
+    """The quality 1–100 whose libjpeg table is nearest (least mean absolute difference) to `table`.
+
+    `table` is (8, 8) in raster order. An IJG table gives back its own quality; where several
+    qualities share it (all steps 1), the highest. 
+    """
+    tables = np.stack([quality_table(q, base=base) for q in range(MIN_QUALITY, MAX_QUALITY + 1)])
+    distance = np.abs(tables - np.asarray(table)).mean(axis=(1, 2))
+    return int(MAX_QUALITY - np.argmin(distance[::-1]))

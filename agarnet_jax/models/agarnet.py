@@ -1,0 +1,121 @@
+"""AGARNet, the restorer: gates, DCT branch, pixel branch and their blend (`AGARNET.md` §1, §5)."""
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from agarnet_jax.dct import block_dct, block_idct
+from agarnet_jax.jpeg_tables import (
+    BLOCK,
+    FREQUENCIES,
+    MAX_QUALITY,
+    MIN_QUALITY,
+    network_tables_by_quality,
+)
+from agarnet_jax.models.blocks import average_pool
+from agarnet_jax.models.config import AGARNetConfig
+from agarnet_jax.models.dct_branch import DctBranch
+from agarnet_jax.models.gates import DctQualityGate, DctTableGate, PixelGates
+from agarnet_jax.models.pixel_branch import PixelBranch
+
+
+@flax.struct.dataclass
+class AGARNetOutput:
+    """`restored` is the result; `dct_restored` the DCT branch's own image. (B, H, W, 1) float32.
+
+    Neither is clipped to [0, 1].
+    """
+
+    restored: jax.Array
+    dct_restored: jax.Array
+
+
+class AGARNet(nn.Module):
+    """Restores luma images degraded by JPEG.
+
+    Args of `apply`:
+      image: (B, H, W, 1) in [0, 1]; H and W multiples of 8, the 8×8 grid at the origin.
+      quality: JPEG quality 1–100: a scalar, (B, 1, 1, 1), or pixel-wise (B, H, W, 1).
+      tables: quantization tables (B, 1|h, 1|w, 64) in the network's order and scale
+        (`jpeg_tables.network_table`), or None to derive them from quality.
+
+    Raises:
+      ValueError: a shape does not fit.
+    """
+
+    config: AGARNetConfig
+
+    @nn.compact
+    def __call__(
+        self,
+        image: jax.Array,
+        *,
+        quality: jax.typing.ArrayLike,
+        tables: jax.Array | None = None,
+    ) -> AGARNetOutput:
+        config = self.config
+        openings, quality_gate, table_gate = None, None, None
+        if config.gates:
+            quality = _check_quality(quality, image.shape)
+            block_quality = _block_quality(quality)
+            if tables is None:
+                tables = _derive_tables(block_quality, config)
+            _check_tables(tables, image.shape)
+            openings = PixelGates(config, name="pixel_gates")(quality / MAX_QUALITY)
+            quality_gate = DctQualityGate(config, name="dct_quality_gate")(
+                block_quality / MAX_QUALITY
+            )
+            table_gate = DctTableGate(config, name="dct_table_gate")(tables)
+
+        coefficients = DctBranch(config, name="dct_branch")(
+            block_dct(image), quality_gate, table_gate
+        )
+        dct_restored = block_idct(coefficients)
+        correction = PixelBranch(config, name="pixel_branch")(image, openings)
+        # w0, w1: a 1×1 convolution without bias in the released graph. Ours starts at the input
+        # image, so that an untrained network changes little.
+        blend = self.param("blend", lambda _: jnp.array([0.0, 1.0]))
+        restored = correction + blend[0] * dct_restored + blend[1] * image
+        return AGARNetOutput(restored=restored, dct_restored=dct_restored)
+
+
+def _check_quality(quality: jax.typing.ArrayLike, image_shape: tuple[int, ...]) -> jax.Array:
+    """Quality 1–100 as (B, 1, 1, 1) or (B, H, W, 1) float32, values clipped into range."""
+    batch, height, width, _ = image_shape
+    quality = jnp.asarray(quality, jnp.float32)
+    if quality.ndim == 0:
+        quality = jnp.broadcast_to(quality, (batch, 1, 1, 1))
+    if quality.shape not in {(batch, 1, 1, 1), (batch, height, width, 1)}:
+        raise ValueError(
+            f"quality has shape {quality.shape}; expected a scalar, {(batch, 1, 1, 1)} or "
+            f"{(batch, height, width, 1)} for an image of shape {image_shape}."
+        )
+    return jnp.clip(quality, MIN_QUALITY, MAX_QUALITY)
+
+
+def _check_tables(tables: jax.Array, image_shape: tuple[int, ...]) -> None:
+    batch, height, width, _ = image_shape
+    rows, cols = height // BLOCK, width // BLOCK
+    fits = (
+        tables.ndim == 4
+        and tables.shape[0] == batch
+        and tables.shape[1] in {1, rows}
+        and tables.shape[2] in {1, cols}
+        and tables.shape[3] == FREQUENCIES
+    )
+    if not fits:
+        raise ValueError(
+            f"tables have shape {tables.shape}; expected ({batch}, 1|{rows}, 1|{cols}, 64) for an "
+            f"image of shape {image_shape}."
+        )
+
+
+def _block_quality(quality: jax.Array) -> jax.Array:
+    """Mean quality of each 8×8 block, rounded to an integer in 1–100 (§1, "Block quality")."""
+    return jnp.round(average_pool(quality, BLOCK))
+
+
+def _derive_tables(block_quality: jax.Array, config: AGARNetConfig) -> jax.Array:
+    by_quality = jnp.asarray(network_tables_by_quality(config.table_scaling))
+    return by_quality[block_quality[..., 0].astype(jnp.int32)]

@@ -1,0 +1,60 @@
+"""Blocks and resampling of the pixel branch (`AGARNET.md` §5). Feature maps are (B, H, W, C)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+RESIDUAL_SCALE = 0.1
+
+
+class ResBlock(nn.Module):
+    """x + 0.1 · conv(ReLU(conv(x))), both convolutions 3×3 at x's own width."""
+
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        features = x.shape[-1]
+        t = nn.relu(nn.Conv(features, (3, 3), dtype=self.dtype, name="conv1")(x))
+        return x + RESIDUAL_SCALE * nn.Conv(features, (3, 3), dtype=self.dtype, name="conv2")(t)
+
+
+class GatedResBlock(nn.Module):
+    """x + 0.1 · tanh(conv(ReLU(conv(x))) · opening), with `opening` = σ(gate), from `gates.py`.
+
+    `opening` is (B, 1, 1, C) or (B, H, W, C).
+    """
+
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x: jax.Array, opening: jax.Array) -> jax.Array:
+        features = x.shape[-1]
+        t = nn.relu(nn.Conv(features, (3, 3), dtype=self.dtype, name="conv1")(x))
+        t = nn.Conv(features, (3, 3), dtype=self.dtype, name="conv2")(t)
+        return x + RESIDUAL_SCALE * jnp.tanh(t * opening)
+
+
+def average_pool(x: jax.Array, factor: int) -> jax.Array:
+    """Mean over factor×factor windows; sides must divide, a side of 1 (broadcast) stays 1."""
+    fy = factor if x.shape[1] > 1 else 1
+    fx = factor if x.shape[2] > 1 else 1
+    return nn.avg_pool(x, (fy, fx), strides=(fy, fx)) if factor > 1 else x
+
+
+def upsample_2x(x: jax.Array) -> jax.Array:
+    """Bilinear ×2 with corners aligned at zero, the legacy resize of `AGARNET.md` §5.
+
+    out[2i] = x[i], out[2i+1] = (x[i] + x[min(i+1, n−1)]) / 2 along rows, then columns.
+    """
+    return _upsample_axis(_upsample_axis(x, 1), 2)
+
+
+def _upsample_axis(x: jax.Array, axis: int) -> jax.Array:
+    n = x.shape[axis]
+    following = jnp.concatenate(
+        [jax.lax.slice_in_dim(x, 1, n, axis=axis), jax.lax.slice_in_dim(x, n - 1, n, axis=axis)],
+        axis=axis,
+    )
+    pairs = jnp.stack([x, (x + following) / 2], axis=axis + 1)
+    return pairs.reshape(*x.shape[:axis], 2 * n, *x.shape[axis + 1 :])

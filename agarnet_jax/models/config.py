@@ -1,0 +1,95 @@
+"""Frozen configurations of the networks. The defaults are the paper's sizes."""
+
+import dataclasses
+import enum
+
+import jax.numpy as jnp
+
+from agarnet_jax.jpeg_tables import TableScaling
+from agarnet_jax.models.conv3d import Conv3DFormulation
+
+
+class ComputeDtype(enum.Enum):
+    """What convolutions compute in; parameters, DCT and outputs stay float32."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        return jnp.dtype(self.value)
+
+
+class CellPlacement(enum.Enum):
+    """Where the estimator's 64×64 cells lie on the image (`AGARNET.md` §2).
+
+    PLACED: the image is padded to whole cells and every cell stays where it was measured.
+    RELEASED: whole cells only, stretched over the image, as the released graph does.
+    """
+
+    PLACED = "placed"
+    RELEASED = "released"
+
+
+@dataclasses.dataclass(frozen=True)
+class AGARNetConfig:
+    """Sizes and conventions of the restorer (`AGARNET.md` §3–5).
+
+    `gates=False` gives the paper's Baselines: gated blocks become plain residual blocks, and
+    quality is not looked at. Enum fields also take their value as a string.
+    """
+
+    pixel_features: int = 32  # f; the U-Net's levels have f, 2f and 4f features
+    dct_features: int = 32
+    dct_blocks: int = 8
+    encoder1_blocks: int = 5
+    encoder2_blocks: int = 5
+    encoder4_blocks: int = 20
+    decoder2_blocks: int = 5
+    decoder2_gated_blocks: int = 5
+    decoder1_blocks: int = 5
+    decoder1_gated_blocks: int = 5
+    gate_features: int = 64  # hidden width of the gates generated from quality
+    gates: bool = True
+    table_scaling: TableScaling = TableScaling.FLOAT
+    conv3d: Conv3DFormulation = Conv3DFormulation.AUTO
+    compute_dtype: ComputeDtype = ComputeDtype.FLOAT32
+    remat: bool = False  # recompute residual blocks in the backward pass to save memory
+
+    def __post_init__(self):
+        _coerce_enums(self)
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type is int and value < (0 if field.name.endswith("blocks") else 1):
+                raise ValueError(f"AGARNetConfig.{field.name} must not be {value}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class EstimatorConfig:
+    """Sizes and conventions of the quality estimator (`AGARNET.md` §2)."""
+
+    features: tuple[int, int, int, int] = (32, 64, 96, 192)
+    cells: CellPlacement = CellPlacement.PLACED
+    compute_dtype: ComputeDtype = ComputeDtype.FLOAT32
+
+    def __post_init__(self):
+        _coerce_enums(self)
+        object.__setattr__(self, "features", tuple(self.features))
+        if len(self.features) != 4 or min(self.features) < 1:
+            raise ValueError(
+                f"EstimatorConfig.features must be four positive widths, got {self.features}."
+            )
+
+
+def _coerce_enums(config) -> None:
+    """Lets configs come from JSON and flags: replaces an enum field's string by its member."""
+    for field in dataclasses.fields(config):
+        if isinstance(field.type, type) and issubclass(field.type, enum.Enum):
+            value = getattr(config, field.name)
+            try:
+                object.__setattr__(config, field.name, field.type(value))
+            except ValueError:
+                choices = ", ".join(member.value for member in field.type)
+                raise ValueError(
+                    f"{type(config).__name__}.{field.name} is {value!r}; choose one of: {choices}."
+                ) from None

@@ -1,0 +1,109 @@
+"""The quality estimator Q_EST: one JPEG quality per 64×64 cell (`AGARNET.md` §2)."""
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from agarnet_jax.jpeg_tables import MAX_QUALITY
+from agarnet_jax.models.config import CellPlacement, EstimatorConfig
+
+CELL = 64
+
+
+@flax.struct.dataclass
+class QualityEstimate:
+    """Quality, 1–100 (not clipped: an untrained or surprised network may leave the range).
+
+    cells: (B, rows, cols, 1), one per 64×64 pixels.
+    quality: (B,), the image's, the mean over its area.
+    """
+
+    cells: jax.Array
+    quality: jax.Array
+
+
+class QualityEstimator(nn.Module):
+    """Estimates the quality of a luma image (B, H, W, 1) in [0, 1].
+
+    With `CellPlacement.PLACED` any H, W ≥ 1 will do: the image is continued by mirroring, which
+    keeps the 8×8 grid where H and W are multiples of 8, to whole cells, and a cell that hangs
+    over counts in the mean by the part it covers. RELEASED drops what is beyond the last whole
+    cell and raises ValueError for a side under 64.
+    """
+
+    config: EstimatorConfig
+
+    @nn.compact
+    def __call__(self, image: jax.Array) -> QualityEstimate:
+        _, height, width, _ = image.shape
+        rows, cols = cell_grid(height, width, self.config.cells)
+        if self.config.cells is CellPlacement.PLACED:
+            padding = ((0, 0), (0, rows * CELL - height), (0, cols * CELL - width), (0, 0))
+            image = jnp.pad(image, padding, mode="symmetric")
+        cells = self._convolve(image)
+        return QualityEstimate(
+            cells=cells, quality=_mean_over_area(cells, height, width, self.config.cells)
+        )
+
+    def _convolve(self, x: jax.Array) -> jax.Array:
+        dtype = self.config.compute_dtype.dtype
+        pools = (nn.max_pool, 4), (nn.max_pool, 2), (nn.max_pool, 4), (nn.avg_pool, 2)
+        for stage, (features, (pool, factor)) in enumerate(zip(self.config.features, pools)):
+            for conv in (1, 2):
+                layer = nn.Conv(features, (3, 3), dtype=dtype, name=f"stage{stage}_conv{conv}")
+                x = nn.relu(layer(x))
+            x = pool(x, (factor, factor), strides=(factor, factor))
+        head = nn.Conv(1, (1, 1), dtype=dtype, name="out", bias_init=nn.initializers.constant(0.5))
+        return MAX_QUALITY * nn.relu(head(x)).astype(jnp.float32)
+
+
+def cell_grid(height: int, width: int, placement: CellPlacement) -> tuple[int, int]:
+    """Rows and columns of cells for an image."""
+    if placement is CellPlacement.PLACED:
+        return -(-height // CELL), -(-width // CELL)
+    if height < CELL or width < CELL:
+        raise ValueError(
+            f"An image of {height}×{width} has no whole {CELL}×{CELL} cell for "
+            "CellPlacement.RELEASED; use CellPlacement.PLACED or a larger image."
+        )
+    return height // CELL, width // CELL
+
+
+def quality_map(
+    cells: jax.Array, *, height: int, width: int, placement: CellPlacement
+) -> jax.Array:
+    """Cells (B, rows, cols, 1) spread bilinearly over the image: (B, height, width, 1).
+
+    PLACED interpolates between the cells' true centres and continues constantly outside them.
+    RELEASED stretches the cells over the whole image with corners aligned at zero, as the
+    released graph does, so they drift where a side is not a multiple of 64.
+    """
+    vertical = _interpolation(cells.shape[1], height, placement)
+    horizontal = _interpolation(cells.shape[2], width, placement)
+    return jnp.einsum(
+        "yr,brcq,xc->byxq", vertical, cells, horizontal, precision=jax.lax.Precision.HIGHEST
+    )
+
+
+def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array:
+    """(size, cells) linear interpolation weights from cells to pixels along one axis."""
+    pixel = jnp.arange(size, dtype=jnp.float32)
+    if placement is CellPlacement.PLACED:
+        position = (pixel + 0.5) / CELL - 0.5
+    else:
+        position = pixel * (cells / size)
+    position = jnp.clip(position, 0, cells - 1)
+    distance = jnp.abs(position[:, None] - jnp.arange(cells, dtype=jnp.float32))
+    return jnp.maximum(0, 1 - distance)
+
+
+def _mean_over_area(
+    cells: jax.Array, height: int, width: int, placement: CellPlacement
+) -> jax.Array:
+    if placement is CellPlacement.RELEASED:
+        return cells.mean(axis=(1, 2, 3))
+    covered_rows = jnp.clip(height - CELL * jnp.arange(cells.shape[1]), 1, CELL)
+    covered_cols = jnp.clip(width - CELL * jnp.arange(cells.shape[2]), 1, CELL)
+    weight = covered_rows[:, None] * covered_cols / (height * width)
+    return (cells[..., 0] * weight).sum(axis=(1, 2))

@@ -1,0 +1,66 @@
+"""The pixel branch F_pix: a U-Net with gated blocks at its bottom and decoders (`AGARNET.md` §5)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from agarnet_jax.models.blocks import GatedResBlock, ResBlock, average_pool, upsample_2x
+from agarnet_jax.models.config import AGARNetConfig
+from agarnet_jax.models.gates import PixelOpenings
+
+
+class PixelBranch(nn.Module):
+    """Image (B, H, W, 1), H and W multiples of 4, to a float32 correction of the same shape.
+
+    `openings` comes from `PixelGates`; None (no gates) makes the gated blocks plain ones.
+    """
+
+    config: AGARNetConfig
+
+    @nn.compact
+    def __call__(self, image: jax.Array, openings: PixelOpenings | None) -> jax.Array:
+        c, f, dtype = self.config, self.config.pixel_features, self.config.compute_dtype.dtype
+        plain = nn.remat(ResBlock) if c.remat else ResBlock
+        gated = nn.remat(GatedResBlock) if c.remat else GatedResBlock
+
+        def conv(x: jax.Array, features: int, name: str, size: int = 3) -> jax.Array:
+            return nn.Conv(features, (size, size), dtype=dtype, name=name)(x)
+
+        def blocks(x: jax.Array, count: int, name: str) -> jax.Array:
+            for i in range(count):
+                x = plain(dtype, name=f"{name}_block{i}")(x)
+            return x
+
+        def gated_blocks(x: jax.Array, count: int, opening: jax.Array | None, name: str):
+            if opening is None:
+                return blocks(x, count, name)
+            for i in range(count):
+                x = gated(dtype, name=f"{name}_block{i}")(x, opening)
+            return x
+
+        opening1, opening2, opening4 = (
+            (openings.level1, openings.level2, openings.level4) if openings else (None,) * 3
+        )
+
+        e = conv(image, f, "encoder1_in")
+        skip1 = blocks(e, c.encoder1_blocks, "encoder1") + e
+        x = average_pool(nn.relu(skip1), 2)
+
+        e = conv(x, 2 * f, "encoder2_in")
+        skip2 = blocks(e, c.encoder2_blocks, "encoder2") + e
+        x = average_pool(nn.relu(skip2), 2)
+
+        e = conv(x, 4 * f, "encoder4_in")
+        x = gated_blocks(e, c.encoder4_blocks, opening4, "encoder4")
+        x = nn.relu(conv(x, 4 * f, "encoder4_out", size=1)) + e
+
+        x = conv(upsample_2x(x), 4 * f, "decoder2_in")
+        x = blocks(x, c.decoder2_blocks, "decoder2")
+        x = conv(jnp.concatenate([x, skip2], axis=-1), 2 * f, "decoder2_merge")
+        x = gated_blocks(x, c.decoder2_gated_blocks, opening2, "decoder2_gated")
+
+        x = conv(upsample_2x(x), 2 * f, "decoder1_in")
+        x = blocks(x, c.decoder1_blocks, "decoder1")
+        x = conv(jnp.concatenate([x, skip1], axis=-1), f, "decoder1_merge")
+        x = gated_blocks(x, c.decoder1_gated_blocks, opening1, "decoder1_gated")
+        return conv(x, 1, "out").astype(jnp.float32)
