@@ -1,0 +1,1 @@
+"""Training: tasks, optimizer, state, sharding, step and loop."""

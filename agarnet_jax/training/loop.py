@@ -1,0 +1,105 @@
+"""The training loop: evaluate, save, next batch, step, log."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from agarnet_jax.checkpoint import Checkpoints
+from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.evaluation import evaluate
+from agarnet_jax.training.logs import MetricWriter, Progress
+from agarnet_jax.training.optimizer import make_optimizer, make_schedule
+from agarnet_jax.training.sharding import check_batch_size, global_batch, make_mesh, replicated
+from agarnet_jax.training.state import TrainState
+from agarnet_jax.training.step import make_eval_step, make_train_step
+from agarnet_jax.training.tasks import Task
+
+HostBatch = Mapping[str, np.ndarray]
+
+
+def train(
+    task: Task,
+    *,
+    config: TrainConfig,
+    batches_from: Callable[[int], Iterator[HostBatch]],
+    eval_batches: Callable[[], Iterable[tuple[int, HostBatch]]] | None,
+    workdir: str,
+    resolved_config: Mapping[str, Any],
+    initial_params: Any = None,
+) -> TrainState:
+    """Trains up to `config.steps`, continuing from the latest checkpoint in `workdir` if any.
+
+    Args:
+      task: model and loss.
+      config: the loop's settings.
+      batches_from: this process's share of the training batches from a batch number on.
+      eval_batches: this process's share of the held-out batches, each with its quality; None for
+        no evaluation.
+      workdir: receives `checkpoints/`, `metrics.jsonl` and TensorBoard events.
+      resolved_config: saved with every checkpoint.
+      initial_params: where a run without a checkpoint starts; None: at random.
+
+    Returns:
+      The state after the last step.
+    """
+    mesh = make_mesh()
+    check_batch_size("train.batch_size", config.batch_size, mesh)
+    optimizer, schedule = make_optimizer(config), make_schedule(config)
+    train_step = make_train_step(task, optimizer, ema_decay=config.ema_decay, mesh=mesh)
+    eval_step = make_eval_step(task, mesh)
+    checkpoints = Checkpoints(f"{workdir}/checkpoints", keep=config.checkpoints_kept)
+    writer = MetricWriter(workdir)
+
+    def fresh_state() -> TrainState:
+        params = initial_params
+        if params is None:
+            params = task.init(jax.random.key(config.seed))
+        return TrainState.create(params, optimizer)
+
+    state = jax.jit(fresh_state, out_shardings=replicated(mesh))()
+    step = 0
+    if (latest := checkpoints.latest_step()) is not None:
+        state, step = checkpoints.restore(latest, state)
+    batches = batches_from(step)
+    progress = Progress(start=step, total=config.steps)
+    progress.say(f"Starting at step {step} of {config.steps} on {mesh.size} device(s).")
+
+    while True:
+        finished = step >= config.steps
+        score = None
+        if eval_batches and step and (finished or step % config.eval_every == 0):
+            metrics = evaluate(state.ema_params, eval_batches(), eval_step=eval_step, mesh=mesh)
+            score = task.score(metrics)
+            writer.write(step, "eval", metrics)
+            progress.say(f"Step {step}: " + _describe(metrics))
+            progress.pause()
+        if step and (finished or score is not None or step % config.checkpoint_every == 0):
+            checkpoints.save(step, state, config=resolved_config, score=score)
+        if finished:
+            break
+
+        asked = time.monotonic()
+        host_batch = next(batches)
+        waited = time.monotonic() - asked
+        state, metrics = train_step(state, global_batch(host_batch, mesh))
+        step += 1
+        progress.step(pixels=host_batch["degraded"].size * jax.process_count(), waited=waited)
+
+        if step % config.log_every == 0 or step == config.steps:
+            scalars = {name: float(value) for name, value in metrics.items()}
+            scalars |= progress.rates(scalars["loss"])
+            writer.write(step, "train", scalars | {"learning_rate": float(schedule(step - 1))})
+
+    checkpoints.close()
+    writer.close()
+    progress.close()
+    return state
+
+
+def _describe(metrics: Mapping[str, float]) -> str:
+    """The means over all qualities, on one line."""
+    means = sorted((name, value) for name, value in metrics.items() if "/" not in name)
+    return ", ".join(f"{name} {value:.3f}" for name, value in means)

@@ -1,0 +1,1 @@
+"""Host-side input pipelines: NumPy, Pillow and Grain. Never imports JAX."""

@@ -1,0 +1,104 @@
+"""Batches for training and evaluation: dicts of float32 arrays, one process's share of each."""
+
+from collections.abc import Iterator
+
+import grain
+import numpy as np
+
+from agarnet_jax.color import LumaRange
+from data_pipelines import transforms
+from data_pipelines.config import DataConfig
+from data_pipelines.sources import FolderSource
+
+Batch = dict[str, np.ndarray]
+
+
+def train_source(config: DataConfig) -> FolderSource:
+    """The training images, full-range luma, each large enough for a crop."""
+    return FolderSource(config.train_dir, min_side=config.crop, cache_gib=config.cache_gib)
+
+
+def eval_source(config: DataConfig) -> FolderSource:
+    """The held-out images in studio range, the luma of the papers' protocol."""
+    return FolderSource(
+        config.eval_dir,
+        luma_range=LumaRange.STUDIO,
+        min_side=config.eval_crop,
+        cache_gib=config.cache_gib,
+    )
+
+
+def train_batches(
+    source: FolderSource,
+    *,
+    config: DataConfig,
+    batch_size: int,
+    seed: int,
+    start: int = 0,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Iterator[Batch]:
+    """An endless stream of batches, from batch number `start` on.
+
+    Batch n holds samples n·batch_size … (n+1)·batch_size − 1 of one stream that depends only on
+    the source and `seed`: not on threads, workers or processes, and not on where a run resumed.
+    Each of `process_count` processes receives every process_count-th sample of a batch.
+
+    Yields:
+      `degraded`, `clean` (b, crop, crop, 1) in [0, 1] and `quality` (b, 1, 1, 1) in 1–100, with
+      b = batch_size / process_count.
+    """
+    share = _share(batch_size, process_count)
+    samples = (
+        grain.MapDataset.source(source)
+        .seed(seed)
+        .shuffle()
+        .repeat()
+        .random_map(transforms.RandomCrop(config.crop))
+        .random_map(transforms.RandomFlipTranspose())
+        .random_map(transforms.RandomStudioRange(config.studio_fraction))
+        .random_map(transforms.RandomJpeg(config.quality_min, config.quality_max))
+    )
+    batches = samples.slice(slice(process_index, None, process_count)).batch(share)
+    stream = batches.slice(slice(start, None)).to_iter_dataset(
+        grain.ReadOptions(num_threads=config.threads, prefetch_buffer_size=4 * config.threads)
+    )
+    if config.workers:
+        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=config.workers))
+    return iter(stream)
+
+
+def eval_batches(
+    source: FolderSource,
+    *,
+    config: DataConfig,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Iterator[tuple[int, Batch]]:
+    """Every held-out image at every quality of `config.eval_qualities`, once.
+
+    Yields:
+      (quality, batch), all batches of one shape: the last of a quality is filled up with copies
+      whose `weight` (b,) is 0; it is 1 elsewhere.
+    """
+    _share(config.eval_batch_size, process_count)
+    for quality in config.eval_qualities:
+        for first in range(0, len(source), config.eval_batch_size):
+            mine = range(first + process_index, first + config.eval_batch_size, process_count)
+            samples = [_eval_sample(source, i, quality, config.eval_crop) for i in mine]
+            yield quality, {key: np.stack([s[key] for s in samples]) for key in samples[0]}
+
+
+def _eval_sample(source: FolderSource, index: int, quality: int, crop: int) -> Batch:
+    image = transforms.centre_crop(source[min(index, len(source) - 1)], crop)
+    sample = transforms.degraded_sample(image, quality=quality)
+    return sample | {"weight": np.float32(index < len(source))}
+
+
+def _share(batch_size: int, process_count: int) -> int:
+    if batch_size % process_count:
+        raise ValueError(
+            f"A batch of {batch_size} cannot be shared equally by {process_count} processes; "
+            f"use a multiple of {process_count}."
+        )
+    return batch_size // process_count

@@ -1,0 +1,1 @@
+"""What images go through before they reach us; one file an idea."""

@@ -1,0 +1,28 @@
+"""The restorer that ships as `tiny`: a narrow AGARNet for machines without an accelerator.
+
+Run:      python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \
+            --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
+"""
+
+import ml_collections
+
+from experiments.config import default_config
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = default_config("restorer")
+    config.model.pixel_features = 8
+    config.model.dct_features = 8
+    config.model.dct_blocks = 4
+    config.model.encoder1_blocks = 2
+    config.model.encoder2_blocks = 2
+    config.model.encoder4_blocks = 8
+    config.model.decoder2_blocks = 1
+    config.model.decoder2_gated_blocks = 2
+    config.model.decoder1_blocks = 1
+    config.model.decoder1_gated_blocks = 2
+    config.model.gate_features = 32
+    config.model.table_scaling = "libjpeg"
+    config.train.steps = 150_000
+    config.train.batch_size = 8
+    return config

@@ -1,0 +1,61 @@
+"""Trains a restorer or an estimator.
+
+    python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \
+      --config.data.train_dir=FOLDER [--config.data.eval_dir=FOLDER] [--config.KEY=VALUE …]
+
+Run again with the same --workdir to continue from its latest checkpoint.
+"""
+
+import json
+
+import jax
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from agarnet_jax.training.loop import train
+from data_pipelines import batching
+from experiments.config import ExperimentConfig, from_config_dict, to_plain
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs.")
+
+
+def run(experiment: ExperimentConfig, workdir: str):
+    """Builds the pipelines and trains; returns the final state."""
+    data, settings = experiment.data, experiment.train
+    processes = {"process_index": jax.process_index(), "process_count": jax.process_count()}
+    source = batching.train_source(data)
+    held_out = batching.eval_source(data) if data.eval_dir else None
+    logging.info("%d training images, %d skipped.", len(source), source.skipped)
+
+    state = train(
+        experiment.make_task(),
+        config=settings,
+        batches_from=lambda start: batching.train_batches(
+            source,
+            config=data,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            start=start,
+            **processes,
+        ),
+        eval_batches=held_out
+        and (lambda: batching.eval_batches(held_out, config=data, **processes)),
+        workdir=workdir,
+        resolved_config=to_plain(experiment),
+    )
+    logging.info("%d images were skipped as broken or too small.", source.skipped)
+    return state
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unexpected arguments: {argv[1:]}; settings are --config.KEY=VALUE.")
+    experiment = from_config_dict(_CONFIG.value)
+    logging.info("Configuration: %s", json.dumps(to_plain(experiment)))
+    run(experiment, _WORKDIR.value)
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["config", "workdir"])
+    app.run(main)
