@@ -23,6 +23,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.decoder1_gated_blocks = 2
     config.model.gate_features = 32
     config.model.table_scaling = "libjpeg"
-    config.train.steps = 150_000
+    config.train.steps = 22_000
     config.train.batch_size = 8
     return config
