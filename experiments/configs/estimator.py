@@ -13,6 +13,6 @@ def get_config() -> ml_collections.ConfigDict:
     config = default_config("estimator")
     config.model.features = (16, 32, 48, 80)
     config.data.crop = 128  # four cells, so that most have neighbours as in a whole image
-    config.train.steps = 36_000
-    config.train.batch_size = 8
+    config.train.steps = 18_000
+    config.train.batch_size = 16
     return config
