@@ -26,9 +26,7 @@ class Checkpoints:
             epath.Path(directory).absolute(),
             options=ocp.CheckpointManagerOptions(
                 best_fn=_score,
-                preservation_policy=AnyPreservationPolicy(
-                    [LatestN(n=keep), _BEST_ONE]
-                ),
+                preservation_policy=AnyPreservationPolicy([LatestN(n=keep), _BEST_ONE]),
             ),
         )
 

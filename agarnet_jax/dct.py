@@ -11,8 +11,6 @@ import numpy as np
 from agarnet_jax.jpeg_tables import BLOCK, FREQUENCIES, ZIGZAG
 
 
-
-
 def _basis_1d() -> np.ndarray:
     """(8, 8): row u is the orthonormal DCT-II basis vector of frequency u."""
     position = np.arange(BLOCK)
@@ -46,10 +44,10 @@ def block_dct(image: jax.Array) -> jax.Array:
             f"block_dct expects (B, H, W, 1) with H and W multiples of 8, got {image.shape}; "
             "pad the image first (agarnet_jax.restoration does)."
         )
-    blocks = image.astype(jnp.float32).reshape(
-        batch, height // BLOCK, BLOCK, width // BLOCK, BLOCK
+    blocks = image.astype(jnp.float32).reshape(batch, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+    coefficients = jnp.einsum(
+        "bhywx,fyx->bfhw", blocks, _BASIS, precision=jax.lax.Precision.HIGHEST
     )
-    coefficients = jnp.einsum("bhywx,fyx->bfhw", blocks, _BASIS, precision=jax.lax.Precision.HIGHEST)
     return coefficients[..., None]
 
 

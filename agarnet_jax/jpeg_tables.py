@@ -113,7 +113,7 @@ def nearest_quality(table: np.ndarray, *, base: np.ndarray = ANNEX_K_LUMINANCE) 
     """The quality 1–100 whose libjpeg table is nearest (least mean absolute difference) to `table`.
 
     `table` is (8, 8) in raster order. An IJG table gives back its own quality; where several
-    qualities share it (all steps 1), the highest. 
+    qualities share it (all steps 1), the highest.
     """
     tables = np.stack([quality_table(q, base=base) for q in range(MIN_QUALITY, MAX_QUALITY + 1)])
     distance = np.abs(tables - np.asarray(table)).mean(axis=(1, 2))

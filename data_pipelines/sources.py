@@ -60,6 +60,8 @@ class FolderSource:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
+        if not 0 <= index < len(self.paths):
+            raise IndexError(f"Image {index} of a source of {len(self.paths)}.")
         for offset in range(len(self.paths)):
             image = self._read((index + offset) % len(self.paths))
             if image is not None:

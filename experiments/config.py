@@ -1,11 +1,10 @@
 """One experiment as frozen dataclasses, and their way in from `ml_collections` config files."""
 
 import dataclasses
-import enum
-from typing import Any
 
 import ml_collections
 
+from agarnet_jax.configs import to_plain
 from agarnet_jax.models import AGARNetConfig, EstimatorConfig
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask, Task
@@ -52,10 +51,3 @@ def from_config_dict(config: ml_collections.ConfigDict) -> ExperimentConfig:
         "train": TrainConfig(**plain.pop("train")),
     }
     return ExperimentConfig(**plain, **sections)
-
-
-def to_plain(config: Any) -> Any:
-    """Dataclasses as dicts and enums as their values, fit for JSON and for `from_config_dict`."""
-    if dataclasses.is_dataclass(config):
-        return {f.name: to_plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
-    return config.value if isinstance(config, enum.Enum) else config

@@ -12,15 +12,19 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from agarnet_jax import weights
+from agarnet_jax.configs import to_plain
 from agarnet_jax.training.loop import train
+from agarnet_jax.training.state import TrainState
 from data_pipelines import batching
-from experiments.config import ExperimentConfig, from_config_dict, to_plain
+from experiments.config import ExperimentConfig, from_config_dict
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs.")
+_STOP_AT = flags.DEFINE_integer("stop_at", None, "Save and leave at this step, to continue later.")
 
 
-def run(experiment: ExperimentConfig, workdir: str):
+def run(experiment: ExperimentConfig, workdir: str, *, stop_at: int | None = None) -> TrainState:
     """Builds the pipelines and trains; returns the final state."""
     data, settings = experiment.data, experiment.train
     processes = {"process_index": jax.process_index(), "process_count": jax.process_count()}
@@ -43,9 +47,19 @@ def run(experiment: ExperimentConfig, workdir: str):
         and (lambda: batching.eval_batches(held_out, config=data, **processes)),
         workdir=workdir,
         resolved_config=to_plain(experiment),
+        initial_params=_initial_params(experiment),
+        stop_at=stop_at,
     )
     logging.info("%d images were skipped as broken or too small.", source.skipped)
     return state
+
+
+def _initial_params(experiment: ExperimentConfig):
+    """What `init_from` names for this task, or None."""
+    if not experiment.init_from:
+        return None
+    trained = weights.load(experiment.init_from)
+    return trained.restorer_params if experiment.task == "restorer" else trained.estimator_params
 
 
 def main(argv: list[str]) -> None:
@@ -53,7 +67,7 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}; settings are --config.KEY=VALUE.")
     experiment = from_config_dict(_CONFIG.value)
     logging.info("Configuration: %s", json.dumps(to_plain(experiment)))
-    run(experiment, _WORKDIR.value)
+    run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value)
 
 
 if __name__ == "__main__":

@@ -52,9 +52,7 @@ def estimator_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
       ValueError: names are missing, unknown or hold arrays of a wrong shape; it lists them all.
     """
     image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
-    expected = jax.eval_shape(
-        QualityEstimator(EstimatorConfig()).init, jax.random.key(0), image
-    )
+    expected = jax.eval_shape(QualityEstimator(EstimatorConfig()).init, jax.random.key(0), image)
     return _convert(arrays, _names(_estimator_layers()), expected["params"], ignored=())
 
 
@@ -148,7 +146,8 @@ def _convert(
     ignored: Iterable[str],
 ) -> dict[str, Any]:
     shapes = {
-        path: leaf.shape for path, leaf in flax.traverse_util.flatten_dict(expected, sep="/").items()
+        path: leaf.shape
+        for path, leaf in flax.traverse_util.flatten_dict(expected, sep="/").items()
     }
     missing = sorted(set(names.values()) - set(arrays))
     unknown = sorted(set(arrays) - set(names.values()) - set(ignored))

@@ -5,6 +5,7 @@ import enum
 
 import jax.numpy as jnp
 
+from agarnet_jax.configs import Config
 from agarnet_jax.jpeg_tables import TableScaling
 from agarnet_jax.models.conv3d import Conv3DFormulation
 
@@ -32,7 +33,7 @@ class CellPlacement(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True)
-class AGARNetConfig:
+class AGARNetConfig(Config):
     """Sizes and conventions of the restorer (`AGARNET.md` §3–5).
 
     `gates=False` gives the paper's Baselines: gated blocks become plain residual blocks, and
@@ -57,7 +58,7 @@ class AGARNetConfig:
     remat: bool = False  # recompute residual blocks in the backward pass to save memory
 
     def __post_init__(self):
-        _coerce_enums(self)
+        super().__post_init__()
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.type is int and value < (0 if field.name.endswith("blocks") else 1):
@@ -65,7 +66,7 @@ class AGARNetConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class EstimatorConfig:
+class EstimatorConfig(Config):
     """Sizes and conventions of the quality estimator (`AGARNET.md` §2)."""
 
     features: tuple[int, int, int, int] = (32, 64, 96, 192)
@@ -73,23 +74,8 @@ class EstimatorConfig:
     compute_dtype: ComputeDtype = ComputeDtype.FLOAT32
 
     def __post_init__(self):
-        _coerce_enums(self)
-        object.__setattr__(self, "features", tuple(self.features))
+        super().__post_init__()
         if len(self.features) != 4 or min(self.features) < 1:
             raise ValueError(
                 f"EstimatorConfig.features must be four positive widths, got {self.features}."
             )
-
-
-def _coerce_enums(config) -> None:
-    """Lets configs come from JSON and flags: replaces an enum field's string by its member."""
-    for field in dataclasses.fields(config):
-        if isinstance(field.type, type) and issubclass(field.type, enum.Enum):
-            value = getattr(config, field.name)
-            try:
-                object.__setattr__(config, field.name, field.type(value))
-            except ValueError:
-                choices = ", ".join(member.value for member in field.type)
-                raise ValueError(
-                    f"{type(config).__name__}.{field.name} is {value!r}; choose one of: {choices}."
-                ) from None

@@ -13,7 +13,7 @@ from agarnet_jax.training.evaluation import evaluate
 from agarnet_jax.training.logs import MetricWriter, Progress
 from agarnet_jax.training.optimizer import make_optimizer, make_schedule
 from agarnet_jax.training.sharding import check_batch_size, global_batch, make_mesh, replicated
-from agarnet_jax.training.state import TrainState
+from agarnet_jax.training.state import TrainState, check_fit
 from agarnet_jax.training.step import make_eval_step, make_train_step
 from agarnet_jax.training.tasks import Task
 
@@ -29,6 +29,7 @@ def train(
     workdir: str,
     resolved_config: Mapping[str, Any],
     initial_params: Any = None,
+    stop_at: int | None = None,
 ) -> TrainState:
     """Trains up to `config.steps`, continuing from the latest checkpoint in `workdir` if any.
 
@@ -41,6 +42,7 @@ def train(
       workdir: receives `checkpoints/`, `metrics.jsonl` and TensorBoard events.
       resolved_config: saved with every checkpoint.
       initial_params: where a run without a checkpoint starts; None: at random.
+      stop_at: step at which to save and leave early, with schedules still those of `config.steps`.
 
     Returns:
       The state after the last step.
@@ -54,9 +56,10 @@ def train(
     writer = MetricWriter(workdir)
 
     def fresh_state() -> TrainState:
-        params = initial_params
-        if params is None:
-            params = task.init(jax.random.key(config.seed))
+        params = task.init(jax.random.key(config.seed))
+        if initial_params is not None:
+            check_fit(initial_params, params)
+            params = initial_params
         return TrainState.create(params, optimizer)
 
     state = jax.jit(fresh_state, out_shardings=replicated(mesh))()
@@ -67,8 +70,9 @@ def train(
     progress = Progress(start=step, total=config.steps)
     progress.say(f"Starting at step {step} of {config.steps} on {mesh.size} device(s).")
 
+    last = config.steps if stop_at is None else min(stop_at, config.steps)
     while True:
-        finished = step >= config.steps
+        finished = step >= last
         score = None
         if eval_batches and step and (finished or step % config.eval_every == 0):
             metrics = evaluate(state.ema_params, eval_batches(), eval_step=eval_step, mesh=mesh)
@@ -88,7 +92,7 @@ def train(
         step += 1
         progress.step(pixels=host_batch["degraded"].size * jax.process_count(), waited=waited)
 
-        if step % config.log_every == 0 or step == config.steps:
+        if step % config.log_every == 0 or step == last:
             scalars = {name: float(value) for name, value in metrics.items()}
             scalars |= progress.rates(scalars["loss"])
             writer.write(step, "train", scalars | {"learning_rate": float(schedule(step - 1))})

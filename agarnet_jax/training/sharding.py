@@ -26,8 +26,7 @@ def global_batch(local: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.A
     """The batch whose share of this process is `local`, on the devices."""
     sharding = split_by_batch(mesh)
     return {
-        key: jax.make_array_from_process_local_data(sharding, value)
-        for key, value in local.items()
+        key: jax.make_array_from_process_local_data(sharding, value) for key, value in local.items()
     }
 
 

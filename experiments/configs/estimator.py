@@ -1,6 +1,6 @@
 """The quality estimator that ships with `tiny`.
 
-Run:      python -m experiments.train --config=experiments/configs/estimator.py --workdir=DIR \
+Run:      python -m experiments.train --config=experiments/configs/estimator.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
 """
 

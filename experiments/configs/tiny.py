@@ -1,6 +1,6 @@
 """The restorer that ships as `tiny`: a narrow AGARNet for machines without an accelerator.
 
-Run:      python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \
+Run:      python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
 """
 

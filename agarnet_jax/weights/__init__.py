@@ -1,0 +1,90 @@
+"""Trained weights: one safetensors file holds a restorer, its estimator and both configurations.
+
+Tensors are named `restorer/{parameter path}` and `estimator/{parameter path}`, float32. The
+configurations stand as JSON in the file's metadata, under the same two names.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import flax.traverse_util
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from agarnet_jax.configs import to_plain
+from agarnet_jax.models import AGARNetConfig, EstimatorConfig
+
+_FOLDER = pathlib.Path(__file__).parent
+_SUFFIX = ".safetensors"
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """Everything blind restoration needs. Parameters are nested dicts of float32 arrays."""
+
+    restorer_config: AGARNetConfig
+    restorer_params: Any
+    estimator_config: EstimatorConfig
+    estimator_params: Any
+
+
+def shipped_names() -> list[str]:
+    """The names `load` knows without a file."""
+    return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
+
+
+def load(name_or_path: str | os.PathLike) -> Weights:
+    """Loads shipped weights by name, or a file.
+
+    Raises:
+      ValueError: neither a shipped name nor a file of this format.
+    """
+    path = pathlib.Path(name_or_path)
+    if os.fspath(name_or_path) in shipped_names():
+        path = _FOLDER / f"{name_or_path}{_SUFFIX}"
+    elif not path.is_file():
+        raise ValueError(
+            f"No weights {os.fspath(name_or_path)!r}: neither a file nor a shipped name "
+            f"({', '.join(shipped_names())})."
+        )
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        return Weights(
+            restorer_config=AGARNetConfig(**json.loads(metadata["restorer"])),
+            restorer_params=_part(tensors, "restorer"),
+            estimator_config=EstimatorConfig(**json.loads(metadata["estimator"])),
+            estimator_params=_part(tensors, "estimator"),
+        )
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{str(path)!r} does not hold AGARNet weights: {error}") from error
+
+
+def save(weights: Weights, path: str | os.PathLike) -> None:
+    """Writes weights to a file, whole or not at all."""
+    tensors = {}
+    for part in ("restorer", "estimator"):
+        flat = flax.traverse_util.flatten_dict(getattr(weights, f"{part}_params"), sep="/")
+        for name, value in flat.items():
+            tensors[f"{part}/{name}"] = np.ascontiguousarray(value, np.float32)
+    metadata = {
+        "restorer": json.dumps(to_plain(weights.restorer_config)),
+        "estimator": json.dumps(to_plain(weights.estimator_config)),
+    }
+    partial = pathlib.Path(f"{os.fspath(path)}.part")
+    partial.write_bytes(safetensors.numpy.save(tensors, metadata))
+    partial.replace(path)
+
+
+def _part(tensors: Mapping[str, np.ndarray], part: str) -> dict[str, Any]:
+    prefix = f"{part}/"
+    flat = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    if not flat:
+        raise ValueError(f"it has no tensor named {prefix}…")
+    return flax.traverse_util.unflatten_dict(flat, sep="/")

@@ -1,0 +1,71 @@
+"""The main job in a few minutes: train a little, resume, score the shipped weights, restore.
+
+    python -m experiments.demo --out=demo
+
+Every step is a command of its own, printed before it runs, on pictures that need no download.
+"""
+
+import pathlib
+import shlex
+import subprocess
+import sys
+
+from absl import app, flags
+from PIL import Image, ImageDraw
+
+from data_pipelines import bundled
+
+_OUT = flags.DEFINE_string("out", "demo", "Folder for pictures, checkpoints and results.")
+
+
+def run(title: str, *arguments: str) -> None:
+    """Runs `python -m ARGUMENTS`, announced by a title and the command itself."""
+    print(f"\n== {title}\n$ python -m {shlex.join(arguments)}", flush=True)
+    subprocess.run([sys.executable, "-m", *arguments], check=True)
+
+
+def side_by_side(before: pathlib.Path, after: pathlib.Path, out: pathlib.Path) -> None:
+    """Both pictures and, below, an enlarged detail of each."""
+    pictures = [Image.open(path).convert("RGB") for path in (before, after)]
+    width, height = pictures[0].size
+    detail = (width * 3 // 8, height // 16, width * 5 // 8, height // 16 + height // 4)
+    sheet = Image.new("RGB", (2 * width, 2 * height))
+    for column, (picture, label) in enumerate(zip(pictures, ("JPEG", "restored"))):
+        sheet.paste(picture, (column * width, 0))
+        zoomed = picture.crop(detail).resize((width, height), Image.Resampling.NEAREST)
+        sheet.paste(zoomed, (column * width, height))
+        ImageDraw.Draw(sheet).text(
+            (column * width + 8, 8), label, font_size=24, stroke_width=2, stroke_fill="black"
+        )
+    sheet.save(out)
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    out = pathlib.Path(_OUT.value)
+    bundled.write_pictures(out)
+    training = (
+        "experiments.train",
+        "--config=experiments/configs/smoke.py",
+        f"--config.data.train_dir={out}/train",
+        f"--config.data.eval_dir={out}/valid",
+        f"--workdir={out}/smoke",
+    )
+    run("Train the smoke configuration, first half", *training, "--stop_at=600")
+    run("Run it again: it continues from its checkpoint", *training)
+    run(
+        "Score the shipped weights on pictures they have not seen",
+        "experiments.evaluate",
+        f"--images={out}/valid",
+        "--qualities=10,40,80",
+    )
+    photo, restored = out / "photo.jpg", out / "photo_restored.png"
+    Image.open(out / "valid" / "astronaut.png").save(photo, quality=10)
+    run("Restore a JPEG", "agarnet_jax.restoration.cli", "restore", f"{photo}", "-o", f"{restored}")
+    side_by_side(photo, restored, out / "side_by_side.png")
+    print(f"\nLook at {out}/side_by_side.png: the JPEG on the left, restored on the right.")
+
+
+if __name__ == "__main__":
+    app.run(main)

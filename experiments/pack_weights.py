@@ -1,0 +1,48 @@
+"""Packs two finished runs, a restorer's and an estimator's, into one weights file.
+
+    python -m experiments.pack_weights --restorer=WORKDIR --estimator=WORKDIR --out=FILE.safetensors
+
+Takes the averaged parameters of each run's best checkpoint (by its held-out score).
+"""
+
+from typing import Any
+
+from absl import app, flags
+
+from agarnet_jax import weights
+from agarnet_jax.checkpoint import Checkpoints
+from experiments.config import MODEL_CONFIGS
+
+_RESTORER = flags.DEFINE_string("restorer", None, "Working folder of the restorer's run.")
+_ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of the estimator's run.")
+_OUT = flags.DEFINE_string("out", None, "File to write.")
+
+
+def best_of(workdir: str, task: str) -> tuple[Any, Any]:
+    """The model configuration and averaged parameters of a run's best checkpoint."""
+    checkpoints = Checkpoints(f"{workdir}/checkpoints")
+    step = checkpoints.best_step()
+    if step is None:
+        raise ValueError(f"{workdir!r} has no checkpoint; give the --workdir of a training run.")
+    config = checkpoints.config(step)
+    if config["task"] != task:
+        raise ValueError(f"{workdir!r} trained a {config['task']}; a {task} is needed here.")
+    print(f"{task}: {workdir}, step {step}")
+    return MODEL_CONFIGS[task](**config["model"]), checkpoints.restore_ema_params(step)
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    restorer_config, restorer_params = best_of(_RESTORER.value, "restorer")
+    estimator_config, estimator_params = best_of(_ESTIMATOR.value, "estimator")
+    weights.save(
+        weights.Weights(restorer_config, restorer_params, estimator_config, estimator_params),
+        _OUT.value,
+    )
+    print(f"Wrote {_OUT.value}.")
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["restorer", "estimator", "out"])
+    app.run(main)
