@@ -4,6 +4,7 @@ import enum
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 
 class Rounding(enum.Enum):
@@ -16,14 +17,14 @@ class Rounding(enum.Enum):
     TRUNCATE = "truncate"
 
 
-def to_levels(image: jax.Array, *, rounding: Rounding = Rounding.ROUND) -> jax.Array:
+def to_levels(image: ArrayLike, *, rounding: Rounding = Rounding.ROUND) -> jax.Array:
     """Levels 0–255 (float32, whole numbers) of an image in [0, 1], clipped."""
-    levels = jnp.clip(image.astype(jnp.float32) * 255, 0, 255)
+    levels = jnp.clip(jnp.asarray(image, jnp.float32) * 255, 0, 255)
     return jnp.round(levels) if rounding is Rounding.ROUND else jnp.floor(levels)
 
 
 def psnr(
-    image: jax.Array, reference: jax.Array, *, rounding: Rounding = Rounding.ROUND
+    image: ArrayLike, reference: ArrayLike, *, rounding: Rounding = Rounding.ROUND
 ) -> jax.Array:
     """Peak signal-to-noise ratio in dB, peak 255, no border crop; inf for equal images. (B,)."""
     difference = to_levels(image, rounding=rounding) - to_levels(reference)

@@ -92,7 +92,7 @@ def eval_batches(
 def _eval_sample(source: FolderSource, index: int, quality: int, crop: int) -> Batch:
     image = transforms.centre_crop(source[min(index, len(source) - 1)], crop)
     sample = transforms.degraded_sample(image, quality=quality)
-    return sample | {"weight": np.float32(index < len(source))}
+    return sample | {"weight": np.array(index < len(source), np.float32)}
 
 
 def _share(batch_size: int, process_count: int) -> int:

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
-class FolderSource:
+class FolderSource(Sequence[np.ndarray]):
     """The images below a folder as luma: `source[i]` is (H, W) uint8.
 
     Every image mode Pillow reads is converted. Decoded images are kept in memory up to
@@ -25,7 +25,7 @@ class FolderSource:
 
     def __init__(
         self,
-        folder: str | os.PathLike,
+        folder: str | os.PathLike[str],
         *,
         luma_range: LumaRange = LumaRange.FULL,
         min_side: int = 1,
@@ -59,7 +59,7 @@ class FolderSource:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
         if not 0 <= index < len(self.paths):
             raise IndexError(f"Image {index} of a source of {len(self.paths)}.")
         for offset in range(len(self.paths)):
@@ -89,17 +89,17 @@ class FolderSource:
         return image
 
 
-def find_images(folder: str | os.PathLike) -> list[str]:
+def find_images(folder: str | os.PathLike[str]) -> list[str]:
     """Paths with an image suffix below `folder`, in a stable order."""
     return sorted(
         os.path.join(parent, name)
-        for parent, _, names in os.walk(folder)
+        for parent, _, names in os.walk(os.fspath(folder))
         for name in names
         if name.lower().endswith(IMAGE_SUFFIXES)
     )
 
 
-def read_luma(path: str | os.PathLike, *, luma_range: LumaRange) -> np.ndarray:
+def read_luma(path: str | os.PathLike[str], *, luma_range: LumaRange) -> np.ndarray:
     """The luma (H, W) uint8 of an image file. Gray images are taken as they are."""
     with Image.open(path) as image:
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
@@ -120,7 +120,7 @@ def _is_usable(path: str, min_side: int) -> bool:
     """Whether the header reads and the size suffices; says so once if not."""
     try:
         with Image.open(path) as image:
-            size: Sequence[int] = image.size
+            size = image.size
     except Exception as error:  # as in FolderSource._read
         _log.warning("Skipping unreadable image %r: %s", path, error)
         return False

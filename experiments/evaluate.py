@@ -20,7 +20,7 @@ from data_pipelines.degradations import jpeg
 from data_pipelines.sources import FolderSource
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
-_IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.")
+_IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
 _QUALITIES = flags.DEFINE_list("qualities", ["10", "20", "40", "60", "80"], "JPEG qualities.")
 
 HEADER = "|    Q |  JPEG | true Q |  gain | estimated |  gain |   map |  gain | estimate      |"
@@ -68,5 +68,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("images")
     app.run(main)

@@ -13,9 +13,13 @@ from agarnet_jax import weights
 from agarnet_jax.checkpoint import Checkpoints
 from experiments.config import MODEL_CONFIGS
 
-_RESTORER = flags.DEFINE_string("restorer", None, "Working folder of the restorer's run.")
-_ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of the estimator's run.")
-_OUT = flags.DEFINE_string("out", None, "File to write.")
+_RESTORER = flags.DEFINE_string(
+    "restorer", None, "Working folder of the restorer's run.", required=True
+)
+_ESTIMATOR = flags.DEFINE_string(
+    "estimator", None, "Working folder of the estimator's run.", required=True
+)
+_OUT = flags.DEFINE_string("out", None, "File to write.", required=True)
 
 
 def best_of(workdir: str, task: str) -> tuple[Any, Any]:
@@ -44,5 +48,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["restorer", "estimator", "out"])
     app.run(main)

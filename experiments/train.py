@@ -6,6 +6,7 @@
 Run again with the same --workdir to continue from its latest checkpoint.
 """
 
+import functools
 import json
 
 import jax
@@ -20,7 +21,7 @@ from data_pipelines import batching
 from experiments.config import ExperimentConfig, from_config_dict
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs.", required=True)
 _STOP_AT = flags.DEFINE_integer("stop_at", None, "Save and leave at this step, to continue later.")
 
 
@@ -29,7 +30,10 @@ def run(experiment: ExperimentConfig, workdir: str, *, stop_at: int | None = Non
     data, settings = experiment.data, experiment.train
     processes = {"process_index": jax.process_index(), "process_count": jax.process_count()}
     source = batching.train_source(data)
-    held_out = batching.eval_source(data) if data.eval_dir else None
+    eval_batches = None
+    if data.eval_dir:
+        held_out = batching.eval_source(data)
+        eval_batches = functools.partial(batching.eval_batches, held_out, config=data, **processes)
     logging.info("%d training images, %d skipped.", len(source), source.skipped)
 
     state = train(
@@ -43,8 +47,7 @@ def run(experiment: ExperimentConfig, workdir: str, *, stop_at: int | None = Non
             start=start,
             **processes,
         ),
-        eval_batches=held_out
-        and (lambda: batching.eval_batches(held_out, config=data, **processes)),
+        eval_batches=eval_batches,
         workdir=workdir,
         resolved_config=to_plain(experiment),
         initial_params=_initial_params(experiment),
@@ -71,5 +74,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config", "workdir"])
+    flags.mark_flag_as_required("config")
     app.run(main)

@@ -1,4 +1,4 @@
-"""The pixel branch F_pix: a U-Net with gated blocks at its bottom and decoders (`AGARNET.md` §5)."""
+"""The pixel branch F_pix: a U-Net with gated blocks at bottom and decoders (`AGARNET.md` §5)."""
 
 import flax.linen as nn
 import jax

@@ -1,5 +1,17 @@
 """Restoration of images and image files with trained weights."""
 
-from agarnet_jax.restoration.restorer import QualitySource, Restored, Restorer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agarnet_jax.restoration.restorer import QualitySource, Restored, Restorer
 
 __all__ = ["QualitySource", "Restored", "Restorer"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads JAX only when the first of these names is used, not to print a usage error."""
+    if name in __all__:
+        from agarnet_jax.restoration import restorer
+
+        return getattr(restorer, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,9 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+import numpy as np
+from PIL import Image
+
 import agarnet_jax
 from agarnet_jax.restoration import image_files
 from agarnet_jax.restoration.image_files import InputError
@@ -52,19 +55,15 @@ def _restore(arguments: argparse.Namespace) -> int:
     output = arguments.output or source.with_name(f"{source.stem}_restored.png")
     image = image_files.read(source)
     image_files.check_output(output, source=source)
-    quality = _parse_quality(arguments.quality)
-    table = None
-    if quality == "header":
-        table = image_files.luma_table(image)
-        quality = image_files.header_quality(image)
+    quality, table = _quality_and_table(arguments.quality, image)
 
     # Imported late: the checks above answer at once, JAX takes a second to load.
-    from agarnet_jax.restoration.restorer import QualitySource, Restorer
+    from agarnet_jax.restoration import QualitySource, Restorer
 
-    sources = {"auto": QualitySource.IMAGE, "map": QualitySource.MAP}
+    estimated = QualitySource.MAP if arguments.quality == "map" else QualitySource.IMAGE
     try:
         restorer = Restorer.from_pretrained(arguments.weights)
-        result = restorer.restore(image, quality=sources.get(quality, quality), table=table)
+        result = restorer.restore(image, quality=quality or estimated, table=table)
     except ValueError as error:
         raise InputError(str(error)) from None
     image_files.write(result.image, output, like=image)
@@ -72,9 +71,12 @@ def _restore(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _parse_quality(text: str) -> str | float:
-    if text in ("auto", "map", "header"):
-        return text
+def _quality_and_table(text: str, image: Image.Image) -> tuple[float | None, np.ndarray | None]:
+    """What --quality and the file's header say; None is left to be estimated."""
+    if text in ("auto", "map"):
+        return None, None
+    if text == "header":
+        return image_files.header_quality(image), image_files.luma_table(image)
     try:
         value = float(text)
     except ValueError:
@@ -83,7 +85,7 @@ def _parse_quality(text: str) -> str | float:
         raise InputError(
             f"--quality {text!r} is neither a number from 1 to 100 nor 'auto', 'map' or 'header'."
         )
-    return value
+    return value, None
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ ImageT = TypeVar("ImageT", np.ndarray, Image.Image)
 
 
 class QualitySource(enum.Enum):
-    """How quality is estimated: one value for the IMAGE (AGARNet-EST), or a pixel-wise MAP (-ESP)."""
+    """How to estimate quality: once for the IMAGE (AGARNet-EST), or as pixel-wise MAP (-ESP)."""
 
     IMAGE = "image"
     MAP = "map"

@@ -23,7 +23,9 @@ def evaluate(
     Raises:
       ValueError: there are no batches.
     """
-    sums: dict[int, collections.Counter] = collections.defaultdict(collections.Counter)
+    sums: dict[int, dict[str, float]] = collections.defaultdict(
+        lambda: collections.defaultdict(float)
+    )
     for quality, batch in batches:
         for name, value in eval_step(params, global_batch(batch, mesh)).items():
             sums[quality][name] += float(value)

@@ -20,7 +20,7 @@ class MetricWriter:
         self._active = jax.process_index() == 0
         if self._active:
             pathlib.Path(workdir).mkdir(parents=True, exist_ok=True)
-            self._lines = open(pathlib.Path(workdir) / "metrics.jsonl", "a", encoding="utf-8")
+            self._lines = (pathlib.Path(workdir) / "metrics.jsonl").open("a", encoding="utf-8")
             self._board = tensorboardX.SummaryWriter(str(workdir))
 
     def write(self, step: int, prefix: str, scalars: Mapping[str, float]) -> None:

@@ -63,24 +63,25 @@ def train(
         return TrainState.create(params, optimizer)
 
     state = jax.jit(fresh_state, out_shardings=replicated(mesh))()
-    step = 0
+    start = 0
     if (latest := checkpoints.latest_step()) is not None:
-        state, step = checkpoints.restore(latest, state)
-    batches = batches_from(step)
-    progress = Progress(start=step, total=config.steps)
-    progress.say(f"Starting at step {step} of {config.steps} on {mesh.size} device(s).")
+        state, start = checkpoints.restore(latest, state)
+    step = start
+    batches = batches_from(start)
+    progress = Progress(start=start, total=config.steps)
+    progress.say(f"Starting at step {start} of {config.steps} on {mesh.size} device(s).")
 
     last = config.steps if stop_at is None else min(stop_at, config.steps)
     while True:
         finished = step >= last
         score = None
-        if eval_batches and step and (finished or step % config.eval_every == 0):
-            metrics = evaluate(state.ema_params, eval_batches(), eval_step=eval_step, mesh=mesh)
-            score = task.score(metrics)
-            writer.write(step, "eval", metrics)
-            progress.say(f"Step {step}: " + _describe(metrics))
+        if eval_batches and step > start and (finished or step % config.eval_every == 0):
+            held_out = evaluate(state.ema_params, eval_batches(), eval_step=eval_step, mesh=mesh)
+            score = task.score(held_out)
+            writer.write(step, "eval", held_out)
+            progress.say(f"Step {step}: " + _describe(held_out))
             progress.pause()
-        if step and (finished or score is not None or step % config.checkpoint_every == 0):
+        if step > start and (finished or score is not None or step % config.checkpoint_every == 0):
             checkpoints.save(step, state, config=resolved_config, score=score)
         if finished:
             break

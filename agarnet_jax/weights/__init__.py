@@ -55,7 +55,7 @@ def load(name_or_path: str | os.PathLike) -> Weights:
     try:
         with safetensors.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return Weights(
             restorer_config=AGARNetConfig(**json.loads(metadata["restorer"])),
             restorer_params=_part(tensors, "restorer"),
