@@ -49,6 +49,10 @@ class Checkpoints:
             metrics=None if score is None else {"score": score},
         )
 
+    @property
+    def directory(self) -> epath.Path:
+        return epath.Path(self._manager.directory)
+
     def latest_step(self) -> int | None:
         return self._manager.latest_step()
 

@@ -64,4 +64,5 @@ class Conv3D(nn.Module):
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
         native = self.formulation.resolve() is Conv3DFormulation.NATIVE
         convolve = _native if native else _stacked
-        return convolve(x.astype(self.dtype), kernel.astype(self.dtype)) + bias.astype(self.dtype)
+        out = convolve(x.astype(self.dtype), kernel.astype(self.dtype))
+        return out + bias.astype(self.dtype).reshape(1, 1, 1, 1, -1)

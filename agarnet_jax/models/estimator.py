@@ -107,7 +107,7 @@ def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array
     else:
         position = pixel * (cells / size)
     position = jnp.clip(position, 0, cells - 1)
-    distance = jnp.abs(position[:, None] - jnp.arange(cells, dtype=jnp.float32))
+    distance = jnp.abs(position[:, None] - jnp.arange(cells, dtype=jnp.float32)[None, :])
     return jnp.maximum(0, 1 - distance)
 
 
@@ -118,5 +118,5 @@ def _mean_over_area(
         return cells.mean(axis=(1, 2, 3))
     covered_rows = jnp.clip(height - CELL * jnp.arange(cells.shape[1]), 1, CELL)
     covered_cols = jnp.clip(width - CELL * jnp.arange(cells.shape[2]), 1, CELL)
-    weight = covered_rows[:, None] * covered_cols / (height * width)
+    weight = covered_rows[None, :, None] * covered_cols[None, None, :] / (height * width)
     return (cells[..., 0] * weight).sum(axis=(1, 2))

@@ -1,5 +1,6 @@
 """The training loop: evaluate, save, next batch, step, log."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -52,8 +53,7 @@ def train(
     optimizer, schedule = make_optimizer(config), make_schedule(config)
     train_step = make_train_step(task, optimizer, ema_decay=config.ema_decay, mesh=mesh)
     eval_step = make_eval_step(task, mesh)
-    checkpoints = Checkpoints(f"{workdir}/checkpoints", keep=config.checkpoints_kept)
-    writer = MetricWriter(workdir)
+    last = config.steps if stop_at is None else min(stop_at, config.steps)
 
     def fresh_state() -> TrainState:
         params = task.init(jax.random.key(config.seed))
@@ -62,45 +62,47 @@ def train(
             params = initial_params
         return TrainState.create(params, optimizer)
 
-    state = jax.jit(fresh_state, out_shardings=replicated(mesh))()
-    start = 0
-    if (latest := checkpoints.latest_step()) is not None:
-        state, start = checkpoints.restore(latest, state)
-    step = start
-    batches = batches_from(start)
-    progress = Progress(start=start, total=config.steps)
-    progress.say(f"Starting at step {start} of {config.steps} on {mesh.size} device(s).")
+    with contextlib.ExitStack() as stack:
+        checkpoints = stack.enter_context(
+            contextlib.closing(Checkpoints(f"{workdir}/checkpoints", keep=config.checkpoints_kept))
+        )
+        writer = stack.enter_context(contextlib.closing(MetricWriter(workdir)))
+        state, start = jax.jit(fresh_state, out_shardings=replicated(mesh))(), 0
+        if (latest := checkpoints.latest_step()) is not None:
+            state, start = checkpoints.restore(latest, state)
+        progress = stack.enter_context(
+            contextlib.closing(Progress(start=start, total=config.steps))
+        )
+        progress.say(f"Starting at step {start} of {config.steps} on {mesh.size} device(s).")
+        batches = batches_from(start)
 
-    last = config.steps if stop_at is None else min(stop_at, config.steps)
-    while True:
-        finished = step >= last
-        score = None
-        if eval_batches and step > start and (finished or step % config.eval_every == 0):
-            held_out = evaluate(state.ema_params, eval_batches(), eval_step=eval_step, mesh=mesh)
-            score = task.score(held_out)
-            writer.write(step, "eval", held_out)
-            progress.say(f"Step {step}: " + _describe(held_out))
-            progress.pause()
-        if step > start and (finished or score is not None or step % config.checkpoint_every == 0):
-            checkpoints.save(step, state, config=resolved_config, score=score)
-        if finished:
-            break
+        for step in range(start, last + 1):
+            finished, score = step == last, None
+            if eval_batches and step > start and (finished or step % config.eval_every == 0):
+                held_out = evaluate(
+                    state.ema_params, eval_batches(), eval_step=eval_step, mesh=mesh
+                )
+                score = task.score(held_out)
+                writer.write(step, "eval", held_out)
+                progress.say(f"Step {step}: {_describe(held_out)}")
+                progress.pause()
+            if step > start and (
+                finished or score is not None or step % config.checkpoint_every == 0
+            ):
+                checkpoints.save(step, state, config=resolved_config, score=score)
+            if finished:
+                break
 
-        asked = time.monotonic()
-        host_batch = next(batches)
-        waited = time.monotonic() - asked
-        state, metrics = train_step(state, global_batch(host_batch, mesh))
-        step += 1
-        progress.step(pixels=host_batch["degraded"].size * jax.process_count(), waited=waited)
+            asked = time.monotonic()
+            host_batch = next(batches)
+            waited = time.monotonic() - asked
+            state, metrics = train_step(state, global_batch(host_batch, mesh))
+            progress.step(pixels=host_batch["degraded"].size * jax.process_count(), waited=waited)
 
-        if step % config.log_every == 0 or step == last:
-            scalars = {name: float(value) for name, value in metrics.items()}
-            scalars |= progress.rates(scalars["loss"])
-            writer.write(step, "train", scalars | {"learning_rate": float(schedule(step - 1))})
-
-    checkpoints.close()
-    writer.close()
-    progress.close()
+            if (step + 1) % config.log_every == 0 or step + 1 == last:
+                scalars = {name: float(value) for name, value in metrics.items()}
+                scalars |= progress.rates(scalars["loss"])
+                writer.write(step + 1, "train", scalars | {"learning_rate": float(schedule(step))})
     return state
 
 

@@ -36,7 +36,7 @@ def make_train_step(
             ema_params=optax.incremental_update(params, state.ema_params, 1 - decay),
             opt_state=opt_state,
         )
-        norm = optax.global_norm(gradients)
+        norm = optax.tree.norm(gradients)
         return new_state, {"loss": loss, "gradient_norm": norm, **metrics}
 
     everywhere, split = replicated(mesh), split_by_batch(mesh)

@@ -1,0 +1,182 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agarnet_jax import jpeg_tables
+from agarnet_jax.models import (
+    AGARNet,
+    AGARNetConfig,
+    ComputeDtype,
+    EstimatorConfig,
+    QualityEstimator,
+)
+
+SMALL = {
+    "pixel_features": 4,
+    "dct_features": 4,
+    "gate_features": 8,
+    "dct_blocks": 1,
+    "encoder1_blocks": 1,
+    "encoder2_blocks": 1,
+    "encoder4_blocks": 2,
+    "decoder2_blocks": 1,
+    "decoder2_gated_blocks": 1,
+    "decoder1_blocks": 1,
+    "decoder1_gated_blocks": 1,
+}
+
+
+def abstract_params(config, size=64):
+    image = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
+    init = lambda rng, x: AGARNet(config).init(rng, x, quality=50.0)  # noqa: E731
+    return jax.eval_shape(init, jax.random.key(0), image)["params"]
+
+
+def count(params):
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+@pytest.fixture(scope="module")
+def image(gray_photo):
+    return jnp.asarray(gray_photo[None, :64, :96, None] / 255, jnp.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return AGARNet(AGARNetConfig(**SMALL))
+
+
+@pytest.fixture(scope="module")
+def params(model, image):
+    """Random parameters with every bias and the blend away from their initial zeros."""
+    params = model.init(jax.random.key(0), image, quality=50.0)["params"]
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    return jax.tree.unflatten(
+        tree, [x + 0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves)]
+    )
+
+
+@pytest.fixture(scope="module")
+def apply(model, params):
+    return jax.jit(lambda x, **kw: model.apply({"params": params}, x, **kw))
+
+
+@pytest.mark.parametrize(
+    ("features", "part", "expected"),  # AGARNET.md §6
+    [
+        (32, None, 9_655_940),
+        (32, "pixel_gates", 14_688),
+        (32, "dct_quality_gate", 2_208),
+        (32, "dct_table_gate", 8_320),
+        (32, "dct_branch", 526_401),
+        (8, None, 1_813_293 - 701_665),
+        (8, "pixel_gates", 3_768),
+    ],
+)
+def test_parameter_counts(features, part, expected):
+    params = abstract_params(AGARNetConfig(pixel_features=features))
+    assert count(params[part] if part else params) == expected
+
+
+def test_estimator_parameter_count():
+    image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
+    init = QualityEstimator(EstimatorConfig()).init
+    assert count(jax.eval_shape(init, jax.random.key(0), image)) == 701_665
+
+
+def test_full_size_shapes():
+    model = AGARNet(AGARNetConfig())
+    image = jax.ShapeDtypeStruct((2, 512, 768, 1), jnp.float32)
+    params = abstract_params(AGARNetConfig())
+    out = jax.eval_shape(lambda p, x: model.apply({"params": p}, x, quality=30.0), params, image)
+    assert out.restored.shape == out.dct_restored.shape == image.shape
+
+
+def test_a_constant_map_equals_its_scalar(apply, image):
+    by_scalar = apply(image, quality=30.0)
+    by_map = apply(image, quality=jnp.full(image.shape, 30.0))
+    by_column = apply(image, quality=jnp.full((1, 1, 1, 1), 30.0))
+    # Gates of equal value, computed in another order: a few float32 roundings of values up to 8.
+    np.testing.assert_allclose(by_map.restored, by_scalar.restored, atol=1e-5)
+    np.testing.assert_array_equal(by_column.restored, by_scalar.restored)
+
+
+def test_quality_changes_the_result_only_where_it_differs(apply, image):
+    quality = jnp.full(image.shape, 20.0).at[:, :, 80:].set(90.0)
+    changed = np.abs(apply(image, quality=quality).restored - apply(image, quality=20.0).restored)
+    assert changed[:, :, 80:].max() > 1e-3
+    # 80 − 8 pixels are beyond the receptive field of the few blocks in SMALL on the DCT side.
+    assert changed[:, :, :8].max() < changed[:, :, 80:].max() / 10
+
+
+def test_own_tables_equal_derived_ones_and_others_differ(apply, image):
+    scaling = AGARNetConfig().table_scaling
+    own = jpeg_tables.network_table(jpeg_tables.quality_table(30, scaling=scaling))
+    derived = apply(image, quality=30.0).restored
+    for shape in ((1, 1, 1, 64), (1, 8, 12, 64)):
+        tables = jnp.broadcast_to(own.reshape(1, 1, 1, 64), shape)
+        given = apply(image, quality=30.0, tables=tables).restored
+        np.testing.assert_allclose(given, derived, atol=1e-6)
+    flat = apply(image, quality=30.0, tables=jnp.full((1, 1, 1, 64), 16 / 255)).restored
+    assert np.abs(flat - derived).max() > 1e-4
+
+
+def test_gradients_are_finite_and_reach_every_parameter(model, params, image):
+    def loss(params):
+        out = model.apply({"params": params}, image, quality=30.0)
+        return jnp.abs(out.restored - 0.5).mean() + jnp.abs(out.dct_restored - 0.5).mean()
+
+    gradients = jax.jit(jax.grad(loss))(params)
+    for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
+        assert np.isfinite(gradient).all(), path
+        assert np.abs(gradient).max() > 0, path
+
+
+def test_remat_changes_nothing(model, params, image):
+    out = model.apply({"params": params}, image, quality=30.0)
+    again = AGARNet(AGARNetConfig(**SMALL, remat=True)).apply(
+        {"params": params}, image, quality=30.0
+    )
+    np.testing.assert_array_equal(out.restored, again.restored)
+
+
+def test_bfloat16_computes_roughly_the_same_in_float32_out(model, params, image):
+    config = AGARNetConfig(**SMALL, compute_dtype=ComputeDtype.BFLOAT16)
+    coarse = AGARNet(config).apply({"params": params}, image, quality=30.0)
+    fine = model.apply({"params": params}, image, quality=30.0)
+    assert coarse.restored.dtype == coarse.dct_restored.dtype == jnp.float32
+    difference = np.abs(coarse.restored - fine.restored).mean()
+    assert 0 < difference < 0.05  # 8 bits of mantissa over a dozen layers
+
+
+def test_without_gates_quality_does_not_matter(image):
+    model = AGARNet(AGARNetConfig(**SMALL, gates=False))
+    params = model.init(jax.random.key(0), image, quality=50.0)["params"]
+    assert not [name for name in params if "gate" in name]
+    low = model.apply({"params": params}, image, quality=5.0).restored
+    high = model.apply({"params": params}, image, quality=95.0).restored
+    np.testing.assert_array_equal(low, high)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 1, 1), (1, 8, 12, 1), (1, 1), (1, 96, 64, 1)])
+def test_quality_of_a_wrong_shape_is_named(model, params, image, shape):
+    with pytest.raises(ValueError, match="quality has shape"):
+        model.apply({"params": params}, image, quality=jnp.ones(shape))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 63), (2, 1, 1, 64), (1, 12, 8, 64), (64,)])
+def test_tables_of_a_wrong_shape_are_named(model, params, image, shape):
+    with pytest.raises(ValueError, match="tables have shape"):
+        model.apply({"params": params}, image, quality=50.0, tables=jnp.ones(shape))
+
+
+def test_configs_take_strings_for_enums_and_reject_others():
+    assert AGARNetConfig(compute_dtype="bfloat16").compute_dtype is ComputeDtype.BFLOAT16
+    with pytest.raises(ValueError, match=r"compute_dtype is 'float8'.*float32, bfloat16"):
+        AGARNetConfig(compute_dtype="float8")
+    with pytest.raises(ValueError, match="pixel_features must not be 0"):
+        AGARNetConfig(pixel_features=0)
+    with pytest.raises(ValueError, match="four positive widths"):
+        EstimatorConfig(features=(1, 2, 3))

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+import skimage.color
+from PIL import Image
+
+from agarnet_jax import color
+from agarnet_jax.color import LumaRange
+
+
+def test_studio_luma_equals_scikit_image(astronaut):
+    expected = skimage.color.rgb2ycbcr(astronaut)[..., 0]
+    actual = color.luma(astronaut, luma_range=LumaRange.STUDIO)
+    np.testing.assert_allclose(actual, expected, atol=1e-3)
+
+
+def test_full_luma_equals_pillow(astronaut):
+    expected = np.asarray(Image.fromarray(astronaut).convert("YCbCr"))[..., 0]
+    assert np.abs(np.rint(color.luma(astronaut)) - expected).max() <= 1  # Pillow's fixed point
+
+
+def test_full_to_studio_agrees_with_the_direct_formula(astronaut):
+    direct = color.luma(astronaut, luma_range=LumaRange.STUDIO)
+    np.testing.assert_allclose(color.full_to_studio(color.luma(astronaut)), direct, atol=1e-9)
+
+
+def test_ycbcr_equals_pillow_and_inverts(astronaut):
+    unit = astronaut / 255
+    ycbcr = color.rgb_to_ycbcr(unit)
+    expected = np.asarray(Image.fromarray(astronaut).convert("YCbCr"))
+    # Chroma is centred on 128 in 8 bits and on 0.5 here.
+    assert np.abs(ycbcr * 255 + [0, 0.5, 0.5] - expected).max() <= 1.01
+    np.testing.assert_allclose(color.ycbcr_to_rgb(ycbcr), unit, atol=1e-12)
+
+
+@pytest.mark.parametrize(("level", "studio"), [(0, 16), (255, 235)])
+def test_range_ends(level, studio):
+    gray = np.full((1, 1, 3), level)
+    assert color.luma(gray, luma_range=LumaRange.STUDIO).item() == pytest.approx(studio)
+    assert color.luma(gray).item() == pytest.approx(level)

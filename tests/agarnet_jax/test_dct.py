@@ -1,0 +1,39 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.fft
+
+from agarnet_jax.dct import block_dct, block_idct
+from agarnet_jax.jpeg_tables import ZIGZAG
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).random((2, 24, 40, 1), np.float32)
+
+
+def test_block_dct_equals_scipy(image):
+    coefficients = np.asarray(block_dct(jnp.asarray(image)))
+    assert coefficients.shape == (2, 64, 3, 5, 1)
+    for row in range(3):
+        for col in range(5):
+            block = image[:, 8 * row : 8 * row + 8, 8 * col : 8 * col + 8, 0]
+            expected = scipy.fft.dctn(block, axes=(1, 2), norm="ortho").reshape(2, 64)[:, ZIGZAG]
+            # 64 products of values below 1 in float32
+            np.testing.assert_allclose(coefficients[:, :, row, col, 0], expected, atol=1e-5)
+
+
+def test_dc_is_eight_times_the_mean(image):
+    dc = np.asarray(block_dct(jnp.asarray(image)))[0, 0, 0, 0, 0]
+    assert dc == pytest.approx(8 * image[0, :8, :8].mean(), rel=1e-6)
+
+
+def test_inverse_is_exact_to_a_millionth(image):
+    restored = block_idct(block_dct(jnp.asarray(image)))
+    np.testing.assert_allclose(restored, image, atol=1e-6)  # AGARNET.md §1
+
+
+@pytest.mark.parametrize("shape", [(1, 12, 8, 1), (1, 8, 12, 1), (1, 8, 8, 3)])
+def test_shapes_that_do_not_fit_are_named(shape):
+    with pytest.raises(ValueError, match="multiples of 8"):
+        block_dct(jnp.zeros(shape))

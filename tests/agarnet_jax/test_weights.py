@@ -1,0 +1,58 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from agarnet_jax import weights
+from agarnet_jax.models import AGARNet, QualityEstimator
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return weights.load("tiny")
+
+
+def shapes(tree):
+    return jax.tree.map(lambda x: tuple(x.shape), tree)
+
+
+def test_tiny_is_shipped_and_fits_its_own_configuration(shipped):
+    image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
+    restorer = jax.eval_shape(
+        lambda rng, x: AGARNet(shipped.restorer_config).init(rng, x, quality=50.0),
+        jax.random.key(0),
+        image,
+    )
+    estimator = jax.eval_shape(
+        QualityEstimator(shipped.estimator_config).init, jax.random.key(0), image
+    )
+    assert shapes(shipped.restorer_params) == shapes(restorer["params"])
+    assert shapes(shipped.estimator_params) == shapes(estimator["params"])
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(shipped.restorer_params))
+
+
+def test_saved_weights_come_back_equal(shipped, tmp_path):
+    path = tmp_path / "copy.safetensors"
+    weights.save(shipped, path)
+    again = weights.load(path)
+    assert again.restorer_config == shipped.restorer_config
+    assert again.estimator_config == shipped.estimator_config
+    jax.tree.map(np.testing.assert_array_equal, again.restorer_params, shipped.restorer_params)
+    jax.tree.map(np.testing.assert_array_equal, again.estimator_params, shipped.estimator_params)
+    assert [p.name for p in tmp_path.iterdir()] == ["copy.safetensors"]
+
+
+def test_an_unknown_name_lists_the_shipped_ones():
+    with pytest.raises(ValueError, match=r"'huge'.*tiny"):
+        weights.load("huge")
+
+
+def test_other_files_are_refused_by_name(tmp_path):
+    text = tmp_path / "text.safetensors"
+    text.write_text("not weights")
+    foreign = tmp_path / "foreign.safetensors"
+    safetensors.numpy.save_file({"a": np.zeros(3, np.float32)}, foreign)
+    for path in (text, foreign):
+        with pytest.raises(ValueError, match=f"{path.name}.*does not hold AGARNet weights"):
+            weights.load(path)

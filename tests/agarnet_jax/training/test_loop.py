@@ -1,0 +1,183 @@
+"""The loop on a two-device mesh with a small restorer and synthetic batches."""
+
+import itertools
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from agarnet_jax.models import AGARNetConfig, EstimatorConfig
+from agarnet_jax.training import loop
+from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.tasks import EstimationTask, RestorationTask
+
+SMALL = AGARNetConfig(
+    pixel_features=2,
+    dct_features=2,
+    gate_features=4,
+    dct_blocks=1,
+    encoder1_blocks=0,
+    encoder2_blocks=0,
+    encoder4_blocks=1,
+    decoder2_blocks=0,
+    decoder2_gated_blocks=1,
+    decoder1_blocks=0,
+    decoder1_gated_blocks=1,
+)
+CONFIG = TrainConfig(
+    steps=4, batch_size=2, warmup_steps=1, log_every=1, eval_every=2, checkpoint_every=2
+)
+
+
+def batch(number, size=16):
+    rng = np.random.default_rng(number)
+    clean = rng.random((2, size, size, 1), np.float32)
+    return {
+        "clean": clean,
+        "degraded": np.clip(clean + rng.normal(0, 0.1, clean.shape), 0, 1).astype(np.float32),
+        "quality": np.full((2, 1, 1, 1), 20 + number, np.float32),
+    }
+
+
+def batches_from(start):
+    return (batch(number) for number in itertools.count(start))
+
+
+def held_out():
+    for quality in (10, 80):
+        yield quality, batch(quality) | {"weight": np.array([1, 0], np.float32)}
+
+
+def train(workdir, *, task=None, config=CONFIG, **options):
+    options = {"batches_from": batches_from, "eval_batches": held_out} | options
+    return loop.train(
+        task or RestorationTask(SMALL, 0.1),
+        config=config,
+        workdir=str(workdir),
+        resolved_config={"any": "thing"},
+        **options,
+    )
+
+
+def lines(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("whole")
+    return workdir, train(workdir)
+
+
+def test_runs_on_every_device():
+    assert jax.device_count() == 2
+
+
+def test_two_and_two_steps_equal_four_bit_for_bit(whole_run, tmp_path):
+    _, expected = whole_run
+    first = train(tmp_path, stop_at=2)
+    assert int(first.step) == 2
+    resumed = train(tmp_path)
+    assert int(resumed.step) == 4
+    jax.tree.map(np.testing.assert_array_equal, resumed, expected)
+
+
+def test_a_finished_run_is_left_as_it_is(whole_run):
+    workdir, expected = whole_run
+    before = lines(workdir)
+    again = train(workdir)
+    jax.tree.map(np.testing.assert_array_equal, again, expected)
+    assert lines(workdir) == before
+
+
+def test_parameters_and_their_average_move(whole_run, tmp_path):
+    _, state = whole_run
+    start = train(tmp_path, stop_at=1)
+    for tree, earlier in ((state.params, start.params), (state.ema_params, start.ema_params)):
+        moved = jax.tree.map(lambda a, b: bool((a != b).any()), tree, earlier)
+        assert all(jax.tree.leaves(moved))
+
+
+def test_metrics_are_logged_as_json_lines_and_tensorboard_events(whole_run):
+    workdir, _ = whole_run
+    rows = lines(workdir)
+    trained = [row for row in rows if "train/loss" in row]
+    assert [row["step"] for row in trained] == [1, 2, 3, 4]
+    for name in ("pixels_per_second", "data_wait_share", "learning_rate", "gradient_norm"):
+        assert all(np.isfinite(row[f"train/{name}"]) for row in trained)
+    evaluated = [row for row in rows if "eval/psnr_gain" in row]
+    assert [row["step"] for row in evaluated] == [2, 4]
+    assert "eval/psnr/q10" in evaluated[0]
+    assert list(workdir.glob("events.out.tfevents.*"))
+
+
+def test_the_order_is_evaluate_save_next_batch_step_log(tmp_path, monkeypatch):
+    events = []
+
+    def spy(owner, name, event):
+        original = getattr(owner, name)
+
+        def wrapper(*args, **kwargs):
+            events.append(event)
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, wrapper)
+
+    spy(loop, "evaluate", "evaluate")
+    spy(loop.Checkpoints, "save", "save")
+    spy(loop, "global_batch", "step")
+    spy(loop.Progress, "rates", "log")
+
+    def noting_batches(start):
+        for item in batches_from(start):
+            events.append("next batch")
+            yield item
+
+    train(tmp_path, batches_from=noting_batches)
+    one_step = ["next batch", "step", "log"]
+    assert events == 2 * [*one_step, *one_step, "evaluate", "save"]
+
+
+def test_starts_from_given_parameters_and_names_those_that_do_not_fit(whole_run, tmp_path):
+    _, trained = whole_run
+    params = jax.tree.map(np.asarray, trained.params)
+    still = TrainConfig(**(vars(CONFIG) | {"learning_rate": 0.0}))
+    state = train(tmp_path / "a", config=still, initial_params=params, stop_at=1)
+    jax.tree.map(np.testing.assert_array_equal, state.params, params)
+
+    params["blend"] = np.zeros(3)
+    with pytest.raises(ValueError, match=r"blend: \(3,\), the model has \(2,\)"):
+        train(tmp_path / "b", initial_params=params)
+
+
+def test_padding_images_do_not_count(whole_run, tmp_path):
+    workdir, _ = whole_run
+    train(tmp_path, eval_batches=lambda: spoiled_with_zero(held_out()))
+    rows = [[r for r in lines(d) if "eval/psnr" in r][-1] for d in (workdir, tmp_path)]
+    assert rows[0]["eval/psnr"] == pytest.approx(rows[1]["eval/psnr"], abs=1e-6)
+
+
+def spoiled_with_zero(batches):
+    """The same batches with other pixels where the weight is 0."""
+    for quality, item in batches:
+        item["degraded"][1] = 0
+        yield quality, item
+
+
+def test_a_batch_that_devices_cannot_share_is_named(tmp_path):
+    config = TrainConfig(**(vars(CONFIG) | {"batch_size": 3}))
+    with pytest.raises(ValueError, match=r"batch_size is 3.*2 devices.*multiple of 2"):
+        train(tmp_path, config=config)
+
+
+def test_the_estimator_learns_by_the_same_loop(tmp_path):
+    task = EstimationTask(EstimatorConfig(features=(2, 2, 2, 2)))
+    state = train(
+        tmp_path,
+        task=task,
+        batches_from=lambda start: (batch(n, size=64) for n in itertools.count(start)),
+        eval_batches=None,
+    )
+    assert int(state.step) == 4
+    assert all("train/mean_absolute_error" in row for row in lines(tmp_path))

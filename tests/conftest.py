@@ -1,0 +1,85 @@
+"""Shared fixtures. Two CPU devices, so that every test of training runs on a real mesh."""
+
+import importlib.util
+import io
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+REPOSITORY = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> pathlib.Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Loads a golden case by name: {tensor name: array}."""
+    return lambda name: dict(np.load(GOLDEN / f"{name}.npz"))
+
+
+@pytest.fixture(scope="session")
+def released_shapes() -> dict[str, tuple[int, ...]]:
+    """Trainable variables of the release at f = 32, name → shape."""
+    lines = (GOLDEN / "released_variables.tsv").read_text().splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
+    return {
+        name: tuple(int(side) for side in shape.split("x"))
+        for name, shape, kind in rows
+        if kind == "trainable"
+    }
+
+
+@pytest.fixture(scope="session")
+def recipe_weight():
+    """(name, shape) → the array that the golden vectors were made with."""
+    spec = importlib.util.spec_from_file_location("weights_recipe", GOLDEN / "weights_recipe.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.weights_for
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """A photograph (512, 512, 3) uint8."""
+    return skimage.data.astronaut()
+
+
+@pytest.fixture(scope="session")
+def gray_photo(astronaut) -> np.ndarray:
+    """(128, 160) uint8."""
+    return np.asarray(Image.fromarray(astronaut[:128, 120:280]).convert("L"))
+
+
+@pytest.fixture(scope="session")
+def picture_folders(tmp_path_factory) -> pathlib.Path:
+    """A folder with `train` and `valid` pictures of 160×160."""
+    root = tmp_path_factory.mktemp("pictures")
+    for part, names in (("train", ("chelsea", "coffee", "camera")), ("valid", ("astronaut",))):
+        (root / part).mkdir()
+        for name in names:
+            image = Image.fromarray(getattr(skimage.data, name)())
+            image.crop((100, 60, 260, 220)).save(root / part / f"{name}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def encode():
+    """(array, quality, options) → bytes of a JPEG file."""
+
+    def encode(image: np.ndarray, quality: int, **options) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=quality, **options)
+        return buffer.getvalue()
+
+    return encode

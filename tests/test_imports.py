@@ -1,0 +1,72 @@
+"""Who may import whom, read from the source, and that a base install needs nothing of training."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+PACKAGES = ("agarnet_jax", "data_pipelines", "experiments")
+LOWER = ("models", "dct", "jpeg_tables", "color", "configs")
+# Groups of agarnet_jax that never import each other, and what they stand on.
+SIBLINGS = ("training", "restoration", "export", "convert")
+ALLOWED_FROM_DATA = {"agarnet_jax.jpeg_tables", "agarnet_jax.color"}
+NOT_IN_LIBRARY = {"data_pipelines", "experiments", "absl", "ml_collections", "grain"}
+TRAINING_ONLY = ("optax", "orbax", "grain", "ml_collections", "tensorboardX", "tqdm")
+
+
+def imported_modules(path: pathlib.Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {path}"
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def modules(repository, package):
+    for path in sorted((repository / package).rglob("*.py")):
+        yield path.relative_to(repository).with_suffix("").parts, imported_modules(path)
+
+
+def test_the_library_imports_neither_pipelines_nor_experiments(repository):
+    for parts, names in modules(repository, "agarnet_jax"):
+        roots = {name.split(".")[0] for name in names}
+        assert not roots & NOT_IN_LIBRARY, f"{parts} imports {roots & NOT_IN_LIBRARY}"
+
+
+def test_pipelines_import_only_tables_and_color_and_never_jax(repository):
+    for parts, names in modules(repository, "data_pipelines"):
+        roots = {name.split(".")[0] for name in names}
+        assert not roots & {"jax", "flax", "optax", "experiments"}, parts
+        ours = {name for name in names if name.startswith("agarnet_jax.")}
+        modules_used = {".".join(name.split(".")[:2]) for name in ours}
+        assert modules_used <= ALLOWED_FROM_DATA, f"{parts} imports {modules_used}"
+
+
+def test_layers_inside_the_library(repository):
+    for parts, names in modules(repository, "agarnet_jax"):
+        group = parts[1]
+        used = {name.split(".")[1] for name in names if name.startswith("agarnet_jax.")}
+        if group in SIBLINGS:
+            assert not used & set(SIBLINGS) - {group}, f"{parts} imports {used}"
+        elif group in ("losses", "metrics", "checkpoint", "weights"):
+            assert not used & set(SIBLINGS), f"{parts} imports {used}"
+        elif group in LOWER:
+            assert used <= set(LOWER), f"{parts} imports {used}"
+
+
+@pytest.mark.parametrize("module", ["agarnet_jax.restoration.restorer", "agarnet_jax.convert"])
+def test_base_modules_load_nothing_of_training(module):
+    code = f"import sys; import {module}; print([m for m in {TRAINING_ONLY!r} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_pipelines_load_without_jax():
+    code = "import sys; import data_pipelines.batching; print('jax' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "False", result.stdout + result.stderr
