@@ -13,6 +13,13 @@ from PIL import Image
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile each program once for all tests and workers, and once for all runs of a checkout."""
+    jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 REPOSITORY = pathlib.Path(__file__).parent.parent
 

@@ -1,0 +1,125 @@
+"""The programs end to end, each in a process of its own, on small networks and pictures."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SMALL = [
+    "--config.train.warmup_steps=1",
+    "--config.train.batch_size=2",
+    "--config.train.log_every=1",
+    "--config.data.eval_qualities=(20,)",
+]
+
+
+@pytest.fixture(scope="module")
+def program(repository):
+    """Runs `python -m ARGUMENTS` in the repository; returns the finished process."""
+
+    def run(*arguments, fails=False):
+        result = subprocess.run(
+            [sys.executable, "-m", *map(str, arguments)],
+            cwd=repository,
+            capture_output=True,
+            text=True,
+        )
+        assert (result.returncode != 0) == fails, result.stdout + result.stderr
+        return result
+
+    return run
+
+
+def train_arguments(name, folder, workdir, *more):
+    return (
+        "experiments.train",
+        f"--config=experiments/configs/{name}.py",
+        f"--workdir={workdir}",
+        f"--config.data.train_dir={folder}/train",
+        f"--config.data.eval_dir={folder}/valid",
+        "--config.data.eval_crop=128",
+        *SMALL,
+        *more,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(program, picture_folders, tmp_path_factory):
+    """Working folders of a restorer and an estimator, two steps each."""
+    root = tmp_path_factory.mktemp("runs")
+    for name in ("smoke", "estimator"):
+        program(
+            *train_arguments(name, picture_folders, root / name, "--config.train.steps=2"),
+        )
+    return root
+
+
+def steps_logged(workdir):
+    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [row["step"] for row in rows if "train/loss" in row]
+
+
+def test_both_tasks_train_and_evaluate(trained):
+    for name, metric in (("smoke", "eval/psnr/q20"), ("estimator", "eval/absolute_error/q20")):
+        assert steps_logged(trained / name) == [1, 2]
+        assert metric in (trained / name / "metrics.jsonl").read_text()
+
+
+def test_the_same_command_continues(program, picture_folders, tmp_path):
+    arguments = train_arguments("smoke", picture_folders, tmp_path, "--config.train.steps=3")
+    program(*arguments, "--stop_at=2")
+    result = program(*arguments)
+    assert "Starting at step 2 of 3" in result.stdout
+    assert steps_logged(tmp_path) == [1, 2, 3]
+
+
+def test_packed_weights_score_and_restore(program, trained, picture_folders, tmp_path, encode):
+    packed = tmp_path / "packed.safetensors"
+    program(
+        "experiments.pack_weights",
+        f"--restorer={trained}/smoke",
+        f"--estimator={trained}/estimator",
+        f"--out={packed}",
+    )
+    scores = program(
+        "experiments.evaluate",
+        f"--weights={packed}",
+        f"--images={picture_folders}/valid",
+        "--qualities=30",
+    )
+    assert "|   30 | " in scores.stdout
+
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(encode(np.full((20, 30, 3), 90, np.uint8), 50))
+    out = tmp_path / "out.png"
+    program("agarnet_jax.restoration.cli", "restore", photo, "-o", out, f"--weights={packed}")
+    assert Image.open(out).size == (30, 20)
+
+
+def test_packing_the_wrong_run_is_refused(program, trained, tmp_path):
+    result = program(
+        "experiments.pack_weights",
+        f"--restorer={trained}/estimator",
+        f"--estimator={trained}/estimator",
+        f"--out={tmp_path}/x.safetensors",
+        fails=True,
+    )
+    assert "trained a estimator; a restorer is needed" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_flag_is_named_before_anything_is_written(program, picture_folders, tmp_path):
+    workdir = tmp_path / "run"
+    result = program(
+        *train_arguments("smoke", picture_folders, workdir, "--config.train.stepz=2"), fails=True
+    )
+    assert "stepz" in result.stderr
+    result = program(
+        *train_arguments("smoke", tmp_path / "nowhere", workdir, "--config.train.steps=2"),
+        fails=True,
+    )
+    assert "nowhere" in result.stderr
+    assert not workdir.exists()
