@@ -32,7 +32,7 @@ class ExperimentConfig:
 def default_config(task: str) -> ml_collections.ConfigDict:
     """Every setting of a task at its default, for a config file to change some."""
     experiment = ExperimentConfig(task, MODEL_CONFIGS[task](), DataConfig(), TrainConfig())
-    return ml_collections.ConfigDict(to_plain(experiment))
+    return ml_collections.ConfigDict(to_plain(experiment)).lock()
 
 
 def from_config_dict(config: ml_collections.ConfigDict) -> ExperimentConfig:

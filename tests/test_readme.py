@@ -43,11 +43,11 @@ def test_every_command_runs(repository):
     assert ran >= 5
 
 
-def test_every_python_example_is_valid_and_names_what_exists(repository):
+@pytest.mark.slow
+def test_every_python_example_runs(repository, monkeypatch):
     text = (repository / "README.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert blocks
+    monkeypatch.chdir(repository)
     for block in blocks:
-        compile(block, "README.md", "exec")
-        imports = [line for line in block.splitlines() if line.startswith(("from ", "import "))]
-        exec("\n".join(imports), {})
+        exec(compile(block, "README.md", "exec"), {})

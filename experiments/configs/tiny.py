@@ -2,6 +2,11 @@
 
 Run:      python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
+Hardware: two CPU cores, shared with the estimator's run.
+Duration: 95 minutes, 19,000 steps, 623 million pixels (2026-11-22). The schedule was laid out for
+          22,000 steps and shortened to 19,000 at step 12,000; the data order was that of seed 0.
+Result:   +RESULT dB over the JPEG, mean over Q 10, 20, 40, 60, 80 of VALID (100 crops of DIV2K),
+          true quality; held-out results are in agarnet_jax/weights/tiny.md.
 """
 
 import ml_collections
@@ -23,6 +28,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.decoder1_gated_blocks = 2
     config.model.gate_features = 32
     config.model.table_scaling = "libjpeg"
-    config.train.steps = 22_000
+    config.train.steps = 19_000
     config.train.batch_size = 8
     return config

@@ -13,6 +13,7 @@ SMALL = [
     "--config.train.batch_size=2",
     "--config.train.log_every=1",
     "--config.data.eval_qualities=(20,)",
+    "--config.data.crop=64",
 ]
 
 

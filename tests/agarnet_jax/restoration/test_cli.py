@@ -91,7 +91,7 @@ def test_unusable_inputs(photo, tmp_path, capsys):
     empty = tmp_path / "empty.jpg"
     empty.write_bytes(b"")
     cut = tmp_path / "cut.jpg"
-    cut.write_bytes(photo.read_bytes()[:1500])
+    cut.write_bytes(photo.read_bytes()[:-300])
     before = sorted(tmp_path.iterdir())
     assert "not an image" in refused(capsys, "restore", text)
     assert "not an image" in refused(capsys, "restore", empty)
