@@ -2,6 +2,9 @@
 
 Run:      python -m experiments.train --config=experiments/configs/smoke.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
+Hardware: two CPU cores.
+Duration: about a minute for all 1,200 steps, the time `make demo` gives it.
+Result:   SMOKE
 """
 
 import ml_collections

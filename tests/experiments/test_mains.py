@@ -97,7 +97,8 @@ def test_packed_weights_score_and_restore(program, trained, picture_folders, tmp
     photo.write_bytes(encode(np.full((20, 30, 3), 90, np.uint8), 50))
     out = tmp_path / "out.png"
     program("agarnet_jax.restoration.cli", "restore", photo, "-o", out, f"--weights={packed}")
-    assert Image.open(out).size == (30, 20)
+    with Image.open(out) as image:
+        assert image.size == (30, 20)
 
 
 def test_packing_the_wrong_run_is_refused(program, trained, tmp_path):
