@@ -10,10 +10,11 @@ import shlex
 import subprocess
 import sys
 
-from absl import app, flags
+from absl import flags
 from PIL import Image, ImageDraw
 
 from data_pipelines import bundled
+from experiments import program
 
 _OUT = flags.DEFINE_string("out", "demo", "Folder for pictures, checkpoints and results.")
 
@@ -40,9 +41,7 @@ def side_by_side(before: pathlib.Path, after: pathlib.Path, out: pathlib.Path) -
     sheet.save(out)
 
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+def main() -> None:
     out = pathlib.Path(_OUT.value)
     bundled.write_pictures(out)
     training = (
@@ -68,4 +67,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.start(main)

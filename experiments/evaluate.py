@@ -11,13 +11,14 @@ deviation over images.
 from collections.abc import Iterator
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import psnr
 from agarnet_jax.restoration import QualitySource, Restorer
 from data_pipelines.degradations import jpeg
 from data_pipelines.sources import FolderSource
+from experiments import program
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
@@ -57,9 +58,7 @@ def _unit(image: np.ndarray) -> np.ndarray:
     return (image.astype(np.float32) / 255)[None, ..., None]
 
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+def main() -> None:
     images = FolderSource(_IMAGES.value, luma_range=LumaRange.STUDIO, cache_gib=1)
     restorer = Restorer.from_pretrained(_WEIGHTS.value)
     print(f"{len(images)} images from {_IMAGES.value}, weights {_WEIGHTS.value}, PSNR in dB")
@@ -68,4 +67,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.start(main)

@@ -7,10 +7,11 @@ Takes the averaged parameters of each run's best checkpoint (by its held-out sco
 
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from agarnet_jax import weights
 from agarnet_jax.checkpoint import Checkpoints
+from experiments import program
 from experiments.config import MODEL_CONFIGS
 
 _RESTORER = flags.DEFINE_string(
@@ -35,9 +36,7 @@ def best_of(workdir: str, task: str) -> tuple[Any, Any]:
     return MODEL_CONFIGS[task](**config["model"]), checkpoints.restore_ema_params(step)
 
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+def main() -> None:
     restorer_config, restorer_params = best_of(_RESTORER.value, "restorer")
     estimator_config, estimator_params = best_of(_ESTIMATOR.value, "estimator")
     weights.save(
@@ -48,4 +47,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.start(main)

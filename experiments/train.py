@@ -10,7 +10,7 @@ import functools
 import json
 
 import jax
-from absl import app, flags, logging
+from absl import flags
 from ml_collections import config_flags
 
 from agarnet_jax import weights
@@ -18,6 +18,7 @@ from agarnet_jax.configs import to_plain
 from agarnet_jax.training.loop import train
 from agarnet_jax.training.state import TrainState
 from data_pipelines import batching
+from experiments import program
 from experiments.config import ExperimentConfig, from_config_dict
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
@@ -34,7 +35,7 @@ def run(experiment: ExperimentConfig, workdir: str, *, stop_at: int | None = Non
     if data.eval_dir:
         held_out = batching.eval_source(data)
         eval_batches = functools.partial(batching.eval_batches, held_out, config=data, **processes)
-    logging.info("%d training images, %d skipped.", len(source), source.skipped)
+    print(f"{len(source)} training images, {source.skipped} skipped.", flush=True)
 
     state = train(
         experiment.make_task(),
@@ -53,7 +54,7 @@ def run(experiment: ExperimentConfig, workdir: str, *, stop_at: int | None = Non
         initial_params=_initial_params(experiment),
         stop_at=stop_at,
     )
-    logging.info("%d images were skipped as broken or too small.", source.skipped)
+    print(f"{source.skipped} images were skipped as broken or too small.")
     return state
 
 
@@ -65,14 +66,12 @@ def _initial_params(experiment: ExperimentConfig):
     return trained.restorer_params if experiment.task == "restorer" else trained.estimator_params
 
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}; settings are --config.KEY=VALUE.")
+def main() -> None:
     experiment = from_config_dict(_CONFIG.value)
-    logging.info("Configuration: %s", json.dumps(to_plain(experiment)))
+    print(f"Configuration: {json.dumps(to_plain(experiment))}", flush=True)
     run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value)
 
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
-    app.run(main)
+    program.start(main)
