@@ -3,7 +3,7 @@
 Run:      python -m experiments.train --config=experiments/configs/estimator.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
 Hardware: two CPU cores, shared with the restorer's run.
-Duration: not run as it stands. The shipped weights took 75 minutes (2026-11-22) and two stages:
+Duration: not run as it stands. The shipped weights took 77 minutes (2026-11-22) and two stages:
           1. with --config.data.crop=128 --config.train.batch_size=16 --config.train.steps=15000
              (laid out for 18,000 until step 12,000), of which step 10,000 scored best;
           2. from there with --config.init_from=FILE --config.train.learning_rate=3e-4

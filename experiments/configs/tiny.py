@@ -3,7 +3,7 @@
 Run:      python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
 Hardware: two CPU cores, shared with the estimator's run.
-Duration: 95 minutes, 19,000 steps, 623 million pixels (2026-11-22). The schedule was laid out for
+Duration: 98 minutes, 19,000 steps, 623 million pixels (2026-11-22). The schedule was laid out for
           22,000 steps and shortened to 19,000 at step 12,000; the data order was that of seed 0.
 Result:   +1.35 dB over the JPEG, mean over Q 10, 20, 40, 60, 80 of VALID (100 crops of DIV2K),
           true quality; held-out results are in agarnet_jax/weights/tiny.md.
