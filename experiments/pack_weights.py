@@ -5,6 +5,8 @@
 Takes the averaged parameters of each run's best checkpoint (by its held-out score).
 """
 
+import contextlib
+import pathlib
 from typing import Any
 
 from absl import flags
@@ -25,15 +27,18 @@ _OUT = flags.DEFINE_string("out", None, "File to write.", required=True)
 
 def best_of(workdir: str, task: str) -> tuple[Any, Any]:
     """The model configuration and averaged parameters of a run's best checkpoint."""
-    checkpoints = Checkpoints(f"{workdir}/checkpoints")
-    step = checkpoints.best_step()
-    if step is None:
+    folder = pathlib.Path(workdir) / "checkpoints"
+    if not folder.is_dir():  # Checkpoints would create it
         raise ValueError(f"{workdir!r} has no checkpoint; give the --workdir of a training run.")
-    config = checkpoints.config(step)
-    if config["task"] != task:
-        raise ValueError(f"{workdir!r} trained a {config['task']}; a {task} is needed here.")
-    print(f"{task}: {workdir}, step {step}")
-    return MODEL_CONFIGS[task](**config["model"]), checkpoints.restore_ema_params(step)
+    with contextlib.closing(Checkpoints(folder)) as checkpoints:
+        step = checkpoints.best_step()
+        if step is None:
+            raise ValueError(f"{workdir!r} has no finished checkpoint yet; train it further.")
+        config = checkpoints.config(step)
+        if config["task"] != task:
+            raise ValueError(f"{workdir!r} trained a {config['task']}; a {task} is needed here.")
+        print(f"{task}: {workdir}, step {step}")
+        return MODEL_CONFIGS[task](**config["model"]), checkpoints.restore_ema_params(step)
 
 
 def main() -> None:

@@ -33,14 +33,15 @@ def restorer_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     Raises:
       ValueError: names are missing, unknown or hold arrays of a wrong shape; it lists them all.
     """
-    layers = list(_restorer_layers())
-    stem = np.shape(arrays.get("Reconstruction/Pixel_Domain/Encoder_1x1/conv1/bias", np.zeros(32)))
-    config = AGARNetConfig(pixel_features=stem[0] if stem else 32)
+    first_bias = "Reconstruction/Pixel_Domain/Encoder_1x1/conv1/bias"
+    config = AGARNetConfig()
+    if first_bias in arrays:
+        config = AGARNetConfig(pixel_features=np.size(arrays[first_bias]))
     image = jax.ShapeDtypeStruct((1, 8, 8, 1), jnp.float32)
     expected = jax.eval_shape(
         lambda rng, x: AGARNet(config).init(rng, x, quality=50.0), jax.random.key(0), image
     )
-    names = _names(layers)
+    names = _names(_restorer_layers())
     names["blend"] = "Reconstruction/Pixel_Domain/concat_images/concat_image_weight/kernel"
     return _convert(arrays, names, expected["params"], ignored=_RESTORER_CONSTANTS)
 

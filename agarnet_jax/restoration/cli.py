@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 import agarnet_jax
+from agarnet_jax import jpeg_tables
 from agarnet_jax.restoration import image_files
 from agarnet_jax.restoration.image_files import InputError
 
@@ -76,7 +77,8 @@ def _quality_and_table(text: str, image: Image.Image) -> tuple[float | None, np.
     if text in ("auto", "map"):
         return None, None
     if text == "header":
-        return image_files.header_quality(image), image_files.luma_table(image)
+        table = image_files.luma_table(image)
+        return jpeg_tables.nearest_quality(table), table
     try:
         value = float(text)
     except ValueError:

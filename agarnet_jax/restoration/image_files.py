@@ -7,10 +7,7 @@ import tempfile
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from agarnet_jax import jpeg_tables
-
-LOSSLESS_SUFFIXES = (".png", ".webp", ".tif", ".tiff", ".bmp")
-OUTPUT_SUFFIXES = (*LOSSLESS_SUFFIXES, ".jpg", ".jpeg")
+OUTPUT_SUFFIXES = (".png", ".webp", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 
 
 class InputError(Exception):
@@ -43,11 +40,6 @@ def luma_table(image: Image.Image) -> np.ndarray:
             "Only a JPEG file has a header that states a quality; use --quality auto or a number."
         )
     return np.array(tables[min(tables)]).reshape(8, 8)
-
-
-def header_quality(image: Image.Image) -> int:
-    """The quality 1–100 whose standard table is nearest to the file's."""
-    return jpeg_tables.nearest_quality(luma_table(image))
 
 
 def check_output(path: pathlib.Path, *, source: pathlib.Path) -> None:

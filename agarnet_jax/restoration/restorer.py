@@ -146,7 +146,9 @@ def _given_quality(quality: float | np.ndarray, size: tuple[int, int]) -> np.nda
         raise ValueError(
             f"A pixel-wise quality must have the image's shape {size}, got {values.shape}."
         )
-    if not (np.isfinite(values).all() and MIN_QUALITY <= values.min() <= values.max() <= 100):
+    if not (
+        np.isfinite(values).all() and MIN_QUALITY <= values.min() <= values.max() <= MAX_QUALITY
+    ):
         raise ValueError(
             f"JPEG quality must lie in {MIN_QUALITY}–{MAX_QUALITY}, got "
             f"{values.min():g} to {values.max():g}."

@@ -110,6 +110,14 @@ def test_packing_the_wrong_run_is_refused(program, trained, tmp_path):
         fails=True,
     )
     assert "trained a estimator; a restorer is needed" in result.stderr
+    result = program(
+        "experiments.pack_weights",
+        f"--restorer={tmp_path}/typo",
+        f"--estimator={trained}/estimator",
+        f"--out={tmp_path}/x.safetensors",
+        fails=True,
+    )
+    assert "typo' has no checkpoint" in result.stderr
     assert not list(tmp_path.iterdir())
 
 
