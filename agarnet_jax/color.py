@@ -1,4 +1,4 @@
-"""Luma and chroma (NumPy only): BT.601 in full range (JFIF) and luma in studio range."""
+"""Luma (NumPy only): BT.601 in full range (JFIF) and in studio range."""
 
 import enum
 
@@ -30,22 +30,3 @@ def luma(rgb: np.ndarray, *, luma_range: LumaRange = LumaRange.FULL) -> np.ndarr
 def full_to_studio(luma_full: np.ndarray) -> np.ndarray:
     """Full-range luma 0–255 compressed to studio range 16–235 (not rounded)."""
     return 16 + np.asarray(luma_full, np.float64) * (219 / 255)
-
-
-def rgb_to_ycbcr(rgb: np.ndarray) -> np.ndarray:
-    """(…, 3) RGB in [0, 1] to JFIF YCbCr in [0, 1], chroma centred on 0.5 (T.871 §7)."""
-    rgb = np.asarray(rgb)
-    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
-    y = _RED * red + _GREEN * green + _BLUE * blue
-    cb = (blue - y) / (2 - 2 * _BLUE) + 0.5
-    cr = (red - y) / (2 - 2 * _RED) + 0.5
-    return np.stack([y, cb, cr], axis=-1)
-
-
-def ycbcr_to_rgb(ycbcr: np.ndarray) -> np.ndarray:
-    """The inverse of `rgb_to_ycbcr`; values may leave [0, 1] and are not clipped."""
-    y, cb, cr = (np.asarray(ycbcr)[..., i] for i in range(3))
-    red = y + (2 - 2 * _RED) * (cr - 0.5)
-    blue = y + (2 - 2 * _BLUE) * (cb - 0.5)
-    green = (y - _RED * red - _BLUE * blue) / _GREEN
-    return np.stack([red, green, blue], axis=-1)

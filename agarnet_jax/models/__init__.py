@@ -7,18 +7,27 @@ from agarnet_jax.models.config import (
     ComputeDtype,
     EstimatorConfig,
 )
-from agarnet_jax.models.conv3d import Conv3DFormulation
-from agarnet_jax.models.estimator import QualityEstimate, QualityEstimator, quality_map
+from agarnet_jax.models.estimator import (
+    CELL,
+    QualityEstimate,
+    QualityEstimator,
+    mean_over_area,
+    quality_map,
+)
+from agarnet_jax.models.formulations import Conv2DFormulation, Conv3DFormulation
 
 __all__ = [
+    "CELL",
     "AGARNet",
     "AGARNetConfig",
     "AGARNetOutput",
     "CellPlacement",
     "ComputeDtype",
+    "Conv2DFormulation",
     "Conv3DFormulation",
     "EstimatorConfig",
     "QualityEstimate",
     "QualityEstimator",
+    "mean_over_area",
     "quality_map",
 ]

@@ -4,19 +4,20 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from agarnet_jax.models.config import AGARNetConfig
+from agarnet_jax.models.conv2d import Conv2D
+
 RESIDUAL_SCALE = 0.1
 
 
 class ResBlock(nn.Module):
     """x + 0.1 · conv(ReLU(conv(x))), both convolutions 3×3 at x's own width."""
 
-    dtype: jnp.dtype
+    config: AGARNetConfig
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        features = x.shape[-1]
-        t = nn.relu(nn.Conv(features, (3, 3), dtype=self.dtype, name="conv1")(x))
-        return x + RESIDUAL_SCALE * nn.Conv(features, (3, 3), dtype=self.dtype, name="conv2")(t)
+        return x + RESIDUAL_SCALE * _conv_relu_conv(self.config, x)
 
 
 class GatedResBlock(nn.Module):
@@ -25,14 +26,18 @@ class GatedResBlock(nn.Module):
     `opening` is (B, 1, 1, C) or (B, H, W, C).
     """
 
-    dtype: jnp.dtype
+    config: AGARNetConfig
 
     @nn.compact
     def __call__(self, x: jax.Array, opening: jax.Array) -> jax.Array:
-        features = x.shape[-1]
-        t = nn.relu(nn.Conv(features, (3, 3), dtype=self.dtype, name="conv1")(x))
-        t = nn.Conv(features, (3, 3), dtype=self.dtype, name="conv2")(t)
-        return x + RESIDUAL_SCALE * jnp.tanh(t * opening)
+        return x + RESIDUAL_SCALE * jnp.tanh(_conv_relu_conv(self.config, x) * opening)
+
+
+def _conv_relu_conv(config: AGARNetConfig, x: jax.Array) -> jax.Array:
+    """Both convolutions of a block, as parameters of the module that calls it."""
+    features, dtype = x.shape[-1], config.compute_dtype.dtype
+    t = nn.relu(Conv2D(features, config.conv2d, dtype, name="conv1")(x))
+    return Conv2D(features, config.conv2d, dtype, name="conv2")(t)
 
 
 def average_pool(x: jax.Array, factor: int) -> jax.Array:

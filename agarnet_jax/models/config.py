@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from agarnet_jax.configs import Config
 from agarnet_jax.jpeg_tables import TableScaling
-from agarnet_jax.models.conv3d import Conv3DFormulation
+from agarnet_jax.models.formulations import Conv2DFormulation, Conv3DFormulation
 
 
 class ComputeDtype(enum.Enum):
@@ -53,6 +53,7 @@ class AGARNetConfig(Config):
     gate_features: int = 64  # hidden width of the gates generated from quality
     gates: bool = True
     table_scaling: TableScaling = TableScaling.FLOAT
+    conv2d: Conv2DFormulation = Conv2DFormulation.AUTO
     conv3d: Conv3DFormulation = Conv3DFormulation.AUTO
     compute_dtype: ComputeDtype = ComputeDtype.FLOAT32
     remat: bool = False  # recompute residual blocks in the backward pass to save memory
@@ -71,6 +72,7 @@ class EstimatorConfig(Config):
 
     features: tuple[int, int, int, int] = (32, 64, 96, 192)
     cells: CellPlacement = CellPlacement.PLACED
+    conv2d: Conv2DFormulation = Conv2DFormulation.AUTO
     compute_dtype: ComputeDtype = ComputeDtype.FLOAT32
 
     def __post_init__(self):

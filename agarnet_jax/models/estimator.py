@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.models.config import CellPlacement, EstimatorConfig
+from agarnet_jax.models.conv2d import Conv2D
 
 CELL = 64
 _DETAIL_GAIN = 8.0
@@ -46,7 +47,7 @@ class QualityEstimator(nn.Module):
             image = jnp.pad(image, padding, mode="symmetric")
         cells = self._convolve(image)
         return QualityEstimate(
-            cells=cells, quality=_mean_over_area(cells, height, width, self.config.cells)
+            cells=cells, quality=mean_over_area(cells, height, width, self.config.cells)
         )
 
     def _convolve(self, x: jax.Array) -> jax.Array:
@@ -56,7 +57,7 @@ class QualityEstimator(nn.Module):
             for conv in (1, 2):
                 name = f"stage{stage}_conv{conv}"
                 init = _high_pass_init if x.shape[-1] == 1 else nn.initializers.he_normal()
-                x = nn.relu(nn.Conv(features, (3, 3), dtype=dtype, kernel_init=init, name=name)(x))
+                x = nn.relu(Conv2D(features, self.config.conv2d, dtype, init, name=name)(x))
             x = pool(x, (factor, factor), strides=(factor, factor))
         head = nn.Conv(1, (1, 1), dtype=dtype, name="out", bias_init=nn.initializers.constant(0.5))
         return MAX_QUALITY * nn.relu(head(x)).astype(jnp.float32)
@@ -111,9 +112,10 @@ def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array
     return jnp.maximum(0, 1 - distance)
 
 
-def _mean_over_area(
+def mean_over_area(
     cells: jax.Array, height: int, width: int, placement: CellPlacement
 ) -> jax.Array:
+    """The image's quality (B,): the mean of its cells by the area they cover."""
     if placement is CellPlacement.RELEASED:
         return cells.mean(axis=(1, 2, 3))
     covered_rows = jnp.clip(height - CELL * jnp.arange(cells.shape[1]), 1, CELL)

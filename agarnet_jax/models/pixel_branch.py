@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from agarnet_jax.models.blocks import GatedResBlock, ResBlock, average_pool, upsample_2x
 from agarnet_jax.models.config import AGARNetConfig
+from agarnet_jax.models.conv2d import Conv2D
 from agarnet_jax.models.gates import PixelOpenings
 
 
@@ -23,19 +24,19 @@ class PixelBranch(nn.Module):
         plain = nn.remat(ResBlock) if c.remat else ResBlock
         gated = nn.remat(GatedResBlock) if c.remat else GatedResBlock
 
-        def conv(x: jax.Array, features: int, name: str, size: int = 3) -> jax.Array:
-            return nn.Conv(features, (size, size), dtype=dtype, name=name)(x)
+        def conv(x: jax.Array, features: int, name: str) -> jax.Array:
+            return Conv2D(features, c.conv2d, dtype, name=name)(x)
 
         def blocks(x: jax.Array, count: int, name: str) -> jax.Array:
             for i in range(count):
-                x = plain(dtype, name=f"{name}_block{i}")(x)
+                x = plain(c, name=f"{name}_block{i}")(x)
             return x
 
         def gated_blocks(x: jax.Array, count: int, opening: jax.Array | None, name: str):
             if opening is None:
                 return blocks(x, count, name)
             for i in range(count):
-                x = gated(dtype, name=f"{name}_block{i}")(x, opening)
+                x = gated(c, name=f"{name}_block{i}")(x, opening)
             return x
 
         opening1, opening2, opening4 = (
@@ -52,7 +53,7 @@ class PixelBranch(nn.Module):
 
         e = conv(x, 4 * f, "encoder4_in")
         x = gated_blocks(e, c.encoder4_blocks, opening4, "encoder4")
-        x = nn.relu(conv(x, 4 * f, "encoder4_out", size=1)) + e
+        x = nn.relu(nn.Conv(4 * f, (1, 1), dtype=dtype, name="encoder4_out")(x)) + e
 
         x = conv(upsample_2x(x), 4 * f, "decoder2_in")
         x = blocks(x, c.decoder2_blocks, "decoder2")

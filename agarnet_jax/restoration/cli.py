@@ -59,8 +59,10 @@ def _restore(arguments: argparse.Namespace) -> int:
     quality, table = _quality_and_table(arguments.quality, image)
 
     # Imported late: the checks above answer at once, JAX takes a second to load.
+    from agarnet_jax import runtime
     from agarnet_jax.restoration import QualitySource, Restorer
 
+    runtime.prepare()
     estimated = QualitySource.MAP if arguments.quality == "map" else QualitySource.IMAGE
     try:
         restorer = Restorer.from_pretrained(arguments.weights)

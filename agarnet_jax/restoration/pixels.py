@@ -1,12 +1,14 @@
 """Between the arrays and pictures users have and the luma plane the network works on (NumPy)."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 
-from agarnet_jax.color import rgb_to_ycbcr, ycbcr_to_rgb
+from agarnet_jax.color import luma
 
+_STRIP_PIXELS = 2**18
 _INTEGER_PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 # Pillow modes the network's arrays express as they are; every other mode becomes RGB.
 _ARRAY_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
@@ -15,71 +17,69 @@ _SIMPLE_MODES = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
 @dataclasses.dataclass(frozen=True)
 class LumaPlane:
-    """An image split into what is restored and what is kept.
+    """The luma of an image, and the way back.
 
     luma: (H, W) float32 in [0, 1]; full range.
-    chroma: (H, W, 2) float32 in [0, 1], or None for gray.
-    alpha: (H, W, 1) in the original dtype, or None.
-    shape, dtype: of the original array.
+    image: what it was taken from.
     """
 
     luma: np.ndarray
-    chroma: np.ndarray | None
-    alpha: np.ndarray | None
-    shape: tuple[int, ...]
-    dtype: np.dtype
+    image: np.ndarray
 
     @classmethod
     def of(cls, image: np.ndarray) -> "LumaPlane":
-        """Splits (H, W) or (H, W, C) with C = 1 gray, 2 gray + alpha, 3 RGB, 4 RGB + alpha.
+        """Takes (H, W) or (H, W, C) with C = 1 gray, 2 gray + alpha, 3 RGB, 4 RGB + alpha.
 
         uint8, uint16, or floating point in [0, 1].
 
         Raises:
           ValueError: another shape or dtype, an empty image, or values that are not finite.
         """
-        shape = image.shape
-        if image.ndim == 2:
-            image = image[..., None]
-        if image.ndim != 3 or not 1 <= image.shape[2] <= 4 or image.size == 0:
+        if image.ndim not in (2, 3) or image.size == 0 or (image.ndim == 3 and image.shape[2] > 4):
             raise ValueError(
-                f"An image array must be (H, W) or (H, W, 1–4) and not empty, got shape {shape}."
+                "An image array must be (H, W) or (H, W, 1–4) and not empty, got shape "
+                f"{image.shape}."
             )
         if image.dtype not in _INTEGER_PEAKS and image.dtype.kind != "f":
             raise ValueError(
                 f"An image array must be uint8, uint16 or floating point in [0, 1], got dtype "
                 f"{image.dtype}."
             )
-        color, alpha = image, None
-        if image.shape[2] in (2, 4):
-            color, alpha = image[..., :-1], image[..., -1:]
-        unit = color.astype(np.float32) / np.float32(_INTEGER_PEAKS.get(image.dtype, 1))
-        if not np.isfinite(unit).all():
+        plane = np.empty(image.shape[:2], np.float32)
+        scale = 1 / _INTEGER_PEAKS.get(image.dtype, 1)
+        for rows in _strips(plane):
+            color = _color_channels(image[rows]).astype(np.float32)
+            plane[rows] = scale * (luma(color) if color.shape[-1] == 3 else color[..., 0])
+        if not np.isfinite(plane).all():
             raise ValueError("An image array must hold finite values, got NaN or infinity.")
-        if unit.shape[2] == 1:
-            return cls(unit[..., 0], None, alpha, shape, image.dtype)
-        ycbcr = rgb_to_ycbcr(unit)
-        return cls(ycbcr[..., 0], ycbcr[..., 1:], alpha, shape, image.dtype)
+        return cls(plane, image)
 
-    def with_luma(self, luma: np.ndarray) -> np.ndarray:
-        """The original image with another luma: same shape and dtype, clipped, rounded."""
-        if self.chroma is None:
-            color = luma[..., None]
-        else:
-            color = ycbcr_to_rgb(np.concatenate([luma[..., None], self.chroma], axis=-1))
-        color = np.clip(color, 0, 1)
-        if self.dtype in _INTEGER_PEAKS:
-            color = np.rint(color * _INTEGER_PEAKS[self.dtype])
-        color = color.astype(self.dtype)
-        if self.alpha is not None:
-            color = np.concatenate([color, self.alpha], axis=-1)
-        return color.reshape(self.shape)
+    def with_luma(self, restored: np.ndarray) -> np.ndarray:
+        """The image with another luma (H, W): same shape and dtype, clipped, rounded.
+
+        At the same chroma, red, green and blue change by as much as luma does. Alpha is kept.
+        """
+        result = self.image.copy()
+        peak = _INTEGER_PEAKS.get(result.dtype, 1)
+        for rows in _strips(restored):
+            color = _color_channels(result[rows])
+            change = peak * (restored[rows] - self.luma[rows])
+            changed = np.clip(color + change[..., None], 0, peak)
+            color[...] = np.rint(changed) if result.dtype in _INTEGER_PEAKS else changed
+        return result
 
 
-def pad_to_blocks(luma: np.ndarray, block: int) -> np.ndarray:
-    """(H, W) continued by its last row and column to multiples of `block`, as encoders do."""
-    height, width = luma.shape
-    return np.pad(luma, ((0, -height % block), (0, -width % block)), mode="edge")
+def _strips(plane: np.ndarray) -> Iterator[slice]:
+    """Rows in pieces small enough that intermediate results need little memory."""
+    height = max(1, _STRIP_PIXELS // plane.shape[1])
+    return (slice(top, top + height) for top in range(0, plane.shape[0], height))
+
+
+def _color_channels(image: np.ndarray) -> np.ndarray:
+    """A view (H, W, 1 or 3) without alpha."""
+    if image.ndim == 2:
+        return image[..., None]
+    return image[..., : 3 if image.shape[2] >= 3 else 1]
 
 
 def array_from_picture(picture: Image.Image) -> np.ndarray:

@@ -14,13 +14,20 @@ from PIL import Image
 from agarnet_jax import jpeg_tables, weights
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.models import (
+    CELL,
     AGARNet,
     AGARNetConfig,
+    CellPlacement,
     EstimatorConfig,
     QualityEstimator,
+    mean_over_area,
     quality_map,
 )
-from agarnet_jax.restoration.pixels import LumaPlane, array_from_picture, pad_to_blocks
+from agarnet_jax.restoration.pixels import LumaPlane, array_from_picture
+from agarnet_jax.restoration.tiling import Tiling, apply_tiled
+from agarnet_jax.sharding import make_mesh, replicated, split_by_batch
+
+_ESTIMATOR_OVERLAP = 2 * CELL  # its cells see 90 pixels around them
 
 ImageT = TypeVar("ImageT", np.ndarray, Image.Image)
 
@@ -41,31 +48,70 @@ class Restored(Generic[ImageT]):
 
 
 class Restorer:
-    """Removes JPEG artifacts with one set of weights. Compiles once per (padded) image size."""
+    """Removes JPEG artifacts with one set of weights.
 
-    def __init__(self, trained: weights.Weights):
+    An image with a side of more than `tile` is processed in overlapping tiles, one on each local
+    device at a time, so that memory hardly grows with the image and all large images share one
+    compiled program; smaller ones are compiled once for each (padded) size. Programs call
+    `agarnet_jax.runtime.prepare` first, which is faster on CPU.
+    """
+
+    def __init__(self, trained: weights.Weights, *, tile: int | None = 512, overlap: int = 32):
+        """
+        Args:
+          trained: the weights.
+          tile: largest side of a tile, a multiple of 64; None processes images whole.
+          overlap: how many pixels around a tile are computed and thrown away, a multiple of 8.
+            Pixels more than 32 away change the result of `tiny` by less than 0.2 of 255 levels
+            (measured); deeper networks see further.
+
+        Raises:
+          ValueError: an impossible tile or overlap.
+        """
+        if tile is not None and (tile < CELL or tile % CELL):
+            raise ValueError(f"tile is {tile}; use a multiple of {CELL}, or None for no tiles.")
+        if overlap < 0 or overlap % BLOCK or (tile is not None and 2 * overlap >= tile):
+            raise ValueError(f"overlap is {overlap}; use a multiple of 8 below half of the tile.")
         self.weights = trained
+        self._restoring = Tiling(tile, overlap, grid=BLOCK, padding="edge")
+        self._estimating = Tiling(
+            None if tile is None else max(2 * tile, 4 * _ESTIMATOR_OVERLAP),
+            _ESTIMATOR_OVERLAP,
+            grid=CELL,
+            padding="symmetric",
+            scale=CELL,
+        )
+        mesh = make_mesh(jax.local_devices())
+        everywhere, split = replicated(mesh), split_by_batch(mesh)
+        self._batch_size = mesh.size
         # Configurations are closed over, parameters passed: constants would slow compilation.
         self._restore = functools.partial(
-            jax.jit(functools.partial(_restore_luma, trained.restorer_config)),
-            jax.device_put(trained.restorer_params),
+            jax.jit(
+                functools.partial(_restore_luma, trained.restorer_config),
+                in_shardings=(everywhere, everywhere, split, split),
+                out_shardings=split,
+            ),
+            jax.device_put(trained.restorer_params, everywhere),
         )
         self._estimate = functools.partial(
             jax.jit(
-                functools.partial(_estimate_quality, trained.estimator_config),
-                static_argnames="source",
+                functools.partial(_estimate_cells, trained.estimator_config),
+                in_shardings=(everywhere, split),
+                out_shardings=split,
             ),
-            jax.device_put(trained.estimator_params),
+            jax.device_put(trained.estimator_params, everywhere),
         )
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str | os.PathLike = "tiny") -> "Restorer":
-        """Shipped weights by name, or a weights file.
+    def from_pretrained(
+        cls, name_or_path: str | os.PathLike = "tiny", **options: Any
+    ) -> "Restorer":
+        """Shipped weights by name, or a weights file; options as of the class.
 
         Raises:
           ValueError: there are no such weights.
         """
-        return cls(weights.load(name_or_path))
+        return cls(weights.load(name_or_path), **options)
 
     def restore(
         self,
@@ -98,51 +144,62 @@ class Restorer:
             return Restored(Image.fromarray(result.image), result.quality_map)
 
         plane = LumaPlane.of(np.asarray(image))
-        height, width = plane.luma.shape
-        padded = pad_to_blocks(plane.luma, BLOCK)[None, :, :, None]
+        size = plane.luma.shape
         if quality is None or isinstance(quality, QualitySource):
-            source = quality or QualitySource.IMAGE
-            assumed = np.asarray(self._estimate(padded, source=source))
+            assumed = self._estimated_quality(plane.luma, quality or QualitySource.IMAGE)
         else:
-            assumed = _given_quality(quality, (height, width))
-        tables = None if table is None else _given_table(table)
-        restored = np.asarray(self._restore(padded, assumed, tables))[0, :height, :width, 0]
-        return Restored(
-            plane.with_luma(restored),
-            np.array(np.broadcast_to(assumed[0, ..., 0], padded.shape[1:3])[:height, :width]),
+            assumed = _given_quality(quality, size)
+        tables = None if table is None else _given_table(table, self._batch_size)
+        restored = apply_tiled(
+            lambda luma, quality: np.asarray(self._restore(tables, luma, quality)),
+            [plane.luma, assumed],
+            tiling=self._restoring,
+            batch_size=self._batch_size,
         )
+        return Restored(plane.with_luma(restored), np.broadcast_to(assumed, size))
+
+    def _estimated_quality(self, luma: np.ndarray, source: QualitySource) -> np.ndarray:
+        """Estimated quality 1–100: (), or (H, W) for `QualitySource.MAP`."""
+        (height, width), placement = luma.shape, self.weights.estimator_config.cells
+        if placement is CellPlacement.PLACED:
+            estimated = apply_tiled(
+                lambda tiles: np.asarray(self._estimate(tiles)),
+                [luma],
+                tiling=self._estimating,
+                batch_size=self._batch_size,
+            )[None, ..., None]
+        else:  # the released graph's cells stretch over a whole image
+            whole = np.repeat(luma[None, ..., None], self._batch_size, axis=0)
+            estimated = self._estimate(whole)[:1]
+        cells = jnp.asarray(estimated)
+        if source is QualitySource.MAP:
+            quality = quality_map(cells, height=height, width=width, placement=placement)[0, ..., 0]
+        else:
+            quality = mean_over_area(cells, height, width, placement)[0]
+        return np.clip(np.asarray(quality), MIN_QUALITY, MAX_QUALITY)
 
 
-def _estimate_quality(
-    config: EstimatorConfig, params: Any, luma: jax.Array, *, source: QualitySource
-) -> jax.Array:
-    """Estimated quality 1–100: (1, 1, 1, 1), or (1, H, W, 1) for `QualitySource.MAP`."""
-    estimate = QualityEstimator(config).apply({"params": params}, luma)
-    quality = estimate.quality.reshape(-1, 1, 1, 1)
-    if source is QualitySource.MAP:
-        _, height, width, _ = luma.shape
-        quality = quality_map(estimate.cells, height=height, width=width, placement=config.cells)
-    return jnp.clip(quality, MIN_QUALITY, MAX_QUALITY)
+def _estimate_cells(config: EstimatorConfig, params: Any, luma: jax.Array) -> jax.Array:
+    """Quality of every cell, not clipped: (B, H, W, 1) to (B, rows, columns, 1)."""
+    return QualityEstimator(config).apply({"params": params}, luma).cells
 
 
 def _restore_luma(
     config: AGARNetConfig,
     params: Any,
+    tables: jax.Array | None,
     luma: jax.Array,
     quality: jax.Array,
-    tables: jax.Array | None,
 ) -> jax.Array:
-    """Restored luma (1, H, W, 1), not clipped."""
+    """Restored luma (B, H, W, 1), not clipped."""
     model = AGARNet(config)
     return model.apply({"params": params}, luma, quality=quality, tables=tables).restored
 
 
 def _given_quality(quality: float | np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(1, 1, 1, 1), or pixel-wise (1, H, W, 1) padded to the block grid, float32."""
+    """(), or pixel-wise (H, W), float32."""
     values = np.asarray(quality, np.float32)
-    if values.ndim == 0:
-        values = values.reshape(1, 1)
-    elif values.shape != size:
+    if values.shape not in {(), size}:
         raise ValueError(
             f"A pixel-wise quality must have the image's shape {size}, got {values.shape}."
         )
@@ -153,16 +210,16 @@ def _given_quality(quality: float | np.ndarray, size: tuple[int, int]) -> np.nda
             f"JPEG quality must lie in {MIN_QUALITY}–{MAX_QUALITY}, got "
             f"{values.min():g} to {values.max():g}."
         )
-    padded = values if values.shape == (1, 1) else pad_to_blocks(values, BLOCK)
-    return padded[None, :, :, None]
+    return values
 
 
-def _given_table(table: np.ndarray) -> np.ndarray:
-    """(1, 1, 1, 64) in the network's order and scale."""
+def _given_table(table: np.ndarray, batch_size: int) -> np.ndarray:
+    """(batch_size, 1, 1, 64) in the network's order and scale."""
     table = np.asarray(table)
     if table.shape != (BLOCK, BLOCK) or table.min() < 1:
         raise ValueError(
             f"A quantization table must be (8, 8) with entries of at least 1, got shape "
             f"{table.shape}."
         )
-    return jpeg_tables.network_table(np.minimum(table, 255))[None, None, None]
+    entries = jpeg_tables.network_table(np.minimum(table, 255))
+    return np.broadcast_to(entries, (batch_size, 1, 1, entries.size))

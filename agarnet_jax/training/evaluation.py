@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from agarnet_jax.training.sharding import global_batch
+from agarnet_jax.sharding import global_batch
 from agarnet_jax.training.step import EvalStep
 
 

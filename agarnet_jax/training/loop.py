@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from agarnet_jax.checkpoint import Checkpoints
+from agarnet_jax.sharding import check_batch_size, global_batch, make_mesh, replicated
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.evaluation import evaluate
 from agarnet_jax.training.logs import MetricWriter, Progress
 from agarnet_jax.training.optimizer import make_optimizer, make_schedule
-from agarnet_jax.training.sharding import check_batch_size, global_batch, make_mesh, replicated
 from agarnet_jax.training.state import TrainState, check_fit
 from agarnet_jax.training.step import make_eval_step, make_train_step
 from agarnet_jax.training.tasks import Task

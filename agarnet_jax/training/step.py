@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from agarnet_jax.training.sharding import replicated, split_by_batch
+from agarnet_jax.sharding import replicated, split_by_batch
 from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.tasks import Batch, Metrics, Task
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from agarnet_jax.losses import l1
 from agarnet_jax.metrics import psnr
@@ -14,7 +15,8 @@ from agarnet_jax.models.estimator import CELL
 Batch = dict[str, jax.Array]  # see data_pipelines.batching
 Metrics = dict[str, jax.Array]
 
-_ANY_IMAGE = jnp.zeros((1, CELL, CELL, 1))  # parameters do not depend on its size
+# Parameters do not depend on its size. NumPy: an import must not start JAX's backends.
+_ANY_IMAGE = np.zeros((1, CELL, CELL, 1), np.float32)
 
 
 class Task(Protocol):

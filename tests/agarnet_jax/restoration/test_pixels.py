@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agarnet_jax.restoration.pixels import LumaPlane, array_from_picture, pad_to_blocks
+from agarnet_jax.restoration.pixels import LumaPlane, array_from_picture
 
 
 @pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
@@ -49,13 +49,6 @@ def test_alpha_is_kept():
 def test_arrays_that_are_no_images_are_named(image, message):
     with pytest.raises(ValueError, match=message):
         LumaPlane.of(image)
-
-
-def test_padding_repeats_the_edge():
-    padded = pad_to_blocks(np.arange(12, dtype=np.float32).reshape(3, 4), 8)
-    assert padded.shape == (8, 8)
-    assert (padded[2:, 3:] == 11).all()
-    assert pad_to_blocks(np.zeros((8, 16)), 8).shape == (8, 16)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Data parallelism: parameters on every device, batches split over all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
@@ -9,9 +9,11 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 DATA_AXIS = "data"
 
 
-def make_mesh() -> Mesh:
-    """A one-dimensional mesh of all devices of all processes."""
-    return jax.make_mesh((jax.device_count(),), (DATA_AXIS,), axis_types=(AxisType.Auto,))
+def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """A one-dimensional mesh of the given devices, or of all devices of all processes."""
+    devices = jax.devices() if devices is None else devices
+    shape = (len(devices),)
+    return jax.make_mesh(shape, (DATA_AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

@@ -1,0 +1,48 @@
+"""Which of several exact formulations of a convolution is used: chosen here, for each platform.
+
+All formulations of a kind have the same parameters. TPU and GPU have fast kernels for every
+convolution; XLA:CPU has them only for some (`docs/performance.md` has the measurements).
+"""
+
+import enum
+
+import jax
+
+_WINOGRAD_MIN_FEATURES = 24  # below, its narrow 2D convolutions miss XLA:CPU's fast kernels
+
+
+class Conv2DFormulation(enum.Enum):
+    """AUTO: the fastest for the default backend; NATIVE; PACKED: neighbours share a vector."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    PACKED = "packed"
+
+    def resolve(self) -> "Conv2DFormulation":
+        if self is not Conv2DFormulation.AUTO:
+            return self
+        return Conv2DFormulation.PACKED if _on_cpu() else Conv2DFormulation.NATIVE
+
+
+class Conv3DFormulation(enum.Enum):
+    """AUTO: the fastest for the default backend; NATIVE; STACKED slices; WINOGRAD F(4,3).
+
+    WINOGRAD differs from the others by up to 2e-4 on the golden vectors (they by 5e-6).
+    """
+
+    AUTO = "auto"
+    NATIVE = "native"
+    STACKED = "stacked"
+    WINOGRAD = "winograd"
+
+    def resolve(self, *, in_features: int, features: int) -> "Conv3DFormulation":
+        if self is not Conv3DFormulation.AUTO:
+            return self
+        if not _on_cpu():
+            return Conv3DFormulation.NATIVE
+        wide = min(in_features, features) >= _WINOGRAD_MIN_FEATURES
+        return Conv3DFormulation.WINOGRAD if wide else Conv3DFormulation.STACKED
+
+
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"

@@ -1,0 +1,76 @@
+"""What a program (not a library) sets up before its first JAX operation, to be fast.
+
+Importing this package changes no global setting; the `agarnet` command and the programs of
+`experiments/` call `prepare`.
+"""
+
+import ctypes
+import os
+import pathlib
+
+import jax
+
+CACHE_VARIABLE = "AGARNET_COMPILATION_CACHE"  # a folder, or "off"
+_MOST_CPU_DEVICES = 4  # beyond, XLA's own threads use the cores
+# Parameters of glibc's mallopt (malloc.h).
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
+
+
+def prepare(*, batch_size: int | None = None) -> None:
+    """Sets up compilation cache, CPU devices and memory; call before the first JAX operation.
+
+    Args:
+      batch_size: what all devices must be able to share equally; None: anything.
+    """
+    use_compilation_cache()
+    use_cpu_devices(batch_size)
+    keep_freed_memory()
+
+
+def use_compilation_cache() -> None:
+    """Keeps compiled programs in the user's cache folder, so that the next start need not compile.
+
+    `AGARNET_COMPILATION_CACHE` names another folder or says "off"; a cache that JAX was already
+    told of (`JAX_COMPILATION_CACHE_DIR`) stays.
+    """
+    choice = os.environ.get(CACHE_VARIABLE, "")
+    known = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    if choice == "off" or known is not None:
+        return
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    folder = pathlib.Path(choice or pathlib.Path(home) / "agarnet-jax" / "compiled")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a read-only home: compile every time
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def use_cpu_devices(batch_size: int | None = None) -> None:
+    """Makes each of the first cores a device of its own, unless the user chose a number.
+
+    XLA:CPU runs many of its convolution kernels on one core; two devices with half a batch each
+    keep both busy (`docs/performance.md`). Other platforms are not affected.
+    """
+    chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if chosen or jax.config.jax_num_cpu_devices > 0:  # type: ignore[attr-defined]
+        return
+    count = min(len(os.sched_getaffinity(0)), _MOST_CPU_DEVICES)
+    while batch_size is not None and batch_size % count:
+        count -= 1
+    jax.config.update("jax_num_cpu_devices", count)
+
+
+def keep_freed_memory() -> None:
+    """Tells glibc to reuse large buffers instead of returning them; does nothing elsewhere.
+
+    Every execution on CPU allocates its temporary buffers anew; without this, the system maps
+    and clears their pages each time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is None:
+        return
+    mallopt(_M_ARENA_MAX, 1)  # only the main arena can grow without mapping
+    mallopt(_M_MMAP_MAX, 0)
+    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

@@ -1,0 +1,1 @@
+"""Programs that measure speed and print tables; see docs/performance.md."""

@@ -1,0 +1,168 @@
+"""Forward pass and training step of a configuration, beside PyTorch where it is installed.
+
+    python -m benchmarks.network --config=experiments/configs/tiny.py [--train=16x64 --forward=512]
+
+The PyTorch network is the same one with the same parameters (its output is compared first),
+channels_last, on as many threads. Its training step has the same losses, clipping and Adam, but
+no averaged parameters. Ratios are JAX / PyTorch, paired within each round.
+"""
+
+import dataclasses
+import importlib.util
+import statistics
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+
+from agarnet_jax import jpeg_tables
+from agarnet_jax.models import AGARNet, AGARNetConfig, Conv3DFormulation
+from agarnet_jax.sharding import global_batch, make_mesh, replicated, split_by_batch
+from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.optimizer import make_optimizer
+from agarnet_jax.training.state import TrainState
+from agarnet_jax.training.step import make_train_step
+from agarnet_jax.training.tasks import RestorationTask
+from benchmarks.timing import Case, compare, milliseconds, print_table, spread
+from experiments import program
+from experiments.config import from_config_dict
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", "experiments/configs/tiny.py", "Experiment configuration of a restorer."
+)
+_FORWARD = flags.DEFINE_list("forward", ["256", "512"], "Sides of the images restored.")
+_TRAIN = flags.DEFINE_list("train", ["8x64", "16x64"], "Training batches, as COUNTxSIDE.")
+_CONV3D = flags.DEFINE_list("conv3d", ["auto"], "Formulations of the 3D convolution to compare.")
+_ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of each case.")
+_TORCH = flags.DEFINE_boolean("torch", True, "Compare with PyTorch if it is installed.")
+
+
+def sample(count: int, side: int) -> dict[str, np.ndarray]:
+    """A random batch as the training pipeline makes them."""
+    rng = np.random.default_rng(0)
+    shape = (count, side, side, 1)
+    return {
+        "degraded": rng.random(shape, np.float32),
+        "clean": rng.random(shape, np.float32),
+        "quality": rng.integers(1, 101, (count, 1, 1, 1)).astype(np.float32),
+    }
+
+
+def jax_forward(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> Case:
+    model = AGARNet(config)
+    apply = jax.jit(lambda p, x, q: model.apply({"params": p}, x, quality=q).restored)
+    mesh = make_mesh()
+    split = split_by_batch(mesh) if len(batch["degraded"]) % mesh.size == 0 else replicated(mesh)
+    images = jax.device_put((batch["degraded"], batch["quality"]), split)
+    on_devices = jax.device_put(params, replicated(mesh))
+    return lambda: apply(on_devices, *images).block_until_ready()
+
+
+def jax_step(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> Case:
+    settings, mesh = TrainConfig(), make_mesh()
+    optimizer = make_optimizer(settings)
+    task = RestorationTask(config, settings.dct_loss_weight)
+    step = make_train_step(task, optimizer, ema_decay=settings.ema_decay, mesh=mesh)
+    state = jax.jit(lambda: TrainState.create(params, optimizer), out_shardings=replicated(mesh))()
+
+    def run() -> None:
+        nonlocal state
+        state, metrics = step(state, global_batch(batch, mesh))
+        metrics["loss"].block_until_ready()
+
+    return run
+
+
+def torch_cases(
+    config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]
+) -> tuple[Case, Case]:
+    """Forward pass and training step."""
+    import torch
+
+    from benchmarks.torch_agarnet import TorchAGARNet, leaves
+
+    settings = TrainConfig()
+    network = TorchAGARNet(config, jax.tree.map(np.asarray, params))
+    parameters = leaves(network.params)
+    optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
+    by_quality = jpeg_tables.network_tables_by_quality(config.table_scaling)
+    qualities = batch["quality"].reshape(-1, 1)
+    quality = torch.from_numpy(qualities)
+    tables = torch.from_numpy(by_quality[qualities[:, 0].astype(int)].astype(np.float32))
+    image, clean = (
+        torch.from_numpy(batch[key].transpose(0, 3, 1, 2)) for key in ("degraded", "clean")
+    )
+
+    def forward() -> np.ndarray:
+        with torch.inference_mode():
+            return network(image, quality, tables)[0].numpy().transpose(0, 2, 3, 1)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        restored, dct_restored = network(image, quality, tables)
+        loss = (restored - clean).abs().mean()
+        loss = loss + settings.dct_loss_weight * (dct_restored - clean).abs().mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+        optimizer.step()
+
+    return forward, step
+
+
+def main() -> None:
+    config = from_config_dict(_CONFIG.value).model
+    if not isinstance(config, AGARNetConfig):
+        raise ValueError("This benchmark is of the restorer; give a restorer's configuration.")
+    variants = {
+        f"JAX {name}": dataclasses.replace(config, conv3d=Conv3DFormulation(name))
+        for name in _CONV3D.value
+    }
+    # On the host, since a training step donates what it is given.
+    params = jax.device_get(jax.jit(RestorationTask(config, 0.0).init)(jax.random.key(0)))
+    with_torch = _TORCH.value and importlib.util.find_spec("torch") is not None
+    jobs = [(f"forward {side}×{side}", 0, 1, int(side)) for side in _FORWARD.value]
+    jobs += [
+        (f"training step {job}×{job.split('x')[1]}", 1, *map(int, job.split("x")))
+        for job in _TRAIN.value
+    ]
+    rows = []
+    for title, which, count, side in jobs:
+        batch = sample(count, side)
+        make = (jax_forward, jax_step)[which]
+        cases = {name: make(variant, params, batch) for name, variant in variants.items()}
+        if with_torch:
+            reference = torch_cases(config, params, batch)
+            if not which:
+                result = next(iter(variants.values()))
+                ours = jax_output(result, params, batch)
+                print(f"{title}: max |JAX − PyTorch| = {np.abs(ours - reference[0]()).max():.1e}")
+            cases["PyTorch"] = reference[which]
+        timings = compare(cases, rounds=_ROUNDS.value)
+        for name, timing in timings.items():
+            rows.append(
+                (
+                    title,
+                    name,
+                    f"{timing.first:.1f}",
+                    spread(milliseconds(timing.wall), 1),
+                    f"{count * side**2 / statistics.median(timing.wall) / 1e6:.3f}",
+                    f"{statistics.median(timing.cpu) / statistics.median(timing.wall):.2f}",
+                    spread(timing.ratio(timings["PyTorch"])) if with_torch else "",
+                )
+            )
+    print_table(
+        f"{_CONFIG.name}: {sum(x.size for x in jax.tree.leaves(params)):,} parameters, "
+        f"{jax.device_count()} {jax.default_backend()} device(s)",
+        ("", "", "first call, s", "ms", "Mpx/s", "cores busy", "× PyTorch"),
+        rows,
+    )
+
+
+def jax_output(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> np.ndarray:
+    return np.asarray(jax_forward(config, params, batch)())
+
+
+if __name__ == "__main__":
+    program.start(main)

@@ -1,0 +1,61 @@
+"""Paired timing: every case runs in every round, so a noisy machine slows all of them alike."""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+Case = Callable[[], object]  # runs once, and returns only when its result is there
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """`first` is the first call, with compilation; `wall` and `cpu` hold seconds per round."""
+
+    first: float
+    wall: list[float]
+    cpu: list[float]
+
+    def ratio(self, other: "Timing") -> list[float]:
+        """Wall time as a multiple of another case's, round by round."""
+        return [mine / theirs for mine, theirs in zip(self.wall, other.wall)]
+
+
+def compare(cases: Mapping[str, Case], *, rounds: int = 7) -> dict[str, Timing]:
+    """Times all cases side by side: one warm-up, then `rounds` rounds of each in turn."""
+    first = {name: _measure(case)[0] for name, case in cases.items()}
+    for case in cases.values():
+        case()
+    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, case in cases.items():
+            samples[name].append(_measure(case))
+    return {
+        name: Timing(first[name], [wall for wall, _ in s], [cpu for _, cpu in s])
+        for name, s in samples.items()
+    }
+
+
+def spread(values: list[float], digits: int = 2) -> str:
+    """Median and range, as `1.23 (1.20–1.31)`."""
+    median, low, high = statistics.median(values), min(values), max(values)
+    return f"{median:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+
+
+def milliseconds(values: list[float]) -> list[float]:
+    return [1000 * value for value in values]
+
+
+def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A Markdown table."""
+    print(f"\n**{title}**\n")
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)
+
+
+def _measure(case: Case) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    case()
+    return time.perf_counter() - wall, time.process_time() - cpu
