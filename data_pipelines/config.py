@@ -16,8 +16,8 @@ class DataConfig:
     eval_qualities: tuple[int, ...] = (10, 20, 40, 60, 80)
     eval_crop: int = 256  # held-out images are cropped to this side, centred
     eval_batch_size: int = 8
-    workers: int = 0  # processes; 0 uses threads, enough for a narrow network
-    threads: int = 2  # reading threads per process
+    workers: int = 0  # processes that make batches; 0 uses a thread, enough for a narrow network
+    threads: int = 1  # per process; more of them wait for each other (Python's lock)
     cache_gib: float = 1.0  # memory for decoded images, per process; beyond it they are reread
 
     def __post_init__(self):

@@ -23,7 +23,7 @@ def make_train_step(
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         (loss, metrics), gradients = jax.value_and_grad(task.loss, has_aux=True)(
-            state.params, batch
+            state.params, _unit_range(batch)
         )
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -48,6 +48,14 @@ def make_train_step(
     )
 
 
+def _unit_range(batch: Batch) -> Batch:
+    """Images come as uint8, a quarter of the bytes to carry; from here on they are in [0, 1]."""
+    return {
+        key: value.astype(jnp.float32) / 255 if value.dtype == jnp.uint8 else value
+        for key, value in batch.items()
+    }
+
+
 def make_eval_step(task: Task, mesh: Mesh) -> EvalStep:
     """(params, batch) → sums over the batch of every metric, and `count`.
 
@@ -56,7 +64,7 @@ def make_eval_step(task: Task, mesh: Mesh) -> EvalStep:
 
     def eval_step(params: Any, batch: Batch) -> Metrics:
         weight = batch["weight"]
-        metrics = task.evaluate(params, batch)
+        metrics = task.evaluate(params, _unit_range(batch))
         sums = {name: jnp.sum(values * weight) for name, values in metrics.items()}
         return {"count": weight.sum(), **sums}
 
