@@ -17,7 +17,7 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from agarnet_jax import jpeg_tables
+from agarnet_jax import jpeg_tables, runtime
 from agarnet_jax.models import AGARNet, AGARNetConfig, Conv3DFormulation
 from agarnet_jax.sharding import global_batch, make_mesh, replicated, split_by_batch
 from agarnet_jax.training.config import TrainConfig
@@ -32,10 +32,13 @@ from experiments.config import from_config_dict
 _CONFIG = config_flags.DEFINE_config_file(
     "config", "experiments/configs/tiny.py", "Experiment configuration of a restorer."
 )
-_FORWARD = flags.DEFINE_list("forward", ["256", "512"], "Sides of the images restored.")
+_FORWARD = flags.DEFINE_list(
+    "forward", ["1x256", "1x512", "2x512"], "Batches of images restored, as COUNTxSIDE."
+)
 _TRAIN = flags.DEFINE_list("train", ["8x64", "16x64"], "Training batches, as COUNTxSIDE.")
 _CONV3D = flags.DEFINE_list("conv3d", ["auto"], "Formulations of the 3D convolution to compare.")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of each case.")
+_CPU_DEVICES = flags.DEFINE_integer("cpu_devices", 0, "CPU devices; 0 chooses as training does.")
 _TORCH = flags.DEFINE_boolean("torch", True, "Compare with PyTorch if it is installed.")
 
 
@@ -53,11 +56,13 @@ def sample(count: int, side: int) -> dict[str, np.ndarray]:
 def jax_forward(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> Case:
     model = AGARNet(config)
     apply = jax.jit(lambda p, x, q: model.apply({"params": p}, x, quality=q).restored)
-    mesh = make_mesh()
-    split = split_by_batch(mesh) if len(batch["degraded"]) % mesh.size == 0 else replicated(mesh)
+    # What the devices cannot share runs on one of them.
+    shared = len(batch["degraded"]) % jax.device_count() == 0
+    mesh = make_mesh(None if shared else jax.devices()[:1])
+    split = split_by_batch(mesh)
     images = jax.device_put((batch["degraded"], batch["quality"]), split)
     on_devices = jax.device_put(params, replicated(mesh))
-    return lambda: apply(on_devices, *images).block_until_ready()
+    return lambda: np.asarray(apply(on_devices, *images))
 
 
 def jax_step(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> Case:
@@ -112,6 +117,9 @@ def torch_cases(
 
 
 def main() -> None:
+    if _CPU_DEVICES.value:
+        jax.config.update("jax_num_cpu_devices", _CPU_DEVICES.value)
+    runtime.prepare()
     config = from_config_dict(_CONFIG.value).model
     if not isinstance(config, AGARNetConfig):
         raise ValueError("This benchmark is of the restorer; give a restorer's configuration.")
@@ -122,23 +130,23 @@ def main() -> None:
     # On the host, since a training step donates what it is given.
     params = jax.device_get(jax.jit(RestorationTask(config, 0.0).init)(jax.random.key(0)))
     with_torch = _TORCH.value and importlib.util.find_spec("torch") is not None
-    jobs = [(f"forward {side}×{side}", 0, 1, int(side)) for side in _FORWARD.value]
-    jobs += [
-        (f"training step {job}×{job.split('x')[1]}", 1, *map(int, job.split("x")))
-        for job in _TRAIN.value
-    ]
+    jobs = [("forward", job) for job in _FORWARD.value]
+    jobs += [("training step", job) for job in _TRAIN.value]
     rows = []
-    for title, which, count, side in jobs:
+    for kind, job in jobs:
+        count, side = map(int, job.split("x"))
+        title = f"{kind} {count}×{side}×{side}"
         batch = sample(count, side)
-        make = (jax_forward, jax_step)[which]
+        make = jax_forward if kind == "forward" else jax_step
         cases = {name: make(variant, params, batch) for name, variant in variants.items()}
         if with_torch:
-            reference = torch_cases(config, params, batch)
-            if not which:
-                result = next(iter(variants.values()))
-                ours = jax_output(result, params, batch)
-                print(f"{title}: max |JAX − PyTorch| = {np.abs(ours - reference[0]()).max():.1e}")
-            cases["PyTorch"] = reference[which]
+            torch_forward, torch_step = torch_cases(config, params, batch)
+            cases["PyTorch"] = torch_forward if kind == "forward" else torch_step
+            if kind == "forward":
+                error = max(
+                    float(np.abs(case() - torch_forward()).max()) for case in cases.values()
+                )
+                print(f"{title}: all within {error:.1e} of PyTorch")
         timings = compare(cases, rounds=_ROUNDS.value)
         for name, timing in timings.items():
             rows.append(
@@ -158,10 +166,6 @@ def main() -> None:
         ("", "", "first call, s", "ms", "Mpx/s", "cores busy", "× PyTorch"),
         rows,
     )
-
-
-def jax_output(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> np.ndarray:
-    return np.asarray(jax_forward(config, params, batch)())
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags
 
+from agarnet_jax import runtime
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import psnr
 from agarnet_jax.restoration import QualitySource, Restorer
@@ -59,6 +60,7 @@ def _unit(image: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
+    runtime.prepare()
     images = FolderSource(_IMAGES.value, luma_range=LumaRange.STUDIO, cache_gib=1)
     restorer = Restorer.from_pretrained(_WEIGHTS.value)
     print(f"{len(images)} images from {_IMAGES.value}, weights {_WEIGHTS.value}, PSNR in dB")

@@ -8,12 +8,13 @@ Run again with the same --workdir to continue from its latest checkpoint.
 
 import functools
 import json
+import math
 
 import jax
 from absl import flags
 from ml_collections import config_flags
 
-from agarnet_jax import weights
+from agarnet_jax import runtime, weights
 from agarnet_jax.configs import to_plain
 from agarnet_jax.training.loop import train
 from agarnet_jax.training.state import TrainState
@@ -68,6 +69,9 @@ def _initial_params(experiment: ExperimentConfig):
 
 def main() -> None:
     experiment = from_config_dict(_CONFIG.value)
+    runtime.prepare(
+        batch_size=math.gcd(experiment.train.batch_size, experiment.data.eval_batch_size)
+    )
     print(f"Configuration: {json.dumps(to_plain(experiment))}", flush=True)
     run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value)
 
