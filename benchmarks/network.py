@@ -4,7 +4,8 @@
 
 The PyTorch network is the same one with the same parameters (its output is compared first),
 channels_last, on as many threads. Its training step has the same losses, clipping and Adam, but
-no averaged parameters. Ratios are JAX / PyTorch, paired within each round.
+no averaged parameters. Ratios are JAX / PyTorch, paired within each round. `first call` compiles,
+without a cache. A single image runs on one device, a batch on all of them.
 """
 
 import dataclasses
@@ -119,7 +120,8 @@ def torch_cases(
 def main() -> None:
     if _CPU_DEVICES.value:
         jax.config.update("jax_num_cpu_devices", _CPU_DEVICES.value)
-    runtime.prepare()
+    runtime.use_cpu_devices()
+    runtime.keep_freed_memory()
     config = from_config_dict(_CONFIG.value).model
     if not isinstance(config, AGARNetConfig):
         raise ValueError("This benchmark is of the restorer; give a restorer's configuration.")

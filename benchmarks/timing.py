@@ -3,9 +3,10 @@
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-Case = Callable[[], object]  # runs once, and returns only when its result is there
+Case = Callable[[], Any]  # runs once, and returns only when its result is there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ def milliseconds(values: list[float]) -> list[float]:
     return [1000 * value for value in values]
 
 
-def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A Markdown table."""
     print(f"\n**{title}**\n")
     print("| " + " | ".join(header) + " |")

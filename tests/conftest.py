@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import os
 import pathlib
 
 import jax
@@ -18,6 +19,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile each program once for all tests and workers, and once for all runs of a checkout."""
     jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    # For the programs that tests start, in place of the user's own cache.
+    os.environ["AGARNET_COMPILATION_CACHE"] = str(config.cache.mkdir("programs"))
 
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"

@@ -27,7 +27,8 @@ from agarnet_jax.restoration.pixels import LumaPlane, array_from_picture
 from agarnet_jax.restoration.tiling import Tiling, apply_tiled
 from agarnet_jax.sharding import make_mesh, replicated, split_by_batch
 
-_ESTIMATOR_OVERLAP = 2 * CELL  # its cells see 90 pixels around them
+# Its cells see 90 pixels around them.
+_ESTIMATOR_TILE, _ESTIMATOR_OVERLAP = 12 * CELL, 2 * CELL
 
 ImageT = TypeVar("ImageT", np.ndarray, Image.Image)
 
@@ -75,7 +76,7 @@ class Restorer:
         self.weights = trained
         self._restoring = Tiling(tile, overlap, grid=BLOCK, padding="edge")
         self._estimating = Tiling(
-            None if tile is None else max(2 * tile, 4 * _ESTIMATOR_OVERLAP),
+            None if tile is None else _ESTIMATOR_TILE,
             _ESTIMATOR_OVERLAP,
             grid=CELL,
             padding="symmetric",

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from agarnet_jax.models.conv3d import Conv3D, Conv3DFormulation
-
-FORMULATIONS = [Conv3DFormulation.NATIVE, Conv3DFormulation.STACKED]
+from agarnet_jax.models.conv3d import CONV3D, Conv3D
+from agarnet_jax.models.formulations import Conv3DFormulation
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def params(x):
     return params | {"bias": jax.random.normal(jax.random.key(2), (6,))}
 
 
-@pytest.mark.parametrize("formulation", FORMULATIONS)
+@pytest.mark.parametrize("formulation", CONV3D)
 def test_equals_scipy_correlation(formulation, x, params):
     actual = conv(formulation).apply({"params": params}, x)
     kernel, signal = np.asarray(params["kernel"], np.float64), np.asarray(x, np.float64)
@@ -38,16 +37,51 @@ def test_equals_scipy_correlation(formulation, x, params):
         np.testing.assert_allclose(actual[0, ..., output], expected, atol=1e-5)
 
 
-def test_gradients_agree(x, params):
-    def loss(formulation, params, x):
-        return (conv(formulation).apply({"params": params}, x) ** 2).mean()
+@pytest.mark.parametrize("formulation", [Conv3DFormulation.STACKED, Conv3DFormulation.WINOGRAD])
+def test_gradients_equal_those_of_the_native_convolution(formulation, x, params):
+    def gradients(formulation):
+        def loss(params, x):
+            return (conv(formulation).apply({"params": params}, x) ** 2).mean()
 
-    native, stacked = (
-        jax.jit(jax.grad(lambda p, x, f=f: loss(f, p, x), argnums=(0, 1)))(params, x)
-        for f in FORMULATIONS
+        return jax.jit(jax.grad(loss, argnums=(0, 1)))(params, x)
+
+    expected = gradients(Conv3DFormulation.NATIVE)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6), gradients(formulation), expected
     )
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), native, stacked)
 
 
-def test_auto_is_stacked_on_cpu():
-    assert Conv3DFormulation.AUTO.resolve() is Conv3DFormulation.STACKED
+def test_training_with_winograd_follows_the_same_curve():
+    """Twenty steps of gradient descent; the formulations differ by roundings only."""
+    rng = np.random.default_rng(0)
+    image, target = rng.standard_normal((2, 2, 64, 4, 4, 8), np.float32)
+    start = conv(Conv3DFormulation.NATIVE).clone(features=8).init(jax.random.key(0), image)
+
+    def curve(formulation):
+        model = conv(formulation).clone(features=8)
+
+        @jax.jit
+        def step(variables):
+            loss, gradient = jax.value_and_grad(
+                lambda v: jnp.abs(model.apply(v, model.apply(v, image)) - target).mean()
+            )(variables)
+            return loss, jax.tree.map(lambda p, g: p - 0.3 * g, variables, gradient)
+
+        variables, losses = start, []
+        for _ in range(20):
+            loss, variables = step(variables)
+            losses.append(float(loss))
+        return losses
+
+    stacked, winograd = curve(Conv3DFormulation.STACKED), curve(Conv3DFormulation.WINOGRAD)
+    assert stacked[-1] < 0.99 * stacked[0]
+    np.testing.assert_allclose(winograd, stacked, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [((8, 8), "stacked"), ((1, 32), "stacked"), ((32, 32), "winograd")],
+)
+def test_auto_chooses_by_width_on_cpu(features, expected):
+    chosen = Conv3DFormulation.AUTO.resolve(in_features=features[0], features=features[1])
+    assert chosen.value == expected

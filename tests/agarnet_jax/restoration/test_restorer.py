@@ -58,6 +58,30 @@ def test_equals_the_network_applied_by_hand(restorer, degraded):
     assert (actual == expected).mean() > 0.999
 
 
+@pytest.mark.parametrize("quality", [20.0, None, QualitySource.MAP])
+def test_tiles_leave_no_seams(restorer, astronaut, encode, quality):
+    image = np.asarray(Image.open(io.BytesIO(encode(astronaut[:250, 60:420], 15))))
+    whole = Restorer(restorer.weights, tile=None).restore(image, quality=quality)
+    tiled = Restorer(restorer.weights, tile=192).restore(image, quality=quality)
+    np.testing.assert_allclose(tiled.quality_map, whole.quality_map, atol=1e-3)
+    assert np.abs(tiled.image.astype(int) - whole.image).max() <= 1
+
+
+def test_quality_estimated_in_tiles_is_that_of_the_whole(restorer, astronaut, encode):
+    image = np.asarray(Image.open(io.BytesIO(encode(astronaut[:70], 30))))[:, :, 0]
+    image = np.tile(image, (1, 2))[:, :1000]  # wider than the estimator's tile
+    whole = Restorer(restorer.weights, tile=None).restore(image, quality=QualitySource.MAP)
+    tiled = restorer.restore(image, quality=QualitySource.MAP)
+    assert np.ptp(whole.quality_map) > 1
+    np.testing.assert_allclose(tiled.quality_map, whole.quality_map, atol=1e-3)
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(100, 8), (0, 8), (64, 32), (128, 9), (128, -8)])
+def test_impossible_tiles_are_named(restorer, tile, overlap):
+    with pytest.raises(ValueError, match=f"tile is {tile}|overlap is {overlap}"):
+        Restorer(restorer.weights, tile=tile, overlap=overlap)
+
+
 def test_a_pixelwise_quality_is_used_and_returned(restorer, degraded):
     quality = np.full(degraded.shape, 15.0)
     quality[:, 80:] = 60

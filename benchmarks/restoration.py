@@ -1,0 +1,62 @@
+"""Restoration in megapixels per second, and peak memory, by image size.
+
+    python -m benchmarks.restoration [--weights=tiny --megapixels=1,12,48 --tile=512]
+
+Every size runs in a process of its own, so that the peak is its own: random colour images of
+aspect 4:3, restored with estimated quality. The first image of a process compiles; `again` is
+the same image once more.
+"""
+
+import multiprocessing
+import resource
+import time
+
+import numpy as np
+from absl import flags
+
+from benchmarks.timing import print_table
+from experiments import program
+
+_WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
+_MEGAPIXELS = flags.DEFINE_list("megapixels", ["1", "12", "48"], "Sizes of the images.")
+_TILE = flags.DEFINE_integer("tile", 512, "Largest side of a tile; 0 restores images whole.")
+
+
+def measure(weights: str, tile: int, megapixels: float) -> tuple[float, float, float]:
+    """Seconds of the first and of the second image, and the peak in bytes."""
+    from agarnet_jax import runtime
+    from agarnet_jax.restoration import Restorer
+
+    runtime.use_cpu_devices()
+    runtime.keep_freed_memory()
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+    width = round(megapixels * 1e6 / height)
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    restorer = Restorer.from_pretrained(weights, tile=tile or None)
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        restorer.restore(image)
+        seconds.append(time.perf_counter() - start)
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return seconds[0], seconds[1], peak
+
+
+def main() -> None:
+    rows = []
+    for text in _MEGAPIXELS.value:
+        size = float(text)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            first, again, peak = pool.apply(measure, (_WEIGHTS.value, _TILE.value, size))
+        rows.append(
+            (text, f"{first:.1f}", f"{again:.1f}", f"{size / again:.2f}", f"{peak / 2**30:.2f}")
+        )
+    print_table(
+        f"{_WEIGHTS.value}, tiles of {_TILE.value}",
+        ("Mpx", "first, s", "again, s", "Mpx/s", "peak, GiB"),
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    program.start(main)

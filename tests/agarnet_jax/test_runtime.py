@@ -1,0 +1,69 @@
+"""Settings of a whole process, so each test looks at a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def in_process(code, **environment):
+    clean = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", *environment)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.split()
+
+
+COMPILE = """
+import jax
+from agarnet_jax import runtime
+runtime.use_compilation_cache()
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.jit(lambda x: x + 1)(1.0).block_until_ready()
+"""
+
+
+def test_programs_are_cached_in_the_users_cache_folder(tmp_path):
+    in_process(COMPILE, AGARNET_COMPILATION_CACHE="", XDG_CACHE_HOME=str(tmp_path))
+    assert list((tmp_path / "agarnet-jax" / "compiled").iterdir())
+
+
+def test_the_cache_can_be_moved_and_refused(tmp_path):
+    folder = tmp_path / "elsewhere"
+    in_process(COMPILE, AGARNET_COMPILATION_CACHE=str(folder), XDG_CACHE_HOME=str(tmp_path))
+    assert list(folder.iterdir())
+    home = tmp_path / "home"
+    in_process(COMPILE, AGARNET_COMPILATION_CACHE="off", XDG_CACHE_HOME=str(home))
+    assert not home.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
+    (tmp_path / "file").touch()
+    in_process(COMPILE, AGARNET_COMPILATION_CACHE=str(tmp_path / "file" / "cache"))
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 3])
+def test_devices_share_the_batch(batch_size):
+    code = f"""
+import jax
+from agarnet_jax import runtime
+runtime.prepare(batch_size={batch_size})
+print(jax.device_count())
+"""
+    (count,) = in_process(code, AGARNET_COMPILATION_CACHE="off")
+    cores = min(len(os.sched_getaffinity(0)), 4)
+    assert int(count) == {None: cores, 1: 1, 3: 3 if cores >= 3 else 1}[batch_size]
+    flag = "--xla_force_host_platform_device_count=5"
+    assert in_process(code, XLA_FLAGS=flag, AGARNET_COMPILATION_CACHE="off") == ["5"]
+
+
+def test_imports_start_no_backend():
+    """`jax.distributed.initialize` and the number of devices must come first."""
+    code = """
+import agarnet_jax.training.loop, agarnet_jax.restoration.restorer
+import jax._src.xla_bridge as bridge
+print(bridge.backends_are_initialized())
+"""
+    assert in_process(code) == ["False"]
