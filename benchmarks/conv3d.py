@@ -8,6 +8,7 @@ Runs on one device; `--shape` is batch, frequencies, block rows, block columns.
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
@@ -31,8 +32,9 @@ def main() -> None:
     shape = tuple(map(int, _SHAPE.value))
     rng = np.random.default_rng(0)
     for features in map(int, _FEATURES.value):
-        x, gradient = rng.standard_normal((2, *shape, features), np.float32)
-        kernel = rng.standard_normal((3, 3, 3, features, features), np.float32)
+        x = jnp.asarray(rng.standard_normal((*shape, features), np.float32))
+        gradient = jnp.asarray(rng.standard_normal((*shape, features), np.float32))
+        kernel = jnp.asarray(rng.standard_normal((3, 3, 3, features, features), np.float32))
         exact = np.asarray(CONV3D[next(iter(CONV3D))](x, kernel))
         rows = []
         columns: list[dict[str, Case]] = [{}, {}, {}]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.network --config=experiments/configs/tiny.py [--train=16x64 --forward=512]
 
-The PyTorch network is the same one with the same parameters (its output is compared first),
+The PyTorch network is the same one with the same parameters (its output is compared),
 channels_last, on as many threads. Its training step has the same losses, clipping and Adam, but
 no averaged parameters. Ratios are JAX / PyTorch, paired within each round. `first call` compiles,
 without a cache. A single image runs on one device, a batch on all of them.
@@ -10,6 +10,7 @@ without a cache. A single image runs on one device, a batch on all of them.
 
 import dataclasses
 import importlib.util
+import math
 import statistics
 from typing import Any
 
@@ -120,7 +121,7 @@ def torch_cases(
 def main() -> None:
     if _CPU_DEVICES.value:
         jax.config.update("jax_num_cpu_devices", _CPU_DEVICES.value)
-    runtime.use_cpu_devices()
+    runtime.use_cpu_devices(math.gcd(*(int(job.split("x")[0]) for job in _TRAIN.value)) or None)
     runtime.keep_freed_memory()
     config = from_config_dict(_CONFIG.value).model
     if not isinstance(config, AGARNetConfig):
@@ -134,6 +135,7 @@ def main() -> None:
     with_torch = _TORCH.value and importlib.util.find_spec("torch") is not None
     jobs = [("forward", job) for job in _FORWARD.value]
     jobs += [("training step", job) for job in _TRAIN.value]
+    path = config_flags.get_config_filename(flags.FLAGS["config"])
     rows = []
     for kind, job in jobs:
         count, side = map(int, job.split("x"))
@@ -144,12 +146,11 @@ def main() -> None:
         if with_torch:
             torch_forward, torch_step = torch_cases(config, params, batch)
             cases["PyTorch"] = torch_forward if kind == "forward" else torch_step
-            if kind == "forward":
-                error = max(
-                    float(np.abs(case() - torch_forward()).max()) for case in cases.values()
-                )
-                print(f"{title}: all within {error:.1e} of PyTorch")
         timings = compare(cases, rounds=_ROUNDS.value)
+        if with_torch and kind == "forward":
+            expected = torch_forward()
+            error = max(float(np.abs(case() - expected).max()) for case in cases.values())
+            print(f"{title}: all within {error:.1e} of PyTorch")
         for name, timing in timings.items():
             rows.append(
                 (
@@ -163,7 +164,7 @@ def main() -> None:
                 )
             )
     print_table(
-        f"{_CONFIG.name}: {sum(x.size for x in jax.tree.leaves(params)):,} parameters, "
+        f"{path}: {sum(x.size for x in jax.tree.leaves(params)):,} parameters, "
         f"{jax.device_count()} {jax.default_backend()} device(s)",
         ("", "", "first call, s", "ms", "Mpx/s", "cores busy", "× PyTorch"),
         rows,

@@ -8,6 +8,7 @@ The last rows are the stream as training reads it, with a consumer that does not
 """
 
 import dataclasses
+import functools
 import itertools
 import statistics
 import time
@@ -37,6 +38,10 @@ def rate(run: Callable[[int], object], count: int) -> float:
     for i in range(count):
         run(i)
     return count / (time.perf_counter() - start)
+
+
+def consume(batches: Iterator[batching.Batch], _: int) -> None:
+    next(batches)
 
 
 def stages(source: FolderSource, config: DataConfig) -> dict[str, Callable[[int], object]]:
@@ -94,7 +99,7 @@ def main() -> None:
         batches = stream(source, dataclasses.replace(config, workers=workers, threads=1))
         rates[name] = [
             _BATCH_SIZE.value
-            * rate(lambda _, batches=batches: next(batches), _COUNT.value // _BATCH_SIZE.value)
+            * rate(functools.partial(consume, batches), _COUNT.value // _BATCH_SIZE.value)
             for _ in range(_ROUNDS.value)
         ]
     reference = statistics.median(rates[bare])

@@ -11,12 +11,12 @@ from agarnet_jax.models import (
     AGARNet,
     AGARNetConfig,
     CellPlacement,
-    Conv3DFormulation,
     EstimatorConfig,
     QualityEstimator,
     quality_map,
 )
 from agarnet_jax.models.blocks import average_pool, upsample_2x
+from agarnet_jax.models.conv3d import CONV3D
 
 RESTORE_TOLERANCE = 5e-5
 ESTIMATE_TOLERANCE = 5e-6
@@ -58,9 +58,10 @@ def test_derived_tables_are_the_recorded_ones_but_for_truncated_indices(golden):
     assert set(np.rint(100 * case["block_quality"][..., 0][differing])) == {53, 59}
 
 
-def test_native_3d_convolution(golden, golden_params):
+@pytest.mark.parametrize("formulation", CONV3D)
+def test_every_formulation_of_the_3d_convolution(formulation, golden, golden_params):
     case = golden("restore_scalar_q50_coffee32x40_intermediates")
-    model = AGARNet(AGARNetConfig(pixel_features=8, conv3d=Conv3DFormulation.NATIVE))
+    model = AGARNet(AGARNetConfig(pixel_features=8, conv3d=formulation, conv2d="native"))
     out = model.apply({"params": golden_params}, case["image"], quality=100 * case["quality"])
     assert_restores(out, case)
 
