@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import orbax.checkpoint as ocp
 from etils import epath
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
@@ -28,6 +29,12 @@ class Checkpoints:
                 best_fn=_score,
                 preservation_policy=AnyPreservationPolicy([LatestN(n=keep), _BEST_ONE]),
             ),
+            # Named so that metadata can be read before anything is saved or restored.
+            item_handlers={
+                "state": ocp.StandardCheckpointHandler(),
+                "data": ocp.JsonCheckpointHandler(),
+                "config": ocp.JsonCheckpointHandler(),
+            },
         )
 
     def save(
@@ -76,11 +83,19 @@ class Checkpoints:
         return restored.state, restored.data["next_batch"]
 
     def restore_ema_params(self, step: int) -> Any:
-        """Only the averaged parameters at `step`, as NumPy arrays, whatever the rest was."""
-        restored = self._manager.restore(
-            step, args=ocp.args.Composite(state=ocp.args.StandardRestore())
+        """Only the averaged parameters at `step`, as NumPy arrays, whatever the rest was.
+
+        The devices that saved them need not exist here.
+        """
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        metadata = self._manager.item_metadata(step).state
+        target = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), metadata
         )
-        return restored.state["ema_params"]
+        restored = self._manager.restore(
+            step, args=ocp.args.Composite(state=ocp.args.StandardRestore(target))
+        )
+        return jax.device_get(restored.state["ema_params"])
 
     def config(self, step: int) -> dict[str, Any]:
         """The resolved configuration of the run that saved `step`."""
