@@ -51,12 +51,13 @@ def train_batches(
       `degraded`, `clean` (b, crop, crop, 1) uint8 and `quality` (b, 1, 1, 1) float32 in 1–100,
       with b = batch_size / process_count.
     """
+    _check_share(batch_size, process_count)
     make_batch = TrainBatch(
         source,
         transform=train_transform(config),
         batch_size=batch_size,
         seed=seed,
-        share=slice(process_index, _checked(batch_size, process_count), process_count),
+        share=slice(process_index, None, process_count),
     )
     stream = (
         grain.MapDataset.range(start, sys.maxsize)
@@ -132,7 +133,7 @@ def eval_batches(
       (quality, batch), all batches of one shape: the last of a quality is filled up with copies
       whose `weight` (b,) is 0; it is 1 elsewhere.
     """
-    _checked(config.eval_batch_size, process_count)
+    _check_share(config.eval_batch_size, process_count)
     for quality in config.eval_qualities:
         for first in range(0, len(source), config.eval_batch_size):
             mine = range(first + process_index, first + config.eval_batch_size, process_count)
@@ -146,11 +147,10 @@ def _eval_sample(source: FolderSource, index: int, quality: int, crop: int) -> B
     return sample | {"weight": np.array(index < len(source), np.float32)}
 
 
-def _checked(batch_size: int, process_count: int) -> int:
-    """The batch size, if all processes can have the same share of it."""
+def _check_share(batch_size: int, process_count: int) -> None:
+    """Raises ValueError unless all processes can have the same share of a batch."""
     if batch_size % process_count:
         raise ValueError(
             f"A batch of {batch_size} cannot be shared equally by {process_count} processes; "
             f"use a multiple of {process_count}."
         )
-    return batch_size
