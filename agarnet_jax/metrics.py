@@ -1,10 +1,14 @@
 """Image quality metrics on (B, H, W, C) images in [0, 1]; one float32 value per image."""
 
 import enum
+import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
+
+from agarnet_jax.jpeg_tables import BLOCK
 
 
 class Rounding(enum.Enum):
@@ -23,9 +27,101 @@ def to_levels(image: ArrayLike, *, rounding: Rounding = Rounding.ROUND) -> jax.A
     return jnp.round(levels) if rounding is Rounding.ROUND else jnp.floor(levels)
 
 
+def as_batch(levels: np.ndarray) -> np.ndarray:
+    """An image of levels 0–255, (H, W[, C]), as the metrics take it: (1, H, W, C) float32."""
+    return levels.reshape(1, *levels.shape[:2], -1).astype(np.float32) / 255
+
+
 def psnr(
     image: ArrayLike, reference: ArrayLike, *, rounding: Rounding = Rounding.ROUND
 ) -> jax.Array:
     """Peak signal-to-noise ratio in dB, peak 255, no border crop; inf for equal images. (B,)."""
     difference = to_levels(image, rounding=rounding) - to_levels(reference)
     return 20 * jnp.log10(255.0) - 10 * jnp.log10(jnp.mean(difference**2, axis=(1, 2, 3)))
+
+
+def psnr_b(
+    image: ArrayLike, reference: ArrayLike, *, rounding: Rounding = Rounding.ROUND
+) -> jax.Array:
+    """PSNR with the blocking effect of the 8×8 grid added to the error, in dB. (B,).
+
+    Yim and Bovik, "Quality assessment of deblocked images", IEEE TIP 2011: where steps across
+    block boundaries exceed steps inside blocks, the excess of their mean squares, times
+    log2(8) / log2(shorter side), counts as error.
+    """
+    levels = to_levels(image, rounding=rounding)
+    error = jnp.mean((levels - to_levels(reference)) ** 2, axis=(1, 2, 3))
+    across, inside = _steps(levels)
+    height, width = levels.shape[1:3]
+    weight = math.log2(BLOCK) / math.log2(min(height, width))
+    blocking = weight * jnp.maximum(across - inside, 0)
+    return 20 * jnp.log10(255.0) - 10 * jnp.log10(error + blocking)
+
+
+def _steps(levels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean squared steps between neighbours across block boundaries, and inside blocks. (B,)."""
+
+    def mean(across: bool) -> jax.Array:
+        chosen = []
+        for axis in (1, 2):
+            place = np.arange(1, levels.shape[axis])
+            steps = jnp.diff(levels, axis=axis)
+            at = np.flatnonzero((place % BLOCK == 0) == across)
+            chosen.append(jnp.take(steps, at, axis=axis).reshape(len(levels), -1))
+        squares = jnp.concatenate(chosen, axis=1) ** 2
+        return squares.sum(axis=1) / max(squares.shape[1], 1)
+
+    return mean(across=True), mean(across=False)
+
+
+class SsimWindow(enum.Enum):
+    """Over what SSIM's local statistics are taken; values of the two are not comparable.
+
+    UNIFORM: 8×8, equal weights, as in the paper. GAUSSIAN: 11×11, σ = 1.5, as in newer papers.
+    """
+
+    UNIFORM = "uniform"
+    GAUSSIAN = "gaussian"
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Along one axis, of sum 1."""
+        if self is SsimWindow.UNIFORM:
+            return np.full(8, 1 / 8)
+        weights = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+        return weights / weights.sum()
+
+
+def ssim(
+    image: ArrayLike,
+    reference: ArrayLike,
+    *,
+    window: SsimWindow,
+    rounding: Rounding = Rounding.ROUND,
+) -> jax.Array:
+    """Structural similarity, mean over windows that lie inside the image and over channels. (B,).
+
+    Wang et al., IEEE TIP 2004, with K1 = 0.01, K2 = 0.03 and population (co)variances. Images need
+    at least the window's 8 or 11 pixels a side.
+    """
+    x, y = to_levels(image, rounding=rounding) - 128, to_levels(reference) - 128
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = (
+        _window_means(values, window.weights) for values in (x, y, x * x, y * y, x * y)
+    )
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    spread = mean_xx - mean_x**2 + mean_yy - mean_y**2
+    shared = mean_xy - mean_x * mean_y
+    mean_x, mean_y = mean_x + 128, mean_y + 128  # centred until here for precision's sake
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    return jnp.mean(luminance * (2 * shared + c2) / (spread + c2), axis=(1, 2, 3))
+
+
+def _window_means(values: jax.Array, weights: np.ndarray) -> jax.Array:
+    """Weighted means over all windows inside (B, H, W, C), by sums of shifted images."""
+    for axis in (1, 2):
+        count = values.shape[axis] - len(weights) + 1
+        values = sum(
+            weight * jax.lax.slice_in_dim(values, start, start + count, axis=axis)
+            for start, weight in enumerate(weights.tolist())
+        )
+    return values

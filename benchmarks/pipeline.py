@@ -1,99 +1,88 @@
 """Crops per second of the input pipeline: each stage, all together, and bare Pillow beside them.
 
-    python -m benchmarks.pipeline --images=FOLDER [--crop=64 --batch_size=8 --workers=0,1,2]
+    python -m benchmarks.pipeline --images=FOLDER [--crop=64 --batch_size=8 --workers=0,1,2] \
+      [--kinds=jpeg,recompression,mosaic,video]
 
 Bare Pillow is the encoding and decoding of the very crops, at the very qualities, that the
-pipeline produced. Stages run in one thread, without prefetching; images are decoded beforehand.
-The last rows are the stream as training reads it, with a consumer that does nothing else.
+pipeline produced as single JPEGs. Stages run in one thread, without prefetching; images are
+decoded beforehand. The last rows are the stream as training reads it, with a consumer that does
+nothing else.
 """
 
 import dataclasses
 import functools
+import io
 import itertools
+import json
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from absl import flags
+from PIL import Image
 
-from agarnet_jax.color import LumaRange
 from benchmarks.timing import print_table, spread
-from data_pipelines import batching, transforms
+from data_pipelines import batching
 from data_pipelines.config import DataConfig
-from data_pipelines.degradations import jpeg
-from data_pipelines.sources import FolderSource, read_luma
+from data_pipelines.degradations.mixture import DegradationConfig, MixtureWeights
+from data_pipelines.sources.images import ImageSource
+from data_pipelines.throughput import Stage, rate, stages
 from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
 _CROP = flags.DEFINE_integer("crop", 64, "Side of a crop.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Crops of a batch.")
 _WORKERS = flags.DEFINE_list("workers", ["0", "1", "2"], "Worker processes to try.")
+_KINDS = flags.DEFINE_list("kinds", ["jpeg"], "Degradations of the stream, equally often.")
 _COUNT = flags.DEFINE_integer("count", 4000, "Crops of each measurement.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds of each measurement.")
 
+BARE = "bare Pillow: encode, decode"
 
-def rate(run: Callable[[int], object], count: int) -> float:
-    start = time.perf_counter()
-    for i in range(count):
-        run(i)
-    return count / (time.perf_counter() - start)
+
+def bare_pillow(source: ImageSource, config: DataConfig) -> Stage:
+    """Compresses what a stream of single JPEGs starts from, by Pillow's own quality setting."""
+    single = dataclasses.replace(config, degradation=DegradationConfig())
+    transform = batching.train_transform(single)
+    batch = batching.TrainBatch(source, transform=transform, batch_size=1, seed=0, share=range(1))
+    samples = [batch.sample(i) for i in range(_COUNT.value)]
+    images = [sample["clean"][..., 0] for sample in samples]
+    qualities = [json.loads(sample["metadata"])["quality"] for sample in samples]
+
+    def compress(i: int) -> None:
+        buffer = io.BytesIO()
+        Image.fromarray(images[i]).save(buffer, "JPEG", quality=qualities[i])
+        with Image.open(buffer, formats=("JPEG",)) as decoded:
+            np.asarray(decoded)
+
+    return compress
+
+
+def stream(source: ImageSource, config: DataConfig) -> Iterator[batching.Batch]:
+    batches = batching.train_batches(source, config=config, batch_size=_BATCH_SIZE.value, seed=0)
+    # Past start-up and the batches made ahead.
+    return itertools.islice(batches, 2 * 500 // _BATCH_SIZE.value, None)
 
 
 def consume(batches: Iterator[batching.Batch], _: int) -> None:
     next(batches)
 
 
-def stages(source: FolderSource, config: DataConfig) -> dict[str, Callable[[int], object]]:
-    """Functions that produce the n-th crop up to a stage."""
-    rng = np.random.default_rng(0)
-    crop = transforms.RandomCrop(config.crop)
-    symmetry = transforms.RandomFlipTranspose()
-    studio = transforms.RandomStudioRange(config.studio_fraction)
-    compress = transforms.RandomJpeg(config.quality_min, config.quality_max)
-    clean = transforms.RandomChain((crop, symmetry, studio))
-    crops = [clean.random_map(source[i % len(source)], rng) for i in range(_COUNT.value)]
-    qualities = rng.integers(config.quality_min, config.quality_max + 1, _COUNT.value).tolist()
-    batch = batching.TrainBatch(
-        source,
-        transform=batching.train_transform(config),
-        batch_size=_BATCH_SIZE.value,
-        seed=0,
-        share=slice(None),
-    )
-    return {
-        "bare Pillow: encode, decode": lambda i: jpeg.compress(crops[i], quality=qualities[i]),
-        "crop, symmetry, luma range": lambda i: clean.random_map(source[i % len(source)], rng),
-        "the same, compressed": lambda i: compress.random_map(
-            clean.random_map(source[i % len(source)], rng), rng
-        ),
-        "samples of the training stream": batch.sample,
-    }
-
-
-def stream(source: FolderSource, config: DataConfig) -> Iterator[batching.Batch]:
-    batches = batching.train_batches(source, config=config, batch_size=_BATCH_SIZE.value, seed=0)
-    # Past start-up and the batches made ahead.
-    return itertools.islice(batches, 2 * 500 // _BATCH_SIZE.value, None)
-
-
 def main() -> None:
-    config = DataConfig(train_dir=_IMAGES.value, crop=_CROP.value)
-    source = batching.train_source(config)
-    start = time.perf_counter()
-    pixels = sum(source[i].size for i in range(len(source)))
-    decoding = pixels / (time.perf_counter() - start) / 1e6
-    print(
-        f"{len(source)} images, {pixels / 1e6:.0f} Mpx, decoded and converted once, at "
-        f"{decoding:.0f} Mpx/s on one core; the first again: "
-        f"{rate(lambda _: read_luma(source.paths[0], luma_range=LumaRange.FULL), 5):.0f} images/s"
+    mixture = {kind: float(kind in _KINDS.value) for kind in vars(MixtureWeights())}
+    config = DataConfig(
+        train_dir=_IMAGES.value,
+        crop=_CROP.value,
+        degradation=DegradationConfig(mixture=MixtureWeights(**mixture)),
     )
-    functions = stages(source, config)
+    source = batching.train_source(config)
+    pixels = sum(image.size for image in source)
+    print(f"{len(source)} images, {pixels / 1e6:.0f} Mpx, crops of {_CROP.value}×{_CROP.value}")
+    functions = {BARE: bare_pillow(source, config)} | stages(source, config)
     rates: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(_ROUNDS.value):
         for name, function in functions.items():
             rates[name].append(rate(function, _COUNT.value))
-    bare = next(iter(rates))
     for workers in map(int, _WORKERS.value):
         name = f"stream, {workers} workers" if workers else "stream, 1 thread"
         batches = stream(source, dataclasses.replace(config, workers=workers, threads=1))
@@ -102,10 +91,10 @@ def main() -> None:
             * rate(functools.partial(consume, batches), _COUNT.value // _BATCH_SIZE.value)
             for _ in range(_ROUNDS.value)
         ]
-    reference = statistics.median(rates[bare])
+    reference = statistics.median(rates[BARE])
     print_table(
-        f"Crops of {_CROP.value}×{_CROP.value} per second",
-        ("", "crops/s", "share of bare Pillow"),
+        "Calls of each stage per second: of crops, but for the reading of whole images",
+        ("", "per second", "share of bare Pillow"),
         [
             (name, spread(values, 0), f"{statistics.median(values) / reference:.0%}")
             for name, values in rates.items()

@@ -1,5 +1,6 @@
 """Batches for training and evaluation: dicts of arrays, one process's share of each."""
 
+import bisect
 import dataclasses
 import functools
 import sys
@@ -11,28 +12,40 @@ import numpy as np
 from agarnet_jax.color import LumaRange
 from data_pipelines import transforms
 from data_pipelines.config import DataConfig
-from data_pipelines.sources import FolderSource
+from data_pipelines.degradations import mosaic, recompression
+from data_pipelines.degradations.degraded import Degradation
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.planes import Plane
+from data_pipelines.sources.images import ImageSource
+from data_pipelines.sources.opening import open_images
+from data_pipelines.transforms import Sample
 
 Batch = dict[str, np.ndarray]
+_EVAL_SHIFT = (4, 4)  # of double JPEG, as in `EVALUATION.md`
 
 
-def train_source(config: DataConfig) -> FolderSource:
-    """The training images, full-range luma, each large enough for a crop."""
-    return FolderSource(config.train_dir, min_side=config.crop, cache_gib=config.cache_gib)
+def train_source(config: DataConfig) -> ImageSource:
+    """The training images, each large enough for a crop: full-range luma, or RGB if needed."""
+    return open_images(
+        config.train_dir,
+        luma_range=None if config.planes.need_rgb else LumaRange.FULL,
+        min_side=config.largest_crop,
+        cache_gib=config.cache_gib,
+    )
 
 
-def eval_source(config: DataConfig) -> FolderSource:
+def eval_source(config: DataConfig) -> ImageSource:
     """The held-out images in studio range, the luma of the papers' protocol."""
-    return FolderSource(
+    return open_images(
         config.eval_dir,
         luma_range=LumaRange.STUDIO,
-        min_side=config.eval_crop,
+        min_side=config.eval_crop + max(_EVAL_SHIFT) * bool(config.eval_doubles),
         cache_gib=config.cache_gib,
     )
 
 
 def train_batches(
-    source: FolderSource,
+    source: ImageSource,
     *,
     config: DataConfig,
     batch_size: int,
@@ -45,19 +58,25 @@ def train_batches(
 
     Batch n holds samples n·batch_size … (n+1)·batch_size − 1 of one stream that depends only on
     the source and `seed`: not on threads, workers or processes, and not on where a run resumed.
-    Each of `process_count` processes receives every process_count-th sample of a batch.
+    Where `config.crop_schedule` changes the batch size, counting goes on from the last sample.
+    Process p of `process_count` receives the p-th run of batch_size / process_count samples.
 
     Yields:
-      `degraded`, `clean` (b, crop, crop, 1) uint8 and `quality` (b, 1, 1, 1) float32 in 1–100,
-      with b = batch_size / process_count.
+      Samples as `transforms` describes them, stacked: (b, …), with b = batch_size / process_count.
     """
-    _check_share(batch_size, process_count)
-    make_batch = TrainBatch(
-        source,
-        transform=train_transform(config),
-        batch_size=batch_size,
-        seed=seed,
-        share=slice(process_index, None, process_count),
+    make_batch = PhasedBatch(
+        tuple(
+            TrainBatch(
+                source,
+                transform=dataclasses.replace(train_transform(config), crop=phase.crop),
+                batch_size=phase.batch_size,
+                seed=seed,
+                share=_share(phase.batch_size, process_index, process_count),
+                start=phase.start,
+                first_sample=phase.first_sample,
+            )
+            for phase in config.phases(batch_size)
+        )
     )
     stream = (
         grain.MapDataset.range(start, sys.maxsize)
@@ -71,46 +90,49 @@ def train_batches(
     return iter(stream)
 
 
-def train_transform(config: DataConfig) -> transforms.RandomChain:
+def train_transform(config: DataConfig) -> transforms.RandomSample:
     """What happens to a training image; a function of the image and a random generator."""
-    return transforms.RandomChain(
-        (
-            transforms.RandomCrop(config.crop),
-            transforms.RandomFlipTranspose(),
-            transforms.RandomStudioRange(config.studio_fraction),
-            transforms.RandomJpeg(config.quality_min, config.quality_max),
-        )
-    )
+    return transforms.RandomSample(config.crop, config.planes, config.degradation)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainBatch:
-    """Makes the n-th batch, or a share of it: `slice` of the positions in a batch.
+    """Makes the n-th batch, or a share of it: a run of the places in a batch.
 
     Sample i takes the image at place i of an endless sequence of shuffled epochs, and a random
     generator of its own. Both follow from (seed, i) alone. A batch is one element for Grain,
     whose overhead for each element is a third of the time of a small crop.
     """
 
-    source: FolderSource
+    source: ImageSource
     _: dataclasses.KW_ONLY
-    transform: transforms.RandomChain
+    transform: transforms.RandomSample
     batch_size: int
     seed: int
-    share: slice
+    share: range
+    start: int = 0  # number of the first batch of this size, and of its first sample
+    first_sample: int = 0
 
     def __call__(self, n: int) -> Batch:
-        samples = [
-            self.sample(n * self.batch_size + place) for place in range(self.batch_size)[self.share]
-        ]
-        return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
+        first = self.first_sample + (n - self.start) * self.batch_size
+        return _stack([self.sample(first + place) for place in self.share])
 
-    def sample(self, index: int) -> Batch:
+    def sample(self, index: int) -> Sample:
         """One sample, as `transforms` describes it."""
         epoch, place = divmod(index, len(self.source))
         image = self.source[_epoch_order(self.seed, epoch, len(self.source))[place]]
         rng = np.random.Generator(np.random.Philox(key=(self.seed, index)))
         return self.transform.random_map(image, rng)
+
+
+@dataclasses.dataclass(frozen=True)
+class PhasedBatch:
+    """Makes the n-th batch in the phase that it belongs to; phases in order, the first from 0."""
+
+    phases: tuple[TrainBatch, ...]
+
+    def __call__(self, n: int) -> Batch:
+        return self.phases[bisect.bisect_right(self.phases, n, key=lambda p: p.start) - 1](n)
 
 
 @functools.lru_cache(maxsize=4)
@@ -120,37 +142,65 @@ def _epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.Generator(bits).permutation(count)
 
 
+def eval_cases(config: DataConfig) -> dict[str, Degradation]:
+    """The degradations of evaluation by name: "q10", "double10_50", "mosaic10_80"."""
+    cases: dict[str, Degradation] = {f"q{q}": Jpeg(q) for q in config.eval_qualities}
+    for first, second in config.eval_doubles:
+        degradation = recompression.double(first, second, shift=_EVAL_SHIFT)
+        cases[f"double{first}_{second}"] = degradation
+    for left, right in config.eval_mosaics:
+        cases[f"mosaic{left}_{right}"] = mosaic.halves(left, right)
+    return cases
+
+
 def eval_batches(
-    source: FolderSource,
+    source: ImageSource,
     *,
     config: DataConfig,
     process_index: int = 0,
     process_count: int = 1,
-) -> Iterator[tuple[int, Batch]]:
-    """Every held-out image at every quality of `config.eval_qualities`, once.
+) -> Iterator[tuple[str, Batch]]:
+    """Every held-out image in every case of `eval_cases`, once.
 
     Yields:
-      (quality, batch), all batches of one shape: the last of a quality is filled up with copies
+      (case, batch), the batches of one case all of one shape: the last is filled up with copies
       whose `weight` (b,) is 0; it is 1 elsewhere.
     """
-    _check_share(config.eval_batch_size, process_count)
-    for quality in config.eval_qualities:
+    share = _share(config.eval_batch_size, process_index, process_count)
+    for case, degradation in eval_cases(config).items():
         for first in range(0, len(source), config.eval_batch_size):
-            mine = range(first + process_index, first + config.eval_batch_size, process_count)
-            samples = [_eval_sample(source, i, quality, config.eval_crop) for i in mine]
-            yield quality, {key: np.stack([s[key] for s in samples]) for key in samples[0]}
+            samples = [_eval_sample(source, first + i, degradation, config) for i in share]
+            yield case, _stack(samples)
 
 
-def _eval_sample(source: FolderSource, index: int, quality: int, crop: int) -> Batch:
-    image = transforms.centre_crop(source[min(index, len(source) - 1)], crop)
-    sample = transforms.degraded_sample(image, quality=quality)
+def _eval_sample(
+    source: ImageSource, index: int, degradation: Degradation, config: DataConfig
+) -> Sample:
+    side = degradation.input_side(config.eval_crop)
+    degraded = degradation.apply(transforms.centre_crop(source[min(index, len(source) - 1)], side))
+    sample = transforms.make_sample(
+        degraded,
+        side=config.eval_crop,
+        pixelwise=degraded.quality.size > 1,
+        metadata=transforms.describe(Plane.STUDIO, degradation),
+    )
     return sample | {"weight": np.array(index < len(source), np.float32)}
 
 
-def _check_share(batch_size: int, process_count: int) -> None:
-    """Raises ValueError unless all processes can have the same share of a batch."""
+def _stack(samples: list[Sample]) -> Batch:
+    return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
+
+
+def _share(batch_size: int, process_index: int, process_count: int) -> range:
+    """The places of a batch that are a process's.
+
+    Raises:
+      ValueError: the processes cannot have the same number each.
+    """
     if batch_size % process_count:
         raise ValueError(
             f"A batch of {batch_size} cannot be shared equally by {process_count} processes; "
             f"use a multiple of {process_count}."
         )
+    size = batch_size // process_count
+    return range(process_index * size, (process_index + 1) * size)

@@ -2,18 +2,26 @@
 
 import dataclasses
 
+from data_pipelines.degradations.mixture import DegradationConfig
+from data_pipelines.phases import Phase, check_schedule, phases
+from data_pipelines.planes import PlaneWeights
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Settings of the training and evaluation streams. Qualities are 1–100, inclusive."""
 
-    train_dir: str = ""  # folder of clean images, read recursively
-    eval_dir: str = ""  # held-out folder; empty: no evaluation
+    train_dir: str = ""  # clean images: a folder, prepared shards, or "tfds:NAME#SPLIT"
+    eval_dir: str = ""  # held-out images, likewise; empty: no evaluation
     crop: int = 64  # side of a training crop, a multiple of 8
-    quality_min: int = 1  # training qualities are uniform integers in [min, max]
-    quality_max: int = 100
-    studio_fraction: float = 0.5  # share of crops whose luma is compressed to studio range
+    # Progressive training, ours: (from step, crop) or (from step, crop, batch size), such as
+    # ((30000, 96), (60000, 128, 4)); without a batch size, train.batch_size. One program each.
+    crop_schedule: tuple[tuple[int, ...], ...] = ()
+    planes: PlaneWeights = PlaneWeights()
+    degradation: DegradationConfig = DegradationConfig()
     eval_qualities: tuple[int, ...] = (10, 20, 40, 60, 80)
+    eval_doubles: tuple[tuple[int, int], ...] = ()  # first and second quality, shifted by (4, 4)
+    eval_mosaics: tuple[tuple[int, int], ...] = ()  # quality of the left half and of the right one
     eval_crop: int = 256  # held-out images are cropped to this side, centred
     eval_batch_size: int = 8
     workers: int = 0  # processes that make batches; 0 uses a thread, enough for a narrow network
@@ -21,15 +29,20 @@ class DataConfig:
     cache_gib: float = 1.0  # memory for decoded images, per process; beyond it they are reread
 
     def __post_init__(self):
-        for name in ("crop", "eval_crop"):
-            value = getattr(self, name)
-            if value < 8 or value % 8:
-                raise ValueError(f"DataConfig.{name} is {value}; it must be a multiple of 8.")
-        qualities = (self.quality_min, self.quality_max, *self.eval_qualities)
-        if min(qualities) < 1 or max(qualities) > 100 or self.quality_min > self.quality_max:
-            raise ValueError(
-                f"DataConfig qualities must lie in 1–100 with quality_min <= quality_max, got "
-                f"{self.quality_min}–{self.quality_max} and eval_qualities {self.eval_qualities}."
-            )
-        if not 0 <= self.studio_fraction <= 1:
-            raise ValueError(f"DataConfig.studio_fraction is {self.studio_fraction}, not in 0–1.")
+        for name in ("crop_schedule", "eval_doubles", "eval_mosaics"):  # JSON has no tuples
+            object.__setattr__(self, name, tuple(tuple(item) for item in getattr(self, name)))
+        check_schedule(self.crop, self.crop_schedule)
+        if self.eval_crop < 8 or self.eval_crop % 8:
+            raise ValueError(f"DataConfig.eval_crop is {self.eval_crop}; use a multiple of 8.")
+        pairs = (*self.eval_doubles, *self.eval_mosaics)
+        for quality in (*self.eval_qualities, *(q for pair in pairs for q in pair)):
+            if not 1 <= quality <= 100:
+                raise ValueError(f"DataConfig evaluates at quality {quality}; it must be in 1–100.")
+
+    def phases(self, batch_size: int) -> tuple[Phase, ...]:
+        """The sizes of training batches, each from a step on; `batch_size` where none is set."""
+        return phases(self.crop, self.crop_schedule, batch_size=batch_size)
+
+    @property
+    def largest_crop(self) -> int:
+        return max(phase.crop for phase in self.phases(1))

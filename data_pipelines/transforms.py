@@ -1,92 +1,97 @@
-"""Transforms of single samples, for Grain. A random one draws only from the `rng` it is given.
+"""From a clean image to a training sample. A random step draws only from the `rng` it is given.
 
-A sample begins as a luma image (H, W) uint8 and ends as a dict: `degraded` and `clean` (H, W, 1)
-uint8 in 0–255 (devices make them float32 in [0, 1]), `quality` (1, 1, 1) float32 in 1–100.
+A sample is a dict:
+  degraded, clean: (H, W, 1) uint8; devices make them float32 in [0, 1].
+  quality: (1, 1, 1), or pixel-wise (H, W, 1), float32 in 1–100.
+  tables: (1, 1, 64), or block-wise (H/8, W/8, 64), uint8 in the network's order; / 255 on the
+    device, as `jpeg_tables.network_table`.
+  metadata: a string, JSON: the plane and everything that happened to it.
 """
 
 import dataclasses
+import enum
+import functools
+import json
 from typing import Any
 
 import grain
 import numpy as np
 
-from agarnet_jax.color import full_to_studio
-from data_pipelines.degradations import jpeg
+from agarnet_jax.jpeg_tables import BLOCK, network_order
+from data_pipelines.degradations.degraded import Degradation, Degraded
+from data_pipelines.degradations.mixture import DegradationConfig
+from data_pipelines.draws import below
+from data_pipelines.planes import Plane, PlaneWeights
 
-_STUDIO_LEVELS = np.rint(full_to_studio(np.arange(256))).astype(np.uint8)
-
-
-@dataclasses.dataclass(frozen=True)
-class RandomChain(grain.transforms.RandomMap):
-    """Random transforms one after the other, on one generator."""
-
-    steps: tuple[grain.transforms.RandomMap, ...]
-
-    def random_map(self, element: Any, rng: np.random.Generator) -> Any:
-        for step in self.steps:
-            element = step.random_map(element, rng)
-        return element
+Sample = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomCrop(grain.transforms.RandomMap):
-    """A square crop at a uniformly random place."""
+class RandomSample(grain.transforms.RandomMap):
+    """A random crop of a random plane, degraded at random."""
 
-    side: int
+    crop: int
+    planes: PlaneWeights
+    degradation: DegradationConfig
 
-    def random_map(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        top = _below(image.shape[0] - self.side + 1, rng)
-        left = _below(image.shape[1] - self.side + 1, rng)
-        return image[top : top + self.side, left : left + self.side]
-
-
-@dataclasses.dataclass(frozen=True)
-class RandomFlipTranspose(grain.transforms.RandomMap):
-    """One of the square's eight symmetries."""
-
-    def random_map(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        symmetry = _below(8, rng)
-        image = image[:: -1 if symmetry & 1 else 1, :: -1 if symmetry & 2 else 1]
-        return image.T if symmetry & 4 else image
-
-
-@dataclasses.dataclass(frozen=True)
-class RandomStudioRange(grain.transforms.RandomMap):
-    """With the given probability, full-range luma becomes studio range, as papers evaluate on."""
-
-    probability: float
-
-    def random_map(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _STUDIO_LEVELS[image] if rng.random() < self.probability else image
+    def random_map(self, image: np.ndarray, rng: np.random.Generator) -> Sample:
+        plane = Plane(self.planes.draw(rng))
+        degradation = self.degradation.draw(rng, plane.component)
+        patch = random_crop(image, plane.input_side(degradation.input_side(self.crop)), rng)
+        degraded = plane.degrade(random_symmetry(patch, rng), degradation)
+        return make_sample(
+            degraded,
+            side=self.crop,
+            pixelwise=self.degradation.pixelwise,
+            metadata=describe(plane, degradation),
+        )
 
 
-@dataclasses.dataclass(frozen=True)
-class RandomJpeg(grain.transforms.RandomMap):
-    """JPEG at a quality uniform over the integers in [quality_min, quality_max]."""
-
-    quality_min: int
-    quality_max: int
-
-    def random_map(self, image: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        quality = self.quality_min + _below(self.quality_max - self.quality_min + 1, rng)
-        return degraded_sample(image, quality=quality)
-
-
-def degraded_sample(image: np.ndarray, *, quality: int) -> dict[str, np.ndarray]:
-    """The sample of a clean crop (H, W) uint8 and its JPEG at `quality`."""
-    return {
-        "degraded": jpeg.compress(image, quality=quality)[..., None],
-        "clean": image[..., None],
-        "quality": np.full((1, 1, 1), quality, np.float32),
-    }
-
-
-def centre_crop(image: np.ndarray, side: int) -> np.ndarray:
-    """The central square of the given side."""
-    top, left = ((size - side) // 2 for size in image.shape)
+def random_crop(image: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """A square of (H, W[, 3]) at a uniformly random place; a smaller image is first mirrored."""
+    missing = [max(0, side - have) for have in image.shape[:2]]
+    if any(missing):
+        padding = [(0, m) for m in missing] + [(0, 0)] * (image.ndim - 2)
+        image = np.pad(image, padding, mode="symmetric")
+    top, left = (below(have - side + 1, rng) for have in image.shape[:2])
     return image[top : top + side, left : left + side]
 
 
-def _below(bound: int, rng: np.random.Generator) -> int:
-    """A uniform integer in [0, bound); several times faster than `rng.integers` for one."""
-    return int(rng.random() * bound)
+def random_symmetry(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One of the square's eight symmetries, of (H, W[, 3])."""
+    symmetry = below(8, rng)
+    image = image[:: -1 if symmetry & 1 else 1, :: -1 if symmetry & 2 else 1]
+    return image.swapaxes(0, 1) if symmetry & 4 else image
+
+
+def centre_crop(image: np.ndarray, side: int) -> np.ndarray:
+    """The central square of the given side, of (H, W[, 3])."""
+    top, left = ((size - side) // 2 for size in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
+def make_sample(degraded: Degraded, *, side: int, pixelwise: bool, metadata: str) -> Sample:
+    """The upper left square of a degraded gray image as a sample; labels in one of two shapes."""
+    quality, table = degraded.quality, network_order(degraded.table)
+    if pixelwise:
+        quality = np.broadcast_to(quality, degraded.image.shape)[:side, :side]
+        blocks = tuple(-(-extent // BLOCK) for extent in degraded.image.shape)
+        table = np.broadcast_to(table, (*blocks, 64))[: side // BLOCK, : side // BLOCK]
+    return {
+        "degraded": degraded.image[:side, :side, None],
+        "clean": degraded.clean[:side, :side, None],
+        "quality": quality[..., None],
+        "tables": table,
+        "metadata": metadata,
+    }
+
+
+@functools.lru_cache(maxsize=10_000)  # single JPEGs come again and again
+def describe(plane: Plane, degradation: Degradation) -> str:
+    """JSON of what a sample went through: its plane, and the degradation with all its fields."""
+    history = {"plane": plane, "degradation": type(degradation).__name__}
+    return json.dumps(history | dataclasses.asdict(degradation), default=_enum_value)
+
+
+def _enum_value(value: enum.Enum) -> Any:
+    return value.value

@@ -52,13 +52,13 @@ def test_network_table_equals_the_recorded_one(golden):
 
 
 @pytest.mark.parametrize("quality", [1, 10, 50, 75, 95, 100])
-def test_nearest_quality_finds_the_quality_of_a_file(quality):
+def test_effective_quality_finds_the_quality_of_a_file(quality):
     luminance, _ = tables_written_by_pillow(quality)
-    assert jpeg_tables.nearest_quality(luminance) == quality
+    assert jpeg_tables.effective_quality(luminance) == quality
 
 
-def test_nearest_quality_of_a_flat_table_is_between_the_extremes():
-    assert 20 < jpeg_tables.nearest_quality(np.full((8, 8), 40)) < 90
+def test_effective_quality_of_a_flat_table_is_between_the_extremes():
+    assert 20 < jpeg_tables.effective_quality(np.full((8, 8), 40)) < 90
 
 
 @pytest.mark.parametrize("quality", [0, 101, 50.5, -3])

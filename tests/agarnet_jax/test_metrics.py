@@ -1,10 +1,13 @@
+import math
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import skimage.metrics
+from numpy.lib.stride_tricks import sliding_window_view
 
 from agarnet_jax.losses import l1
-from agarnet_jax.metrics import Rounding, psnr, to_levels
+from agarnet_jax.metrics import Rounding, SsimWindow, as_batch, psnr, psnr_b, ssim, to_levels
 
 
 @pytest.fixture
@@ -32,6 +35,13 @@ def test_psnr_of_equal_images_is_infinite(pair):
     assert np.isinf(psnr(pair[1], pair[1])).all()
 
 
+def test_an_image_file_becomes_a_batch_of_one(astronaut):
+    for image in (astronaut, astronaut[..., 0]):
+        batch = as_batch(image)
+        assert batch.shape == (1, 512, 512, 3 if image.ndim == 3 else 1)
+        np.testing.assert_array_equal(np.asarray(to_levels(batch)).reshape(image.shape), image)
+
+
 def test_levels_are_clipped():
     levels = to_levels(jnp.array([-1.0, 0.0, 0.5, 1.0, 2.0]))
     assert levels.tolist() == [0, 0, 128, 255, 255]
@@ -42,3 +52,38 @@ def test_l1_is_the_mean_and_refuses_to_broadcast(pair):
     assert l1(noisy, clean) == pytest.approx(np.abs(pair[0] - pair[1]).mean(), rel=1e-5)
     with pytest.raises(ValueError, match="must be equal"):
         l1(noisy, clean[:1])
+
+
+def test_ssim_equals_scikit_image(pair):
+    noisy, clean = (np.asarray(to_levels(image))[..., 0] for image in pair)
+    uniform = ssim(*pair, window=SsimWindow.UNIFORM)
+    gaussian = ssim(*pair, window=SsimWindow.GAUSSIAN)
+    for i in range(2):
+        options = {"data_range": 255, "use_sample_covariance": False}
+        expected = skimage.metrics.structural_similarity(
+            noisy[i], clean[i], gaussian_weights=True, sigma=1.5, win_size=11, **options
+        )
+        assert gaussian[i] == pytest.approx(expected, abs=1e-5)
+        # scikit-image takes no even windows: the definition, by hand.
+        x, y = (sliding_window_view(image[i], (8, 8)) for image in (noisy, clean))
+        means = x.mean((2, 3)), y.mean((2, 3))
+        covariance = (x * y).mean((2, 3)) - means[0] * means[1]
+        index = (2 * means[0] * means[1] + 6.5025) * (2 * covariance + 58.5225)
+        index /= means[0] ** 2 + means[1] ** 2 + 6.5025
+        index /= x.var((2, 3)) + y.var((2, 3)) + 58.5225
+        assert uniform[i] == pytest.approx(index.mean(), abs=1e-5)
+
+
+def test_psnr_b_adds_the_excess_of_steps_at_block_boundaries():
+    height, width = 16, 24
+    blocks = 10.0 * np.add.outer(np.arange(height) // 8, np.arange(width) // 8)  # steps of 10
+    clean = np.full((1, height, width, 1), 100, np.float32)
+    image = clean + blocks[None, ..., None].astype(np.float32)
+    boundary_steps = (height * 2 + width) * 100 / (height * 2 + width)
+    error = np.square(blocks).mean() + math.log2(8) / math.log2(16) * boundary_steps
+    expected = 10 * np.log10(255**2 / error)
+    assert float(psnr_b(image / 255, clean / 255)[0]) == pytest.approx(expected, abs=1e-4)
+    slope = np.add.outer(np.arange(height), np.arange(width)).astype(np.float32)
+    smooth = clean + slope[None, ..., None]  # no step is special
+    plain = float(psnr(smooth / 255, clean / 255)[0])
+    assert float(psnr_b(smooth / 255, clean / 255)[0]) == pytest.approx(plain, abs=1e-5)

@@ -1,14 +1,19 @@
 import dataclasses
 import io
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from absl import flags
 from PIL import Image
 
-from data_pipelines import batching, transforms
+from data_pipelines import batching
 from data_pipelines.config import DataConfig
+from data_pipelines.degradations.jpeg import EncoderOptions, QualityDensity
+from data_pipelines.degradations.mixture import DegradationConfig, MixtureWeights
+from data_pipelines.planes import PlaneWeights
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +22,19 @@ def config(picture_folders):
         train_dir=str(picture_folders / "train"),
         eval_dir=str(picture_folders / "valid"),
         crop=32,
-        quality_min=5,
-        quality_max=60,
+        degradation=DegradationConfig(encoder=EncoderOptions(quality=QualityDensity(5, 60))),
         eval_qualities=(10, 90),
         eval_crop=64,
         eval_batch_size=4,
     )
+
+
+@pytest.fixture(scope="module")
+def mixture(config):
+    """Every plane and every degradation that needs no extra."""
+    degradation = DegradationConfig(mixture=MixtureWeights(jpeg=1, recompression=1, mosaic=1))
+    planes = PlaneWeights(full=1, studio=1, color=1, cb=1, cr=1)
+    return dataclasses.replace(config, degradation=degradation, planes=planes)
 
 
 def take(count, config, **options):
@@ -43,6 +55,9 @@ def test_shapes_ranges_and_qualities(config):
     for batch in batches:
         assert batch["degraded"].shape == batch["clean"].shape == (4, 32, 32, 1)
         assert batch["quality"].shape == (4, 1, 1, 1)
+        assert batch["tables"].shape == (4, 1, 1, 64)
+        assert batch["tables"].dtype == np.uint8
+        assert len(batch["metadata"]) == 4
         assert batch["degraded"].dtype == batch["clean"].dtype == np.uint8
         assert batch["quality"].dtype == np.float32
     qualities = np.concatenate([b["quality"].ravel() for b in batches])
@@ -71,28 +86,78 @@ def test_crops_differ_from_epoch_to_epoch(config):
     assert len({crop.tobytes() for crop in batch["clean"]}) == 12
 
 
-def test_processes_share_each_batch(config):
-    reference = take(3, config)
-    halves = [take(3, config, process_index=i, process_count=2) for i in (0, 1)]
-    for whole, even, odd in zip(reference, *halves):
-        for key in whole:
-            np.testing.assert_array_equal(whole[key][0::2], even[key])
-            np.testing.assert_array_equal(whole[key][1::2], odd[key])
+@pytest.mark.parametrize("processes", [1, 2, 4])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_processes_together_have_each_batch(config, mixture, processes, mixed):
+    config = mixture if mixed else config
+    shares = [take(3, config, process_index=i, process_count=processes) for i in range(processes)]
+    joined = [
+        {key: np.concatenate([share[key] for share in batch]) for key in batch[0]}
+        for batch in zip(*shares)
+    ]
+    assert_equal(joined, take(3, config))
+
+
+def test_unequal_shares_are_refused(config):
     with pytest.raises(ValueError, match=r"batch of 4.*3 processes"):
         take(1, config, process_count=3)
 
 
 @pytest.mark.slow
-def test_worker_processes_change_nothing(config):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_worker_processes_change_nothing(mixture, workers):
     flags.FLAGS.mark_as_parsed()
-    assert_equal(take(4, dataclasses.replace(config, workers=2)), take(4, config))
+    assert_equal(take(5, dataclasses.replace(mixture, workers=workers)), take(5, mixture))
+
+
+@pytest.mark.slow
+def test_two_programs_read_one_stream_and_continue_as_one(mixture, tmp_path):
+    """Two processes of two workers each stop in mid-epoch; one process goes on."""
+    shares = [tmp_path / f"share{i}.npz" for i in (0, 1)]
+    programs = [
+        subprocess.Popen([sys.executable, "-c", READ_SHARE, str(share), str(i), repr(mixture)])
+        for i, share in enumerate(shares)
+    ]
+    assert [program.wait() for program in programs] == [0, 0]
+    whole = take(5, mixture)
+    halves = [np.load(share) for share in shares]
+    for step in (0, 1):
+        for key in whole[step]:
+            joined = np.concatenate([half[f"{key}{step}"] for half in halves])
+            np.testing.assert_array_equal(joined, whole[step][key])
+    assert_equal(take(3, mixture, start=2), whole[2:])
+
+
+READ_SHARE = """
+import dataclasses, itertools, sys
+import numpy as np
+from absl import flags
+from data_pipelines import batching
+from data_pipelines.config import DataConfig
+from data_pipelines.degradations.jpeg import *
+from data_pipelines.degradations.mixture import *
+from data_pipelines.degradations.mosaic import MosaicOptions
+from data_pipelines.degradations.recompression import RecompressionOptions
+from data_pipelines.degradations.video import CodecWeights, VideoOptions
+from data_pipelines.planes import PlaneWeights
+
+if __name__ == "__main__":
+    flags.FLAGS.mark_as_parsed()
+    config = dataclasses.replace(eval(sys.argv[3]), workers=2)
+    batches = batching.train_batches(
+        batching.train_source(config), config=config, batch_size=4, seed=3,
+        process_index=int(sys.argv[2]), process_count=2,
+    )
+    taken = itertools.islice(batches, 2)
+    np.savez(sys.argv[1], **{f"{k}{i}": v for i, b in enumerate(taken) for k, v in b.items()})
+"""
 
 
 def test_evaluation_covers_every_image_at_every_quality(config):
     source = batching.eval_source(config)
     batches = list(batching.eval_batches(source, config=config))
-    assert [quality for quality, _ in batches] == [10, 90]
-    for quality, batch in batches:
+    assert [case for case, _ in batches] == ["q10", "q90"]
+    for quality, (_, batch) in zip((10, 90), batches):
         assert batch["clean"].shape == (4, 64, 64, 1)
         assert batch["weight"].tolist() == [1, 0, 0, 0]
         assert (batch["quality"] == quality).all()
@@ -107,27 +172,21 @@ def test_evaluation_is_shared_by_processes(config):
     assert [share["weight"].tolist() for share in shares] == [[1, 0], [0, 0]]
 
 
-def test_centre_crop_and_symmetries():
-    image = np.arange(35).reshape(5, 7)
-    np.testing.assert_array_equal(transforms.centre_crop(image, 3), image[1:4, 2:5])
-    square = np.arange(9).reshape(3, 3)
-    rng = np.random.default_rng(0)
-    seen = {transforms.RandomFlipTranspose().random_map(square, rng).tobytes() for _ in range(99)}
-    assert len(seen) == 8
-
-
-def test_studio_range_is_applied_by_its_probability():
-    image = np.array([[0, 255]], np.uint8)
-    rng = np.random.default_rng(0)
-    never, always = (transforms.RandomStudioRange(p).random_map(image, rng) for p in (0, 1))
-    assert never.tolist() == [[0, 255]]
-    assert always.tolist() == [[16, 235]]
+def test_evaluation_of_recompression_and_mosaics(config):
+    config = dataclasses.replace(
+        config, eval_qualities=(), eval_doubles=[[30, 10]], eval_mosaics=((10, 80),)
+    )
+    source = batching.eval_source(config)
+    (double, twice), (mosaic, parts) = batching.eval_batches(source, config=config)
+    assert (double, mosaic) == ("double30_10", "mosaic10_80")
+    assert twice["clean"].shape == parts["clean"].shape == (4, 64, 64, 1)
+    assert twice["quality"].shape == (4, 1, 1, 1)
+    assert parts["quality"].shape == (4, 64, 64, 1)
+    assert parts["quality"][0, 0, 31:33, 0].tolist() == [10, 80]
 
 
 def test_impossible_settings_are_named():
     with pytest.raises(ValueError, match="crop is 20"):
         DataConfig(crop=20)
-    with pytest.raises(ValueError, match="1–100"):
-        DataConfig(quality_min=0)
-    with pytest.raises(ValueError, match="studio_fraction is 2"):
-        DataConfig(studio_fraction=2)
+    with pytest.raises(ValueError, match="quality 101"):
+        DataConfig(eval_doubles=((10, 101),))

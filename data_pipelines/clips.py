@@ -1,0 +1,95 @@
+"""Video clips as frames, and the video-to-JPEG protocol of `EVALUATION.md`."""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from agarnet_jax.color import LumaRange
+from data_pipelines.decoding import as_luma
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.transcoding import VideoCodec, import_av, pixel_converter, transcode
+
+
+def read_clip(path: str | os.PathLike[str], *, frames: int, scale: int = 1) -> list[np.ndarray]:
+    """The first `frames` frames of a video file, each RGB (H, W, 3) uint8.
+
+    With `scale` above 1, H and W are cut to multiples of it and each scale × scale square becomes
+    its mean: a compressed clip reduced 3 or 4 times is nearly as good as a pristine one.
+
+    Raises:
+      FileNotFoundError: no file at `path`.
+      ValueError: no video, a broken one, or fewer or smaller frames than asked for.
+      ImportError: PyAV is not installed.
+    """
+    if frames < 1 or scale < 1:
+        raise ValueError(f"frames and scale must be 1 or more, got {frames} and {scale}.")
+    read: list[np.ndarray] = []
+    with _stream(path) as stream:
+        if min(stream.height, stream.width) < scale:
+            raise ValueError(
+                f"Video {os.fspath(path)!r} is {stream.height}×{stream.width}, too small for "
+                f"scale {scale}; use a smaller one."
+            )
+        convert = pixel_converter()
+        for picture in itertools.islice(stream.container.decode(stream), frames):
+            read.append(_reduced(convert(picture, format="rgb24").to_ndarray(), scale))
+    if len(read) < frames:
+        raise ValueError(
+            f"Video {os.fspath(path)!r} has {len(read)} frames, fewer than the {frames} asked for; "
+            "ask for fewer or give a longer clip."
+        )
+    return read
+
+
+def frame_rate(path: str | os.PathLike[str]) -> float:
+    """Frames a second of a video file, on average. Raises what `read_clip` raises."""
+    with _stream(path) as stream:
+        if not stream.average_rate:
+            raise ValueError(f"Video {os.fspath(path)!r} does not say its frame rate; set it.")
+        return float(stream.average_rate)
+
+
+def video_jpeg_frames(
+    frames: Sequence[np.ndarray], *, codec: VideoCodec, bit_rate: float, fps: float, quality: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """For each frame: clean, transcoded, and transcoded and saved as JPEG.
+
+    Frames are RGB (H, W, 3) uint8. What comes out is studio-range luma (H, W) uint8, which the
+    codec is fed as it is. `bit_rate` is in bits a second, `quality` 1–100 of IJG tables. Raises
+    what `transcode` raises.
+    """
+    clean = [as_luma(frame, LumaRange.STUDIO) for frame in frames]
+    jpeg = Jpeg(quality)
+    for plane, coded in zip(clean, transcode(clean, codec=codec, bit_rate=bit_rate, fps=fps)):
+        yield plane, coded, jpeg.compress(coded)
+
+
+@contextlib.contextmanager
+def _stream(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """The video stream of a file; FFmpeg's errors become a ValueError that names the file."""
+    name = f"Video {os.fspath(path)!r}"
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"{name} is not a file; give the path of a clip.")
+    av = import_av()
+    try:
+        with av.open(os.fspath(path)) as container:
+            if not container.streams.video:
+                raise ValueError(f"{name} holds no pictures; give a clip in a format FFmpeg reads.")
+            yield container.streams.video[0]
+    except av.FFmpegError as error:
+        raise ValueError(
+            f"{name} is no video or a damaged one ({error.strerror}); give a clip in a format "
+            "FFmpeg reads."
+        ) from error
+
+
+def _reduced(image: np.ndarray, scale: int) -> np.ndarray:
+    if scale == 1:
+        return image
+    height, width = (side - side % scale for side in image.shape[:2])
+    return np.asarray(Image.fromarray(image[:height, :width]).reduce(scale))

@@ -1,0 +1,72 @@
+"""From the bytes of an image file to 8-bit gray or RGB, in every mode that Pillow reads."""
+
+import io
+import os
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from agarnet_jax.color import LumaRange, luma
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+_GRAY_MODES = ("1", "L", "LA", "La")
+
+
+class UnusableImageError(ValueError):
+    """An image that cannot be trained on; the message says why, without naming the file."""
+
+
+def image_size(file: bytes | str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width by the header of an image file (its bytes or its path).
+
+    Raises:
+      UnusableImageError: no image, empty, or of several frames.
+    """
+    with _open(file) as image:
+        return image.height, image.width
+
+
+def decode(file: bytes | str | os.PathLike[str]) -> np.ndarray:
+    """Gray (H, W) or RGB (H, W, 3) uint8 of an image file (its bytes or its path).
+
+    Palettes, CMYK and alpha become RGB (alpha is dropped), 16-bit and float gray become 8 bits.
+
+    Raises:
+      UnusableImageError: no image, truncated, empty, or of several frames.
+    """
+    with _open(file) as image:
+        try:
+            if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+                return _from_wide_gray(np.asarray(image))
+            return np.asarray(image.convert("L" if image.mode in _GRAY_MODES else "RGB"))
+        except Exception as error:  # Pillow's decoders raise many types on damaged files
+            raise UnusableImageError(f"broken: {error}") from error
+
+
+def as_luma(image: np.ndarray, luma_range: LumaRange) -> np.ndarray:
+    """The luma (H, W) uint8 of a decoded image. Gray ones are taken as they are."""
+    if image.ndim == 2:
+        return image
+    return np.rint(luma(image, luma_range=luma_range)).astype(np.uint8)
+
+
+def _open(file: bytes | str | os.PathLike[str]) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
+    except UnidentifiedImageError as error:
+        size = len(file) if isinstance(file, bytes) else os.path.getsize(file)
+        raise UnusableImageError("not an image" if size else "empty file") from error
+    except Exception as error:  # as in `decode`
+        raise UnusableImageError(f"unreadable: {error}") from error
+    # A second picture in a JPEG (MPO) is a preview or the other eye's view.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        image.close()
+        raise UnusableImageError("has several frames")
+    return image
+
+
+def _from_wide_gray(pixels: np.ndarray) -> np.ndarray:
+    """16-bit, 32-bit integer (holding 16 bits, as Pillow reads them) and float gray to 8 bits."""
+    scale = 1.0 if pixels.dtype.kind == "f" else 255 / 65535
+    return np.rint(np.clip(pixels * scale, 0, 255)).astype(np.uint8)

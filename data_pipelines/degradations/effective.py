@@ -1,0 +1,67 @@
+"""One quality for an image that more than one encoder degraded.
+
+The **effective quality** is the IJG quality whose single JPEG of the same clean image has the same
+squared error. It puts recompression, rescaling and video on the one scale that a single JPEG
+defines. `docs/data.md` has the measurement that it was chosen by.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
+from data_pipelines.degradations.degraded import Degraded, whole_image_label
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.degradations.tables import Component, TableFamily, encoder_table
+
+
+def effective_quality_of(
+    clean: np.ndarray,
+    degraded: np.ndarray,
+    *,
+    at_most: int = MAX_QUALITY,
+    component: Component = Component.LUMA,
+) -> int:
+    """The effective quality, 1 to `at_most`, of `degraded` beside `clean`, uint8 of one shape.
+
+    `at_most` is the lowest quality among the encodings: more of them do not make an image better.
+    """
+    target = _squared_error(clean, degraded)
+
+    def error(quality: int) -> float:
+        return _squared_error(clean, Jpeg(quality, component=component).compress(clean))
+
+    high, error_high = at_most, error(at_most)
+    if target <= error_high or at_most == MIN_QUALITY:
+        return at_most
+    # Mostly the answer lies little below, so steps start at 1 and double.
+    step, low = 1, at_most - 1
+    while (error_low := error(low)) < target and low > MIN_QUALITY:
+        high, error_high, step = low, error_low, 2 * step
+        low = max(MIN_QUALITY, low - step)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (error_middle := error(middle)) < target:
+            high, error_high = middle, error_middle
+        else:
+            low, error_low = middle, error_middle
+    return low if abs(error_low - target) <= abs(error_high - target) else high
+
+
+def labelled(image: np.ndarray, clean: np.ndarray, encodings: Iterable[Jpeg]) -> Degraded:
+    """`image`, the outcome of `encodings` and what lay between them, with its effective quality.
+
+    The table is that of the encoding that loses most where it decides the label alone, otherwise
+    the IJG table of the label.
+    """
+    worst = min(encodings, key=lambda jpeg: jpeg.effective_quality)
+    limit = worst.effective_quality
+    quality = effective_quality_of(clean, image, at_most=limit, component=worst.component)
+    table = worst.table
+    if quality < limit:
+        table = encoder_table(TableFamily.IJG, quality, worst.component)
+    return Degraded(image=image, clean=clean, **whole_image_label(quality, table))
+
+
+def _squared_error(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.square(a.astype(np.int32) - b).sum())

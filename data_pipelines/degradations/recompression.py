@@ -1,0 +1,110 @@
+"""Two or more encodings of one image, cropped off the grid or rescaled in between."""
+
+import dataclasses
+import math
+
+import numpy as np
+from PIL import Image
+
+from data_pipelines.degradations.degraded import Degraded
+from data_pipelines.degradations.effective import labelled
+from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
+from data_pipelines.degradations.tables import Component
+from data_pipelines.draws import below, check_share
+
+_GRID = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Reencoding:
+    """What happens to a decoded JPEG: rescaled, cropped by `shift` (rows, columns), encoded."""
+
+    jpeg: Jpeg
+    shift: tuple[int, int] = (0, 0)
+    scale: float = 1.0
+
+    def moved(self, image: np.ndarray) -> np.ndarray:
+        """The image as this encoding finds it."""
+        if self.scale != 1:
+            height, width = (max(1, round(side * self.scale)) for side in image.shape[:2])
+            resized = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
+            image = np.asarray(resized)
+        return image[self.shift[0] :, self.shift[1] :]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recompression:
+    """A JPEG encoded again, once or more. The last encoding's grid is the image's.
+
+    What is clean is moved in the same way, so that restoration undoes compression, not rescaling.
+    """
+
+    first: Jpeg
+    then: tuple[Reencoding, ...]
+
+    def input_side(self, side: int) -> int:
+        for step in reversed(self.then):
+            side += max(step.shift)
+            if step.scale != 1:
+                side = math.ceil((side + 0.5) / step.scale)
+        return side
+
+    def apply(self, image: np.ndarray) -> Degraded:
+        clean, degraded = image, self.first.compress(image)
+        for step in self.then:
+            clean, degraded = step.moved(clean), step.jpeg.compress(step.moved(degraded))
+        return labelled(degraded, clean, self._encodings_at_final_size())
+
+    def _encodings_at_final_size(self) -> list[Jpeg]:
+        """Those whose losses no later rescaling has smoothed."""
+        encodings = [self.first]
+        for step in self.then:
+            encodings = [step.jpeg] if step.scale != 1 else [*encodings, step.jpeg]
+        return encodings
+
+
+def double(first: int, second: int, *, shift: tuple[int, int] = (0, 0)) -> Recompression:
+    """IJG qualities `first`, then `second`: the double JPEG of `EVALUATION.md`."""
+    return Recompression(Jpeg(first), (Reencoding(Jpeg(second), shift),))
+
+
+@dataclasses.dataclass(frozen=True)
+class RecompressionOptions:
+    """What random recompressions are like."""
+
+    encodings_max: int = 3  # each image has 2 to this many
+    shifted: float = 0.6  # share of reencodings off the grid, by 0–7 rows and columns
+    rescaled: float = 0.15  # share of reencodings of a resized image
+    scale_min: float = 0.5
+    scale_max: float = 1.25
+
+    def __post_init__(self):
+        check_share(self, "shifted", "rescaled")
+        if self.encodings_max < 2:
+            raise ValueError(
+                f"RecompressionOptions.encodings_max is {self.encodings_max}, less than 2."
+            )
+        if not 0 < self.scale_min <= self.scale_max:
+            raise ValueError(
+                f"RecompressionOptions scales must be above 0 with scale_min <= scale_max, got "
+                f"{self.scale_min} and {self.scale_max}."
+            )
+
+    def draw(
+        self, rng: np.random.Generator, *, encoder: EncoderOptions, component: Component
+    ) -> Recompression:
+        return Recompression(
+            encoder.draw(rng, component),
+            tuple(
+                self._reencoding(rng, encoder.draw(rng, component))
+                for _ in range(1 + below(self.encodings_max - 1, rng))
+            ),
+        )
+
+    def _reencoding(self, rng: np.random.Generator, jpeg: Jpeg) -> Reencoding:
+        shift, scale = (0, 0), 1.0
+        if rng.random() < self.shifted:
+            shift = below(_GRID, rng), below(_GRID, rng)
+        if rng.random() < self.rescaled:
+            scale = round(float(rng.uniform(self.scale_min, self.scale_max)), 3)
+        return Reencoding(jpeg, shift, scale)

@@ -1,0 +1,111 @@
+"""Frames of a video: coded by MPEG-2 or H.264 at a bit rate, then saved as JPEG."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
+from data_pipelines.degradations.degraded import Degraded
+from data_pipelines.degradations.effective import labelled
+from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
+from data_pipelines.degradations.tables import Component
+from data_pipelines.draws import Weights, below
+from data_pipelines.transcoding import BITS_PER_FRAME_MIN, VideoCodec, transcode
+
+
+@dataclasses.dataclass(frozen=True)
+class Video:
+    """A camera pans across the image, its video is coded, one frame of it is saved as `jpeg`.
+
+    Attributes:
+      bits_per_pixel: of the video, as far as the codec keeps to it within a few frames.
+      frames, frame: how many the pan has, and which of them is taken, from 0.
+      pan: the window's motion from frame to frame in whole pixels (rows, columns).
+    """
+
+    jpeg: Jpeg
+    codec: VideoCodec
+    bits_per_pixel: float
+    frames: int = 1
+    frame: int = 0
+    pan: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if not self.bits_per_pixel > 0:
+            raise ValueError(f"Video.bits_per_pixel is {self.bits_per_pixel}, not above 0.")
+        if not 0 <= self.frame < self.frames:
+            raise ValueError(f"Video.frame is {self.frame}, not in 0–{self.frames - 1}.")
+
+    def input_side(self, side: int) -> int:
+        return side + (self.frames - 1) * max(map(abs, self.pan))
+
+    def apply(self, image: np.ndarray) -> Degraded:
+        windows = self._windows(image)
+        clean = windows[self.frame]
+        bits = max(self.bits_per_pixel * math.prod(clean.shape[:2]), BITS_PER_FRAME_MIN)
+        coded = transcode(windows, codec=self.codec, bit_rate=bits, fps=1)[self.frame]
+        return labelled(self.jpeg.compress(coded), clean, [self.jpeg])
+
+    def _windows(self, image: np.ndarray) -> list[np.ndarray]:
+        """The part of the image in each frame."""
+        last = self.frames - 1
+        height, width = (side - last * abs(step) for side, step in zip(image.shape[:2], self.pan))
+        if min(height, width) < 1:
+            raise ValueError(f"An image of {image.shape[:2]} leaves no room for {self}.")
+        # A pan to lower rows or columns starts at the far edge.
+        corners = (
+            tuple(step * (time if step > 0 else time - last) for step in self.pan)
+            for time in range(self.frames)
+        )
+        return [image[top : top + height, left : left + width] for top, left in corners]
+
+
+@dataclasses.dataclass(frozen=True)
+class CodecWeights(Weights):
+    """How often a video is of each `VideoCodec`."""
+
+    mpeg2: float = 0.5
+    h264: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoOptions:
+    """What random videos are like."""
+
+    codec: CodecWeights = CodecWeights()
+    bits_per_pixel_min: float = 0.04  # drawn uniformly in the logarithm
+    bits_per_pixel_max: float = 0.5
+    pan_max: int = 4  # pixels a frame, of rows and of columns, each way
+    frames_max: int = 6  # each video has 1 to this many
+    quality_min: int = 40  # of the final JPEG
+
+    def __post_init__(self) -> None:
+        if not 0 < self.bits_per_pixel_min <= self.bits_per_pixel_max:
+            raise ValueError(
+                "VideoOptions needs 0 < bits_per_pixel_min <= bits_per_pixel_max, got "
+                f"{self.bits_per_pixel_min} and {self.bits_per_pixel_max}."
+            )
+        for name, least in (("pan_max", 0), ("frames_max", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"VideoOptions.{name} is {getattr(self, name)}, below {least}.")
+        if not MIN_QUALITY <= self.quality_min <= MAX_QUALITY:
+            raise ValueError(f"VideoOptions.quality_min is {self.quality_min}, not in 1–100.")
+
+    def draw(
+        self, rng: np.random.Generator, *, encoder: EncoderOptions, component: Component
+    ) -> Video:
+        quality = self.quality_min + below(MAX_QUALITY + 1 - self.quality_min, rng)
+        low, high = np.log([self.bits_per_pixel_min, self.bits_per_pixel_max])
+        frames = 1 + below(self.frames_max, rng)
+        return Video(
+            jpeg=dataclasses.replace(encoder.draw(rng, component), quality=quality),
+            codec=VideoCodec[self.codec.draw(rng).upper()],
+            bits_per_pixel=float(np.exp(rng.uniform(low, high))),
+            frames=frames,
+            frame=below(frames, rng),
+            pan=(self._step(rng), self._step(rng)),
+        )
+
+    def _step(self, rng: np.random.Generator) -> int:
+        return below(2 * self.pan_max + 1, rng) - self.pan_max

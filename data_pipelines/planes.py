@@ -1,0 +1,78 @@
+"""Which single-channel image a network sees of a colour image."""
+
+import dataclasses
+import enum
+
+import numpy as np
+from PIL import Image
+
+from agarnet_jax.color import LumaRange, full_to_studio
+from data_pipelines.decoding import as_luma
+from data_pipelines.degradations.degraded import Degradation, Degraded
+from data_pipelines.degradations.tables import Component
+from data_pipelines.draws import Weights
+
+_STUDIO_LEVELS = np.rint(full_to_studio(np.arange(256))).astype(np.uint8)
+
+
+class Plane(enum.Enum):
+    """FULL, STUDIO: luma compressed as a gray image, in the range of JPEG files or of benchmarks.
+
+    COLOR: full-range luma of an image that was compressed in colour. CB, CR: a chroma plane at half
+    resolution, as 4:2:0 stores it, quantized by the chroma table.
+    """
+
+    FULL = "full"
+    STUDIO = "studio"
+    COLOR = "color"
+    CB = "cb"
+    CR = "cr"
+
+    @property
+    def component(self) -> Component:
+        return Component.CHROMA if self in _CHANNEL else Component.LUMA
+
+    def input_side(self, side: int) -> int:
+        """The side of the image of which the plane has the given side."""
+        return 2 * side if self in _CHANNEL else side
+
+    def degrade(self, image: np.ndarray, degradation: Degradation) -> Degraded:
+        """`degradation` of this plane of a gray (H, W) or RGB (H, W, 3) uint8 image.
+
+        The result is gray, (H, W) or for a chroma plane half of it. A gray image has chroma, too:
+        128 throughout.
+        """
+        if self is Plane.COLOR:
+            degraded = degradation.apply(image)
+            return dataclasses.replace(
+                degraded,
+                image=as_luma(degraded.image, LumaRange.FULL),
+                clean=as_luma(degraded.clean, LumaRange.FULL),
+            )
+        return degradation.apply(self._of(image))
+
+    def _of(self, image: np.ndarray) -> np.ndarray:
+        if self in _CHANNEL:
+            channels = Image.fromarray(image).convert("RGB").convert("YCbCr").split()
+            return np.asarray(channels[_CHANNEL[self]].reduce(2))
+        if self is Plane.STUDIO and image.ndim == 2:
+            return _STUDIO_LEVELS[image]
+        return as_luma(image, LumaRange(self.value))
+
+
+_CHANNEL = {Plane.CB: 1, Plane.CR: 2}
+
+
+@dataclasses.dataclass(frozen=True)
+class PlaneWeights(Weights):
+    """How often each `Plane` is drawn, relatively. All but `full` and `studio` need RGB images."""
+
+    full: float = 0.5
+    studio: float = 0.5
+    color: float = 0.0
+    cb: float = 0.0
+    cr: float = 0.0
+
+    @property
+    def need_rgb(self) -> bool:
+        return self.color + self.cb + self.cr > 0

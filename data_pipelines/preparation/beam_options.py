@@ -1,0 +1,52 @@
+"""Beam's options: from its flags, with what a run on this machine needs."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from data_pipelines.preparation.quiet_beam import (
+    DirectOptions,
+    PipelineOptions,
+    StandardOptions,
+)
+
+_LOCAL_RUNNERS = ("", "direct", "fnapi")
+# Put before the user's own, which thereby win. 0 workers are one for each core.
+_LOCAL_DEFAULTS = (
+    "--direct_running_mode=multi_processing",
+    "--direct_num_workers=0",
+    "--default_sdk_harness_log_level=WARNING",
+)
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Whether no runner was asked for, or Beam's local one."""
+    name = options.view_as(StandardOptions).runner or ""
+    return name.lower().removesuffix("runner") in _LOCAL_RUNNERS
+
+
+def parse(arguments: Sequence[str]) -> PipelineOptions:
+    """Options of a run; a local one uses every core unless told otherwise."""
+    options = PipelineOptions(list(arguments))
+    if not is_local(options):
+        return options
+    options = PipelineOptions([*_LOCAL_DEFAULTS, *arguments])
+    direct = options.view_as(DirectOptions)
+    if direct.direct_running_mode == "in_memory":
+        direct.direct_num_workers = 1
+    return options
+
+
+def check(arguments: Sequence[str], *, other_flags: Iterable[str] = ()) -> None:
+    """Refuses flags that Beam does not know; by itself, it would drop them.
+
+    Raises:
+      ValueError: names the first one, and the most similar of Beam's and `other_flags` (no dashes).
+    """
+    parsers: list = []
+    known = PipelineOptions([]).get_all_options(add_extra_args_fn=parsers.append)
+    _, unknown = parsers[0].parse_known_args(list(arguments))
+    if unknown:
+        name = unknown[0].lstrip("-").split("=")[0]
+        similar = difflib.get_close_matches(name, [*other_flags, *known], n=1)
+        hint = f"did you mean --{similar[0]}?" if similar else "see --help, or Beam's options."
+        raise ValueError(f"Unknown flag {unknown[0]!r}; {hint}")

@@ -1,0 +1,87 @@
+"""What one file of the input is: an image to keep, or skipped and why."""
+
+import dataclasses
+import hashlib
+import re
+
+import numpy as np
+
+from data_pipelines.decoding import IMAGE_SUFFIXES, UnusableImageError, decode
+
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # of an object in memory, in messages of Pillow
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """A usable image: its path below the input, SHA-256 of the file and of the decoded pixels."""
+
+    path: str
+    file_sha256: str
+    pixel_sha256: str
+    height: int
+    width: int
+    channels: int
+    bytes: int  # of the file
+
+    def shard(self, shards: int) -> int:
+        """The shard it belongs to, 0 ≤ shard < `shards`, by its pixels alone."""
+        return int(self.pixel_sha256, 16) % shards
+
+
+@dataclasses.dataclass(frozen=True)
+class Skipped:
+    """A file left out for good; `kind` is the reason without what is particular to this file."""
+
+    path: str
+    kind: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Failed:
+    """A file that could not be read, or changed meanwhile: nothing may be published."""
+
+    path: str
+    reason: str
+
+
+def skip_by_name(path: str) -> Skipped | None:
+    """What is skipped without being read."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        escaped = path.encode(errors="backslashreplace").decode()
+        return Skipped(escaped, "name is not UTF-8", "name is not UTF-8")
+    if not path.lower().endswith(IMAGE_SUFFIXES):
+        return Skipped(path, "not an image suffix", "not an image suffix")
+    return None
+
+
+def verify(path: str, content: bytes, *, min_side: int) -> Kept | Skipped:
+    """Decodes a whole file and decides by its pixels."""
+    try:
+        pixels = decode(content)
+    except UnusableImageError as error:
+        reason = _ADDRESS.sub("0x…", " ".join(str(error).split()))
+        return Skipped(path, reason.split(":")[0], reason)
+    height, width = pixels.shape[:2]
+    if min(height, width) < min_side:
+        kind = f"smaller than {min_side} pixels a side"
+        return Skipped(path, kind, f"{kind} ({width}×{height})")
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    return Kept(path, sha256(content), pixel_digest(pixels), height, width, channels, len(content))
+
+
+def duplicate(image: Kept, first: Kept) -> Skipped:
+    return Skipped(image.path, "duplicate", f"duplicate of {first.path}")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def pixel_digest(pixels: np.ndarray) -> str:
+    """SHA-256 of shape and values, so that the same values in another shape differ."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()

@@ -1,0 +1,89 @@
+"""The manifest of an output folder, and how a finished set of shards replaces what is there."""
+
+import collections
+import dataclasses
+import json
+import re
+from typing import Any
+
+from data_pipelines.preparation import files
+from data_pipelines.preparation.files import Listing
+from data_pipelines.preparation.images import Skipped
+from data_pipelines.preparation.options import PrepareOptions
+from data_pipelines.preparation.quiet_beam import FileSystems
+from data_pipelines.preparation.shards import Shard
+
+NAME = "manifest.json"
+_SHARD_NAME = re.compile(r".*/images-\d{5,}-of-\d{5,}\.array_record")
+
+
+def make(
+    listing: Listing, options: PrepareOptions, shards: list[Shard], skipped: list[Skipped]
+) -> dict[str, Any]:
+    """The same for the same input and options: no times, no paths of this machine."""
+    kinds = collections.Counter(file.kind for file in skipped)
+    return {
+        "format": "agarnet-images",
+        "version": 1,
+        "records": sum(shard.records for shard in shards),
+        "images": sum(shard.images for shard in shards),
+        "pixels": sum(shard.pixels for shard in shards),
+        "min_side": min((shard.min_side for shard in shards if shard.records), default=0),
+        "options": dataclasses.asdict(options),
+        "shards": [
+            {
+                "name": shard.name,
+                "records": shard.records,
+                "bytes": shard.bytes,
+                "sha256": shard.sha256,
+            }
+            for shard in shards
+        ],
+        "input": listing.summary(),
+        "skipped": {kind: kinds[kind] for kind in sorted(kinds)},
+        "skipped_files": [
+            {"path": file.path, "reason": file.reason}
+            for file in sorted(skipped, key=lambda file: file.path)
+        ],
+    }
+
+
+def existing(folder: str) -> dict[str, Any] | None:
+    """The manifest in a folder; {} if it cannot be read, None if there is none."""
+    path = f"{folder}/{NAME}"
+    if not FileSystems.exists(path):
+        return None
+    try:
+        manifest = json.loads(files.read(path))
+    except ValueError:
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def is_of(manifest: dict[str, Any], folder: str, listing: Listing, options: PrepareOptions) -> bool:
+    """Whether a folder holds all that its manifest lists, made of this input with these options."""
+    if manifest.get("input") != listing.summary():
+        return False
+    if manifest.get("options") != dataclasses.asdict(options):
+        return False
+    present = files.sizes(f"{folder}/images-*")
+    return all(
+        present.get(f"{folder}/{shard['name']}") == shard["bytes"] for shard in manifest["shards"]
+    )
+
+
+def publish(manifest: dict[str, Any], shards: list[Shard], *, staging: str, folder: str) -> None:
+    """Moves staged shards to their names, then the manifest; what lay there before goes.
+
+    The folder is without a manifest from the first change to the last, so that nobody reads a
+    mixture, also if this is killed.
+    """
+    staged = f"{staging}/{NAME}"
+    files.write(staged, (json.dumps(manifest, indent=2) + "\n").encode())
+    if FileSystems.exists(f"{folder}/{NAME}"):
+        files.delete([f"{folder}/{NAME}"])
+    names = [f"{folder}/{shard.name}" for shard in shards]
+    FileSystems.rename([shard.staged for shard in shards], names)
+    former = [path for path in files.sizes(f"{folder}/images-*") if _SHARD_NAME.fullmatch(path)]
+    files.delete(sorted(set(former) - set(names)))
+    FileSystems.rename([staged], [f"{folder}/{NAME}"])

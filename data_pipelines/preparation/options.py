@@ -1,0 +1,33 @@
+"""What becomes of the images."""
+
+import dataclasses
+
+GRID = 8  # tiles start on multiples of it, as JPEG's blocks do
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareOptions:
+    """Settings that decide the content of the shards.
+
+    Attributes:
+      tile: 0 keeps each file's own bytes; N stores lossless PNG tiles of at most N×N pixels.
+      min_side: smaller images are left out, and no tile is narrower; in pixels.
+      shards: number of shards; 0 takes one for every 256 MiB or so.
+    """
+
+    tile: int = 0
+    min_side: int = 64
+    shards: int = 0
+
+    def __post_init__(self):
+        if self.min_side < 1:
+            raise ValueError(f"min_side is {self.min_side}; it must be at least 1.")
+        if self.shards < 0:
+            raise ValueError(f"shards is {self.shards}; it must be at least 1, or 0 to choose.")
+        # Narrower ones could not give a remainder what it lacks.
+        least = 2 * (-(-self.min_side // GRID) * GRID)
+        if self.tile and (self.tile < least or self.tile % GRID):
+            raise ValueError(
+                f"tile is {self.tile}; it must be 0, or a multiple of {GRID} of at least {least} "
+                f"(twice min_side)."
+            )

@@ -1,0 +1,1 @@
+"""Random-access sources of clean images: folder, ArrayRecord shards, TFDS, in memory."""

@@ -1,0 +1,109 @@
+"""The image files below a folder."""
+
+import concurrent.futures
+import dataclasses
+import logging
+import os
+
+import numpy as np
+
+from data_pipelines import decoding
+from data_pipelines.decoding import UnusableImageError, image_size
+from data_pipelines.sources import manifest_cache
+from data_pipelines.sources.images import too_small
+
+_log = logging.getLogger(__name__)
+_READERS = 16  # threads that read headers: on network storage each waits
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What is known of a file without decoding it; `problem` is empty for an image."""
+
+    size: int
+    mtime_ns: int
+    height: int = 0
+    width: int = 0
+    problem: str = ""
+
+
+class FolderRecords:
+    """Images below a folder, recursively, in the order of their paths.
+
+    Headers are read once: they are kept in the user's cache folder and read again only for files
+    whose size or modification time changed. A file that is no image, or smaller than `min_side`,
+    is named in the log, counted in `left_out` and has no number.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, min_side: int = 1):
+        """
+        Raises:
+          FileNotFoundError: `folder` is not a directory.
+          ValueError: it holds no usable image.
+        """
+        folder = os.fspath(folder)
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f"Image folder {folder!r} is not a directory.")
+        headers = _headers(folder, find_images(folder))
+        problems = {
+            path: header.problem or too_small((header.height, header.width), min_side)
+            for path, header in headers.items()
+            if header.problem or min(header.height, header.width) < min_side
+        }
+        for path, problem in problems.items():
+            _log.warning("Skipping %s: %s", path, problem)
+        self.paths = [path for path in headers if path not in problems]
+        self.left_out = len(problems)
+        if not self.paths:
+            raise ValueError(
+                f"Image folder {folder!r} holds no image of at least {min_side} pixels a side "
+                f"({', '.join(decoding.IMAGE_SUFFIXES)}; {self.left_out} files left out)."
+            )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def name(self, index: int) -> str:
+        return self.paths[index]
+
+    def read(self, index: int) -> np.ndarray:
+        return decoding.decode(self.paths[index])
+
+
+def find_images(folder: str | os.PathLike[str]) -> list[str]:
+    """Paths with an image suffix below `folder`, in a stable order."""
+    return sorted(
+        os.path.join(parent, name)
+        for parent, _, names in os.walk(os.fspath(folder))
+        for name in names
+        if name.lower().endswith(decoding.IMAGE_SUFFIXES)
+    )
+
+
+def _headers(folder: str, paths: list[str]) -> dict[str, Header]:
+    """The header of each file, from the cache where the file is still the one that was read."""
+    known = {path: Header(*fields) for path, fields in manifest_cache.load(folder).items()}
+
+    def header(path: str) -> Header:
+        try:
+            status = os.stat(path)
+        except OSError as error:  # a dangling link, or gone since it was listed
+            return Header(-1, -1, problem=f"unreadable: {error.strerror}")
+        cached = known.get(path)
+        if cached and (cached.size, cached.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return cached
+        return _read_header(path, status)
+
+    with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
+        headers = dict(zip(paths, pool.map(header, paths)))
+    if headers != known:
+        manifest_cache.save(folder, {p: dataclasses.astuple(h) for p, h in headers.items()})
+    return headers
+
+
+def _read_header(path: str, status: os.stat_result) -> Header:
+    try:
+        height, width = image_size(path)
+    except UnusableImageError as error:
+        return Header(status.st_size, status.st_mtime_ns, problem=str(error))
+    return Header(status.st_size, status.st_mtime_ns, height, width)

@@ -1,0 +1,53 @@
+"""Shows what a configuration trains on: a contact sheet, and how fast each stage makes it.
+
+    python -m experiments.inspect_data --config=experiments/configs/tiny.py --out=DIR \
+      --config.data.train_dir=FOLDER [--config.KEY=VALUE …] [--samples=12]
+
+Writes DIR/samples.png (each row: clean, degraded, their difference eightfold, the quality label,
+and what happened), DIR/samples.jsonl (the same in words) and DIR/throughput.md.
+"""
+
+import json
+import pathlib
+
+from absl import flags
+from ml_collections import config_flags
+
+from data_pipelines import batching, contact_sheet, throughput
+from experiments import program
+from experiments.config import from_config_dict
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
+_OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
+_SAMPLES = flags.DEFINE_integer("samples", 12, "Rows of the contact sheet.", lower_bound=1)
+_COUNT = flags.DEFINE_integer("count", 200, "Crops that each stage is timed on.", lower_bound=1)
+
+
+def main() -> None:
+    with program.one_line_errors():
+        experiment = from_config_dict(_CONFIG.value)
+        source = batching.train_source(experiment.data)
+    data, seed = experiment.data, experiment.train.seed
+    print(f"{len(source)} training images, {source.skipped} skipped.", flush=True)
+    out = pathlib.Path(_OUT.value)
+    out.mkdir(parents=True, exist_ok=True)
+
+    batch = next(batching.train_batches(source, config=data, batch_size=_SAMPLES.value, seed=seed))
+    samples = [{key: values[row] for key, values in batch.items()} for row in range(_SAMPLES.value)]
+    contact_sheet.draw(samples).save(out / "samples.png")
+    lines = (json.dumps(contact_sheet.summary(sample)) for sample in samples)
+    (out / "samples.jsonl").write_text("\n".join(lines) + "\n")
+
+    rows = ["| stage | per second |", "|---|---:|"]
+    for name, stage in throughput.stages(source, data, seed=seed).items():
+        stage(0)
+        rows.append(f"| {name} | {throughput.rate(stage, _COUNT.value):.0f} |")
+    table = "\n".join(rows)
+    (out / "throughput.md").write_text(table + "\n")
+    print(table)
+    print(f"Look at {out / 'samples.png'}.")
+
+
+if __name__ == "__main__":
+    flags.mark_flag_as_required("config")
+    program.start(main)

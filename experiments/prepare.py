@@ -1,0 +1,70 @@
+"""Turns a folder of images into verified, deduplicated ArrayRecord shards with a manifest.
+
+    python -m experiments.prepare --input=DIR --output=DIR [--tile=256] [--direct_num_workers=4]
+
+Runs on all cores of this machine. Flags of Apache Beam are passed on to it, so the same command
+runs elsewhere: --runner=DataflowRunner --project=… --region=… --temp_location=gs://…, with folders
+on gs:// (apache-beam[gcp]) and this package on the workers (--extra_package=WHEEL, or a container).
+Options that only a job server knows follow after `--`.
+
+Run again after a kill: it starts over and ends with the same bytes. Needs the extra `beam`.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from absl import app, flags, logging
+
+from experiments import program
+
+with program.one_line_errors():  # the extra may be missing
+    from data_pipelines.preparation import beam_options
+    from data_pipelines.preparation.options import PrepareOptions
+    from data_pipelines.preparation.run import prepare
+
+_INPUT = flags.DEFINE_string("input", None, "Folder of images, read recursively.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for shards and manifest.", required=True)
+_TILE = flags.DEFINE_integer(
+    "tile", 0, "0 keeps the files' own bytes; N stores PNG tiles of at most N×N pixels."
+)
+_MIN_SIDE = flags.DEFINE_integer("min_side", 64, "Images smaller than this are left out.")
+_SHARDS = flags.DEFINE_integer(
+    "shards", 0, "Number of shards, packed in parallel; 0: one for every 256 MiB or so."
+)
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what else was prepared in --output.")
+
+
+def parse(arguments: Sequence[str]) -> list[str]:
+    """Reads our flags; returns the program's name and the flags for Beam."""
+    ours, unchecked = list(arguments), []
+    if "--" in ours:
+        separator = ours.index("--")
+        ours, unchecked = ours[:separator], ours[separator + 1 :]
+    try:
+        rest = flags.FLAGS(ours, known_only=True)
+        beam_options.check(rest[1:], other_flags=flags.FLAGS)
+    except (flags.Error, ValueError) as error:
+        sys.exit(f"{error}")
+    return [*rest, *unchecked]
+
+
+def main(arguments: Sequence[str]) -> None:
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
+    start = time.monotonic()
+    with program.one_line_errors():
+        outcome = prepare(
+            _INPUT.value,
+            _OUTPUT.value,
+            PrepareOptions(_TILE.value, _MIN_SIDE.value, _SHARDS.value),
+            beam_arguments=arguments[1:],
+            overwrite=_OVERWRITE.value,
+        )
+    if outcome.already_prepared:
+        print(f"{_OUTPUT.value} is already prepared.")
+    print(f"{outcome.summary()}; {time.monotonic() - start:.1f} s.")
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=parse)

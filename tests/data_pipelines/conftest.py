@@ -1,0 +1,43 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def file(image: Image.Image, kind: str, **options) -> bytes:
+    """The bytes of an image file of a kind that Pillow names."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def bad_files(astronaut) -> dict[str, bytes]:
+    """Files that look like images by name, and cannot be used."""
+
+    picture = Image.fromarray(astronaut[:64, :64])
+    frames = [picture, picture.rotate(90)]
+    return {
+        "truncated.jpg": file(picture, "JPEG")[:-300],
+        "truncated.png": file(picture, "PNG")[:-300],
+        "empty.png": b"",
+        "text.jpg": b"not an image",
+        "animated.gif": file(frames[0], "GIF", save_all=True, append_images=frames[1:]),
+        "narrow.png": file(Image.fromarray(astronaut[:64, :1]), "PNG"),
+    }
+
+
+@pytest.fixture
+def odd_files(astronaut) -> dict[str, bytes]:
+    """Unusual image files that can be used, 64 pixels high."""
+
+    picture = Image.fromarray(astronaut[:64, :96])
+    levels = np.arange(64 * 96, dtype=np.uint16).reshape(64, 96) * 10
+    return {
+        "cmyk.jpg": file(picture.convert("CMYK"), "JPEG"),
+        "deep.png": file(Image.fromarray(levels), "PNG"),
+        "still.gif": file(picture, "GIF"),
+        "two_views.jpg": file(picture, "MPO", save_all=True, append_images=[picture]),
+        "wide.png": file(Image.fromarray(np.resize(astronaut[:64], (64, 20_000, 3))), "PNG"),
+    }

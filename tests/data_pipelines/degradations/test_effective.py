@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from data_pipelines.degradations.effective import effective_quality_of, labelled
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.degradations.tables import Component, TableFamily
+
+
+@pytest.mark.parametrize("quality", [2, 10, 33, 50, 77, 95])
+def test_a_single_jpeg_has_its_own_quality(gray_photo, pillow_jpeg, quality):
+    assert effective_quality_of(gray_photo, pillow_jpeg(gray_photo, quality)) == quality
+
+
+def test_it_is_the_quality_of_nearest_squared_error(gray_photo, pillow_jpeg):
+    degraded = pillow_jpeg(pillow_jpeg(gray_photo, 50)[4:, 4:], 50)
+    clean = gray_photo[4:, 4:]
+
+    def error(image):
+        return np.square(image.astype(float) - clean).mean()
+
+    errors = [error(pillow_jpeg(clean, q)) for q in range(1, 101)]
+    nearest = 1 + int(np.argmin(np.abs(np.array(errors) - error(degraded))))
+    found = effective_quality_of(clean, degraded, at_most=50)
+    assert abs(found - nearest) <= 1  # the error is not quite monotone in quality
+    assert found < 45
+
+
+def test_it_never_exceeds_the_given_limit(gray_photo):
+    assert effective_quality_of(gray_photo, gray_photo) == 100
+    assert effective_quality_of(gray_photo, gray_photo, at_most=30) == 30
+    flat = np.full((16, 16), 128, np.uint8)
+    assert effective_quality_of(flat, flat, at_most=40) == 40
+    assert effective_quality_of(gray_photo, 255 - gray_photo) == 1
+
+
+def test_the_label_names_the_encoding_that_decides(gray_photo):
+    worst, fine = Jpeg(30, TableFamily.CAMERA), Jpeg(100)
+    image = fine.compress(worst.compress(gray_photo))
+    label = labelled(image, gray_photo, (worst, fine))
+    assert label.quality.item() <= worst.effective_quality
+    if label.quality.item() == worst.effective_quality:
+        assert (label.table[0, 0] == worst.table).all()
+
+
+def test_chroma_is_measured_by_chroma_tables(gray_photo):
+    jpeg = Jpeg(40, component=Component.CHROMA)
+    image = jpeg.compress(gray_photo)
+    assert effective_quality_of(gray_photo, image, component=Component.CHROMA) == 40
+    assert effective_quality_of(gray_photo, image) < 40

@@ -1,0 +1,41 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from agarnet_jax.jpeg_tables import effective_quality, quality_table
+from data_pipelines.degradations.effective import effective_quality_of
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.degradations.tables import Component, TableFamily, encoder_table
+
+OTHERS = [family for family in TableFamily if family is not TableFamily.IJG]
+
+
+@pytest.mark.parametrize("family", TableFamily)
+@pytest.mark.parametrize("component", Component)
+def test_tables_are_valid_and_finer_at_better_settings(family, component):
+    tables = [encoder_table(family, q, component).astype(int) for q in range(1, 101)]
+    assert all(table.min() >= 1 and table.max() <= 255 for table in tables)
+    assert all((a >= b).all() for a, b in itertools.pairwise(tables))
+    assert tables[0].sum() > tables[50].sum() > tables[95].sum()
+
+
+def test_no_other_family_writes_an_ijg_table_in_the_middle_of_the_scale():
+    ijg = {quality_table(q).tobytes() for q in range(1, 101)}
+    for family in OTHERS:
+        for quality in (20, 50, 80):
+            assert encoder_table(family, quality).astype(np.int64).tobytes() not in ijg
+
+
+@pytest.mark.parametrize("family", OTHERS)
+@pytest.mark.parametrize("quality", [10, 50, 75, 90])
+def test_effective_quality_foretells_the_error_on_a_photograph(astronaut, family, quality):
+    image = astronaut[..., 1]
+    measured = effective_quality_of(image, Jpeg(quality, family).compress(image))
+    # It knows no image: photographs scatter by up to 17 where tables differ most (docs/data.md).
+    assert abs(effective_quality(encoder_table(family, quality)) - measured) <= 17
+
+
+def test_a_table_is_not_changed_by_accident():
+    with pytest.raises(ValueError, match="read-only"):
+        encoder_table(TableFamily.IJG, 50)[0, 0] = 1

@@ -1,0 +1,81 @@
+import hashlib
+import json
+import pickle
+
+import numpy as np
+import pytest
+from array_record.python.array_record_module import ArrayRecordWriter
+from PIL import Image
+
+from data_pipelines.sources.opening import open_images
+from data_pipelines.sources.shards import ShardRecords
+
+
+@pytest.fixture
+def prepared(tmp_path, astronaut, encode):
+    """Three shards of 2, 0 and 3 JPEGs, as `experiments.prepare` writes them."""
+    shards = []
+    for number, count in enumerate((2, 0, 3)):
+        path = tmp_path / f"images-{number:05d}-of-00003.array_record"
+        writer = ArrayRecordWriter(str(path), "group_size:1")
+        for i in range(count):
+            writer.write(encode(astronaut[10 * number + i :][:40, :48], 95))
+        writer.close()
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        entry = {"name": path.name, "records": count, "bytes": len(content), "sha256": digest}
+        shards.append(entry)
+    manifest = {
+        "format": "agarnet-images",
+        "version": 1,
+        "records": 5,
+        "min_side": 40,
+        "shards": shards,
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    return tmp_path
+
+
+def edit_manifest(folder, **changes):
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_reads_records_in_the_order_of_the_manifest(prepared, astronaut, encode):
+    source = open_images(prepared, min_side=32)
+    assert len(source) == 5
+    assert source.skipped == 0
+    expected = Image.fromarray(astronaut[22:62, :48])
+    assert np.abs(source[4].astype(int) - np.asarray(expected)).mean() < 3
+    assert source.records.name(4).endswith("images-00002-of-00003.array_record")
+    assert source.records.name(4).startswith("record 2 of")
+    again = pickle.loads(pickle.dumps(source))
+    np.testing.assert_array_equal(again[4], source[4])
+
+
+def test_a_shard_cut_in_half(prepared):
+    path = prepared / "images-00002-of-00003.array_record"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=f"{path.name}.* has {len(content) // 2} bytes.*prepare"):
+        ShardRecords(prepared)
+    path.unlink()
+    with pytest.raises(ValueError, match=f"{path.name}.*is missing"):
+        ShardRecords(prepared)
+
+
+def test_a_manifest_that_does_not_match(prepared):
+    edit_manifest(prepared, records=6)
+    with pytest.raises(ValueError, match="hold 5 records, its manifest says 6"):
+        ShardRecords(prepared)
+    edit_manifest(prepared, version=2)
+    with pytest.raises(ValueError, match="another format"):
+        ShardRecords(prepared)
+    (prepared / "manifest.json").write_text("{")
+    with pytest.raises(ValueError, match=r"manifest\.json' is damaged"):
+        ShardRecords(prepared)
+
+
+def test_images_too_small_for_a_crop(prepared):
+    with pytest.raises(ValueError, match=r"images of 40 pixels.*--min_side=64"):
+        open_images(prepared, min_side=64)

@@ -1,0 +1,67 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax.color import LumaRange, luma
+from data_pipelines.decoding import UnusableImageError, as_luma, decode, image_size
+
+REASONS = {
+    "truncated.jpg": "broken",
+    "truncated.png": "broken",
+    "empty.png": "empty file",
+    "text.jpg": "not an image",
+    "animated.gif": "several frames",
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_why_a_file_cannot_be_used(bad_files, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(bad_files[name])
+    for file in (path, bad_files[name]):
+        with pytest.raises(UnusableImageError, match=REASONS[name]):
+            decode(file)
+
+
+def test_a_file_that_may_not_be_read(tmp_path):
+    with pytest.raises(UnusableImageError, match=r"unreadable: .*No such file"):
+        decode(tmp_path / "gone.png")
+
+
+def test_a_decompression_bomb_is_refused(odd_files, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(UnusableImageError, match=r"unreadable: .*decompression bomb"):
+        decode(odd_files["wide.png"])
+
+
+def test_odd_files_become_eight_bit_gray_or_color(odd_files):
+    images = {name: decode(data) for name, data in odd_files.items()}
+    for name, data in odd_files.items():
+        assert images[name].dtype == np.uint8
+        assert images[name].shape[:2] == image_size(data) == (64, images[name].shape[1])
+    assert images["wide.png"].shape == (64, 20_000, 3)
+    deep = np.arange(64 * 96).reshape(64, 96) * 10
+    assert np.abs(images["deep.png"] - deep / 257).max() <= 0.5
+    for name in ("cmyk.jpg", "two_views.jpg", "still.gif"):
+        reference = Image.open(io.BytesIO(odd_files[name])).convert("RGB")
+        np.testing.assert_array_equal(images[name], np.asarray(reference))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1", "CMYK"])
+def test_modes(astronaut, mode):
+    picture = Image.fromarray(astronaut[:40, :48]).convert(mode)
+    buffer = io.BytesIO()
+    picture.save(buffer, "TIFF")
+    image = decode(buffer.getvalue())
+    gray = mode in ("L", "LA", "1")
+    np.testing.assert_array_equal(image, np.asarray(picture.convert("L" if gray else "RGB")))
+
+
+@pytest.mark.parametrize("luma_range", LumaRange)
+def test_luma(astronaut, luma_range):
+    expected = np.rint(luma(astronaut, luma_range=luma_range))
+    np.testing.assert_array_equal(as_luma(astronaut, luma_range), expected)
+    gray = astronaut[..., 0]
+    assert as_luma(gray, luma_range) is gray

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax.color import LumaRange, luma
+from data_pipelines.degradations.jpeg import Jpeg, Subsampling
+from data_pipelines.degradations.recompression import double
+from data_pipelines.degradations.tables import Component
+from data_pipelines.planes import Plane, PlaneWeights
+
+
+@pytest.mark.parametrize("plane", [Plane.FULL, Plane.STUDIO])
+def test_luma_is_compressed_as_a_gray_image(astronaut, plane):
+    degraded = plane.degrade(astronaut, Jpeg(20))
+    expected = np.rint(luma(astronaut, luma_range=LumaRange(plane.value))).astype(np.uint8)
+    np.testing.assert_array_equal(degraded.clean, expected)
+    np.testing.assert_array_equal(degraded.image, Jpeg(20).compress(expected))
+
+
+def test_color_is_the_luma_of_a_color_jpeg(astronaut):
+    jpeg = Jpeg(20, subsampling=Subsampling.S420)
+    degraded = Plane.COLOR.degrade(astronaut, jpeg)
+    decoded = Image.fromarray(jpeg.compress(astronaut)).convert("L")
+    assert np.abs(degraded.image.astype(int) - np.asarray(decoded)).max() <= 1
+    gray = Plane.FULL.degrade(astronaut, jpeg)
+    difference = np.abs(degraded.image.astype(int) - gray.image)
+    assert 0 < difference.mean() < 1  # only what RGB rounds and clips
+    np.testing.assert_array_equal(degraded.clean, gray.clean)
+
+
+@pytest.mark.parametrize(("plane", "channel"), [(Plane.CB, 1), (Plane.CR, 2)])
+def test_chroma_is_the_plane_that_a_420_file_stores(astronaut, plane, channel):
+    assert plane.component is Component.CHROMA
+    assert plane.input_side(64) == 128
+    degraded = plane.degrade(astronaut, Jpeg(30, component=Component.CHROMA))
+    stored = np.asarray(Image.fromarray(astronaut).convert("YCbCr"))[..., channel].astype(float)
+    means = stored.reshape(256, 2, 256, 2).mean((1, 3))
+    assert np.abs(degraded.clean - means).max() <= 0.5
+    # Decoded from a colour file and averaged over 2×2, the plane is nearly the same.
+    file = Image.fromarray(Jpeg(30).compress(astronaut)).convert("YCbCr")
+    in_file = np.asarray(file)[..., channel].reshape(256, 2, 256, 2).mean((1, 3))
+    assert np.abs(degraded.image - in_file).mean() < 1.0
+    gray = plane.degrade(astronaut[..., 0], Jpeg(30, component=Component.CHROMA))
+    assert (gray.clean == 128).all()
+
+
+def test_any_degradation_goes_through_any_plane(astronaut):
+    for plane in Plane:
+        degraded = plane.degrade(astronaut[:136, :136], double(40, 60, shift=(2, 6)))
+        assert degraded.image.shape == degraded.clean.shape
+        assert degraded.image.ndim == 2
+
+
+def test_which_planes_need_color():
+    assert not PlaneWeights().need_rgb
+    assert PlaneWeights(cb=0.1).need_rgb

@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+
+from agarnet_jax import jpeg_tables
+from data_pipelines import transforms
+from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg, TableWeights
+from data_pipelines.degradations.mixture import DegradationConfig, MixtureWeights
+from data_pipelines.degradations.mosaic import halves
+from data_pipelines.planes import Plane, PlaneWeights
+
+
+def test_centre_crop_and_symmetries():
+    image = np.arange(35).reshape(5, 7)
+    np.testing.assert_array_equal(transforms.centre_crop(image, 3), image[1:4, 2:5])
+    square = np.arange(27).reshape(3, 3, 3)
+    rng = np.random.default_rng(0)
+    seen = {transforms.random_symmetry(square, rng).tobytes() for _ in range(99)}
+    assert len(seen) == 8
+
+
+def test_crops_lie_anywhere_and_small_images_are_mirrored():
+    rng = np.random.default_rng(0)
+    image = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    corners = {int(transforms.random_crop(image, 4, rng)[0, 0]) for _ in range(99)}
+    assert corners == {0, 1, 2, 6, 7, 8}
+    padded = transforms.random_crop(image[..., None].repeat(3, 2), 8, rng)
+    assert padded.shape == (8, 8, 3)
+    np.testing.assert_array_equal(padded[5:, :6, 0], image[:1:-1])
+    np.testing.assert_array_equal(padded[:5, 6:, 0], image[:, :3:-1])
+
+
+def test_labels_have_the_shape_the_mixture_needs(gray_photo):
+    degraded = halves(10, 80).apply(gray_photo)
+    sample = transforms.make_sample(degraded, side=96, pixelwise=True, metadata="")
+    assert sample["quality"].shape == (96, 96, 1)
+    assert sample["tables"].shape == (12, 12, 64)
+    assert sample["quality"][:, 79:81, 0].tolist() == [[10, 80]] * 96
+    for block, quality in ((0, 10), (11, 80)):
+        expected = jpeg_tables.network_table(jpeg_tables.quality_table(quality))
+        actual = sample["tables"][3, block].astype(np.float32) / 255
+        np.testing.assert_array_equal(actual, expected)
+    whole = transforms.make_sample(
+        Jpeg(30).apply(gray_photo), side=64, pixelwise=False, metadata=""
+    )
+    assert whole["quality"].shape == (1, 1, 1)
+    assert whole["tables"].shape == (1, 1, 64)
+
+
+@pytest.fixture(scope="module")
+def everything():
+    return transforms.RandomSample(
+        32,
+        PlaneWeights(full=1, studio=1, color=1, cb=1, cr=1),
+        DegradationConfig(
+            mixture=MixtureWeights(jpeg=1, recompression=1, mosaic=1),
+            encoder=EncoderOptions(tables=TableWeights(ijg=1, flat=1, camera=1, editor=1)),
+        ),
+    )
+
+
+def test_all_mixtures_give_one_shape_and_say_what_happened(astronaut, everything):
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(200):
+        sample = everything.random_map(astronaut, rng)
+        assert sample["degraded"].shape == sample["clean"].shape == (32, 32, 1)
+        assert sample["quality"].shape == (32, 32, 1)
+        assert sample["tables"].shape == (4, 4, 64)
+        history = json.loads(sample["metadata"])
+        seen.add((history["plane"], history["degradation"]))
+    kinds = ("Jpeg", "Recompression", "Mosaic")
+    assert seen == {(plane.value, kind) for plane in Plane for kind in kinds}
+
+
+def test_metadata_is_enough_to_repeat_a_jpeg(astronaut, everything):
+    rng = np.random.default_rng(1)
+    repeated = 0
+    while repeated < 20:
+        sample = everything.random_map(astronaut, rng)
+        history = json.loads(sample["metadata"])
+        if history.pop("degradation") != "Jpeg" or history.pop("plane") == "color":
+            continue
+        jpeg = Jpeg(**{key: type(getattr(Jpeg(1), key))(value) for key, value in history.items()})
+        np.testing.assert_array_equal(
+            sample["degraded"][..., 0], jpeg.compress(sample["clean"][..., 0])
+        )
+        repeated += 1

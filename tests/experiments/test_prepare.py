@@ -1,0 +1,227 @@
+"""`python -m experiments.prepare` in processes of its own, killed ones among them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("apache_beam")
+
+IN_PROCESS = "--direct_running_mode=in_memory"
+TWO_WORKERS = "--direct_num_workers=2"
+OPTIONS = ("--tile=64", "--min_side=32", "--shards=4")
+IMAGES = 24
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Images whose packing takes a while, one of them twice, and a broken file."""
+    folder = tmp_path_factory.mktemp("source")
+    (folder / "below").mkdir()
+    draw = np.random.default_rng(0)
+    for number in range(IMAGES):
+        pixels = draw.integers(0, 256, (300, 301 + number, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / "below" / f"{number:02d}.bmp")
+    Image.fromarray(pixels).save(folder / "again.png")
+    (folder / "broken.jpg").write_text("broken")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def command(repository):
+    """Starts the program with arguments; standard output and error are pipes."""
+
+    def start(*arguments, temporary=None):
+        return subprocess.Popen(
+            [sys.executable, "-m", "experiments.prepare", *map(str, arguments)],
+            cwd=repository,
+            env=os.environ | ({"TMPDIR": str(temporary)} if temporary else {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # its process group is it and its workers
+        )
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def prepare(command):
+    """Runs the program to its end; returns (standard output, standard error)."""
+
+    def run(*arguments, fails=False):
+        process = command(*arguments)
+        out, err = process.communicate()
+        assert (process.returncode != 0) == fails, out + err
+        return out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def alone(prepare, source, tmp_path_factory):
+    """The output of one worker, and what it said."""
+    out = tmp_path_factory.mktemp("outputs") / "alone"
+    said = prepare(f"--input={source}", f"--output={out}", *OPTIONS, IN_PROCESS)
+    return out, said
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def nothing_but_progress(stderr):
+    lines = [line for line in stderr.splitlines() if line]  # ends them at \r, too
+    return all(line.startswith(("Verified: ", "Packed: ")) for line in lines)
+
+
+def test_says_what_it_did_and_shows_progress(alone):
+    out, (stdout, stderr) = alone
+    made = json.loads((out / "manifest.json").read_text())
+    assert made["images"] == IMAGES
+    assert made["skipped"] == {"duplicate": 1, "not an image": 1}
+    assert f"{IMAGES} images, {made['records']} records, {made['pixels']} pixels, 4 sh" in stdout
+    assert "skipped: 1 duplicate, 1 not an image; " in stdout
+    assert f"Verified: 100%|██████████| {IMAGES + 2}/{IMAGES + 2}" in stderr
+    assert f"Packed: 100%|██████████| {IMAGES}/{IMAGES}" in stderr
+    assert nothing_but_progress(stderr)
+
+
+def test_two_workers_give_the_same_bytes_and_then_there_is_nothing_to_do(
+    prepare, source, alone, tmp_path
+):
+    arguments = (f"--input={source}", f"--output={tmp_path / 'out'}", *OPTIONS, TWO_WORKERS)
+    _, stderr = prepare(*arguments)
+    assert contents(tmp_path / "out") == contents(alone[0])
+    assert "Packed: 100%" in stderr
+    assert nothing_but_progress(stderr)
+    stdout, stderr = prepare(*arguments)
+    assert stdout.startswith(f"{tmp_path / 'out'} is already prepared.")
+    assert not stderr
+
+
+def wait_for(condition, process):
+    """Waits until the condition holds while the process runs."""
+    for _ in range(6000):
+        if condition():
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    raise AssertionError("It did not happen within a minute.")
+
+
+def kill_when(marked, process, temporary):
+    """SIGKILLs the program once its workers have marked what is asked; they must go with it."""
+    wait_for(lambda: any(marked(p.read_bytes()) for p in temporary.glob("prepare-*")), process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=10)  # ends when the workers, too, have closed these pipes
+
+
+@pytest.mark.parametrize("stage", ["verifying", "packing"])
+def test_after_a_kill_the_same_command_ends_with_the_same_bytes(
+    command, prepare, source, alone, tmp_path, stage
+):
+    """A pipe that nobody writes to stands for a file: a worker waits for it for ever."""
+    out, temporary, blocked = tmp_path / "out", tmp_path / "temporary", source / "below" / "07.bmp"
+    temporary.mkdir()
+    arguments = (f"--input={source}", f"--output={out}", *OPTIONS, TWO_WORKERS)
+    if stage == "verifying":
+        blocked.rename(tmp_path / "away.bmp")
+        os.mkfifo(blocked)
+    process = command(*arguments, temporary=temporary)
+    try:
+        if stage == "verifying":
+            kill_when(lambda marks: len(marks) >= 2, process, temporary)
+        else:
+            kill_when(lambda marks: 1 <= marks.count(b"p") < IMAGES, process, temporary)
+    finally:
+        if stage == "verifying":
+            (tmp_path / "away.bmp").replace(blocked)
+    assert [path.name[:11] for path in out.iterdir()] == [".preparing-"]
+    prepare(*arguments)
+    assert contents(out) == contents(alone[0])
+
+
+def test_a_killed_worker_ends_the_program(command, source, tmp_path):
+    process = command(f"--input={source}", f"--output={tmp_path / 'out'}", *OPTIONS, TWO_WORKERS)
+
+    def workers():
+        listed = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--sid", str(process.pid)], capture_output=True, text=True
+        ).stdout
+        return [line.split()[0] for line in listed.splitlines() if "preparation.worker" in line]
+
+    wait_for(workers, process)
+    os.kill(int(workers()[0]), signal.SIGKILL)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Worker subprocess exited with return code" in stderr.splitlines()[-1]
+    assert "Traceback" not in stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_another_run_needs_overwrite_and_then_replaces(prepare, source, alone, tmp_path):
+    out = tmp_path / "out"
+    prepare(f"--input={source}", f"--output={out}", "--shards=5", IN_PROCESS)
+    before = contents(out)
+    arguments = (f"--input={source}", f"--output={out}", *OPTIONS, IN_PROCESS)
+    _, stderr = prepare(*arguments, fails=True)
+    assert stderr.count("\n") == 1
+    assert "--overwrite" in stderr
+    assert contents(out) == before
+    prepare(*arguments, "--overwrite")
+    assert contents(out) == contents(alone[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--input=nowhere",), "nowhere' is not a directory"),
+        (("--tiel=64",), "Unknown flag '--tiel=64'; did you mean --tile?"),
+        (("--tile=100",), "tile is 100"),
+        (("--tile=x",), "--tile=x"),
+        (("--runner=NoSuchRunner",), "NoSuchRunner"),
+    ],
+)
+def test_errors_take_one_line_and_leave_nothing(prepare, source, tmp_path, arguments, message):
+    _, stderr = prepare(
+        f"--input={source}", f"--output={tmp_path / 'out'}", IN_PROCESS, *arguments, fails=True
+    )
+    assert message in stderr
+    assert stderr.count("\n") == 1, stderr
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_both_folders_are_required(prepare, source):
+    _, stderr = prepare(f"--input={source}", fails=True)
+    assert "--output" in stderr
+    assert stderr.count("\n") == 1
+
+
+def test_beams_portable_runner_gives_the_same_bytes(prepare, source, alone, tmp_path):
+    """The way to Flink and Spark, here to a job server in the process; it has no progress."""
+    out = tmp_path / "out"
+    arguments = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
+    _, stderr = prepare(
+        f"--input={source}", f"--output={out}", *OPTIONS, *arguments, "--", "--of_a_job_server=1"
+    )
+    assert contents(out) == contents(alone[0])
+    assert "Verified" not in stderr
+
+
+def test_no_flag_of_ours_is_one_of_beams():
+    """Either would shadow the other."""
+    code = (
+        "from absl import flags\n"
+        "from apache_beam.options.pipeline_options import PipelineOptions\n"
+        "import experiments.prepare\n"
+        "print(set(flags.FLAGS) & set(PipelineOptions([]).get_all_options()))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "set()", result.stdout + result.stderr
