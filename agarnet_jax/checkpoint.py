@@ -1,12 +1,36 @@
-"""Training checkpoints: state, data position and resolved configuration, through Orbax."""
+"""Training checkpoints: state, data position, resolved configuration and versions, by Orbax."""
 
+import importlib.metadata
+import logging
+import platform
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 from etils import epath
-from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+from orbax.checkpoint.checkpoint_managers import (
+    AnyPreservationPolicy,
+    BestN,
+    EveryNSteps,
+    LatestN,
+    PreservationPolicy,
+)
+
+import agarnet_jax
+from agarnet_jax.checkpoint_faults import (
+    on_all_processes,
+    set_aside,
+    set_aside_broken_scores,
+    without_stragglers,
+)
+
+_PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
+_log = logging.getLogger(__name__)
+
+
+class CheckpointError(ValueError):
+    """There are checkpoints, but none to continue from."""
 
 
 def _score(metrics: Mapping[str, float]) -> float:
@@ -19,21 +43,28 @@ _BEST_ONE = BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=Fa
 class Checkpoints:
     """The checkpoints of one run, `DIRECTORY/STEP/`, written asynchronously and atomically.
 
-    Kept are the `keep` latest and the one with the best score (higher is better).
+    Kept are the `keep` latest, the one with the best score (higher is better), and those of
+    steps that `keep_period` divides; 0 for none of these.
     """
 
-    def __init__(self, directory: str | epath.Path, *, keep: int = 2):
+    def __init__(self, directory: str | epath.Path, *, keep: int = 2, keep_period: int = 0):
+        directory = epath.Path(directory).absolute()
+        set_aside_broken_scores(directory)
+        self._scores: dict[int, float | None] = {}  # known here, perhaps not written yet
+        kept: list[PreservationPolicy] = [LatestN(n=keep), _BEST_ONE]
+        if keep_period:
+            kept.append(EveryNSteps(keep_period))
         self._manager = ocp.CheckpointManager(
-            epath.Path(directory).absolute(),
+            directory,
             options=ocp.CheckpointManagerOptions(
-                best_fn=_score,
-                preservation_policy=AnyPreservationPolicy([LatestN(n=keep), _BEST_ONE]),
+                best_fn=_score, preservation_policy=AnyPreservationPolicy(kept)
             ),
             # Named so that metadata can be read before anything is saved or restored.
             item_handlers={
                 "state": ocp.StandardCheckpointHandler(),
                 "data": ocp.JsonCheckpointHandler(),
                 "config": ocp.JsonCheckpointHandler(),
+                "versions": ocp.JsonCheckpointHandler(),
             },
         )
 
@@ -42,16 +73,22 @@ class Checkpoints:
     ) -> None:
         """Begins to save `state` after `step` steps, unless that step is saved already.
 
-        The data position is the number of batches consumed, one a step.
+        A step saved without a score, by a run that was stopped while it evaluated, is saved again
+        with it. The data position is the number of batches consumed, one a step.
         """
         if step in self._manager.all_steps():
-            return
+            if score is None or self.is_scored(step):
+                return
+            self._manager.wait_until_finished()
+            self._manager.delete(step)
+        self._scores[step] = score
         self._manager.save(
             step,
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state),
                 data=ocp.args.JsonSave({"next_batch": step}),
                 config=ocp.args.JsonSave(dict(config)),
+                versions=ocp.args.JsonSave(_versions()),
             ),
             metrics=None if score is None else {"score": score},
         )
@@ -68,6 +105,69 @@ class Checkpoints:
         best = self._manager.best_step()
         return self.latest_step() if best is None else best
 
+    def is_scored(self, step: int) -> bool:
+        return step in self._manager.all_steps() and self._score_of(step) is not None
+
+    def best_score(self) -> tuple[int, float] | None:
+        """The step with the best score, and that; None if none was scored."""
+        step = self._manager.best_step()
+        score = None if step is None else self._score_of(step)
+        return None if step is None or score is None else (step, score)
+
+    def _score_of(self, step: int) -> float | None:
+        if step not in self._scores:
+            metrics = self._manager.metrics(step)
+            self._scores[step] = metrics["score"] if metrics else None
+        return self._scores[step]
+
+    def restore_latest(self, target: Any) -> tuple[Any, int] | None:
+        """What `restore` returns for the latest step that can be read; None if nothing is saved.
+
+        A checkpoint that cannot be read is renamed, so that its step can be saved again, and the
+        one before it is tried. All processes take the same.
+
+        Raises:
+          CheckpointError: one is in order, but not of such a target; or none can be read.
+        """
+        with without_stragglers():
+            return self._restore_latest(target)
+
+    def _restore_latest(self, target: Any) -> tuple[Any, int] | None:
+        unreadable: list[int] = []
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                restored, problem = self.restore(step, target), ""
+            except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
+                restored, problem = None, f"{error}".split("\n")[0][:200]
+            if on_all_processes(restored is not None):
+                set_aside([self.directory / str(broken) for broken in unreadable])
+                self._scores.clear()
+                self._manager.reload()
+                return restored
+            if on_all_processes(self._is_whole(step)):
+                raise CheckpointError(
+                    f"{self.directory / str(step)} was saved with another model or optimizer "
+                    f"({problem}); give this run a --workdir of its own."
+                )
+            _log.warning(
+                "%s cannot be read and is skipped: %s", self.directory / str(step), problem
+            )
+            unreadable.append(step)
+        if unreadable:
+            raise CheckpointError(
+                f"None of the checkpoints {unreadable} in {self.directory} can be read; "
+                "remove the folder to start anew."
+            )
+        return None
+
+    def _is_whole(self, step: int) -> bool:
+        """Whether everything that was saved can be read, as what it was saved as."""
+        try:
+            self.restore_as_saved(step)
+            return True
+        except Exception:
+            return False
+
     def restore(self, step: int, target: Any) -> tuple[Any, int]:
         """State at `step` and the number of the next batch.
 
@@ -82,28 +182,43 @@ class Checkpoints:
         )
         return restored.state, restored.data["next_batch"]
 
-    def restore_ema_params(self, step: int) -> Any:
-        """Only the averaged parameters at `step`, as NumPy arrays, whatever the rest was.
-
-        The devices that saved them need not exist here.
-        """
+    def restore_as_saved(self, step: int) -> Any:
+        """The state at `step` as nested dicts, on the first device of this process."""
         here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         metadata = self._manager.item_metadata(step).state
         target = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), metadata
         )
-        restored = self._manager.restore(
-            step, args=ocp.args.Composite(state=ocp.args.StandardRestore(target))
-        )
-        return jax.device_get(restored.state["ema_params"])
+        return self.restore(step, target)[0]
+
+    def restore_ema_params(self, step: int) -> Any:
+        """Only the averaged parameters at `step`, as NumPy arrays, whatever the rest was.
+
+        The devices that saved them need not exist here.
+        """
+        return jax.device_get(self.restore_as_saved(step)["ema_params"])
 
     def config(self, step: int) -> dict[str, Any]:
         """The resolved configuration of the run that saved `step`."""
-        return self._manager.restore(
-            step, args=ocp.args.Composite(config=ocp.args.JsonRestore())
-        ).config
+        return self._read_json(step, "config")
+
+    def versions(self, step: int) -> dict[str, str]:
+        """The versions of Python and of the packages that saved `step`, by name."""
+        return self._read_json(step, "versions")
+
+    def _read_json(self, step: int, item: str) -> dict[str, Any]:
+        restored = self._manager.restore(
+            step, args=ocp.args.Composite(**{item: ocp.args.JsonRestore()})
+        )
+        return restored[item]
 
     def close(self) -> None:
         """Waits for the save in progress."""
         self._manager.wait_until_finished()
         self._manager.close()
+
+
+def _versions() -> dict[str, str]:
+    installed = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    ours = {"python": platform.python_version(), "agarnet_jax": agarnet_jax.__version__}
+    return ours | installed

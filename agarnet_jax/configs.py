@@ -1,30 +1,98 @@
-"""What frozen configuration dataclasses share: plain values in, plain values out."""
+"""What frozen configuration dataclasses share: plain values in, plain values out.
+
+Values are checked against the annotations of the fields: int, float, bool, str, enums, tuples of
+these, and further dataclasses.
+"""
 
 import dataclasses
+import difflib
 import enum
+import typing
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+_IN_WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a string"}
 
 
 class Config:
-    """Base of frozen dataclasses whose enum fields also take their value as a string."""
+    """Base of frozen dataclasses whose fields are checked when made, and take plain values:
+    an enum's value as a string, a list for a tuple."""
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            if isinstance(field.type, type) and issubclass(field.type, enum.Enum):
-                value = self._member(field.name, field.type, value)
-            elif isinstance(value, list):  # JSON has no tuples
-                value = tuple(value)
-            object.__setattr__(self, field.name, value)
+        for name, kind in field_types(type(self)).items():
+            value = _typed(kind, getattr(self, name), f"{type(self).__name__}.{name}")
+            object.__setattr__(self, name, value)
 
-    def _member(self, name: str, kind: type[enum.Enum], value: Any) -> enum.Enum:
-        try:
-            return kind(value)
-        except ValueError:
-            choices = ", ".join(str(member.value) for member in kind)
-            raise ValueError(
-                f"{type(self).__name__}.{name} is {value!r}; choose one of: {choices}."
-            ) from None
+
+def field_types(kind: type) -> dict[str, Any]:
+    """The type of every field of a dataclass."""
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def from_plain(kind: type, plain: Any, *, path: str = "") -> Any:
+    """The inverse of `to_plain`: a dataclass of the given type, also of dataclasses.
+
+    Fields that `plain` does not name keep their defaults; `path` leads to it in messages.
+
+    Raises:
+      ValueError: a key that is no field, a value of another type than its field, or what the
+        dataclasses' own checks raise. The message is one line with the whole path.
+    """
+    return kind(**typed_fields(field_types(kind), plain, path=path or kind.__name__))
+
+
+def typed_fields(kinds: Mapping[str, Any], plain: Any, *, path: str) -> dict[str, Any]:
+    """The values of `plain` as the types that `kinds` says; raises as `from_plain`."""
+    if not isinstance(plain, Mapping):
+        raise ValueError(f"{path} is {plain!r}; it is a group of settings: {', '.join(kinds)}.")
+    for name in plain:
+        if name not in kinds:
+            raise ValueError(f"There is no {path}.{name}; {nearest(str(name), kinds)}.")
+    return {name: _typed(kinds[name], value, f"{path}.{name}") for name, value in plain.items()}
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """What to say of a name that is none of `names`: those most like it, or else all of them."""
+    names = list(names)
+    close = difflib.get_close_matches(name, names, n=2)
+    return f"nearest: {', '.join(close)}" if close else f"choose one of: {', '.join(names)}"
+
+
+def _typed(kind: Any, value: Any, path: str) -> Any:
+    """`value` as the type of an annotation; raises ValueError with its path."""
+    if typing.get_origin(kind) is tuple:
+        return _typed_tuple(typing.get_args(kind), value, path)
+    if dataclasses.is_dataclass(kind):
+        return (
+            value if type(value) is kind else from_plain(typing.cast(type, kind), value, path=path)
+        )
+    if issubclass(kind, enum.Enum):
+        return _member(kind, value, path)
+    if kind is float and type(value) is int:
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{path} is {value!r}; it must be {_IN_WORDS.get(kind, kind.__name__)}.")
+    return value
+
+
+def _typed_tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):  # JSON has no tuples
+        raise ValueError(f"{path} is {value!r}; it must be a sequence, such as (1, 2).")
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(value)
+    if len(value) != len(kinds):
+        raise ValueError(f"{path} is {value!r}; it must have {len(kinds)} elements.")
+    pairs = zip(kinds, value)
+    return tuple(_typed(kind, item, f"{path}[{i}]") for i, (kind, item) in enumerate(pairs))
+
+
+def _member(kind: type[enum.Enum], value: Any, path: str) -> enum.Enum:
+    try:
+        return kind(value)
+    except ValueError:
+        choices = [str(member.value) for member in kind]
+        raise ValueError(f"{path} is {value!r}; {nearest(str(value), choices)}.") from None
 
 
 def to_plain(config: Any) -> Any:

@@ -1,11 +1,79 @@
-"""Training losses; scalars, float32."""
+"""Training losses; scalars, float32. All are ours: the paper's training code was not released."""
+
+import dataclasses
+import enum
 
 import jax
 import jax.numpy as jnp
 
+from agarnet_jax.configs import Config
+from agarnet_jax.dct import block_dct
+
+
+class LossKind(enum.Enum):
+    """What a difference d between restored and clean costs: |d|, √(d² + ε²) − ε, or d²."""
+
+    L1 = "l1"
+    CHARBONNIER = "charbonnier"
+    MSE = "mse"
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig(Config):
+    """The restorer's loss on an image in [0, 1]. The estimator's is L1 on quality / 100."""
+
+    kind: LossKind = LossKind.L1
+    charbonnier_epsilon: float = 1e-3  # ε: below it the cost is quadratic; a quarter gray level
+    frequency_weight: float = 0.0  # of the L1 between 8×8 block DCTs; 0 leaves it out
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.charbonnier_epsilon > 0:
+            raise ValueError(
+                f"LossConfig.charbonnier_epsilon is {self.charbonnier_epsilon}; it must be above 0."
+            )
+        if not self.frequency_weight >= 0:
+            raise ValueError(
+                f"LossConfig.frequency_weight is {self.frequency_weight}; it must not be negative."
+            )
+
+
+def image_loss(prediction: jax.Array, target: jax.Array, config: LossConfig) -> jax.Array:
+    """The configured loss of images (B, H, W, 1), without the frequency loss."""
+    if config.kind is LossKind.CHARBONNIER:
+        return charbonnier(prediction, target, epsilon=config.charbonnier_epsilon)
+    return {LossKind.L1: l1, LossKind.MSE: mse}[config.kind](prediction, target)
+
 
 def l1(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Mean absolute difference; shapes must be equal."""
+    return jnp.abs(_difference(prediction, target)).mean()
+
+
+def charbonnier(prediction: jax.Array, target: jax.Array, *, epsilon: float) -> jax.Array:
+    """Mean of √(d² + ε²) − ε, an L1 that is smooth at 0; shapes must be equal."""
+    squares = jnp.square(_difference(prediction, target))
+    return (jnp.sqrt(squares + epsilon**2) - epsilon).mean()
+
+
+def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Mean squared difference; shapes must be equal."""
+    return jnp.square(_difference(prediction, target)).mean()
+
+
+def frequency_l1(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Mean absolute difference of the orthonormal 8×8 block DCTs of images (B, H, W, 1).
+
+    JPEG rounds these coefficients one by one. Beside L1 of pixels, noise counts the same here, and
+    an error in one coefficient of a block an eighth.
+    """
+    return jnp.abs(block_dct(_difference(prediction, target))).mean()
+
+
+def _difference(prediction: jax.Array, target: jax.Array) -> jax.Array:
     if prediction.shape != target.shape:
-        raise ValueError(f"l1 of shapes {prediction.shape} and {target.shape}; they must be equal.")
-    return jnp.abs(prediction.astype(jnp.float32) - target.astype(jnp.float32)).mean()
+        raise ValueError(
+            f"Losses compare images of equal shapes; got {prediction.shape} and {target.shape}, "
+            "which must be equal."
+        )
+    return prediction.astype(jnp.float32) - target.astype(jnp.float32)

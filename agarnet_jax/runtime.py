@@ -51,12 +51,14 @@ def use_cpu_devices(batch_size: int | None = None) -> None:
     """Makes each of the first cores a device of its own, unless the user chose a number.
 
     XLA:CPU runs many of its convolution kernels on one core; two devices with half a batch each
-    keep both busy (`docs/performance.md`). Other platforms are not affected.
+    keep both busy (`docs/performance.md`). One of several processes makes one device, so that all
+    have as many wherever they run. Other platforms are not affected.
     """
     chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if chosen or jax.config.jax_num_cpu_devices > 0:  # type: ignore[attr-defined]
         return
-    count = min(len(os.sched_getaffinity(0)), _MOST_CPU_DEVICES)
+    alone = not jax.distributed.is_initialized()
+    count = min(len(os.sched_getaffinity(0)), _MOST_CPU_DEVICES) if alone else 1
     while batch_size is not None and batch_size % count:
         count -= 1
     jax.config.update("jax_num_cpu_devices", count)

@@ -1,41 +1,94 @@
-"""Data parallelism: parameters on every device, batches split over all of them."""
+"""Where arrays lie: batches split over all devices, parameters on every device or split too.
+
+A mesh has two axes. Along `data` the parameters are repeated; along `fsdp` ("fully sharded data
+parallel", as in ZeRO stage 3, https://arxiv.org/abs/1910.02054) each device keeps a part of the
+parameters, their average and the optimizer's state, and gathers the parameters for a step. A batch
+is split over both axes, in the order of devices and so of processes.
+"""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-DATA_AXIS = "data"
+DATA_AXIS, FSDP_AXIS = "data", "fsdp"
+SMALLEST_SPLIT = 1024  # elements; gathering fewer costs more time than the memory is worth
 
 
-def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """A one-dimensional mesh of the given devices, or of all devices of all processes."""
+def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1) -> Mesh:
+    """A mesh `data` × `fsdp` of the given devices, or of all devices of all processes.
+
+    Raises:
+      ValueError: `fsdp` does not divide the number of devices, or processes differ in theirs.
+    """
     devices = jax.devices() if devices is None else devices
-    shape = (len(devices),)
-    return jax.make_mesh(shape, (DATA_AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+    if len(devices) % fsdp:
+        raise ValueError(
+            f"train.fsdp is {fsdp}, which does not divide {len(devices)} device(s); "
+            "use a divisor of that number."
+        )
+    owners = [device.process_index for device in devices]
+    counts = {process: owners.count(process) for process in sorted(set(owners))}
+    if len(set(counts.values())) > 1:
+        raise ValueError(
+            f"Processes have different numbers of devices ({counts}); give each the same, "
+            "on CPU by JAX_NUM_CPU_DEVICES."
+        )
+    return jax.make_mesh(
+        (len(devices) // fsdp, fsdp),
+        (DATA_AXIS, FSDP_AXIS),
+        axis_types=(AxisType.Auto, AxisType.Auto),
+        devices=devices,
+    )
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def split_by_batch(mesh: Mesh) -> NamedSharding:
-    return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
+def split_by_batch(mesh: Mesh, *, axis: int = 0) -> NamedSharding:
+    """The batch is the axis of that number."""
+    return NamedSharding(mesh, PartitionSpec(*axis * [None], (DATA_AXIS, FSDP_AXIS)))
+
+
+def split_by_leaf(tree: Any, mesh: Mesh) -> Any:
+    """For each array or `jax.ShapeDtypeStruct` of a training state, how it lies on the mesh.
+
+    Leaves of at least `SMALLEST_SPLIT` elements are split over `fsdp` along their longest axis
+    that its size divides, the last of equally long ones; all others are on every device.
+    """
+    parts = mesh.shape[FSDP_AXIS]
+
+    def sharding(leaf: Any) -> NamedSharding:
+        divisible = [axis for axis, side in enumerate(leaf.shape) if side % parts == 0]
+        if parts == 1 or leaf.size < SMALLEST_SPLIT or not divisible:
+            return replicated(mesh)
+        longest = max(divisible, key=lambda axis: (leaf.shape[axis], axis))
+        return NamedSharding(mesh, PartitionSpec(*longest * [None], FSDP_AXIS))
+
+    return jax.tree.map(sharding, tree)
 
 
 def global_batch(local: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """The batch whose share of this process is `local`, on the devices."""
+    """The batch whose share of this process is `local`, on the devices. Strings stay behind.
+
+    Process p of n holds the p-th of n contiguous runs, as `data_pipelines.batching` makes them.
+    """
     sharding = split_by_batch(mesh)
     return {
-        key: jax.make_array_from_process_local_data(sharding, value) for key, value in local.items()
+        key: jax.make_array_from_process_local_data(sharding, value)
+        for key, value in local.items()
+        if value.dtype.kind != "U"
     }
 
 
-def check_batch_size(name: str, size: int, mesh: Mesh) -> None:
-    """Raises ValueError unless every device gets the same share of a batch."""
-    if size % mesh.size:
+def check_batch_size(name: str, size: int, mesh: Mesh, *, accumulation: int = 1) -> None:
+    """Raises ValueError unless every device gets the same share of each microbatch."""
+    if size % (mesh.size * accumulation):
+        rounds = f" in {accumulation} microbatches" if accumulation > 1 else ""
         raise ValueError(
-            f"{name} is {size}, which {mesh.size} devices cannot share equally; "
-            f"use a multiple of {mesh.size}."
+            f"{name} is {size}, which {mesh.size} devices cannot share equally{rounds}; "
+            f"use a multiple of {mesh.size * accumulation}."
         )

@@ -80,7 +80,7 @@ def _quality_and_table(text: str, image: Image.Image) -> tuple[float | None, np.
         return None, None
     if text == "header":
         table = image_files.luma_table(image)
-        return jpeg_tables.nearest_quality(table), table
+        return jpeg_tables.effective_quality(table), table
     try:
         value = float(text)
     except ValueError:

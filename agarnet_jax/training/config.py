@@ -3,6 +3,10 @@ was not released."""
 
 import dataclasses
 
+from agarnet_jax.losses import LossConfig
+from agarnet_jax.training.joint import JointOptions
+from agarnet_jax.training.optimizer_config import OptimizerConfig, ScheduleConfig
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -11,21 +15,42 @@ class TrainConfig:
     seed: int = 0
     steps: int = 100_000
     batch_size: int = 16  # over all devices and hosts
-    learning_rate: float = 1e-3  # peak; linear warm-up, then cosine decay
+    accumulation: int = 1  # microbatches of a step, one after the other, in the memory of one
+    fsdp: int = 1  # devices over which parameters and optimizer state are split
+    learning_rate: float = 1e-3  # peak, after a linear warm-up
     warmup_steps: int = 500
-    final_learning_rate_ratio: float = 0.01  # of the peak, at the last step
+    final_learning_rate_ratio: float = 0.01  # of the peak, at the last step, where it falls
+    schedule: ScheduleConfig = ScheduleConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
     clip_norm: float = 1.0  # of the global gradient norm
     ema_decay: float = 0.999  # of the averaged parameters that are evaluated and shipped
-    dct_loss_weight: float = 0.1  # of the L1 on the DCT branch's image; restorer only
+    loss: LossConfig = LossConfig()
+    dct_loss_weight: float = 0.1  # of the loss on the DCT branch's own image; restorer only
+    joint: JointOptions = JointOptions()
     log_every: int = 50
     eval_every: int = 5_000
     checkpoint_every: int = 1_000
-    checkpoints_kept: int = 2
+    checkpoints_kept: int = 2  # the latest; the best is kept too
+    checkpoint_keep_period: int = 0  # checkpoints of multiples of it are kept for good; 0: none
+    eval_images: int = 2  # samples of each case to show in TensorBoard; 0: none
+    init_partial: bool = False  # of `init_from`, load the parameters that fit and name the others
+    max_non_finite: int = 10  # updates skipped in a row for non-finite gradients before it stops
+    stall_seconds: float = 900.0  # without a step, before all stacks are dumped; 0: never
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "log_every", "eval_every", "checkpoint_every"):
+        intervals = ("log_every", "eval_every", "checkpoint_every")
+        counts = ("steps", "batch_size", "accumulation", "fsdp", "checkpoints_kept")
+        for name in (*counts, *intervals, "max_non_finite"):
             if getattr(self, name) < 1:
                 raise ValueError(f"TrainConfig.{name} is {getattr(self, name)}; it must be >= 1.")
+        for name in ("checkpoint_keep_period", "eval_images", "stall_seconds"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"TrainConfig.{name} is {getattr(self, name)}; it must be >= 0.")
+        if self.batch_size % self.accumulation:
+            raise ValueError(
+                f"TrainConfig.accumulation is {self.accumulation}, which does not divide "
+                f"batch_size ({self.batch_size}); use a divisor."
+            )
         if self.warmup_steps >= self.steps:
             raise ValueError(
                 f"TrainConfig.warmup_steps ({self.warmup_steps}) must be fewer than steps "

@@ -1,9 +1,10 @@
-"""Held-out metrics during training: a mean for each quality, and one over all."""
+"""Held-out metrics during training: a mean for each case (a degradation), and one over all."""
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 from jax.sharding import Mesh
 
@@ -13,30 +14,41 @@ from agarnet_jax.training.step import EvalStep
 
 def evaluate(
     params: Any,
-    batches: Iterable[tuple[int, Mapping[str, np.ndarray]]],
+    batches: Iterable[tuple[str, Mapping[str, np.ndarray]]],
     *,
     eval_step: EvalStep,
     mesh: Mesh,
-) -> dict[str, float]:
-    """Means over images: `{metric}` over all qualities and `{metric}/q{quality}` for each.
+    leave: Callable[[], bool] = lambda: False,
+    look: Callable[[str, Any, Mapping[str, jax.Array]], None] = lambda *_: None,
+) -> dict[str, float] | None:
+    """Means over images: `{metric}` over all cases and `{metric}/{case}` for each.
+
+    Args:
+      leave: asked before each batch; ends the evaluation, which then has no result.
+      look: receives case, parameters and the first batch of each case.
 
     Raises:
       ValueError: there are no batches.
     """
-    sums: dict[int, dict[str, float]] = collections.defaultdict(
+    sums: dict[str, dict[str, float]] = collections.defaultdict(
         lambda: collections.defaultdict(float)
     )
-    for quality, batch in batches:
-        for name, value in eval_step(params, global_batch(batch, mesh)).items():
-            sums[quality][name] += float(value)
+    for case, host_batch in batches:
+        if leave():
+            return None
+        batch = global_batch(host_batch, mesh)
+        if case not in sums:
+            look(case, params, batch)
+        for name, value in eval_step(params, batch).items():
+            sums[case][name] += float(value)
     if not sums:
-        raise ValueError("There is nothing to evaluate on: no images or no qualities.")
+        raise ValueError("There is nothing to evaluate on: no images or no cases.")
     means = {
-        f"{name}/q{quality}": total / by_name["count"]
-        for quality, by_name in sums.items()
+        f"{name}/{case}": total / by_name["count"]
+        for case, by_name in sums.items()
         for name, total in by_name.items()
         if name != "count"
     }
     for name in {key.split("/")[0] for key in means}:
-        means[name] = float(np.mean([means[f"{name}/q{quality}"] for quality in sums]))
+        means[name] = float(np.mean([means[f"{name}/{case}"] for case in sums]))
     return means

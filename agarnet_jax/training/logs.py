@@ -1,42 +1,71 @@
 """Where training reports to: JSON lines, TensorBoard and a progress bar."""
 
 import json
+import math
+import os
 import pathlib
 import time
 from collections.abc import Mapping
 
 import jax
+import numpy as np
 import tensorboardX
 import tqdm
 
 
 class MetricWriter:
-    """Appends scalars to `WORKDIR/metrics.jsonl` and to TensorBoard events beside it.
+    """Appends to `WORKDIR/metrics.jsonl`, and to TensorBoard events beside it.
 
-    Only the first process writes.
+    Lines of steps after `start`, where the run continues, and lines cut short are removed first,
+    so that every step is reported once. Only the first process writes.
     """
 
-    def __init__(self, workdir: str | pathlib.Path):
+    def __init__(self, workdir: str | pathlib.Path, *, start: int = 0):
         self._active = jax.process_index() == 0
         if self._active:
-            pathlib.Path(workdir).mkdir(parents=True, exist_ok=True)
-            self._lines = (pathlib.Path(workdir) / "metrics.jsonl").open("a", encoding="utf-8")
-            self._board = tensorboardX.SummaryWriter(str(workdir))
+            path = pathlib.Path(workdir) / "metrics.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                _cut(path, start)
+            self._lines = path.open("a", encoding="utf-8")
+            self._board = tensorboardX.SummaryWriter(str(workdir), purge_step=start + 1)
 
     def write(self, step: int, prefix: str, scalars: Mapping[str, float]) -> None:
-        """Writes `{prefix}/{name}: value` for every scalar."""
+        """Writes `{prefix}/{name}: value` for every scalar; not finite ones as null."""
         if not self._active:
             return
         named = {f"{prefix}/{name}": float(value) for name, value in scalars.items()}
-        self._lines.write(json.dumps({"step": step, "time": time.time(), **named}) + "\n")
+        numbers = {name: value if math.isfinite(value) else None for name, value in named.items()}
+        self._lines.write(json.dumps({"step": step, "time": time.time(), **numbers}) + "\n")
         self._lines.flush()
         for name, value in named.items():
             self._board.add_scalar(name, value, step)
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Shows an image (H, W) in [0, 1] in TensorBoard."""
+        if self._active:
+            levels = np.round(255 * np.clip(image, 0, 1)).astype(np.uint8)
+            self._board.add_image(name, levels, step, dataformats="HW")
 
     def close(self) -> None:
         if self._active:
             self._lines.close()
             self._board.close()
+
+
+def _cut(path: pathlib.Path, start: int) -> None:
+    """Removes lines of steps after `start` and lines that are no JSON."""
+
+    def stays(line: str) -> bool:
+        try:
+            return json.loads(line)["step"] <= start
+        except (ValueError, TypeError, KeyError):
+            return False
+
+    kept = [line + "\n" for line in path.read_text(errors="replace").splitlines() if stays(line)]
+    replacement = path.with_name(path.name + ".new")
+    replacement.write_text("".join(kept))
+    os.replace(replacement, path)
 
 
 class Progress:
@@ -50,26 +79,34 @@ class Progress:
             dynamic_ncols=True,
             disable=jax.process_index() != 0,
         )
+        self._start, self._all_steps, self._all_crops = time.monotonic(), 0, 0
         self._restart()
 
     def _restart(self) -> None:
-        self._since, self._steps, self._pixels, self._waited = time.monotonic(), 0, 0, 0.0
+        self._since, self._steps, self._pixels = time.monotonic(), 0, 0
+        self._waited, self._computed = 0.0, 0.0
 
-    def step(self, *, pixels: int, waited: float) -> None:
-        """One more step is done, on so many pixels, after `waited` seconds for its batch."""
+    def step(self, *, shape: tuple[int, ...], waited: float, computed: float) -> None:
+        """One more step was begun, on this process's images (b, H, W, 1), after `waited` seconds
+        for its batch and `computed` for the device."""
         self._steps += 1
-        self._pixels += pixels
+        self._pixels += math.prod(shape) * jax.process_count()
         self._waited += waited
+        self._computed += computed
+        self._all_steps += 1
+        self._all_crops += shape[0] * jax.process_count()
         self._bar.update()
 
     def rates(self, loss: float) -> dict[str, float]:
-        """Steps and pixels per second and the share of time spent waiting for data, since last
-        asked; shows them with the loss on the bar."""
+        """Steps and pixels per second, and the shares of time spent waiting for data, for the
+        device, and on all else (host), since last asked; shows some with the loss on the bar."""
         seconds = time.monotonic() - self._since
         rates = {
             "steps_per_second": self._steps / seconds,
             "pixels_per_second": self._pixels / seconds,
             "data_wait_share": self._waited / seconds,
+            "compute_share": self._computed / seconds,
+            "host_share": 1 - (self._waited + self._computed) / seconds,
         }
         self._bar.set_postfix_str(
             f"loss {loss:.5f}, {rates['pixels_per_second'] / 1000:.0f} kpx/s, "
@@ -86,6 +123,12 @@ class Progress:
         """A line above the bar."""
         if jax.process_index() == 0:
             self._bar.write(message)
+
+    def summary(self) -> str:
+        """Steps, time and crops since the start, or since the run continued; all included."""
+        seconds = time.monotonic() - self._start
+        crops = self._all_crops / seconds
+        return f"{self._all_steps} steps in {seconds:.1f} s, {crops:.1f} crops/s"
 
     def close(self) -> None:
         self._bar.close()

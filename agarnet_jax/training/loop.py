@@ -9,12 +9,14 @@ import jax
 import numpy as np
 
 from agarnet_jax.checkpoint import Checkpoints
-from agarnet_jax.sharding import check_batch_size, global_batch, make_mesh, replicated
+from agarnet_jax.sharding import check_batch_size, global_batch, make_mesh
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.evaluation import evaluate
-from agarnet_jax.training.logs import MetricWriter, Progress
+from agarnet_jax.training.initial import fresh_state
+from agarnet_jax.training.observers import Observers
 from agarnet_jax.training.optimizer import make_optimizer, make_schedule
-from agarnet_jax.training.state import TrainState, check_fit
+from agarnet_jax.training.signals import Interrupted, StopSignals
+from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.step import make_eval_step, make_train_step
 from agarnet_jax.training.tasks import Task
 
@@ -26,11 +28,13 @@ def train(
     *,
     config: TrainConfig,
     batches_from: Callable[[int], Iterator[HostBatch]],
-    eval_batches: Callable[[], Iterable[tuple[int, HostBatch]]] | None,
+    eval_batches: Callable[[], Iterable[tuple[str, HostBatch]]] | None,
     workdir: str,
     resolved_config: Mapping[str, Any],
     initial_params: Any = None,
     stop_at: int | None = None,
+    on_evaluation: Callable[[int, float], None] | None = None,
+    profile_steps: tuple[int, int] | None = None,
 ) -> TrainState:
     """Trains up to `config.steps`, continuing from the latest checkpoint in `workdir` if any.
 
@@ -38,75 +42,92 @@ def train(
       task: model and loss.
       config: the loop's settings.
       batches_from: this process's share of the training batches from a batch number on.
-      eval_batches: this process's share of the held-out batches, each with its quality; None for
+      eval_batches: this process's share of the held-out batches, each with its case; None for
         no evaluation.
       workdir: receives `checkpoints/`, `metrics.jsonl` and TensorBoard events.
       resolved_config: saved with every checkpoint.
       initial_params: where a run without a checkpoint starts; None: at random.
       stop_at: step at which to save and leave early, with schedules still those of `config.steps`.
+      on_evaluation: receives (step, score) after each evaluation, before that step is saved, so a
+        run that is killed in between evaluates and reports it again. It may raise to end the run.
+      profile_steps: first and last step, counted from 1, of a profile below `workdir/profile`.
 
     Returns:
       The state after the last step.
+
+    Raises:
+      Interrupted: a signal asked to leave; the state was saved, and the same call continues.
+      FloatingPointError: `config.max_non_finite` updates in a row were skipped.
+      CheckpointError: there are checkpoints, but none of this model that can be read.
+      ValueError: the initial parameters do not fit, or the batch cannot be shared.
     """
-    mesh = make_mesh()
-    check_batch_size("train.batch_size", config.batch_size, mesh)
+    mesh = make_mesh(fsdp=config.fsdp)
+    check_batch_size("train.batch_size", config.batch_size, mesh, accumulation=config.accumulation)
     optimizer, schedule = make_optimizer(config), make_schedule(config)
-    train_step = make_train_step(task, optimizer, ema_decay=config.ema_decay, mesh=mesh)
+    train_step = make_train_step(
+        task, optimizer, ema_decay=config.ema_decay, mesh=mesh, accumulation=config.accumulation
+    )
     eval_step = make_eval_step(task, mesh)
     last = config.steps if stop_at is None else min(stop_at, config.steps)
 
-    def fresh_state() -> TrainState:
-        params = task.init(jax.random.key(config.seed))
-        if initial_params is not None:
-            check_fit(initial_params, params)
-            params = initial_params
-        return TrainState.create(params, optimizer)
-
     with contextlib.ExitStack() as stack:
-        checkpoints = stack.enter_context(
-            contextlib.closing(Checkpoints(f"{workdir}/checkpoints", keep=config.checkpoints_kept))
+        stop = stack.enter_context(StopSignals())
+        checkpoints = stack.enter_context(contextlib.closing(_checkpoints(workdir, config)))
+        state = fresh_state(task, config, mesh, initial_params)
+        state, start = checkpoints.restore_latest(state) or (state, 0)
+        observers = Observers(
+            task, config=config, mesh=mesh, workdir=workdir, start=start, profile=profile_steps
         )
-        writer = stack.enter_context(contextlib.closing(MetricWriter(workdir)))
-        state, start = jax.jit(fresh_state, out_shardings=replicated(mesh))(), 0
-        if (latest := checkpoints.latest_step()) is not None:
-            state, start = checkpoints.restore(latest, state)
-        progress = stack.enter_context(
-            contextlib.closing(Progress(start=start, total=config.steps))
-        )
-        progress.say(f"Starting at step {start} of {config.steps} on {mesh.size} device(s).")
+        stack.callback(observers.close)
         batches = batches_from(start)
 
         for step in range(start, last + 1):
             finished, score = step == last, None
-            if eval_batches and step > start and (finished or step % config.eval_every == 0):
+            leaving = stop.asked(agree=finished or step % config.log_every == 0)
+            due = step > 0 and (finished or step % config.eval_every == 0)
+            if eval_batches and due and not leaving and not checkpoints.is_scored(step):
                 held_out = evaluate(
-                    state.ema_params, eval_batches(), eval_step=eval_step, mesh=mesh
+                    state.ema_params,
+                    eval_batches(),
+                    eval_step=eval_step,
+                    mesh=mesh,
+                    leave=lambda: stop.asked(agree=True),
+                    look=observers.look(step),
                 )
-                score = task.score(held_out)
-                writer.write(step, "eval", held_out)
-                progress.say(f"Step {step}: {_describe(held_out)}")
-                progress.pause()
-            if step > start and (
-                finished or score is not None or step % config.checkpoint_every == 0
-            ):
+                leaving = held_out is None
+                if held_out is not None:
+                    score = observers.evaluated(step, held_out)
+                    if on_evaluation is not None:
+                        on_evaluation(step, score)
+            save = finished or leaving or score is not None or step % config.checkpoint_every == 0
+            if step > 0 and save:
                 checkpoints.save(step, state, config=resolved_config, score=score)
+            if leaving:
+                observers.leaving(step)
+                raise Interrupted(stop.number)
             if finished:
+                observers.finished(checkpoints.best_score())
                 break
 
             asked = time.monotonic()
             host_batch = next(batches)
             waited = time.monotonic() - asked
-            state, metrics = train_step(state, global_batch(host_batch, mesh))
-            progress.step(pixels=host_batch["degraded"].size * jax.process_count(), waited=waited)
+            batch = global_batch(host_batch, mesh)
+            observers.before_step(step, train_step, state, batch)
+            # Whatever else came from the host would come anew in every step.
+            with jax.transfer_guard_host_to_device("disallow"):
+                state, metrics = train_step(state, batch)
+            stop.something_to_save = True
+            observers.after_step(step, host_batch, metrics, waited=waited)
 
             if (step + 1) % config.log_every == 0 or step + 1 == last:
-                scalars = {name: float(value) for name, value in metrics.items()}
-                scalars |= progress.rates(scalars["loss"])
-                writer.write(step + 1, "train", scalars | {"learning_rate": float(schedule(step))})
+                observers.log(step + 1, metrics, learning_rate=float(schedule(step)))
     return state
 
 
-def _describe(metrics: Mapping[str, float]) -> str:
-    """The means over all qualities, on one line."""
-    means = sorted((name, value) for name, value in metrics.items() if "/" not in name)
-    return ", ".join(f"{name} {value:.3f}" for name, value in means)
+def _checkpoints(workdir: str, config: TrainConfig) -> Checkpoints:
+    return Checkpoints(
+        f"{workdir}/checkpoints",
+        keep=config.checkpoints_kept,
+        keep_period=config.checkpoint_keep_period,
+    )

@@ -1,22 +1,57 @@
-"""Adam with warm-up, cosine decay and gradient clipping."""
+"""The learning rate by step, and what turns gradients into updates."""
 
+from typing import Any
+
+import jax
 import optax
 
 from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.optimizer_config import OptimizerKind, ScheduleKind
 
 
 def make_schedule(config: TrainConfig) -> optax.Schedule:
-    """Learning rate by step: linear to the peak, then cosine to its final ratio."""
-    return optax.warmup_cosine_decay_schedule(
-        init_value=0.0,
-        peak_value=config.learning_rate,
-        warmup_steps=config.warmup_steps,
-        decay_steps=config.steps,
-        end_value=config.learning_rate * config.final_learning_rate_ratio,
-    )
+    """Learning rate by step: linear from 0 to the peak, then as `config.schedule` says."""
+    peak, kind = config.learning_rate, config.schedule.kind
+    final, span = peak * config.final_learning_rate_ratio, config.steps - config.warmup_steps
+    if kind is ScheduleKind.COSINE:
+        after = optax.cosine_decay_schedule(peak, span, alpha=config.final_learning_rate_ratio)
+    elif kind is ScheduleKind.LINEAR:
+        after = optax.linear_schedule(peak, final, span)
+    elif kind is ScheduleKind.STEPS:
+        milestones = (round(share * span) for share in config.schedule.milestones)
+        after = optax.piecewise_constant_schedule(
+            peak, dict.fromkeys(milestones, config.schedule.factor)
+        )
+    elif kind is ScheduleKind.STABLE_DECAY:
+        decay = max(1, round(config.schedule.decay_share * span))
+        after = optax.linear_schedule(peak, final, decay, transition_begin=span - decay)
+    else:
+        after = optax.constant_schedule(peak)
+    if not config.warmup_steps:
+        return after
+    warmup = optax.linear_schedule(0.0, peak, config.warmup_steps)
+    return optax.join_schedules([warmup, after], [config.warmup_steps])
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm), optax.adam(make_schedule(config))
-    )
+    """Clips the gradients' global norm, then updates by the rule of `config.optimizer`."""
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), _update_rule(config))
+
+
+def _update_rule(config: TrainConfig) -> optax.GradientTransformation:
+    rate, chosen = make_schedule(config), config.optimizer
+    decay = {"weight_decay": chosen.weight_decay, "mask": decayed}
+    if chosen.kind is OptimizerKind.LION:
+        return optax.lion(rate, b1=chosen.lion.beta1, b2=chosen.lion.beta2, **decay)
+    adam = {"b1": chosen.adam.beta1, "b2": chosen.adam.beta2, "eps": chosen.adam.epsilon}
+    if chosen.kind is OptimizerKind.ADAMW:
+        return optax.adamw(rate, **adam, **decay)
+    return optax.adam(rate, **adam)
+
+
+def decayed(params: Any) -> Any:
+    """Which parameters weight decay holds for: kernels, of two axes and more.
+
+    Biases and the two scalars that blend the branches set levels; they are left alone.
+    """
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)

@@ -6,9 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jax.lax import with_sharding_constraint
 from jax.sharding import Mesh
 
-from agarnet_jax.sharding import replicated, split_by_batch
+from agarnet_jax.sharding import replicated, split_by_batch, split_by_leaf
+from agarnet_jax.training.guards import keep_if_not_finite
 from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.tasks import Batch, Metrics, Task
 
@@ -16,15 +18,50 @@ TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 EvalStep = Callable[[Any, Batch], Metrics]
 
 
+def state_shardings(task: Task, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
+    """How a state of this task and optimizer lies on the mesh, by `sharding.split_by_leaf`."""
+    state = jax.eval_shape(lambda: TrainState.create(task.init(jax.random.key(0)), optimizer))
+    return split_by_leaf(state, mesh)
+
+
 def make_train_step(
-    task: Task, optimizer: optax.GradientTransformation, *, ema_decay: float, mesh: Mesh
+    task: Task,
+    optimizer: optax.GradientTransformation,
+    *,
+    ema_decay: float,
+    mesh: Mesh,
+    accumulation: int = 1,
 ) -> TrainStep:
-    """(state, batch) → (state, metrics), with the state's buffers donated."""
+    """(state, batch) → (state, metrics), with the state's buffers donated.
+
+    With `accumulation`, gradients and metrics are means over so many microbatches, computed one
+    after the other in the memory of one. As losses are means over the batch, they are those of the
+    whole up to rounding. Each device splits its own share: `sharding.check_batch_size`.
+    """
+    everywhere = replicated(mesh)
+
+    def gradients_of(params: Any, batch: Batch) -> tuple[Any, Metrics]:
+        (loss, metrics), gradients = jax.value_and_grad(task.loss, has_aux=True)(
+            params, unit_range(batch)
+        )
+        gradients = with_sharding_constraint(gradients, split_by_leaf(gradients, mesh))
+        return gradients, {"loss": loss, **metrics}
+
+    def mean_gradients(params: Any, batch: Batch) -> tuple[Any, Metrics]:
+        def add(total: Any, microbatch: Batch) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, total, gradients_of(params, microbatch)), None
+
+        microbatches = _split(batch, accumulation, mesh)
+        one = {key: value[0] for key, value in microbatches.items()}
+        shapes = jax.eval_shape(gradients_of, params, one)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        total, _ = jax.lax.scan(add, zeros, microbatches)
+        return jax.tree.map(lambda x: x / accumulation, total)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        (loss, metrics), gradients = jax.value_and_grad(task.loss, has_aux=True)(
-            state.params, _unit_range(batch)
-        )
+        params = with_sharding_constraint(state.params, everywhere)
+        compute = gradients_of if accumulation == 1 else mean_gradients
+        gradients, metrics = compute(params, batch)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         # The average forgets the start of training faster than its decay alone would.
@@ -36,19 +73,32 @@ def make_train_step(
             ema_params=optax.incremental_update(params, state.ema_params, 1 - decay),
             opt_state=opt_state,
         )
-        norm = optax.tree.norm(gradients)
-        return new_state, {"loss": loss, "gradient_norm": norm, **metrics}
+        metrics |= {"gradient_norm": optax.tree.norm(gradients)}
+        return keep_if_not_finite(state, new_state, metrics)
 
-    everywhere, split = replicated(mesh), split_by_batch(mesh)
+    at = state_shardings(task, optimizer, mesh)
     return jax.jit(
         train_step,
-        in_shardings=(everywhere, split),
-        out_shardings=everywhere,
+        in_shardings=(at, split_by_batch(mesh)),
+        out_shardings=(at, everywhere),
         donate_argnums=0,
     )
 
 
-def _unit_range(batch: Batch) -> Batch:
+def _split(batch: Batch, count: int, mesh: Mesh) -> Batch:
+    """(B, …) as (count, B / count, …), each device's images staying where they are."""
+
+    def split(value: jax.Array) -> jax.Array:
+        rest = value.shape[1:]
+        by_device = value.reshape(mesh.size, count, -1, *rest).swapaxes(0, 1)
+        return with_sharding_constraint(
+            by_device.reshape(count, -1, *rest), split_by_batch(mesh, axis=1)
+        )
+
+    return jax.tree.map(split, batch)
+
+
+def unit_range(batch: Batch) -> Batch:
     """Images come as uint8, a quarter of the bytes to carry; from here on they are in [0, 1]."""
     return {
         key: value.astype(jnp.float32) / 255 if value.dtype == jnp.uint8 else value
@@ -61,12 +111,18 @@ def make_eval_step(task: Task, mesh: Mesh) -> EvalStep:
 
     Images with `weight` 0 fill up a batch and do not count.
     """
+    everywhere = replicated(mesh)
 
     def eval_step(params: Any, batch: Batch) -> Metrics:
         weight = batch["weight"]
-        metrics = task.evaluate(params, _unit_range(batch))
+        params = with_sharding_constraint(params, everywhere)
+        metrics = task.evaluate(params, unit_range(batch))
         sums = {name: jnp.sum(values * weight) for name, values in metrics.items()}
         return {"count": weight.sum(), **sums}
 
-    everywhere, split = replicated(mesh), split_by_batch(mesh)
-    return jax.jit(eval_step, in_shardings=(everywhere, split), out_shardings=everywhere)
+    params = jax.eval_shape(task.init, jax.random.key(0))
+    return jax.jit(
+        eval_step,
+        in_shardings=(split_by_leaf(params, mesh), split_by_batch(mesh)),
+        out_shardings=everywhere,
+    )

@@ -1,4 +1,7 @@
-"""The two things there are to learn: restoring an image, and estimating its quality."""
+"""The two things there are to learn: restoring an image, and estimating its quality.
+
+Their losses and what they are trained to are ours; `joint` trains both together.
+"""
 
 import dataclasses
 from typing import Any, Protocol
@@ -7,9 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agarnet_jax.losses import l1
+from agarnet_jax.losses import LossConfig, frequency_l1, image_loss, l1
 from agarnet_jax.metrics import psnr
-from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
+from agarnet_jax.models import (
+    AGARNet,
+    AGARNetConfig,
+    AGARNetOutput,
+    EstimatorConfig,
+    QualityEstimate,
+    QualityEstimator,
+)
 from agarnet_jax.models.estimator import CELL
 
 Batch = dict[str, jax.Array]  # see data_pipelines.batching
@@ -31,6 +41,10 @@ class Task(Protocol):
     def evaluate(self, params: Any, batch: Batch) -> Metrics:
         """One value per image (B,) for each metric."""
 
+    def pictures(self, params: Any, batch: Batch) -> Metrics:
+        """What to look at: images (B, H, W, 1) in [0, 1], and maps of quality / 100, of pixels,
+        cells or one for the image. The first is an image."""
+
     def score(self, metrics: dict[str, float]) -> float:
         """The number by which checkpoints are compared, higher is better, from means over images
         of what `evaluate` returned."""
@@ -38,29 +52,52 @@ class Task(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class RestorationTask:
-    """AGARNet with the true quality: L1 on the restored and, weighted, on the DCT image."""
+    """AGARNet with true quality and table: a loss of its result and, weighted, of the DCT image."""
 
     config: AGARNetConfig
     dct_loss_weight: float
+    loss_config: LossConfig = LossConfig()
 
     def init(self, rng: jax.Array) -> Any:
         return AGARNet(self.config).init(rng, _ANY_IMAGE, quality=50.0)["params"]
 
-    def _apply(self, params: Any, batch: Batch):
-        return AGARNet(self.config).apply(
-            {"params": params}, batch["degraded"], quality=batch["quality"]
+    def apply(
+        self, params: Any, image: jax.Array, *, quality: jax.Array, tables: jax.Array | None
+    ) -> AGARNetOutput:
+        return AGARNet(self.config).apply({"params": params}, image, quality=quality, tables=tables)
+
+    def _apply(self, params: Any, batch: Batch) -> AGARNetOutput:
+        return self.apply(
+            params, batch["degraded"], quality=batch["quality"], tables=batch["tables"]
         )
 
+    def loss_of(self, out: AGARNetOutput, batch: Batch) -> tuple[jax.Array, Metrics]:
+        """The loss of restored images, and its terms, under the name of the kind of loss."""
+        clean, kind = batch["clean"], self.loss_config.kind.value
+        restored = image_loss(out.restored, clean, self.loss_config)
+        dct = image_loss(out.dct_restored, clean, self.loss_config)
+        total, terms = restored + self.dct_loss_weight * dct, {kind: restored, f"dct_{kind}": dct}
+        if self.loss_config.frequency_weight:
+            terms["frequency_l1"] = frequency_l1(out.restored, clean)
+            total += self.loss_config.frequency_weight * terms["frequency_l1"]
+        return total, terms
+
+    def metrics_of(self, out: AGARNetOutput, batch: Batch) -> Metrics:
+        """PSNR of the JPEG and of the restored images, and its gain."""
+        jpeg = psnr(batch["degraded"], batch["clean"])
+        restored = psnr(out.restored, batch["clean"])
+        return {"psnr_jpeg": jpeg, "psnr": restored, "psnr_gain": restored - jpeg}
+
     def loss(self, params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
-        out = self._apply(params, batch)
-        restored = l1(out.restored, batch["clean"])
-        dct = l1(out.dct_restored, batch["clean"])
-        return restored + self.dct_loss_weight * dct, {"l1": restored, "dct_l1": dct}
+        return self.loss_of(self._apply(params, batch), batch)
 
     def evaluate(self, params: Any, batch: Batch) -> Metrics:
-        jpeg = psnr(batch["degraded"], batch["clean"])
-        restored = psnr(self._apply(params, batch).restored, batch["clean"])
-        return {"psnr_jpeg": jpeg, "psnr": restored, "psnr_gain": restored - jpeg}
+        return self.metrics_of(self._apply(params, batch), batch)
+
+    def pictures(self, params: Any, batch: Batch) -> Metrics:
+        restored = self._apply(params, batch).restored
+        images = {"degraded": batch["degraded"], "restored": restored, "clean": batch["clean"]}
+        return images | {"quality": batch["quality"] / 100}
 
     def score(self, metrics: dict[str, float]) -> float:
         return metrics["psnr_gain"]
@@ -75,15 +112,30 @@ class EstimationTask:
     def init(self, rng: jax.Array) -> Any:
         return QualityEstimator(self.config).init(rng, _ANY_IMAGE)["params"]
 
-    def loss(self, params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
-        cells = QualityEstimator(self.config).apply({"params": params}, batch["degraded"]).cells
-        loss = l1(cells, _cell_quality(batch["quality"], batch["degraded"].shape)) / 100
+    def apply(self, params: Any, image: jax.Array) -> QualityEstimate:
+        return QualityEstimator(self.config).apply({"params": params}, image)
+
+    def loss_of(self, estimate: QualityEstimate, batch: Batch) -> tuple[jax.Array, Metrics]:
+        """The loss of estimates, and their mean absolute error."""
+        labels = _cell_quality(batch["quality"], batch["degraded"].shape)
+        loss = l1(estimate.cells, labels) / 100
         return loss, {"mean_absolute_error": 100 * loss}
 
-    def evaluate(self, params: Any, batch: Batch) -> Metrics:
-        estimate = QualityEstimator(self.config).apply({"params": params}, batch["degraded"])
+    def metrics_of(self, estimate: QualityEstimate, batch: Batch) -> Metrics:
+        """The error of each image's estimated quality, and its size."""
         error = estimate.quality - batch["quality"].mean(axis=(1, 2, 3))
         return {"error": error, "absolute_error": jnp.abs(error)}
+
+    def loss(self, params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
+        return self.loss_of(self.apply(params, batch["degraded"]), batch)
+
+    def evaluate(self, params: Any, batch: Batch) -> Metrics:
+        return self.metrics_of(self.apply(params, batch["degraded"]), batch)
+
+    def pictures(self, params: Any, batch: Batch) -> Metrics:
+        estimated = self.apply(params, batch["degraded"]).cells / 100
+        images = {"degraded": batch["degraded"], "clean": batch["clean"]}
+        return images | {"estimated": estimated, "quality": batch["quality"] / 100}
 
     def score(self, metrics: dict[str, float]) -> float:
         return -metrics["absolute_error"]

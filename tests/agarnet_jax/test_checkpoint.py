@@ -1,9 +1,13 @@
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 
-from agarnet_jax.checkpoint import Checkpoints
+from agarnet_jax.checkpoint import CheckpointError, Checkpoints
+from agarnet_jax.sharding import make_mesh
 
 
 def state(value):
@@ -42,3 +46,115 @@ def test_state_position_and_configuration_come_back(checkpoints):
     assert position == 7
     assert checkpoints.config(7) == {"train": {"steps": 9}}
     np.testing.assert_array_equal(checkpoints.restore_ema_params(7)["w"], [7, 7, 7])
+
+
+def test_what_a_period_divides_is_kept_for_good(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=1, keep_period=2)
+    for step in range(1, 7):
+        checkpoints.save(step, state(step), config={}, score=1.0 if step == 1 else 0.0)
+    checkpoints.close()
+    assert sorted(int(p.name) for p in tmp_path.iterdir() if p.name.isdigit()) == [1, 2, 4, 6]
+
+
+def test_the_versions_that_saved_are_named(checkpoints):
+    checkpoints.save(1, state(1), config={})
+    checkpoints.close()
+    versions = checkpoints.versions(1)
+    assert versions["jax"] == jax.__version__
+    assert versions.keys() >= {"python", "agarnet_jax", "flax", "optax", "orbax-checkpoint"}
+
+
+def test_a_step_saved_without_a_score_can_be_given_one(checkpoints):
+    checkpoints.save(1, state(1), config={})
+    checkpoints.save(1, state(1), config={}, score=0.5)
+    checkpoints.save(1, state(1), config={}, score=0.7)  # it has one
+    checkpoints.close()
+    assert checkpoints.best_score() == (1, 0.5)
+
+
+def files(folder, pattern):
+    return [path for path in folder.rglob(pattern) if path.is_file()]
+
+
+def delete(folder, pattern):
+    for path in files(folder, pattern):
+        path.unlink()
+
+
+def truncate(folder, pattern):
+    for path in files(folder, pattern):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: truncate(folder / "state", "d/*"),
+        lambda folder: delete(folder / "state", "d/*"),
+        lambda folder: truncate(folder, "_METADATA"),
+        lambda folder: delete(folder, "manifest.ocdbt"),
+        lambda folder: delete(folder / "data", "*"),
+        lambda folder: truncate(folder / "metrics", "metrics"),
+        lambda folder: shutil.rmtree(folder / "state"),
+        lambda folder: [shutil.rmtree(folder), folder.mkdir()],
+    ],
+    ids=["cut", "gone", "metadata", "manifest", "position", "score", "state", "all"],
+)
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path, caplog, damage):
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    for step in (1, 2, 3):
+        checkpoints.save(step, state(step), config={}, score=float(step))
+    checkpoints.close()
+    damage(tmp_path / "3")
+
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    target = jax.tree.map(jnp.zeros_like, state(0))
+    restored, position = checkpoints.restore_latest(target)
+    assert position == 2
+    np.testing.assert_array_equal(restored["ema_params"]["w"], [2, 2, 2])
+    (message,) = [r.getMessage() for r in caplog.records if r.name.startswith("agarnet_jax")]
+    assert str(tmp_path / "3") in message
+
+    checkpoints.save(3, state(4), config={}, score=4.0)
+    checkpoints.close()
+    restored, position = Checkpoints(tmp_path, keep=3).restore_latest(target)
+    assert position == 3
+    np.testing.assert_array_equal(restored["ema_params"]["w"], [4, 4, 4])
+
+
+def test_without_any_readable_checkpoint_nothing_is_started_over(checkpoints):
+    checkpoints.save(1, state(1), config={})
+    checkpoints.close()
+    shutil.rmtree(checkpoints.directory / "1" / "state")
+    reopened = Checkpoints(checkpoints.directory)
+    with pytest.raises(CheckpointError, match=r"None of the checkpoints \[1\]"):
+        reopened.restore_latest(state(0))
+    assert (checkpoints.directory / "1").exists()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"ema_params": {"w": jnp.zeros(4)}, "step": jnp.asarray(0)},
+        {"ema_params": {"other": jnp.zeros(3)}, "step": jnp.asarray(0)},
+    ],
+    ids=["shape", "name"],
+)
+def test_a_checkpoint_of_another_model_is_not_taken_for_a_damaged_one(checkpoints, target):
+    checkpoints.save(1, state(1), config={})
+    checkpoints.close()
+    with pytest.raises(CheckpointError, match="another model or optimizer"):
+        Checkpoints(checkpoints.directory).restore_latest(target)
+    assert (checkpoints.directory / "1").exists()
+
+
+def test_restores_on_another_number_of_devices(checkpoints):
+    split = NamedSharding(make_mesh(), PartitionSpec("data"))
+    saved = {"ema_params": {"w": jax.device_put(np.arange(8.0), split)}}
+    checkpoints.save(1, saved, config={})
+    checkpoints.close()
+    one = NamedSharding(make_mesh(jax.devices()[:1]), PartitionSpec())
+    target = {"ema_params": {"w": jax.ShapeDtypeStruct((8,), np.float32, sharding=one)}}
+    restored, _ = checkpoints.restore_latest(target)
+    assert restored["ema_params"]["w"].sharding == one
+    np.testing.assert_array_equal(restored["ema_params"]["w"], np.arange(8.0))

@@ -178,5 +178,5 @@ def test_configs_take_strings_for_enums_and_reject_others():
         AGARNetConfig(compute_dtype="float8")
     with pytest.raises(ValueError, match="pixel_features must not be 0"):
         AGARNetConfig(pixel_features=0)
-    with pytest.raises(ValueError, match="four positive widths"):
+    with pytest.raises(ValueError, match=r"features is \(1, 2, 3\).*4 elements"):
         EstimatorConfig(features=(1, 2, 3))

@@ -1,7 +1,10 @@
 """The loop on a two-device mesh with a small restorer and synthetic batches."""
 
+import dataclasses
 import itertools
 import json
+import signal
+import time
 
 import jax
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 from agarnet_jax.models import AGARNetConfig, EstimatorConfig
 from agarnet_jax.training import loop
 from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.signals import Interrupted
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask
 
 SMALL = AGARNetConfig(
@@ -37,6 +41,8 @@ def batch(number, size=16):
         "clean": clean,
         "degraded": np.clip(clean + rng.normal(0, 0.1, clean.shape), 0, 1).astype(np.float32),
         "quality": np.full((2, 1, 1, 1), 20 + number, np.float32),
+        "tables": np.full((2, 1, 1, 64), 20 + number, np.uint8),
+        "metadata": np.array(["what", "happened"]),
     }
 
 
@@ -46,7 +52,7 @@ def batches_from(start):
 
 def held_out():
     for quality in (10, 80):
-        yield quality, batch(quality) | {"weight": np.array([1, 0], np.float32)}
+        yield f"q{quality}", batch(quality) | {"weight": np.array([1, 0], np.float32)}
 
 
 def train(workdir, *, task=None, config=CONFIG, **options):
@@ -104,8 +110,15 @@ def test_metrics_are_logged_as_json_lines_and_tensorboard_events(whole_run):
     rows = lines(workdir)
     trained = [row for row in rows if "train/loss" in row]
     assert [row["step"] for row in trained] == [1, 2, 3, 4]
-    for name in ("pixels_per_second", "data_wait_share", "learning_rate", "gradient_norm"):
+    for name in ("pixels_per_second", "learning_rate", "gradient_norm"):
         assert all(np.isfinite(row[f"train/{name}"]) for row in trained)
+    for row in trained:
+        shares = [row[f"train/{name}_share"] for name in ("data_wait", "compute", "host")]
+        assert sum(shares) == pytest.approx(1)
+        assert all(0 <= share <= 1 for share in shares)
+        assert row["train/skipped_updates"] == 0
+        assert "train/model_flop_utilization" not in row  # of a CPU, no peak is known
+    assert trained[0]["train/compilations"] >= 1
     evaluated = [row for row in rows if "eval/psnr_gain" in row]
     assert [row["step"] for row in evaluated] == [2, 4]
     assert "eval/psnr/q10" in evaluated[0]
@@ -127,7 +140,7 @@ def test_the_order_is_evaluate_save_next_batch_step_log(tmp_path, monkeypatch):
     spy(loop, "evaluate", "evaluate")
     spy(loop.Checkpoints, "save", "save")
     spy(loop, "global_batch", "step")
-    spy(loop.Progress, "rates", "log")
+    spy(loop.Observers, "log", "log")
 
     def noting_batches(start):
         for item in batches_from(start):
@@ -181,3 +194,93 @@ def test_the_estimator_learns_by_the_same_loop(tmp_path):
     )
     assert int(state.step) == 4
     assert all("train/mean_absolute_error" in row for row in lines(tmp_path))
+
+
+def test_evaluations_are_told_before_they_are_saved_and_may_end_the_run(whole_run, tmp_path):
+    told = []
+
+    def stop_at_the_second(step, score):
+        told.append((step, score))
+        if len(told) == 2:
+            raise LookupError("pruned")
+
+    with pytest.raises(LookupError):
+        train(tmp_path, on_evaluation=stop_at_the_second)
+    rows = [row for row in lines(whole_run[0]) if "eval/psnr_gain" in row]
+    assert told == [(row["step"], row["eval/psnr_gain"]) for row in rows]
+    saved = {path.name for path in (tmp_path / "checkpoints").iterdir()}
+    assert saved == {"2"}
+
+
+def test_a_run_stopped_in_its_evaluation_evaluates_again(whole_run, tmp_path):
+    _, expected = whole_run
+
+    def interrupting():
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(1)  # for the thread that receives it
+        yield from held_out()
+
+    with pytest.raises(Interrupted) as stopped:
+        train(tmp_path, eval_batches=interrupting)
+    assert stopped.value.code == 143
+    told = []
+    state = train(tmp_path, on_evaluation=lambda step, _: told.append(step))
+    assert told == [2, 4]
+    jax.tree.map(np.testing.assert_array_equal, state, expected)
+    assert [row["step"] for row in lines(tmp_path) if "train/loss" in row] == [1, 2, 3, 4]
+    assert [row["step"] for row in lines(tmp_path) if "eval/psnr" in row] == [2, 4]
+
+
+def spoiled(start, numbers):
+    """The batches, those of `numbers` with a pixel that is no number."""
+    for number in itertools.count(start):
+        item = batch(number)
+        if number in numbers:
+            item["degraded"][0, 0, 0, 0] = np.nan
+        yield item
+
+
+def test_a_batch_with_no_finite_loss_changes_nothing_but_the_step(tmp_path):
+    state = train(tmp_path, batches_from=lambda n: spoiled(n, {1}), stop_at=2)
+    one = train(tmp_path / "one", stop_at=1)
+    jax.tree.map(np.testing.assert_array_equal, state, one.replace(step=one.step + 1))
+    rows = [row for row in lines(tmp_path) if "train/loss" in row]
+    assert [row["train/skipped_updates"] for row in rows] == [0, 1]
+    assert rows[1]["train/loss"] is None
+
+
+def test_a_run_without_finite_losses_stops_and_leaves_the_batch(tmp_path):
+    config = dataclasses.replace(CONFIG, max_non_finite=2)
+    with pytest.raises(FloatingPointError, match=r"2 times in a row.*offending_batch\.npz"):
+        train(tmp_path, config=config, batches_from=lambda n: spoiled(n, {0, 1, 2, 3}))
+    with np.load(tmp_path / "offending_batch.npz") as saved:
+        assert list(saved["metadata"]) == ["what", "happened"]
+        np.testing.assert_array_equal(saved["clean"], batch(1)["clean"])
+
+
+def test_held_out_samples_are_shown(whole_run):
+    events = whole_run[0].glob("events.out.tfevents.*")
+    content = b"".join(path.read_bytes() for path in events)
+    for case in (b"eval/q10", b"eval/q80"):
+        assert content.count(case) == 2  # after both evaluations
+    assert content.count(b"\x89PNG") == 4
+
+
+def test_profiling_leaves_a_trace(tmp_path):
+    train(tmp_path, stop_at=3, eval_batches=None, profile_steps=(2, 3))
+    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
+def test_what_fits_is_loaded_if_asked_to_and_the_rest_named(whole_run, tmp_path, caplog):
+    params = jax.tree.map(np.asarray, whole_run[1].params)
+    fitting = dict(params) | {"blend": np.zeros(3)}
+    config = dataclasses.replace(CONFIG, learning_rate=0.0, init_partial=True)
+    state = train(tmp_path, config=config, initial_params=fitting, stop_at=1, eval_batches=None)
+    fresh = train(tmp_path / "fresh", config=config, stop_at=1, eval_batches=None)
+    expected = params | {"blend": fresh.params["blend"]}
+    jax.tree.map(np.testing.assert_array_equal, state.params, expected)
+    ours = [r for r in caplog.records if r.name.startswith("agarnet_jax")]
+    message = ours[0].getMessage()
+    assert message.splitlines()[1:] == ["  blend: (3,), the model has (2,)"]
+    with pytest.raises(ValueError, match="init_partial"):
+        train(tmp_path / "b", config=config, initial_params={"blend": np.zeros(3)})

@@ -1,13 +1,15 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
-from agarnet_jax.models import EstimatorConfig, QualityEstimator
+from agarnet_jax.jpeg_tables import network_tables_by_quality
+from agarnet_jax.losses import LossConfig, l1
+from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
 from agarnet_jax.training.config import TrainConfig
-from agarnet_jax.training.optimizer import make_schedule
-from agarnet_jax.training.tasks import EstimationTask
+from agarnet_jax.training.tasks import EstimationTask, RestorationTask
 
 CONFIG = EstimatorConfig(features=(2, 2, 2, 2))
 
@@ -36,17 +38,41 @@ def test_crops_without_whole_cells_are_named(task_and_params):
         task.loss(params, batch)
 
 
-def test_schedule_warms_up_and_ends_at_its_ratio():
-    config = TrainConfig(steps=100, warmup_steps=10, learning_rate=0.5)
-    schedule: optax.Schedule = make_schedule(config)
-    assert float(schedule(0)) == 0
-    assert float(schedule(5)) == pytest.approx(0.25)
-    assert float(schedule(10)) == pytest.approx(0.5)
-    assert float(schedule(100)) == pytest.approx(0.5 * config.final_learning_rate_ratio)
-
-
 def test_impossible_settings_are_named():
     with pytest.raises(ValueError, match=r"warmup_steps \(500\).*steps \(100\)"):
         TrainConfig(steps=100)
     with pytest.raises(ValueError, match="batch_size is 0"):
         TrainConfig(batch_size=0)
+
+
+FIELDS = dataclasses.fields(AGARNetConfig)
+
+
+def test_restoration_is_conditioned_on_the_tables_of_the_batch():
+    config = AGARNetConfig(
+        **dict.fromkeys(("pixel_features", "dct_features", "gate_features"), 4)
+        | {f.name: int("dct" in f.name) for f in FIELDS if f.name.endswith("blocks")}
+    )
+    task = RestorationTask(config, dct_loss_weight=1.0)
+    params = task.init(jax.random.key(0))
+    image = jnp.asarray(np.random.default_rng(0).random((1, 8, 8, 1), np.float32))
+    batch = {"degraded": image, "clean": 1 - image, "quality": jnp.full((1, 1, 1, 1), 30.0)}
+
+    def loss(table):
+        return float(task.loss(params, batch | {"tables": table[None, None, None]})[0])
+
+    by_quality = network_tables_by_quality(config.table_scaling)
+    assert loss(by_quality[30]) != loss(by_quality[80])
+    derived = AGARNet(config).apply({"params": params}, image, quality=30.0)
+    expected = l1(derived.restored, 1 - image) + l1(derived.dct_restored, 1 - image)
+    assert loss(by_quality[30]) == pytest.approx(float(expected), rel=1e-6)
+
+    chosen = LossConfig(kind="mse", frequency_weight=0.5)
+    batch |= {"tables": by_quality[None, None, 30:31]}
+    total, terms = dataclasses.replace(task, loss_config=chosen).loss(params, batch)
+    outputs = (derived.restored, derived.dct_restored)
+    restored, dct = (np.square(np.asarray(out) - np.asarray(1 - image)).mean() for out in outputs)
+    assert float(terms["mse"]) == pytest.approx(restored, rel=1e-5)
+    assert float(terms["dct_mse"]) == pytest.approx(dct, rel=1e-5)
+    expected = restored + dct + 0.5 * float(terms["frequency_l1"])
+    assert float(total) == pytest.approx(expected, rel=1e-5)

@@ -1,0 +1,60 @@
+"""Checkpoints that cannot be read: found, skipped alike by all processes, moved out of the way."""
+
+import contextlib
+import gc
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+
+import jax
+import numpy as np
+from etils import epath
+from jax.experimental import multihost_utils
+
+_SET_ASIDE = "unreadable"  # what the name of a checkpoint that cannot be read ends with
+_log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def without_stragglers() -> Iterator[None]:
+    """Of a checkpoint that it fails to read, Orbax leaves other reads behind, each of which then
+    fails where nobody can catch it, with pages on stderr."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
+        gc.collect()
+        sys.unraisablehook = hook
+
+
+def on_all_processes(here: bool) -> bool:
+    if jax.process_count() == 1:
+        return here
+    return bool(np.all(multihost_utils.process_allgather(np.array(here))))
+
+
+def set_aside_broken_scores(directory: epath.Path) -> None:
+    """Orbax reads the scores of all checkpoints at start, and would fail on one cut short."""
+    broken = []
+    for path in directory.glob("*/metrics/metrics") if jax.process_index() == 0 else ():
+        try:
+            json.loads(path.read_text())
+        except ValueError:
+            checkpoint = path.parent.parent
+            if checkpoint.name.isdigit():
+                _log.warning("%s cannot be read and is skipped: its score is cut.", checkpoint)
+                broken.append(checkpoint)
+    set_aside(broken)
+
+
+def set_aside(checkpoints: Sequence[epath.Path]) -> None:
+    """Renames checkpoints to what is none; for all processes, which call it together."""
+    if jax.process_index() == 0:
+        for checkpoint in checkpoints:
+            aside = checkpoint.parent / f"{checkpoint.name}.{_SET_ASIDE}"
+            if aside.exists():
+                aside.rmtree()
+            checkpoint.rename(aside)
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("checkpoints set aside")

@@ -1,0 +1,44 @@
+"""Pictures of held-out samples for TensorBoard: what came in, what came out, what was wanted."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from agarnet_jax.sharding import replicated, split_by_batch
+from agarnet_jax.training.step import unit_range
+from agarnet_jax.training.tasks import Batch, Task
+
+PictureStep = Callable[[Any, Batch], dict[str, jax.Array]]
+
+
+def make_picture_step(task: Task, mesh: Mesh) -> PictureStep:
+    """(params, batch) → the task's pictures of the batch, on every device; compiled."""
+
+    def picture_step(params: Any, batch: Batch) -> dict[str, jax.Array]:
+        return task.pictures(params, unit_range(batch))
+
+    return jax.jit(
+        picture_step,
+        in_shardings=(None, split_by_batch(mesh)),
+        out_shardings=replicated(mesh),
+    )
+
+
+def sheet(pictures: Mapping[str, jax.Array], count: int) -> np.ndarray:
+    """The first `count` samples below each other, their pictures side by side; (H, W) in [0, 1].
+
+    Pictures are (B, h, w, 1) each; those smaller than the first, such as maps of cells, are
+    enlarged to it.
+    """
+    arrays = [np.asarray(picture)[:count, :, :, 0] for picture in pictures.values()]
+    height, width = arrays[0].shape[1:]
+    columns = [_enlarged(_enlarged(array, 1, height), 2, width) for array in arrays]
+    return np.concatenate(np.concatenate(columns, axis=2), axis=0)
+
+
+def _enlarged(array: np.ndarray, axis: int, size: int) -> np.ndarray:
+    """To the nearest element."""
+    return np.take(array, np.arange(size) * array.shape[axis] // size, axis=axis)

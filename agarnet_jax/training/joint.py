@@ -1,0 +1,105 @@
+"""Both networks at once, as blind restoration uses them: the restorer sees the estimated map."""
+
+import dataclasses
+import enum
+from typing import Any
+
+import jax
+
+from agarnet_jax.configs import Config
+from agarnet_jax.models import (
+    AGARNetConfig,
+    AGARNetOutput,
+    EstimatorConfig,
+    QualityEstimate,
+    quality_map,
+)
+from agarnet_jax.training.tasks import Batch, EstimationTask, Metrics, RestorationTask
+
+
+@dataclasses.dataclass(frozen=True)
+class JointConfig(Config):
+    """The two networks that are trained together."""
+
+    restorer: AGARNetConfig = AGARNetConfig()
+    estimator: EstimatorConfig = EstimatorConfig()
+
+
+class MapGradient(enum.Enum):
+    """Whether the restoration loss reaches the estimator through the map that it made.
+
+    GATES: through the pixel branch's gates, which are smooth in quality; the DCT branch's gates and
+    tables follow quality rounded to integers and pass nothing. STOPPED: the estimator learns from
+    its own loss only, while the restorer gets used to its errors.
+    """
+
+    GATES = "gates"
+    STOPPED = "stopped"
+
+
+@dataclasses.dataclass(frozen=True)
+class JointOptions(Config):
+    """How the two tasks share the training. Ours."""
+
+    estimation_loss_weight: float = 0.1  # of the estimator's L1 beside the restorer's loss
+    map_gradient: MapGradient = MapGradient.GATES
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.estimation_loss_weight >= 0:
+            raise ValueError(
+                f"JointOptions.estimation_loss_weight is {self.estimation_loss_weight}; it must "
+                "not be negative."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class JointTask:
+    """The restorer's loss on what it makes of the estimated map, and the estimator's, weighted.
+
+    Parameters are {"restorer": …, "estimator": …}. Tables are derived from the map, not those of
+    the batch: blind restoration knows no other. Crops are of whole 64×64 cells.
+    """
+
+    restoration: RestorationTask
+    estimation: EstimationTask
+    options: JointOptions = JointOptions()
+
+    def init(self, rng: jax.Array) -> Any:
+        for_restorer, for_estimator = jax.random.split(rng)
+        return {
+            "restorer": self.restoration.init(for_restorer),
+            "estimator": self.estimation.init(for_estimator),
+        }
+
+    def _apply(self, params: Any, batch: Batch) -> tuple[AGARNetOutput, QualityEstimate]:
+        image = batch["degraded"]
+        estimate = self.estimation.apply(params["estimator"], image)
+        estimated = quality_map(
+            estimate.cells,
+            height=image.shape[1],
+            width=image.shape[2],
+            placement=self.estimation.config.cells,
+        )
+        if self.options.map_gradient is MapGradient.STOPPED:
+            estimated = jax.lax.stop_gradient(estimated)
+        out = self.restoration.apply(params["restorer"], image, quality=estimated, tables=None)
+        return out, estimate
+
+    def loss(self, params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
+        out, estimate = self._apply(params, batch)
+        restoration, restored = self.restoration.loss_of(out, batch)
+        estimation, estimated = self.estimation.loss_of(estimate, batch)
+        return restoration + self.options.estimation_loss_weight * estimation, restored | estimated
+
+    def evaluate(self, params: Any, batch: Batch) -> Metrics:
+        out, estimate = self._apply(params, batch)
+        return self.restoration.metrics_of(out, batch) | self.estimation.metrics_of(estimate, batch)
+
+    def pictures(self, params: Any, batch: Batch) -> Metrics:
+        out, estimate = self._apply(params, batch)
+        images = {"degraded": batch["degraded"], "restored": out.restored, "clean": batch["clean"]}
+        return images | {"estimated": estimate.cells / 100, "quality": batch["quality"] / 100}
+
+    def score(self, metrics: dict[str, float]) -> float:
+        return self.restoration.score(metrics)

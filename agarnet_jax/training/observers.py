@@ -1,0 +1,120 @@
+"""Everything that watches a run without changing it: logs, guards and measurements."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.guards import SKIPPED, NonFiniteGuard
+from agarnet_jax.training.images import make_picture_step, sheet
+from agarnet_jax.training.logs import MetricWriter, Progress
+from agarnet_jax.training.profiling import CompilationCounter, Trace, Utilization
+from agarnet_jax.training.tasks import Task
+from agarnet_jax.training.watchdog import Watchdog
+
+
+class Observers:
+    """Opened where a run starts, at step `start`; the loop reports to it, in the loop's order."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        config: TrainConfig,
+        mesh: Mesh,
+        workdir: str,
+        start: int,
+        profile: tuple[int, int] | None,
+    ):
+        self._config, self._task = config, task
+        self._pictures = make_picture_step(task, mesh)
+        kind = mesh.devices.flat[0].device_kind
+        self._utilization = Utilization(kind, mesh.size)
+        self._guard = NonFiniteGuard(workdir, most=config.max_non_finite)
+        self._begun = time.monotonic()
+        self._trace = Trace(f"{workdir}/profile", profile)
+        self._writer = MetricWriter(workdir, start=start)
+        self._compilations = CompilationCounter()
+        self._watchdog = Watchdog(config.stall_seconds)
+        self._progress = Progress(start=start, total=config.steps)
+        self._progress.say(f"Starting at step {start} of {config.steps} on {mesh.size} device(s).")
+
+    def close(self) -> None:
+        for part in (
+            self._trace,
+            self._watchdog,
+            self._compilations,
+            self._writer,
+            self._progress,
+        ):
+            part.close()
+
+    def look(self, step: int) -> Callable[[str, Any, Mapping[str, jax.Array]], None]:
+        """Shows samples of each case of the evaluation after `step` steps."""
+
+        def look(case: str, params: Any, batch: Mapping[str, jax.Array]) -> None:
+            self._watchdog.beat()
+            if self._config.eval_images:
+                pictures = self._pictures(params, dict(batch))
+                self._writer.image(step, f"eval/{case}", sheet(pictures, self._config.eval_images))
+
+        return look
+
+    def finished(self, best: tuple[int, float] | None) -> None:
+        """The run is at its end; `best` is the step with the best score, and that."""
+        of_run = f"best score {best[1]:.4f} at step {best[0]}" if best else "never evaluated"
+        self._progress.say(f"Finished: {self._progress.summary()}; {of_run}.")
+
+    def leaving(self, step: int) -> None:
+        """A signal ends the run after `step` steps, which are being saved."""
+        self._progress.say(f"Leaving at step {step}; the same command continues from there.")
+
+    def evaluated(self, step: int, held_out: Mapping[str, float]) -> float:
+        """Reports an evaluation; returns its score."""
+        score = self._task.score(dict(held_out))
+        self._writer.write(step, "eval", held_out)
+        means = sorted((name, value) for name, value in held_out.items() if "/" not in name)
+        text = ", ".join(f"{name} {value:.3f}" for name, value in means)
+        self._progress.say(f"Step {step}: {text}")
+        self._progress.pause()
+        return score
+
+    def before_step(self, step: int, train_step: Any, state: Any, batch: Any) -> None:
+        """The step from `step` to the next is about to begin, with these."""
+        self._trace.before(step + 1, state)
+        self._utilization.at(train_step, state, batch)
+        self._begun = time.monotonic()
+
+    def after_step(
+        self,
+        step: int,
+        batch: Mapping[str, np.ndarray],
+        metrics: Mapping[str, jax.Array],
+        *,
+        waited: float,
+    ) -> None:
+        """The step was begun, after `waited` seconds for its batch; waits for the one before.
+
+        Raises:
+          FloatingPointError: too many updates in a row were skipped.
+        """
+        self._guard.follow(step, batch, metrics)
+        self._watchdog.beat()
+        self._progress.step(
+            shape=batch["degraded"].shape,
+            waited=waited,
+            computed=time.monotonic() - self._begun,
+        )
+
+    def log(self, step: int, metrics: Mapping[str, jax.Array], *, learning_rate: float) -> None:
+        """Writes the metrics of the last step and the rates since the last call."""
+        scalars = {name: float(value) for name, value in metrics.items()}
+        scalars[SKIPPED] = self._guard.skipped()
+        scalars["compilations"] = self._compilations.since_asked()
+        scalars |= self._progress.rates(scalars["loss"])
+        scalars |= self._utilization.scalars(scalars["steps_per_second"])
+        self._writer.write(step, "train", scalars | {"learning_rate": learning_rate})

@@ -1,0 +1,95 @@
+"""Configuration of the learning rate and of the rule of update. All choices are ours: the paper's
+training code was not released."""
+
+import dataclasses
+import enum
+import itertools
+
+from agarnet_jax.configs import Config
+
+
+class ScheduleKind(enum.Enum):
+    """The learning rate after warm-up.
+
+    COSINE, LINEAR: falls to its final ratio along a cosine, or a line. CONSTANT: stays. STEPS: is
+    multiplied by `factor` at each milestone. STABLE_DECAY: stays, then falls along a line to its
+    final ratio ("warmup-stable-decay").
+    """
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+    LINEAR = "linear"
+    STEPS = "steps"
+    STABLE_DECAY = "stable_decay"
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleConfig(Config):
+    """The learning rate between `train.warmup_steps` and `train.steps`; shares are of that span."""
+
+    kind: ScheduleKind = ScheduleKind.COSINE
+    milestones: tuple[float, ...] = (0.5, 0.75)  # `steps`: where the rate drops, rising shares
+    factor: float = 0.1  # `steps`: what each milestone multiplies the rate by
+    decay_share: float = 0.2  # `stable_decay`: the last part, in which the rate falls
+
+    def __post_init__(self):
+        super().__post_init__()
+        rising = (0.0, *self.milestones, 1.0)
+        if any(a >= b for a, b in itertools.pairwise(rising)):
+            raise ValueError(
+                f"ScheduleConfig.milestones are {self.milestones}; they must rise between 0 and 1."
+            )
+        for name in ("factor", "decay_share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(
+                    f"ScheduleConfig.{name} is {getattr(self, name)}; it must be in (0, 1]."
+                )
+
+
+class OptimizerKind(enum.Enum):
+    """ADAM; ADAMW: Adam with decoupled weight decay; LION: the sign of a running average, with a
+    learning rate some 3 to 10 times smaller than Adam's."""
+
+    ADAM = "adam"
+    ADAMW = "adamw"
+    LION = "lion"
+
+
+@dataclasses.dataclass(frozen=True)
+class AdamConfig(Config):
+    """Of `adam` and `adamw`; the defaults are those of Kingma and Ba."""
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+
+@dataclasses.dataclass(frozen=True)
+class LionConfig(Config):
+    """Of `lion`; the defaults are those of Chen et al."""
+
+    beta1: float = 0.9
+    beta2: float = 0.99
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig(Config):
+    """The rule of update, after clipping."""
+
+    kind: OptimizerKind = OptimizerKind.ADAM
+    # `adamw` and `lion`, times the learning rate; of kernels, not of biases and single numbers.
+    weight_decay: float = 0.0
+    adam: AdamConfig = AdamConfig()
+    lion: LionConfig = LionConfig()
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.weight_decay >= 0:
+            raise ValueError(
+                f"OptimizerConfig.weight_decay is {self.weight_decay}; it must not be negative."
+            )
+        if self.weight_decay and self.kind is OptimizerKind.ADAM:
+            raise ValueError(
+                f"OptimizerConfig.weight_decay is {self.weight_decay}, but adam has none; "
+                "choose kind adamw."
+            )

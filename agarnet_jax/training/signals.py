@@ -1,0 +1,99 @@
+"""SIGTERM and SIGINT: save, leave, and let the same command continue later.
+
+The exit code is 128 + the signal's number, as shells report it: 143 and 130.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+HANDLED = (signal.SIGTERM, signal.SIGINT)
+# Some senders, such as timeout(1), signal the process and then its group.
+_SAME_REQUEST_SECONDS = 1.0
+
+
+class Interrupted(SystemExit):
+    """A signal asked to leave, and what was to be saved is saved."""
+
+    def __init__(self, number: int):
+        super().__init__(128 + number)
+        self.name = signal.Signals(number).name
+
+
+class StopSignals:
+    """Notes the signals that arrive while it is open, even while the main thread is compiling.
+
+    The first asks the loop to save and leave. While there is nothing to save, it ends the process
+    at once; and so does a second one. In threads other than the main one, where Python allows no
+    handlers, nothing is noted.
+    """
+
+    def __init__(self) -> None:
+        self.something_to_save = False
+        self.number = 0  # of the signal that asked to leave
+        self._since = 0.0
+        self._active = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> "StopSignals":
+        if self._active:
+            # The interpreter writes the numbers of signals here from its C-level handler; those
+            # in Python wait for the main thread.
+            self._reader, self._writer = socket.socketpair()
+            self._writer.setblocking(False)
+            self._earlier_fd = signal.set_wakeup_fd(self._writer.fileno())
+            self._earlier = {s: signal.signal(s, lambda *_: None) for s in HANDLED}
+            self._thread = threading.Thread(target=self._watch, daemon=True, name="stop signals")
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._active:
+            for number, handler in self._earlier.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(self._earlier_fd)
+            self._writer.close()
+            self._thread.join()
+            self._reader.close()
+
+    def _watch(self) -> None:
+        while data := self._reader.recv(1):
+            if data[0] in HANDLED:
+                self._receive(data[0])
+
+    def _receive(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if not self.something_to_save:
+            _leave(number, f"{name}: leaving before the first step; there is nothing to save.")
+        elif not self.number:
+            self.number, self._since = number, time.monotonic()
+            print(f"{name}: saving and leaving; a second signal leaves now.", file=sys.stderr)
+        elif time.monotonic() - self._since > _SAME_REQUEST_SECONDS:
+            _leave(number, f"{name} again: leaving without saving.")
+
+    def asked(self, *, agree: bool) -> bool:
+        """Whether to leave: the same answer in all processes, if one of them was asked to.
+
+        All of them have to call this together where `agree`; elsewhere, several processes never
+        leave.
+        """
+        if jax.process_count() == 1:
+            return self.number != 0
+        if not agree:
+            return False
+        numbers = multihost_utils.process_allgather(np.array(self.number, np.int32))
+        self.number = int(numbers.max())
+        return self.number != 0
+
+
+def _leave(number: int, message: str) -> None:
+    print(message, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(128 + number)

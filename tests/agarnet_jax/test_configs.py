@@ -1,0 +1,85 @@
+"""Plain values become typed configurations, or one line says what is wrong."""
+
+import dataclasses
+import enum
+import json
+
+import pytest
+
+from agarnet_jax.configs import Config, from_plain, to_plain
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    share: float = 0.5
+    name: str = "x"
+
+    def __post_init__(self):
+        if self.share > 1:
+            raise ValueError(f"Inner.share is {self.share}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outer(Config):
+    count: int = 1
+    on: bool = False
+    colour: Colour = Colour.RED
+    pair: tuple[int, float] = (1, 2.0)
+    pairs: tuple[tuple[int, int], ...] = ()
+    inner: Inner = Inner()
+
+
+FULL = Outer(3, True, Colour.BLUE, (4, 0.5), ((1, 2), (3, 4)), Inner(0.25, "y"))
+
+
+def test_json_brings_a_configuration_back():
+    assert from_plain(Outer, json.loads(json.dumps(to_plain(FULL)))) == FULL
+    assert from_plain(Outer, {}) == Outer()
+
+
+def test_values_take_the_types_of_their_fields():
+    made = from_plain(Outer, {"pair": [1, 2], "inner": {"share": 1}, "colour": Colour.BLUE})
+    assert isinstance(made.pair[1], float)
+    assert isinstance(made.inner.share, float)
+    assert made.colour is Colour.BLUE
+    assert Outer(pairs=[[1, 2]], colour="blue") == Outer(pairs=((1, 2),), colour=Colour.BLUE)
+
+
+@pytest.mark.parametrize(
+    ("plain", "message"),
+    [
+        ({"cuont": 2}, "There is no c.cuont; nearest: count."),
+        ({"xyz": 2}, "There is no c.xyz; choose one of: count, on, colour, pair, pairs, inner."),
+        ({"inner": {"shares": 1}}, "There is no c.inner.shares; nearest: share."),
+        ({"count": 2.0}, "c.count is 2.0; it must be an integer."),
+        ({"count": True}, "c.count is True; it must be an integer."),
+        ({"count": None}, "c.count is None; it must be an integer."),
+        ({"on": "yes"}, "c.on is 'yes'; it must be True or False."),
+        ({"on": 1}, "c.on is 1; it must be True or False."),
+        ({"colour": "bleu"}, "c.colour is 'bleu'; nearest: blue."),
+        ({"colour": 7}, "c.colour is 7; choose one of: red, blue."),
+        ({"pair": 1}, "c.pair is 1; it must be a sequence, such as (1, 2)."),
+        ({"pair": (1,)}, "c.pair is (1,); it must have 2 elements."),
+        ({"pair": "12"}, "c.pair is '12'; it must be a sequence, such as (1, 2)."),
+        ({"pairs": ((1, 2), (1, "b"))}, "c.pairs[1][1] is 'b'; it must be an integer."),
+        ({"inner": {"share": "1"}}, "c.inner.share is '1'; it must be a number."),
+        ({"inner": {"share": False}}, "c.inner.share is False; it must be a number."),
+        ({"inner": {"name": 3}}, "c.inner.name is 3; it must be a string."),
+        ({"inner": 3}, "c.inner is 3; it is a group of settings: share, name."),
+        ({"inner": {"share": 2.0}}, "Inner.share is 2.0."),
+    ],
+)
+def test_what_does_not_fit_is_named_on_one_line(plain, message):
+    with pytest.raises(ValueError) as raised:  # noqa: PT011, compared whole
+        from_plain(Outer, plain, path="c")
+    assert str(raised.value) == message
+
+
+def test_configurations_made_directly_are_checked_too():
+    with pytest.raises(ValueError, match=r"^Outer.count is 'a'; it must be an integer.$"):
+        Outer(count="a")

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import scipy.fft
+
+from agarnet_jax.losses import LossConfig, LossKind, charbonnier, frequency_l1, image_loss, mse
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(0)
+    return tuple(rng.random((2, 16, 24, 1), np.float32) for _ in range(2))
+
+
+DISTANCES = {
+    LossKind.L1: lambda d: np.abs(d).mean(),
+    LossKind.CHARBONNIER: lambda d: (np.hypot(d, 0.05) - 0.05).mean(),
+    LossKind.MSE: lambda d: (d**2).mean(),
+}
+
+
+@pytest.mark.parametrize("kind", LossKind)
+def test_each_kind_is_its_mean_distance(pair, kind):
+    difference = np.subtract(*(image.astype(np.float64) for image in pair))
+    config = LossConfig(kind=kind, charbonnier_epsilon=0.05)
+    # Float32 sums of 768 values.
+    assert image_loss(*pair, config) == pytest.approx(DISTANCES[kind](difference), rel=1e-5)
+
+
+def test_charbonnier_of_equal_images_is_zero_and_flat(pair):
+    image = pair[0]
+    assert charbonnier(image, image, epsilon=1e-3) == 0
+    assert charbonnier(image + 1e-5, image, epsilon=1e-3) < 1e-7
+
+
+def test_frequency_l1_is_that_of_scipys_block_dct(pair):
+    difference = np.subtract(*(image.astype(np.float64) for image in pair))
+    blocks = difference.reshape(2, 2, 8, 3, 8)
+    expected = np.abs(scipy.fft.dctn(blocks, axes=(2, 4), norm="ortho")).mean()
+    assert frequency_l1(*pair) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_error_in_one_coefficient_costs_an_eighth_of_l1(pair):
+    image = pair[0]
+    assert frequency_l1(image + 0.5, image) == pytest.approx(0.5 / 8, rel=1e-4)
+
+
+def test_shapes_must_be_equal(pair):
+    image, other = pair
+    for loss in (mse, frequency_l1, lambda a, b: charbonnier(a, b, epsilon=1e-3)):
+        with pytest.raises(ValueError, match="equal shapes"):
+            loss(image, other[:1])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"charbonnier_epsilon": 0.0}, "epsilon is 0.0; it must be above 0"),
+        ({"frequency_weight": -1.0}, "frequency_weight is -1.0; it must not be negative"),
+        ({"kind": "l2"}, "LossConfig.kind is 'l2'; choose one of: l1, charbonnier, mse"),
+    ],
+)
+def test_impossible_settings_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        LossConfig(**options)

@@ -1,0 +1,111 @@
+"""Where arrays lie, on meshes of the two test devices and of eight in processes of their own."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec
+
+from agarnet_jax import sharding
+
+ON_EIGHT = """
+import jax
+jax.config.update("jax_num_cpu_devices", 8)
+import numpy as np
+from agarnet_jax import sharding
+"""
+
+
+def on_eight_devices(code):
+    clean = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    result = subprocess.run(
+        [sys.executable, "-c", ON_EIGHT + code], env=clean, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+def test_large_leaves_are_split_along_their_longest_divisible_axis():
+    lines = on_eight_devices("""
+mesh = sharding.make_mesh(fsdp=4)
+print(dict(mesh.shape))
+for shape in [(), (1024,), (1023,), (8, 64, 32), (3, 3, 64, 64), (3, 7, 64), (4, 4), (2050, 3)]:
+    leaf = jax.ShapeDtypeStruct(shape, np.float32)
+    print(sharding.split_by_leaf([leaf], mesh)[0].spec)
+""")
+    assert lines[0] == "{'data': 2, 'fsdp': 4}"
+    wanted = [
+        PartitionSpec(),
+        PartitionSpec("fsdp"),
+        PartitionSpec(),  # not divisible
+        PartitionSpec(None, "fsdp"),
+        PartitionSpec(None, None, None, "fsdp"),  # the last of two
+        PartitionSpec(None, None, "fsdp"),
+        PartitionSpec(),  # small
+        PartitionSpec(),
+    ]
+    assert lines[1:] == [str(spec) for spec in wanted]
+
+
+def test_a_batch_is_split_over_both_axes_in_the_order_of_devices():
+    lines = on_eight_devices("""
+mesh = sharding.make_mesh(fsdp=2)
+images = np.arange(16)[:, None]
+batch = sharding.global_batch({"x": images, "words": np.array(["a"] * 16)}, mesh)
+print(list(batch), batch["x"].sharding.num_devices)
+for shard in sorted(batch["x"].addressable_shards, key=lambda s: s.device.id):
+    print(shard.data.ravel().tolist())
+""")
+    assert lines[0] == "['x'] 8"
+    assert lines[1:] == [str([2 * i, 2 * i + 1]) for i in range(8)]
+
+
+def test_without_fsdp_all_parameters_are_on_every_device():
+    mesh = sharding.make_mesh()
+    assert dict(mesh.shape) == {"data": 2, "fsdp": 1}
+    leaf = jax.ShapeDtypeStruct((64, 64), np.float32)
+    assert sharding.split_by_leaf({"w": leaf}, mesh)["w"].spec == PartitionSpec()
+
+
+def test_meshes_that_cannot_be_are_named():
+    with pytest.raises(ValueError, match=r"train.fsdp is 3.*2 device"):
+        sharding.make_mesh(fsdp=3)
+
+    class Device:
+        def __init__(self, process):
+            self.process_index = process
+
+    with pytest.raises(ValueError, match=r"\{0: 2, 1: 1\}.*JAX_NUM_CPU_DEVICES"):
+        sharding.make_mesh([Device(0), Device(0), Device(1)])
+
+
+def test_batches_that_cannot_be_shared_are_named():
+    mesh = sharding.make_mesh()
+    sharding.check_batch_size("size", 8, mesh, accumulation=4)
+    with pytest.raises(ValueError, match=r"size is 3.*2 devices.*multiple of 2\.$"):
+        sharding.check_batch_size("size", 3, mesh)
+    with pytest.raises(ValueError, match=r"size is 6.*in 2 microbatches.*multiple of 4\.$"):
+        sharding.check_batch_size("size", 6, mesh, accumulation=2)
+
+
+def test_a_split_state_is_restored_on_other_meshes(tmp_path):
+    lines = on_eight_devices(f"""
+from agarnet_jax.checkpoint import Checkpoints
+def state(mesh, value):
+    tree = {{"w": value * np.arange(64 * 64, dtype=np.float32).reshape(64, 64)}}
+    return jax.device_put(tree, sharding.split_by_leaf(tree, mesh))
+meshes = {{fsdp: sharding.make_mesh(fsdp=fsdp) for fsdp in (8, 1, 2)}}
+meshes["two devices"] = sharding.make_mesh(jax.devices()[:2], fsdp=2)
+checkpoints = Checkpoints({str(tmp_path)!r})
+checkpoints.save(1, state(meshes[8], 1), config={{}})
+for mesh in meshes.values():
+    restored, position = checkpoints.restore(1, state(mesh, 0))
+    w = restored["w"]
+    equal = bool((np.asarray(w) == np.arange(64 * 64).reshape(64, 64)).all())
+    print(equal, position, w.addressable_shards[0].data.shape)
+checkpoints.close()
+""")
+    assert lines == ["True 1 (64, 8)", "True 1 (64, 64)", "True 1 (64, 32)", "True 1 (64, 32)"]

@@ -1,0 +1,57 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from agarnet_jax.training.guards import SKIPPED, NonFiniteGuard, keep_if_not_finite
+from agarnet_jax.training.state import TrainState
+
+BATCH = {"clean": np.ones((2, 8, 8, 1), np.uint8), "metadata": np.array(["what", "håppened"])}
+
+
+def states():
+    optimizer = optax.adam(1e-3)
+    old = TrainState.create({"w": jnp.zeros(3)}, optimizer)
+    new = jax.tree.map(lambda x: x + 1, old)
+    return old, new
+
+
+@pytest.mark.parametrize(
+    ("loss", "norm", "skipped"),
+    [(1.0, 1.0, 0), (np.nan, 1.0, 1), (1.0, np.inf, 1), (-np.inf, np.nan, 1)],
+)
+def test_only_the_step_moves_on_without_finite_numbers(loss, norm, skipped):
+    old, new = states()
+    metrics = {"loss": jnp.float32(loss), "gradient_norm": jnp.float32(norm)}
+    kept, reported = jax.jit(keep_if_not_finite)(old, new, metrics)
+    expected = (old if skipped else new).replace(step=new.step)
+    jax.tree.map(np.testing.assert_array_equal, kept, expected)
+    assert reported[SKIPPED] == skipped
+    assert reported.keys() == {*metrics, SKIPPED}
+
+
+def follow(guard, flags):
+    for step, flag in enumerate(flags):
+        guard.follow(step, BATCH | {"number": np.array(step)}, {SKIPPED: jnp.float32(flag)})
+    guard.settle()
+
+
+def test_skipped_updates_are_counted_between_questions(tmp_path):
+    guard = NonFiniteGuard(str(tmp_path), most=3)
+    follow(guard, [1, 0, 1, 1, 0, 1])
+    assert guard.skipped() == 4
+    assert guard.skipped() == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_many_in_a_row_stop_the_run_and_leave_the_batch(tmp_path):
+    guard = NonFiniteGuard(str(tmp_path), most=3)
+    with pytest.raises(FloatingPointError, match="3 times in a row, last in the step from 4 to 5"):
+        follow(guard, [1, 0, 1, 1, 1, 0])
+    saved = np.load(tmp_path / "offending_batch.npz")
+    assert saved["number"] == 4
+    assert saved.files == [*BATCH, "number"]
+    for name, value in BATCH.items():
+        assert saved[name].dtype == value.dtype
+        np.testing.assert_array_equal(saved[name], value)

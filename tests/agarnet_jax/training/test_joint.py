@@ -1,0 +1,144 @@
+"""Joint training beside the two networks one after the other, and beside blind restoration."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agarnet_jax import weights
+from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
+from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.training.joint import JointConfig, JointOptions, JointTask, MapGradient
+from agarnet_jax.training.tasks import EstimationTask, RestorationTask
+
+WIDTHS = dict.fromkeys(("pixel_features", "dct_features", "gate_features"), 2)
+BLOCKS = {f.name: 0 for f in dataclasses.fields(AGARNetConfig) if f.name.endswith("blocks")}
+BLOCKS |= {"dct_blocks": 1, "encoder4_blocks": 1}
+QUICK = {"conv2d": "native"}  # to compile
+CONFIG = JointConfig(
+    AGARNetConfig(**WIDTHS, **BLOCKS, **QUICK, conv3d="native"),
+    EstimatorConfig((2, 2, 2, 2), **QUICK),
+)
+WEIGHT = 0.3
+
+
+def make_task(gradient=MapGradient.GATES):
+    return JointTask(
+        RestorationTask(CONFIG.restorer, 0.5),
+        EstimationTask(CONFIG.estimator),
+        JointOptions(WEIGHT, gradient),
+    )
+
+
+@pytest.fixture(scope="module")
+def params():
+    """Random numbers of the right shapes, sooner there than an initialization is compiled."""
+    rng = np.random.default_rng(0)
+    shapes = jax.eval_shape(make_task().init, jax.random.key(0))
+    params = jax.tree.map(
+        lambda leaf: jnp.asarray(rng.normal(0, 0.3, leaf.shape), leaf.dtype), shapes
+    )
+    params["estimator"]["out"]["bias"] = jnp.array([0.5])  # so that estimates stay within 1–100
+    return params
+
+
+@pytest.fixture(scope="module")
+def batch(gray_photo):
+    """Two cells a picture, with a quality and tables that are not the estimated ones."""
+    clean = jnp.asarray(gray_photo[None, :64, :128, None] / 255, jnp.float32)
+    noise = np.random.default_rng(0).normal(0, 0.03, clean.shape)
+    return {
+        "clean": clean,
+        "degraded": jnp.clip(clean + jnp.asarray(noise, jnp.float32), 0, 1),
+        "quality": jnp.full((1, 1, 1, 1), 7.0),
+        "tables": jnp.full((1, 1, 1, 64), 0.9),
+    }
+
+
+def estimated_map(params, image):
+    """Between the centres of two cells, at columns 31.5 and 95.5, quality is interpolated."""
+    estimator = jax.jit(QualityEstimator(CONFIG.estimator).apply)
+    cells = estimator({"params": params["estimator"]}, image).cells
+    row = np.interp(np.arange(128), (31.5, 95.5), np.asarray(cells).ravel())
+    return np.asarray(cells), np.broadcast_to(row[None, None, :, None], image.shape)
+
+
+def test_the_restorer_sees_the_estimated_map_and_tables_derived_from_it(params, batch):
+    loss, terms = jax.jit(make_task().loss)(params, batch)
+    cells, quality = estimated_map(params, batch["degraded"])
+    assert np.ptp(cells) > 0.1  # or the map would show nothing
+    assert 1 < cells.min() < cells.max() < 100
+    restorer = jax.jit(AGARNet(CONFIG.restorer).apply)
+    out = restorer({"params": params["restorer"]}, batch["degraded"], quality=quality)
+    restored, dct = (
+        np.abs(np.asarray(image) - np.asarray(batch["clean"])).mean()
+        for image in (out.restored, out.dct_restored)
+    )
+    estimation = np.abs(cells - 7).mean() / 100
+    expected = {"l1": restored, "dct_l1": dct, "mean_absolute_error": 100 * estimation}
+    assert {name: float(value) for name, value in terms.items()} == pytest.approx(
+        expected, rel=1e-4
+    )
+    assert float(loss) == pytest.approx(restored + 0.5 * dct + WEIGHT * estimation, rel=1e-4)
+
+
+def test_the_map_passes_its_gradient_or_stops_it(params, batch):
+    def gradients(task):
+        return jax.jit(jax.grad(lambda p: task.loss(p, batch)[0]))(params)
+
+    estimation = EstimationTask(CONFIG.estimator)
+    alone = jax.jit(jax.grad(lambda p: WEIGHT * estimation.loss(p, batch)[0]))(params["estimator"])
+    through, stopped = gradients(make_task()), gradients(make_task(MapGradient.STOPPED))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-9),
+        stopped["estimator"],
+        alone,
+    )
+    difference = jax.tree.map(
+        lambda a, b: float(jnp.abs(a - b).max()), through["estimator"], stopped["estimator"]
+    )
+    assert max(jax.tree.leaves(difference)) > 1e-7
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-9),
+        through["restorer"],
+        stopped["restorer"],
+    )
+
+
+def test_evaluation_reports_what_blind_restoration_gains_and_how_far_the_estimate_is(params, batch):
+    clean = np.rint(np.asarray(batch["clean"][0, ..., 0]) * 255).astype(np.uint8)
+    degraded = np.rint(np.asarray(batch["degraded"][0, ..., 0]) * 255).astype(np.uint8)
+    of_levels = {
+        "clean": jnp.asarray(clean[None, ..., None] / np.float32(255)),
+        "degraded": jnp.asarray(degraded[None, ..., None] / np.float32(255)),
+        "quality": batch["quality"],
+    }
+    task = make_task()
+    evaluated = jax.jit(task.evaluate)(params, of_levels)
+    metrics = {name: float(value[0]) for name, value in evaluated.items()}
+
+    trained = weights.Weights(
+        CONFIG.restorer, params["restorer"], CONFIG.estimator, params["estimator"]
+    )
+    blind = Restorer(trained, tile=None).restore(degraded, quality=QualitySource.MAP)
+    psnr, jpeg = (
+        20 * np.log10(255 / np.sqrt(np.square(image.astype(float) - clean).mean()))
+        for image in (blind.image, degraded)
+    )
+    pictures = jax.jit(task.pictures)(params, of_levels)
+    # Half a level by rounding.
+    shown = np.asarray(pictures["restored"])[0, ..., 0] * 255
+    np.testing.assert_allclose(np.clip(shown, 0, 255), blind.image, atol=0.51)
+    assert 100 * np.mean(pictures["estimated"]) == pytest.approx(blind.quality_map.mean(), abs=1e-3)
+    # A rounding to the other level here and there.
+    assert metrics["psnr_gain"] == pytest.approx(psnr - jpeg, abs=1e-3)
+    assert metrics["error"] == pytest.approx(blind.quality_map.mean() - 7, abs=1e-3)
+    assert metrics["absolute_error"] == abs(metrics["error"])
+    assert task.score(metrics) == metrics["psnr_gain"]
+
+
+def test_impossible_weights_are_named():
+    with pytest.raises(ValueError, match=r"estimation_loss_weight is -1.0; it must not"):
+        JointOptions(estimation_loss_weight=-1.0)

@@ -1,0 +1,52 @@
+import json
+
+import numpy as np
+import pytest
+
+from agarnet_jax.training.logs import MetricWriter, Progress
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_that_continues_takes_back_what_it_will_report_again(tmp_path):
+    writer = MetricWriter(tmp_path)
+    for step in (1, 2, 3, 4):
+        writer.write(step, "train", {"loss": step})
+    writer.close()
+    with (tmp_path / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 1, "train/lo')  # killed while it wrote
+
+    writer = MetricWriter(tmp_path, start=2)
+    assert [row["step"] for row in lines(tmp_path)] == [1, 2]
+    writer.write(3, "train", {"loss": 30.0})
+    writer.close()
+    assert [row["train/loss"] for row in lines(tmp_path)] == [1, 2, 30]
+
+
+def test_lines_are_json_whatever_the_numbers(tmp_path):
+    writer = MetricWriter(tmp_path)
+    writer.write(1, "train", {"loss": np.nan, "norm": np.inf, "rate": 1.0})
+    writer.close()
+    text = (tmp_path / "metrics.jsonl").read_text()
+    row = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert (row["train/loss"], row["train/norm"], row["train/rate"]) == (None, None, 1.0)
+
+
+def test_time_is_split_into_data_device_and_host(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("agarnet_jax.training.logs.time.monotonic", lambda: now[0])
+    progress = Progress(start=0, total=10)
+    for _ in range(2):
+        now[0] += 4.0
+        progress.step(shape=(8, 16, 16, 1), waited=1.0, computed=2.5)
+    rates = progress.rates(loss=0.5)
+    assert rates["steps_per_second"] == 2 / 8
+    assert rates["pixels_per_second"] == 2 * 8 * 256 / 8
+    assert rates["data_wait_share"] == 2 / 8
+    assert rates["compute_share"] == 5 / 8
+    assert rates["host_share"] == 1 / 8
+    now[0] += 2.0
+    assert progress.summary() == "2 steps in 10.0 s, 1.6 crops/s"
+    progress.close()

@@ -1,0 +1,172 @@
+"""Schedules against their formulas, updates against NumPy's."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.optimizer import make_optimizer, make_schedule
+from agarnet_jax.training.optimizer_config import (
+    AdamConfig,
+    LionConfig,
+    OptimizerConfig,
+    OptimizerKind,
+    ScheduleConfig,
+    ScheduleKind,
+)
+
+PEAK, WARMUP, STEPS, RATIO = 0.5, 10, 110, 0.2
+
+
+def rates(kind, at, *, warmup=WARMUP, **options):
+    config = TrainConfig(
+        steps=STEPS,
+        warmup_steps=warmup,
+        learning_rate=PEAK,
+        final_learning_rate_ratio=RATIO,
+        schedule=ScheduleConfig(kind=kind, **options),
+    )
+    schedule = make_schedule(config)
+    return [float(schedule(step)) / PEAK for step in at]
+
+
+@pytest.mark.parametrize("kind", ScheduleKind)
+def test_warm_up_is_linear_to_the_peak(kind):
+    assert rates(kind, (0, 3, 5, 10)) == pytest.approx([0, 0.3, 0.5, 1])
+    assert rates(kind, (0,), warmup=0) == pytest.approx([1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "at", "expected"),
+    [
+        (ScheduleKind.CONSTANT, {}, (10, 60, 110), (1, 1, 1)),
+        (ScheduleKind.COSINE, {}, (60, 110), (0.6, RATIO)),
+        (ScheduleKind.COSINE, {}, (35,), (RATIO + 0.8 * (1 + np.cos(np.pi / 4)) / 2,)),
+        (ScheduleKind.LINEAR, {}, (35, 60, 110), (0.8, 0.6, RATIO)),
+        (ScheduleKind.STEPS, {}, (59, 61, 84, 86, 110), (1, 0.1, 0.1, 0.01, 0.01)),
+        (
+            ScheduleKind.STEPS,
+            {"milestones": (0.2,), "factor": 0.5},
+            (29, 31, 110),
+            (1, 0.5, 0.5),
+        ),
+        (ScheduleKind.STABLE_DECAY, {}, (10, 89, 100, 110), (1, 1, 0.6, RATIO)),
+        (ScheduleKind.STABLE_DECAY, {"decay_share": 1.0}, (60, 110), (0.6, RATIO)),
+    ],
+)
+def test_after_it_each_kind_follows_its_formula(kind, options, at, expected):
+    assert rates(kind, at, **options) == pytest.approx(expected)
+
+
+KERNEL = np.array([[1.0, -2.0], [0.5, 4.0]])
+PARAMS = {"kernel": KERNEL, "bias": np.array([3.0, -1.0]), "scalar": np.array(2.0)}
+GRADIENTS = [{name: np.cos(leaf + step) / 10 for name, leaf in PARAMS.items()} for step in range(3)]
+RATE, DECAY = 0.01, 0.3
+
+
+def single(tree):
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), tree)
+
+
+def trained(optimizer_config):
+    config = TrainConfig(
+        learning_rate=RATE,
+        warmup_steps=0,
+        clip_norm=100.0,
+        schedule=ScheduleConfig(kind=ScheduleKind.CONSTANT),
+        optimizer=optimizer_config,
+    )
+    optimizer = make_optimizer(config)
+    params = single(PARAMS)
+    state = optimizer.init(params)
+    for gradients in GRADIENTS:
+        updates, state = optimizer.update(single(gradients), state, params)
+        params = jax.tree.map(jnp.add, params, updates)
+    return params
+
+
+def by_hand(update, *, decay=0.0):
+    """The same in NumPy; `update(gradient, memory, number)` returns step / rate and memory."""
+    params, memories = dict(PARAMS), dict.fromkeys(PARAMS, (0.0, 0.0))
+    for number, gradients in enumerate(GRADIENTS, start=1):
+        for name, gradient in gradients.items():
+            step, memories[name] = update(gradient, memories[name], number)
+            shrunk = decay * params[name] if name == "kernel" else 0
+            params[name] = params[name] - RATE * (step + shrunk)
+    return params
+
+
+def adam(beta1, beta2, epsilon=1e-8):
+    def update(gradient, memory, number):
+        mean = beta1 * memory[0] + (1 - beta1) * gradient
+        square = beta2 * memory[1] + (1 - beta2) * gradient**2
+        root = np.sqrt(square / (1 - beta2**number))
+        return mean / (1 - beta1**number) / (root + epsilon), (mean, square)
+
+    return update
+
+
+def lion(beta1, beta2):
+    def update(gradient, memory, number):
+        step = np.sign(beta1 * memory[0] + (1 - beta1) * gradient)
+        return step, (beta2 * memory[0] + (1 - beta2) * gradient, 0.0)
+
+    return update
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (OptimizerConfig(), by_hand(adam(0.9, 0.999))),
+        (OptimizerConfig(adam=AdamConfig(0.5, 0.9, 0.1)), by_hand(adam(0.5, 0.9, 0.1))),
+        (
+            OptimizerConfig(OptimizerKind.ADAMW, DECAY),
+            by_hand(adam(0.9, 0.999), decay=DECAY),
+        ),
+        (OptimizerConfig(OptimizerKind.LION, DECAY), by_hand(lion(0.9, 0.99), decay=DECAY)),
+        (
+            OptimizerConfig(OptimizerKind.LION, lion=LionConfig(0.8, 0.5)),
+            by_hand(lion(0.8, 0.5)),
+        ),
+    ],
+    ids=["adam", "adam options", "adamw", "lion", "lion options"],
+)
+def test_updates_equal_the_rule_by_hand_and_decay_spares_biases_and_scalars(config, expected):
+    actual = trained(config)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), actual, expected)
+
+
+def test_gradients_are_clipped_together():
+    norm = np.sqrt(sum(np.square(g).sum() for g in GRADIENTS[0].values()))
+    clipped = jax.tree.map(lambda g: g / norm * 1e-9, GRADIENTS[0])
+    config = TrainConfig(
+        warmup_steps=0,
+        clip_norm=1e-9,
+        optimizer=OptimizerConfig(adam=AdamConfig(epsilon=1.0)),
+    )
+    optimizer = make_optimizer(config)
+    gradients, params = single(GRADIENTS[0]), single(PARAMS)
+    updates, _ = optimizer.update(gradients, optimizer.init(params), params)
+    # With so large an epsilon Adam's first step is the gradient times the learning rate.
+    jax.tree.map(
+        lambda u, g: np.testing.assert_allclose(u, -config.learning_rate * g, rtol=1e-4),
+        updates,
+        clipped,
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: OptimizerConfig(weight_decay=0.1), "adam has none; choose kind adamw"),
+        (lambda: OptimizerConfig("lion", weight_decay=-1.0), "must not be negative"),
+        (lambda: ScheduleConfig(milestones=(0.5, 0.5)), "must rise between 0 and 1"),
+        (lambda: ScheduleConfig(milestones=(1.0,)), "must rise between 0 and 1"),
+        (lambda: ScheduleConfig(decay_share=0.0), r"decay_share is 0.0; it must be in \(0, 1\]"),
+        (lambda: ScheduleConfig(kind="cosin"), "kind is 'cosin'; nearest: cosine"),
+    ],
+)
+def test_impossible_settings_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

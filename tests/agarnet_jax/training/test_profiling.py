@@ -1,0 +1,40 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agarnet_jax.training.profiling import CompilationCounter, Trace, Utilization
+
+
+def test_compilations_are_counted_once_each():
+    counter = CompilationCounter()
+    jax.block_until_ready([jnp.zeros(size) for size in (3, 5)])
+    counter.since_asked()
+    double = jax.jit(lambda x: 2 * x)
+    for size in (3, 3, 5, 5, 3):
+        double(jnp.zeros(size))
+    assert counter.since_asked() == 2
+    assert counter.since_asked() == 0
+    counter.close()
+    double(jnp.zeros(7))
+    assert counter.since_asked() == 0
+
+
+def test_utilization_is_the_share_of_the_peak_that_matrix_products_need():
+    product = jax.jit(lambda state, batch: state @ batch["degraded"])
+    utilization = Utilization("TPU v4", 2)
+    utilization.at(product, np.ones((128, 256), np.float32), {"degraded": np.ones((256, 64))})
+    flops = 2 * 128 * 256 * 64
+    scalars = utilization.scalars(steps_per_second=10.0)
+    assert scalars == {"model_flop_utilization": pytest.approx(flops * 10 / (2 * 275e12))}
+
+
+def test_nothing_is_said_of_devices_whose_peak_is_not_known():
+    utilization = Utilization("cpu", 2)
+    utilization.at(None, None, {})  # costs nothing, not even a look at the step
+    assert utilization.scalars(10.0) == {}
+
+
+def test_steps_to_profile_must_make_sense(tmp_path):
+    with pytest.raises(ValueError, match=r"\(20, 10\).*first <= last"):
+        Trace(str(tmp_path), (20, 10))

@@ -1,0 +1,147 @@
+"""Real signals to real processes."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from agarnet_jax.training.signals import Interrupted, StopSignals
+
+PROGRAM = """
+import sys, time
+from agarnet_jax.training.signals import Interrupted, StopSignals
+
+with StopSignals() as stop:
+    stop.something_to_save = sys.argv[1] == "training"
+    print("ready", flush=True)
+    while not stop.asked(agree=True):
+        time.sleep(0.01)
+    print("asked", flush=True)
+    time.sleep({after})
+    raise Interrupted(stop.number)
+"""
+
+
+@pytest.fixture
+def started():
+    """Starts the program above; returns it when its handlers are in place."""
+    processes = []
+
+    def start(phase, *, after=0):
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM.format(after=after), phase],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_first_signal_asks_and_the_exit_code_names_it(started, number, code):
+    process = started("training")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert out == "asked\n"
+    assert number.name in err
+
+
+def test_before_the_first_step_it_leaves_at_once(started):
+    process = started("compiling")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert out == ""
+    assert "nothing to save" in err
+
+
+def test_a_second_signal_leaves_at_once_but_not_one_sent_twice(started):
+    process = started("training", after=3600)
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "asked\n"
+    process.send_signal(signal.SIGTERM)  # within a second: the same request
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+
+
+def test_handlers_come_back():
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with StopSignals() as stop:
+        assert signal.getsignal(signal.SIGTERM) != before[0]
+        stop.something_to_save = True
+        signal.raise_signal(signal.SIGTERM)
+        while not stop.asked(agree=True):
+            time.sleep(0.01)
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    assert Interrupted(stop.number).code == 143
+
+
+def test_other_threads_train_without_handlers():
+    asked = []
+
+    def train():
+        with StopSignals() as stop:
+            asked.append(stop.asked(agree=True))
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert asked == [False]
+
+
+PROCESSES = """
+import sys, time
+import jax
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_enable_preemption_service", False)
+jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
+from agarnet_jax.training.signals import StopSignals
+with StopSignals() as stop:
+    stop.something_to_save = True
+    step = 0
+    while not stop.asked(agree=step % 3 == 0):
+        step += 1
+        time.sleep(0.02)
+        if step == 3:
+            print("ready", flush=True)
+    print(step, stop.number, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_all_processes_stop_at_the_same_step_if_one_is_asked_to():
+    with socket.create_server(("localhost", 0)) as free:
+        address = f"localhost:{free.getsockname()[1]}"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESSES, address, str(index)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    for process in processes:
+        while process.stdout.readline() != "ready\n":  # Gloo speaks on stdout too
+            assert process.poll() is None, process.stderr.read()
+    processes[1].send_signal(signal.SIGTERM)
+    stopped = [process.communicate(timeout=120)[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert stopped[0] == stopped[1]
+    step, number = map(int, stopped[0])
+    assert step % 3 == 0
+    assert number == signal.SIGTERM
