@@ -1,37 +1,100 @@
 """One experiment as frozen dataclasses, and their way in from `ml_collections` config files."""
 
 import dataclasses
+import math
+from typing import Any
 
 import ml_collections
 
-from agarnet_jax.configs import to_plain
-from agarnet_jax.models import AGARNetConfig, EstimatorConfig
+from agarnet_jax import weights
+from agarnet_jax.configs import field_types, nearest, to_plain, typed_fields
+from agarnet_jax.jpeg_tables import TableScaling
+from agarnet_jax.models import CELL, AGARNetConfig, EstimatorConfig
 from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.joint import JointConfig, JointTask
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask, Task
 from data_pipelines.config import DataConfig
 
-MODEL_CONFIGS: dict[str, type] = {"restorer": AGARNetConfig, "estimator": EstimatorConfig}
+ModelConfig = AGARNetConfig | EstimatorConfig | JointConfig
+MODEL_CONFIGS: dict[str, type] = {
+    "restorer": AGARNetConfig,
+    "estimator": EstimatorConfig,
+    "joint": JointConfig,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class ExperimentConfig:
-    """`task` names which network `model` configures: "restorer" or "estimator"."""
+    """`task` names what `model` configures: "restorer", "estimator", or "joint" for both."""
 
     task: str
-    model: AGARNetConfig | EstimatorConfig
+    model: ModelConfig
     data: DataConfig
     train: TrainConfig
     init_from: str = ""  # weights (a name, a file) to start from instead of at random
 
+    def __post_init__(self) -> None:
+        for phase in self.data.phases(self.train.batch_size):
+            if phase.batch_size % self.train.accumulation:
+                raise ValueError(
+                    f"The batch size is {phase.batch_size} from step {phase.start} on, which "
+                    f"config.train.accumulation ({self.train.accumulation}) does not divide."
+                )
+            if self.task != "restorer" and phase.crop % CELL:
+                raise ValueError(
+                    f"config.data.crop is {phase.crop} from step {phase.start} on; the estimator "
+                    f"trains on whole {CELL}×{CELL} cells, use a multiple of {CELL}."
+                )
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Of every phase of training, then of evaluation; over all devices and processes."""
+        phases = self.data.phases(self.train.batch_size)
+        return (*(phase.batch_size for phase in phases), self.data.eval_batch_size)
+
+    @property
+    def devices_divide(self) -> int:
+        """What the number of devices has to divide: every batch that is computed at once."""
+        *sizes, held_out = self.batch_sizes
+        return math.gcd(*(size // self.train.accumulation for size in sizes), held_out)
+
     def make_task(self) -> Task:
         if isinstance(self.model, AGARNetConfig):
-            return RestorationTask(self.model, self.train.dct_loss_weight)
-        return EstimationTask(self.model)
+            return self._restoration(self.model)
+        if isinstance(self.model, EstimatorConfig):
+            return EstimationTask(self.model)
+        return JointTask(
+            self._restoration(self.model.restorer),
+            EstimationTask(self.model.estimator),
+            self.train.joint,
+        )
+
+    def _restoration(self, model: AGARNetConfig) -> RestorationTask:
+        return RestorationTask(model, self.train.dct_loss_weight, self.train.loss)
+
+    def initial_params(self) -> Any:
+        """The parameters that `init_from` names for this task, or None.
+
+        Raises:
+          ValueError: there are no such weights.
+        """
+        if not self.init_from:
+            return None
+        trained = weights.load(self.init_from)
+        both = {"restorer": trained.restorer_params, "estimator": trained.estimator_params}
+        return both if self.task == "joint" else both[self.task]
 
 
 def default_config(task: str) -> ml_collections.ConfigDict:
     """Every setting of a task at its default, for a config file to change some."""
-    experiment = ExperimentConfig(task, MODEL_CONFIGS[task](), DataConfig(), TrainConfig())
+    # Trained with the tables of real files, restorers keep to them.
+    restorer = AGARNetConfig(table_scaling=TableScaling.LIBJPEG)
+    models: dict[str, ModelConfig] = {
+        "restorer": restorer,
+        "estimator": EstimatorConfig(),
+        "joint": JointConfig(restorer=restorer),
+    }
+    experiment = ExperimentConfig(task, models[task], DataConfig(), TrainConfig())
     return ml_collections.ConfigDict(to_plain(experiment)).lock()
 
 
@@ -39,15 +102,12 @@ def from_config_dict(config: ml_collections.ConfigDict) -> ExperimentConfig:
     """The frozen form of a config file's result. Values are checked by the dataclasses.
 
     Raises:
-      ValueError: an unknown task or a value out of range.
-      TypeError: a key that no dataclass has.
+      ValueError: an unknown task, a key that no dataclass has, a value of another type than its
+        field, or out of range; on one line.
     """
     plain = config.to_dict()
-    if plain["task"] not in MODEL_CONFIGS:
-        raise ValueError(f"task is {plain['task']!r}; choose one of {', '.join(MODEL_CONFIGS)}.")
-    sections = {
-        "model": MODEL_CONFIGS[plain["task"]](**plain.pop("model")),
-        "data": DataConfig(**plain.pop("data")),
-        "train": TrainConfig(**plain.pop("train")),
-    }
-    return ExperimentConfig(**plain, **sections)
+    task = plain.get("task")
+    if task not in MODEL_CONFIGS:
+        raise ValueError(f"config.task is {task!r}; {nearest(str(task), MODEL_CONFIGS)}.")
+    kinds = field_types(ExperimentConfig) | {"model": MODEL_CONFIGS[task]}
+    return ExperimentConfig(**typed_fields(kinds, plain, path="config"))

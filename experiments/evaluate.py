@@ -15,10 +15,11 @@ from absl import flags
 
 from agarnet_jax import runtime
 from agarnet_jax.color import LumaRange
-from agarnet_jax.metrics import psnr
+from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
-from data_pipelines.degradations import jpeg
-from data_pipelines.sources import FolderSource
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.sources.images import ImageSource
+from data_pipelines.sources.opening import open_images
 from experiments import program
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
@@ -31,15 +32,15 @@ RULE = "|-----:|------:|-------:|------:|----------:|------:|------:|------:|:--
 
 def score_image(restorer: Restorer, clean: np.ndarray, quality: int) -> np.ndarray:
     """PSNR of JPEG, restored with true, estimated and pixel-wise quality; then the estimate."""
-    degraded = jpeg.compress(clean, quality=quality)
+    degraded = Jpeg(quality).compress(clean)
     sources = (float(quality), QualitySource.IMAGE, QualitySource.MAP)
     restored = [restorer.restore(degraded, quality=source) for source in sources]
     images = [degraded, *(r.image for r in restored)]
-    scores = [float(psnr(_unit(image), _unit(clean))[0]) for image in images]
+    scores = [psnr(as_batch(image), as_batch(clean)).item() for image in images]
     return np.array([*scores, restored[1].quality_map.mean()])
 
 
-def table(restorer: Restorer, images: FolderSource, qualities: list[int]) -> Iterator[str]:
+def table(restorer: Restorer, images: ImageSource, qualities: list[int]) -> Iterator[str]:
     """The lines of a Markdown table, each as soon as it is known."""
     yield HEADER
     yield RULE
@@ -54,15 +55,11 @@ def table(restorer: Restorer, images: FolderSource, qualities: list[int]) -> Ite
         )
 
 
-def _unit(image: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 as (1, H, W, 1) in [0, 1]."""
-    return (image.astype(np.float32) / 255)[None, ..., None]
-
-
 def main() -> None:
     runtime.prepare()
-    images = FolderSource(_IMAGES.value, luma_range=LumaRange.STUDIO, cache_gib=1)
-    restorer = Restorer.from_pretrained(_WEIGHTS.value)
+    with program.one_line_errors():
+        images = open_images(_IMAGES.value, luma_range=LumaRange.STUDIO, cache_gib=1)
+        restorer = Restorer.from_pretrained(_WEIGHTS.value)
     print(f"{len(images)} images from {_IMAGES.value}, weights {_WEIGHTS.value}, PSNR in dB")
     for line in table(restorer, images, [int(q) for q in _QUALITIES.value]):
         print(line, flush=True)

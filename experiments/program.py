@@ -1,12 +1,17 @@
-"""How every program of this folder starts."""
+"""How every program of this folder starts, and how it ends on input it cannot use."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from absl import app, flags, logging
+
+from experiments.config_file import ConfigFileParser
 
 
 def start(main: Callable[[], None]) -> None:
     """Parses the flags and runs `main`; leftover arguments are a usage error.
+
+    A flag or a setting of `--config` that cannot be used ends the program with one line.
 
     Logs warnings only, since Orbax tells at INFO of every file it renames; --verbosity=0 asks
     for that.
@@ -19,4 +24,26 @@ def start(main: Callable[[], None]) -> None:
             logging.set_verbosity(logging.WARNING)
         main()
 
-    app.run(checked)
+    app.run(checked, flags_parser=_parse)
+
+
+def _parse(arguments: list[str]) -> list[str]:
+    if "config" in flags.FLAGS:
+        flags.FLAGS["config"].parser = ConfigFileParser()
+    try:
+        return flags.FLAGS(arguments)
+    except flags.Error as error:
+        raise SystemExit(" ".join(f"{error}".split())) from None
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """For the part of a program that reads settings and opens what they name.
+
+    What a user can mend ends the program with the message alone; --verbosity=0 shows the rest.
+    """
+    try:
+        yield
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        logging.info("What led to the message below:", exc_info=True)
+        raise SystemExit(f"{error}") from None

@@ -1,21 +1,29 @@
-"""Trains a restorer or an estimator.
+"""Trains a restorer, an estimator, or both jointly.
 
     python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \
       --config.data.train_dir=FOLDER [--config.data.eval_dir=FOLDER] [--config.KEY=VALUE …]
 
-Run again with the same --workdir to continue from its latest checkpoint.
+Run again with the same --workdir to continue from its latest checkpoint. SIGTERM and SIGINT save
+and leave, with exit codes 143 and 130; a second one leaves at once. What cannot be used, and
+gradients that stay non-finite, end the program with one line and exit code 1.
+
+Many hosts run the same command with --distributed, where a TPU pod, Slurm or GKE says who they are,
+or else each with --coordinator_address=HOST:PORT --num_processes=N --process_id=I (docs/tpu.md).
 """
 
+import contextlib
 import functools
 import json
-import math
+from collections.abc import Callable
 
 import jax
 from absl import flags
 from ml_collections import config_flags
 
-from agarnet_jax import runtime, weights
+from agarnet_jax import distributed, runtime
+from agarnet_jax.checkpoint import CheckpointError
 from agarnet_jax.configs import to_plain
+from agarnet_jax.sharding import check_batch_size, make_mesh
 from agarnet_jax.training.loop import train
 from agarnet_jax.training.state import TrainState
 from data_pipelines import batching
@@ -25,18 +33,44 @@ from experiments.config import ExperimentConfig, from_config_dict
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs.", required=True)
 _STOP_AT = flags.DEFINE_integer("stop_at", None, "Save and leave at this step, to continue later.")
+_PROFILE = flags.DEFINE_list(
+    "profile_steps", None, "FIRST,LAST step, from 1, to profile below WORKDIR/profile."
+)
+_DISTRIBUTED = flags.DEFINE_boolean("distributed", False, "One of many processes of one run.")
+_COORDINATOR = flags.DEFINE_string("coordinator_address", None, "HOST:PORT of process 0.")
+_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
+_PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this one is, from 0.")
+_PROCESS_TIMEOUT = flags.DEFINE_float(
+    "process_timeout", 60, "Seconds without a sign of life after which a process counts as lost."
+)
 
 
-def run(experiment: ExperimentConfig, workdir: str, *, stop_at: int | None = None) -> TrainState:
-    """Builds the pipelines and trains; returns the final state."""
+def run(
+    experiment: ExperimentConfig,
+    workdir: str,
+    *,
+    stop_at: int | None = None,
+    on_evaluation: Callable[[int, float], None] | None = None,
+    profile_steps: tuple[int, int] | None = None,
+) -> TrainState:
+    """Builds the pipelines and trains; returns the final state. Arguments as of `loop.train`."""
     data, settings = experiment.data, experiment.train
     processes = {"process_index": jax.process_index(), "process_count": jax.process_count()}
-    source = batching.train_source(data)
     eval_batches = None
-    if data.eval_dir:
-        held_out = batching.eval_source(data)
-        eval_batches = functools.partial(batching.eval_batches, held_out, config=data, **processes)
-    print(f"{len(source)} training images, {source.skipped} skipped.", flush=True)
+    with program.one_line_errors():
+        mesh, accumulation = make_mesh(fsdp=settings.fsdp), settings.accumulation
+        for phase in data.phases(settings.batch_size):
+            name = "train.batch_size or data.crop_schedule"
+            check_batch_size(name, phase.batch_size, mesh, accumulation=accumulation)
+        check_batch_size("data.eval_batch_size", data.eval_batch_size, mesh)
+        initial_params = experiment.initial_params()
+        source = batching.train_source(data)
+        if data.eval_dir:
+            held_out = batching.eval_source(data)
+            eval_batches = functools.partial(
+                batching.eval_batches, held_out, config=data, **processes
+            )
+    distributed.say(f"{len(source)} training images, {source.skipped} skipped.")
 
     state = train(
         experiment.make_task(),
@@ -52,28 +86,46 @@ def run(experiment: ExperimentConfig, workdir: str, *, stop_at: int | None = Non
         eval_batches=eval_batches,
         workdir=workdir,
         resolved_config=to_plain(experiment),
-        initial_params=_initial_params(experiment),
+        initial_params=initial_params,
         stop_at=stop_at,
+        on_evaluation=on_evaluation,
+        profile_steps=profile_steps,
     )
-    print(f"{source.skipped} images were skipped as broken or too small.")
+    distributed.say(f"{source.skipped} images were skipped as broken or too small.")
     return state
 
 
-def _initial_params(experiment: ExperimentConfig):
-    """What `init_from` names for this task, or None."""
-    if not experiment.init_from:
+def _profile_steps() -> tuple[int, int] | None:
+    if not _PROFILE.value:
         return None
-    trained = weights.load(experiment.init_from)
-    return trained.restorer_params if experiment.task == "restorer" else trained.estimator_params
+    try:
+        first, last = map(int, _PROFILE.value)
+        return first, last
+    except ValueError:
+        given = ",".join(_PROFILE.value)
+        raise ValueError(f"--profile_steps is {given}; it takes two steps, as 10,20.") from None
+
+
+def _joined() -> contextlib.AbstractContextManager[None]:
+    """What the flags say of other processes."""
+    cluster = distributed.Cluster(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+    if _DISTRIBUTED.value or cluster != distributed.Cluster():
+        return distributed.joined(cluster, timeout=_PROCESS_TIMEOUT.value)
+    return contextlib.nullcontext()
 
 
 def main() -> None:
-    experiment = from_config_dict(_CONFIG.value)
-    runtime.prepare(
-        batch_size=math.gcd(experiment.train.batch_size, experiment.data.eval_batch_size)
-    )
-    print(f"Configuration: {json.dumps(to_plain(experiment))}", flush=True)
-    run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value)
+    with contextlib.ExitStack() as stack:
+        with program.one_line_errors():
+            experiment = from_config_dict(_CONFIG.value)
+            profile_steps = _profile_steps()
+            stack.enter_context(_joined())
+        runtime.prepare(batch_size=experiment.devices_divide)
+        distributed.say(f"Configuration: {json.dumps(to_plain(experiment))}")
+        try:
+            run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value, profile_steps=profile_steps)
+        except (CheckpointError, FloatingPointError) as error:
+            raise SystemExit(f"{error}") from None
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.decoder1_blocks = 1
     config.model.decoder1_gated_blocks = 2
     config.model.gate_features = 32
-    config.model.table_scaling = "libjpeg"
     config.train.steps = 19_000
     config.train.batch_size = 8
     return config

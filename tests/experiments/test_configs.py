@@ -1,6 +1,8 @@
 """Every configuration file: it loads, its size is pinned, its step has the right shapes."""
 
+import dataclasses
 import importlib.util
+import re
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +10,18 @@ import ml_collections
 import pytest
 
 from agarnet_jax.configs import to_plain
+from agarnet_jax.losses import LossKind
+from agarnet_jax.training.joint import MapGradient
+from agarnet_jax.training.state import check_fit
 from experiments.config import default_config, from_config_dict
 
-PARAMETERS = {"paper": 9_655_940, "tiny": 250_884, "smoke": 30_952, "estimator": 143_425}
+PARAMETERS = {
+    "paper": 9_655_940,
+    "tiny": 250_884,
+    "smoke": 30_952,
+    "estimator": 143_425,
+    "joint": 250_884 + 143_425,
+}
 
 
 def load(repository, name):
@@ -41,7 +52,8 @@ def test_size_and_shapes(config):
     side, size = experiment.data.crop, experiment.train.batch_size
     image = jax.ShapeDtypeStruct((size, side, side, 1), jnp.float32)
     quality = jax.ShapeDtypeStruct((size, 1, 1, 1), jnp.float32)
-    batch = {"degraded": image, "clean": image, "quality": quality}
+    tables = jax.ShapeDtypeStruct((size, 1, 1, 64), jnp.float32)
+    batch = {"degraded": image, "clean": image, "quality": quality, "tables": tables}
     loss, _ = jax.eval_shape(task.loss, params, batch)
     assert loss.shape == ()
 
@@ -65,9 +77,66 @@ def test_unknown_keys_and_tasks_raise():
         default_config("restorer").train.lerning_rate = 1.0
     config = default_config("restorer")
     config.task = "colorizer"
-    with pytest.raises(ValueError, match=r"'colorizer'.*restorer, estimator"):
+    with pytest.raises(ValueError, match=r"'colorizer'; choose one of: restorer, estimator, joint"):
         from_config_dict(config)
     config = default_config("restorer").unlock()
     config.train.lerning_rate = 1.0
-    with pytest.raises(TypeError, match="lerning_rate"):
+    with pytest.raises(ValueError, match=r"config\.train\.lerning_rate; nearest: learning_rate"):
         from_config_dict(config)
+    config = default_config("restorer").unlock()
+    config.sede = 1
+    with pytest.raises(ValueError, match=r"There is no config\.sede"):
+        from_config_dict(config)
+
+
+@pytest.mark.parametrize(
+    ("task", "key", "value", "message"),
+    [
+        ("restorer", "data.eval_qualities", (10, 2.5), r"config.data.eval_qualities[1] is 2.5; it"),
+        ("restorer", "model.conv2d", "nativ", "config.model.conv2d is 'nativ'; nearest: native"),
+        ("joint", "model.estimator.cells", "x", "config.model.estimator.cells is 'x'; choose one"),
+        ("restorer", "train.schedule.kind", "cosin", "config.train.schedule.kind is 'cosin'; near"),
+        ("restorer", "data.degradation.encoder.quality.grid", ("a",), "quality.grid[0] is 'a'; it"),
+        ("estimator", "data.crop", 32, "config.data.crop is 32 from step 0 on; the estimator"),
+        ("joint", "data.crop_schedule", ((5, 96),), "config.data.crop is 96 from step 5 on"),
+        ("restorer", "data.crop_schedule", ((5, 96, 3),), "batch size is 3 from step 5 on"),
+    ],
+)
+def test_values_that_do_not_fit_are_named_on_one_line(task, key, value, message):
+    config = default_config(task)
+    config.train.accumulation = 2
+    config.train.batch_size = 16
+    *groups, name = key.split(".")
+    group = config
+    for part in groups:
+        group = group[part]
+    group[name] = value
+    with pytest.raises(ValueError, match=re.escape(message)) as raised:
+        from_config_dict(config)
+    assert "\n" not in str(raised.value)
+
+
+def test_every_choice_of_the_training_section_reaches_its_place():
+    config = default_config("joint")
+    config.train.loss.kind = "charbonnier"
+    config.train.dct_loss_weight = 0.7
+    config.train.joint.map_gradient = "stopped"
+    config.model.estimator.features = (1, 2, 3, 4)
+    config.data.crop_schedule = ((5, 128, 2),)
+    experiment = from_config_dict(config)
+    task = experiment.make_task()
+    assert task.restoration.loss_config.kind is LossKind.CHARBONNIER
+    assert task.restoration.dct_loss_weight == 0.7
+    assert task.options.map_gradient is MapGradient.STOPPED
+    assert task.estimation.config.features == (1, 2, 3, 4)
+    assert experiment.batch_sizes == (16, 2, 8)
+
+
+@pytest.mark.parametrize("task", ["restorer", "estimator", "joint"])
+def test_shipped_weights_start_each_task(task, repository):
+    models = {"restorer": "tiny", "estimator": "estimator", "joint": "joint"}
+    experiment = from_config_dict(load(repository, models[task]))
+    experiment = dataclasses.replace(experiment, init_from="tiny")
+    expected = jax.eval_shape(experiment.make_task().init, jax.random.key(0))
+    check_fit(experiment.initial_params(), expected)
+    assert dataclasses.replace(experiment, init_from="").initial_params() is None

@@ -1,8 +1,6 @@
 """The programs end to end, each in a process of its own, on small networks and pictures."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,23 +13,6 @@ SMALL = [
     "--config.data.eval_qualities=(20,)",
     "--config.data.crop=64",
 ]
-
-
-@pytest.fixture(scope="module")
-def program(repository):
-    """Runs `python -m ARGUMENTS` in the repository; returns the finished process."""
-
-    def run(*arguments, fails=False):
-        result = subprocess.run(
-            [sys.executable, "-m", *map(str, arguments)],
-            cwd=repository,
-            capture_output=True,
-            text=True,
-        )
-        assert (result.returncode != 0) == fails, result.stdout + result.stderr
-        return result
-
-    return run
 
 
 def train_arguments(name, folder, workdir, *more):
@@ -133,3 +114,60 @@ def test_a_wrong_flag_is_named_before_anything_is_written(program, picture_folde
     )
     assert "nowhere" in result.stderr
     assert not workdir.exists()
+
+
+def test_inspecting_what_a_configuration_trains_on(program, picture_folders, tmp_path):
+    result = program(
+        "experiments.inspect_data",
+        "--config=experiments/configs/smoke.py",
+        f"--config.data.train_dir={picture_folders}/train",
+        "--config.data.degradation.mixture.recompression=1.0",
+        "--config.data.degradation.mixture.mosaic=1.0",
+        f"--out={tmp_path / 'out'}",
+        "--samples=5",
+        "--count=3",
+    )
+    with Image.open(tmp_path / "out" / "samples.png") as sheet:
+        assert sheet.height > 5 * 160
+    lines = (tmp_path / "out" / "samples.jsonl").read_text().splitlines()
+    assert len(lines) == 5
+    assert all("degradation" in json.loads(line) for line in lines)
+    table = (tmp_path / "out" / "throughput.md").read_text()
+    assert table in result.stdout
+    for stage in ("read and decode", "crop and jpeg", "crop and recompression", "crop and mosaic"):
+        assert stage in table
+    assert "video" not in table
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("--config.data.train_dir=nowhere", "'nowhere' is not a directory"),
+        ("--config.data.degradation.recompression.shifted=2.0", "shifted is 2.0, not in 0–1"),
+        ("--config.data.train_dir=tfds:nowhere", "tfds build nowhere"),
+    ],
+)
+def test_settings_that_cannot_be_used_give_one_line(
+    program, picture_folders, tmp_path, setting, message
+):
+    for module, out in (("train", "--workdir"), ("inspect_data", "--out")):
+        result = program(
+            f"experiments.{module}",
+            "--config=experiments/configs/smoke.py",
+            f"--config.data.train_dir={picture_folders}/train",
+            f"{out}={tmp_path / 'out'}",
+            setting,
+            fails=True,
+        )
+        (line,) = result.stderr.strip().splitlines()
+        assert message in line
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_images_is_not_trained_on(program, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "broken.png").write_text("no image")
+    arguments = train_arguments("smoke", tmp_path, tmp_path / "run")
+    result = program(*arguments, f"--config.data.train_dir={tmp_path}/bad", fails=True)
+    assert "holds no image of at least 64 pixels" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,107 @@
+"""What came out of a study: a table, a CSV file, and plots."""
+
+import csv
+import dataclasses
+import io
+import math
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from experiments.sweeping.attempts import attempts, first_number, latest
+from experiments.sweeping.trials import REASON
+
+_ORDER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
+_WORKER_DIED = "its worker died, and it was begun as often as --retries allows"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One trial. `score` and `step` are of its last evaluation, None before the first."""
+
+    trial: int
+    state: str
+    score: float | None
+    step: int | None
+    attempts: int
+    params: dict[str, Any]
+    reason: str
+
+
+def rows(study: optuna.Study) -> list[Row]:
+    """All trials, best first: completed ones by score, pruned ones by score, then the others."""
+
+    def rank(trial: FrozenTrial) -> tuple[int, float, int]:
+        order = _ORDER.index(trial.state) if trial.state in _ORDER else len(_ORDER)
+        score = _score(trial)
+        known = score is not None and math.isfinite(score)
+        return order, -score if known else math.inf, trial.number  # type: ignore[operator]
+
+    return [_row(trial) for trial in sorted(latest(study.get_trials(deepcopy=False)), key=rank)]
+
+
+def _score(trial: FrozenTrial) -> float | None:
+    return None if trial.last_step is None else trial.intermediate_values[trial.last_step]
+
+
+def _row(trial: FrozenTrial) -> Row:
+    failed = trial.state == TrialState.FAIL
+    return Row(
+        trial=first_number(trial),
+        state=trial.state.name.lower(),
+        score=_score(trial),
+        step=trial.last_step,
+        attempts=attempts(trial),
+        params=trial.params,
+        reason=trial.user_attrs.get(REASON, _WORKER_DIED if failed else ""),
+    )
+
+
+def table(rows: list[Row]) -> str:
+    """In Markdown, without attempts and reasons where no trial has any to tell."""
+    cells = _cells(rows)
+    columns = [
+        column
+        for column in zip(*cells)
+        if not (column[0] == "attempts" and set(column[1:]) <= {"0", "1"})
+        and not (column[0] == "reason" and not any(column[1:]))
+    ]
+    widths = [max(map(len, column)) for column in columns]
+    lines = [
+        "| " + " | ".join(cell.rjust(width) for cell, width in zip(line, widths)) + " |"
+        for line in zip(*columns)
+    ]
+    rule = "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def csv_text(rows: list[Row]) -> str:
+    """All columns, numbers in full."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(_cells(rows, full=True))
+    return text.getvalue()
+
+
+def _cells(rows: list[Row], *, full: bool = False) -> list[list[str]]:
+    names = sorted({name for row in rows for name in row.params})
+    header = ["trial", "state", "score", "step", "attempts", *names, "reason"]
+
+    def text(value: Any, digits: str) -> str:
+        if value is None:
+            return ""
+        return format(value, digits) if isinstance(value, float) and not full else f"{value}"
+
+    body = [
+        [
+            f"{row.trial}",
+            row.state,
+            text(row.score, ".4f"),
+            text(row.step, ""),
+            f"{row.attempts}",
+            *(text(row.params.get(name), ".3g") for name in names),
+            row.reason,
+        ]
+        for row in rows
+    ]
+    return [header, *body]

@@ -1,0 +1,117 @@
+"""What a sweep varies: a Python file with `suggest(trial)` → values of settings by dotted name."""
+
+import dataclasses
+import difflib
+import hashlib
+import importlib.util
+import math
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ml_collections
+import optuna
+
+from experiments.config import ExperimentConfig, from_config_dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """A space file: its name, the SHA-256 of its text, and what it defines.
+
+    `grid` has the values of every parameter for grid search; None if the file has no `GRID`.
+    """
+
+    name: str
+    sha256: str
+    suggest: Callable[[optuna.Trial], Mapping[str, Any]]
+    grid: Mapping[str, Sequence[Any]] | None = None
+
+    @property
+    def grid_size(self) -> int:
+        """Number of combinations."""
+        return math.prod(map(len, (self.grid or {}).values()))
+
+
+def load(path: str) -> Space:
+    """Runs a space file.
+
+    Raises:
+      ValueError: there is no such file, it does not run, or does not define a space.
+    """
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise ValueError(f"--space={path} is no file; give a Python file with suggest(trial).")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"--space={path} is no Python file; its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from error
+    suggest, grid = getattr(module, "suggest", None), getattr(module, "GRID", None)
+    if not callable(suggest):
+        raise ValueError(
+            f"{path} has no function suggest(trial); define one that returns "
+            "{dotted name of a setting: value}."
+        )
+    if grid is not None and not _is_grid(grid):
+        raise ValueError(f"GRID of {path} is {grid!r}; expected {{parameter: [value, …]}}.")
+    return Space(file.stem, hashlib.sha256(file.read_bytes()).hexdigest(), suggest, grid)
+
+
+def _is_grid(grid: Any) -> bool:
+    return (
+        isinstance(grid, Mapping)
+        and bool(grid)
+        and all(isinstance(values, (list, tuple)) and values for values in grid.values())
+    )
+
+
+def configured(base: ml_collections.ConfigDict, values: Mapping[str, Any]) -> ExperimentConfig:
+    """The experiment of `base` with some settings replaced, given by their dotted names.
+
+    Raises:
+      ValueError: a setting that does not exist, or a value of a wrong type or out of range.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError(f"suggest(trial) returned {values!r}; expected {{dotted name: value}}.")
+    names = list(_names(base))
+    for name in values:
+        if name not in names:
+            near = difflib.get_close_matches(str(name), names, n=1, cutoff=0)[0]
+            raise ValueError(f"The space sets {name!r}, which does not exist; did you mean {near}?")
+    config = base.copy_and_resolve_references()
+    for name, value in values.items():
+        try:
+            config.update_from_flattened_dict({name: value})
+        except TypeError as error:
+            raise ValueError(f"The space sets {name} to {value!r}: {error}") from error
+    return from_config_dict(config)
+
+
+def _names(config: ml_collections.ConfigDict, prefix: str = "") -> list[str]:
+    """Dotted names of all settings."""
+    names = []
+    for name, value in config.items():
+        if isinstance(value, ml_collections.ConfigDict):
+            names += _names(value, f"{prefix}{name}.")
+        else:
+            names.append(f"{prefix}{name}")
+    return names
+
+
+def check(space: Space, base: ml_collections.ConfigDict) -> None:
+    """Tries a space once, away from any study.
+
+    Raises:
+      ValueError: as `configured`, or `grid` and `suggest` have different parameters.
+    """
+    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
+    configured(base, space.suggest(trial))
+    if space.grid is not None and set(space.grid) != set(trial.params):
+        raise ValueError(
+            f"GRID of the space {space.name} has the parameters {', '.join(sorted(space.grid))}, "
+            f"but suggest(trial) asks for {', '.join(sorted(trial.params))}; name the same."
+        )

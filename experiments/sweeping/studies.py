@@ -1,0 +1,100 @@
+"""A study in its storage: what draws its trials, what gives them up, and what it is a study of."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
+
+from experiments.sweeping.pruners import AshaPruner, HyperbandOfSurvivors
+from experiments.sweeping.spaces import Space
+
+SAMPLERS = ("tpe", "random", "grid")
+PRUNERS = ("asha", "hyperband", "none")
+_IDENTITY = ("config", "space", "space_sha256")
+
+
+def make_sampler(name: str, space: Space) -> BaseSampler:
+    """Raises ValueError if a grid is asked of a space without one."""
+    if name == "grid":
+        if space.grid is None:
+            raise ValueError(
+                f"--sampler=grid needs the values: define GRID = {{parameter: [value, …]}} in the "
+                f"space {space.name}, or choose tpe or random."
+            )
+        return GridSampler(space.grid, seed=0)  # every worker has the same order
+    if name == "random":
+        return RandomSampler()
+    return TPESampler(constant_liar=True)  # else workers would try the same at the same time
+
+
+def make_pruner(name: str, *, first_step: int, last_step: int, reduction: int) -> BasePruner:
+    """Rungs are at `first_step` times powers of `reduction`; 1 in `reduction` trials passes."""
+    if name == "asha":
+        return AshaPruner(min_resource=first_step, reduction_factor=reduction)
+    if name == "hyperband":
+        return HyperbandOfSurvivors(
+            min_resource=first_step, max_resource=last_step, reduction_factor=reduction
+        )
+    return NopPruner()
+
+
+def identity(config: Mapping[str, Any], space: Space) -> dict[str, Any]:
+    """What all workers of a study must agree on, as plain JSON."""
+    return json.loads(json.dumps(dict(zip(_IDENTITY, (config, space.name, space.sha256)))))
+
+
+def join(
+    name: str,
+    storage: optuna.storages.BaseStorage,
+    identified: Mapping[str, Any],
+    *,
+    sampler: BaseSampler,
+    pruner: BasePruner,
+) -> optuna.Study:
+    """Opens a study, or begins it.
+
+    Raises:
+      ValueError: there is such a study already, of another configuration or space.
+    """
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        sampler=sampler,
+        pruner=pruner,
+        direction="maximize",
+        load_if_exists=True,
+    )
+    known = study.user_attrs
+    if "config" not in known:
+        for key, value in identified.items():
+            study.set_user_attr(key, value)
+        return study
+    for key in _IDENTITY:
+        if difference := _first_difference(known.get(key), identified[key], key):
+            raise ValueError(
+                f"The study {name} was begun with {difference} now; "
+                "use what it was begun with, or another --study."
+            )
+    return study
+
+
+def load(name: str, storage: optuna.storages.BaseStorage) -> optuna.Study:
+    """Raises ValueError if there is no such study."""
+    try:
+        return optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        names = ", ".join(optuna.get_all_study_names(storage)) or "none"
+        raise ValueError(f"The storage has no study {name!r}; it has: {names}.") from None
+
+
+def _first_difference(known: Any, asked: Any, path: str) -> str:
+    if isinstance(known, dict) and isinstance(asked, dict):
+        for key in sorted(known.keys() | asked.keys()):
+            inside = _first_difference(known.get(key), asked.get(key), f"{path}.{key}")
+            if inside:
+                return inside
+        return ""
+    return "" if known == asked else f"{path} = {known!r}, not {asked!r} as"

@@ -1,0 +1,119 @@
+"""One trial: an experiment of its own, trained in its own folder, its scores reported."""
+
+import dataclasses
+import gc
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import ml_collections
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial
+
+from experiments.config import ExperimentConfig
+from experiments.sweeping import spaces
+from experiments.sweeping.attempts import first_number, requeue
+
+INTERRUPTED = 130  # the exit code of shells for it
+REASON = "reason"  # user attribute: why a trial failed, or was pruned when not for its score
+
+
+class Run(Protocol):
+    """`experiments.train.run`."""
+
+    def __call__(
+        self,
+        experiment: ExperimentConfig,
+        workdir: str,
+        *,
+        on_evaluation: Callable[[int, float], None],
+    ) -> Any: ...
+
+
+class TakenOver(BaseException):
+    """Another worker goes on with this trial, for this one gave no sign of life.
+
+    No Exception, for which Optuna would try to close the trial.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What a study maximizes: the score of the last evaluation.
+
+    A trial runs in this process, so that its reports need no way across processes; what JAX
+    compiled for it is dropped at its end.
+    """
+
+    space: spaces.Space
+    base: ml_collections.ConfigDict
+    workdir: str
+    run: Run
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Trains, continuing from the folder's checkpoint if there is one.
+
+        Raises:
+          optuna.TrialPruned: the pruner gave it up, it diverged, or a score is not finite.
+          TakenOver: see there.
+          SystemExit: this worker was told to leave, and has queued the trial again.
+          Exception: what training raised, stored as the trial's reason.
+        """
+        frozen = trial.study.get_trials(deepcopy=False)[trial.number]
+        try:
+            return self._train(trial, frozen)
+        except optuna.TrialPruned:
+            raise
+        except UpdateFinishedTrialError:
+            raise TakenOver(f"Trial {first_number(frozen)} goes on elsewhere.") from None
+        except (KeyboardInterrupt, SystemExit) as stop:
+            code = getattr(stop, "code", None)
+            if isinstance(code, str):  # of `program.one_line_errors`
+                trial.set_user_attr(REASON, code)
+                raise RuntimeError(code) from None
+            requeue(trial.study, trial.number)
+            raise SystemExit(INTERRUPTED if code is None else code) from None
+        except FloatingPointError as error:  # diverged, which samplers should learn from
+            trial.set_user_attr(REASON, f"{error}")
+            raise optuna.TrialPruned from None
+        except Exception as error:
+            message = " ".join(f"{error}".split())
+            trial.set_user_attr(REASON, f"{type(error).__name__}: {message}")
+            raise
+        finally:
+            jax.clear_caches()
+            gc.collect()
+
+    def _train(self, trial: optuna.Trial, frozen: FrozenTrial) -> float:
+        values = self.space.suggest(trial)
+        experiment = spaces.configured(self.base, values)
+        number, last = first_number(frozen), experiment.train.steps
+        shown = ", ".join(f"{name}={value}" for name, value in values.items())
+        print(f"Trial {number}: {shown}", flush=True)
+        scores = dict(frozen.intermediate_values)
+
+        def on_evaluation(step: int, score: float) -> None:
+            if step not in scores:  # else an earlier attempt reported it before it was saved
+                scores[step] = score
+                trial.report(score if math.isfinite(score) else math.nan, step)
+            if not math.isfinite(score):
+                trial.set_user_attr(REASON, f"score {score} at step {step}")
+                raise optuna.TrialPruned
+            if step < last and trial.should_prune():
+                raise optuna.TrialPruned
+
+        self.run(
+            experiment,
+            trial_folder(self.workdir, trial.study.study_name, number),
+            on_evaluation=on_evaluation,
+        )
+        if last not in scores:  # told to leave, it saved and returned
+            raise SystemExit
+        return scores[last]
+
+
+def trial_folder(workdir: str, study: str, number: int) -> str:
+    """The working folder of a study's trial, by its first number."""
+    return f"{workdir}/trials/{study}/{number:05d}"

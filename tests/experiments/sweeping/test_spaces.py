@@ -1,0 +1,82 @@
+import pytest
+
+from experiments.sweeping import spaces
+
+GOOD = (
+    'def suggest(trial):\n    return {"train.learning_rate": trial.suggest_float("rate", 0, 1)}\n'
+)
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text):
+        (tmp_path / "space.py").write_text(text)
+        return spaces.load(f"{tmp_path}/space.py")
+
+    return load
+
+
+def test_a_space_is_known_by_its_text(load):
+    first, same, other = load(GOOD), load(GOOD), load(GOOD + "# other\n")
+    assert first.sha256 == same.sha256 != other.sha256
+    assert first.name == "space"
+    assert first.grid is None
+
+
+def test_values_arrive_in_the_experiment(base):
+    values = {"train.learning_rate": 1, "model.pixel_features": 6, "data.eval_qualities": (5, 6)}
+    experiment = spaces.configured(base, values)
+    assert experiment.train.learning_rate == 1.0
+    assert experiment.model.pixel_features == 6
+    assert experiment.data.eval_qualities == (5, 6)
+    assert base.model.pixel_features == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", r"no function suggest\(trial\)"),
+        ("import nowhere", "does not run: ModuleNotFoundError: No module named 'nowhere'"),
+        ("def", "does not run: SyntaxError"),
+        (GOOD + "GRID = {'rate': 0.1}", "GRID of .* expected"),
+    ],
+)
+def test_files_that_define_no_space(load, text, message):
+    with pytest.raises(ValueError, match=message) as error:
+        load(text)
+    assert "\n" not in f"{error.value}"
+
+
+def test_a_file_that_is_not_there():
+    with pytest.raises(ValueError, match=r"--space=nowhere\.py is no file"):
+        spaces.load("nowhere.py")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"train.lerning_rate": 0.1}, "'train.lerning_rate'.*did you mean train.learning_rate?"),
+        ({"pixel_features": 4}, "did you mean model.pixel_features?"),
+        ({"train": 4}, "did you mean train."),
+        ({"train.steps": "many"}, "train.steps to 'many'"),
+        ({"train.warmup_steps": 9}, "warmup_steps"),
+        ([("train.steps", 4)], "expected {dotted name: value}"),
+    ],
+)
+def test_settings_that_cannot_be(base, values, message):
+    with pytest.raises(ValueError, match=message) as error:
+        spaces.configured(base, values)
+    assert "\n" not in f"{error.value}"
+
+
+def test_a_space_is_tried_without_a_study(base, load):
+    spaces.check(load(GOOD), base)
+    spaces.check(load(GOOD + "GRID = {'rate': [0.1]}"), base)
+    with pytest.raises(ValueError, match=r"parameters speed, but .* asks for rate"):
+        spaces.check(load(GOOD + "GRID = {'speed': [0.1]}"), base)
+
+
+def test_the_shipped_space(repository, base):
+    space = spaces.load(f"{repository}/experiments/sweeps/lr_width.py")
+    spaces.check(space, base)
+    assert space.grid_size == 4

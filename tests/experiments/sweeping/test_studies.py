@@ -1,0 +1,48 @@
+import dataclasses
+
+import pytest
+
+from experiments.sweeping import studies
+from experiments.sweeping.storage import open_storage
+
+CONFIG = {"train": {"steps": 4, "pairs": ((1, 2),)}}
+
+
+@pytest.fixture
+def join(tmp_path):
+    storage = open_storage(f"{tmp_path}/study.db", heartbeat=1, retries=1)
+
+    def join(config, space):
+        return studies.join(
+            "test",
+            storage,
+            studies.identity(config, space),
+            sampler=studies.make_sampler("tpe", space),
+            pruner=studies.make_pruner("asha", first_step=2, last_step=4, reduction=3),
+        )
+
+    return join
+
+
+def test_a_study_is_of_one_configuration_and_space(join, space):
+    join(CONFIG, space)
+    assert join(CONFIG, space).user_attrs["space"] == "rates"
+    with pytest.raises(ValueError, match=r"begun with config\.train\.steps = 4, not 5 as now"):
+        join({"train": CONFIG["train"] | {"steps": 5}}, space)
+    with pytest.raises(ValueError, match=r"config\.train\.more = None, not 1"):
+        join({"train": CONFIG["train"] | {"more": 1}}, space)
+    with pytest.raises(ValueError, match="space_sha256"):
+        join(CONFIG, dataclasses.replace(space, sha256="other"))
+
+
+def test_a_study_that_is_not_there(tmp_path, join, space):
+    join(CONFIG, space)
+    storage = open_storage(f"{tmp_path}/study.db", heartbeat=1, retries=1)
+    assert studies.load("test", storage).study_name == "test"
+    with pytest.raises(ValueError, match="no study 'other'; it has: test"):
+        studies.load("other", storage)
+
+
+def test_a_grid_needs_values(space):
+    with pytest.raises(ValueError, match="define GRID"):
+        studies.make_sampler("grid", dataclasses.replace(space, grid=None))

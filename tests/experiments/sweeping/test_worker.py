@@ -1,0 +1,177 @@
+import dataclasses
+import pathlib
+
+import pytest
+from optuna.trial import TrialState
+
+from experiments.sweeping import report, worker
+from experiments.sweeping.storage import HEARTBEATS_MISSED
+
+
+def work(study, objective, *, trials=3):
+    worker.work(study, objective, trials=trials, poll_seconds=0.2)
+
+
+def states(study):
+    return [trial.state for trial in study.trials]
+
+
+def test_three_trials_in_folders_of_their_own(open_study, objective, run, tmp_path, capsys):
+    study = open_study()
+    work(study, objective)
+    assert states(study) == [TrialState.COMPLETE] * 3
+    assert run.started_at == [("00000", 0), ("00001", 0), ("00002", 0)]
+    for trial in study.trials:
+        rate = trial.params["rate"]
+        assert trial.intermediate_values == {2: rate + 0.002, 4: rate + 0.004}
+        assert trial.value == rate + 0.004
+    assert "Trial 2 complete, score" in capsys.readouterr().out
+
+
+def test_trials_count_for_the_study_not_for_the_worker(open_study, objective, run):
+    work(open_study(), objective)
+    work(open_study(), objective)
+    assert len(run.started_at) == 3
+    work(open_study(), objective, trials=4)
+    assert len(run.started_at) == 4
+
+
+def test_a_grid_is_gone_through_once(open_study, objective):
+    study = open_study(sampler="grid")
+    work(study, objective)
+    assert sorted(trial.params["rate"] for trial in study.trials) == [0.25, 0.5, 0.75]
+
+
+@pytest.mark.parametrize(("sampler", "pruner"), [("tpe", "asha"), ("random", "hyperband")])
+def test_poor_trials_are_given_up_at_an_evaluation(open_study, objective, sampler, pruner):
+    def worse_and_worse(experiment, workdir, *, on_evaluation):
+        for step in (2, 4):
+            on_evaluation(step, -float(pathlib.Path(workdir).name))
+
+    study = open_study(sampler=sampler, pruner=pruner)
+    work(study, dataclasses.replace(objective, run=worse_and_worse))
+    assert states(study) == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED]
+    assert [trial.last_step for trial in study.trials] == [4, 2, 2]
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_a_score_that_is_not_finite_gives_a_trial_up(open_study, objective, score):
+    def run(experiment, workdir, *, on_evaluation):
+        on_evaluation(2, score)
+
+    study = open_study()
+    work(study, dataclasses.replace(objective, run=run), trials=1)
+    (row,) = report.rows(study)
+    assert (row.state, row.step) == ("pruned", 2)
+    assert row.reason == f"score {score} at step 2"
+
+
+def test_training_that_diverges_is_given_up(open_study, objective):
+    def run(experiment, workdir, *, on_evaluation):
+        raise FloatingPointError("20 updates in a row were not finite")
+
+    study = open_study()
+    work(study, dataclasses.replace(objective, run=run), trials=4)
+    assert states(study) == [TrialState.PRUNED] * 4
+    assert report.rows(study)[0].reason == "20 updates in a row were not finite"
+
+
+def test_a_failure_keeps_its_reason_and_others_go_on(open_study, objective, run):
+    def fails_once(experiment, workdir, *, on_evaluation):
+        if workdir.endswith("00000"):
+            raise MemoryError("too wide")
+        run(experiment, workdir, on_evaluation=on_evaluation)
+
+    study = open_study()
+    work(study, dataclasses.replace(objective, run=fails_once))
+    assert states(study) == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
+    assert report.rows(study)[-1].reason == "MemoryError: too wide"
+
+
+def test_a_worker_where_everything_fails_stops(open_study, objective):
+    def run(experiment, workdir, *, on_evaluation):
+        raise SystemExit("no such folder")  # as program.one_line_errors does
+
+    study = open_study()
+    with pytest.raises(worker.RepeatedFailureError, match="3 trials in a row failed"):
+        work(study, dataclasses.replace(objective, run=run), trials=9)
+    assert [row.reason for row in report.rows(study)] == ["no such folder"] * 3
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit(143)])
+@pytest.mark.parametrize("where", ["{folder}/study.db", "journal:{folder}/study.log"])
+def test_a_worker_told_to_leave_hands_its_trial_on(
+    open_study, objective, run, tmp_path, signal, where
+):
+    where = where.format(folder=tmp_path)
+
+    def leave(step):
+        if step == 4:
+            raise signal
+
+    run.before_saving = leave
+    with pytest.raises(SystemExit) as left:
+        work(open_study(where), objective, trials=2)
+    assert left.value.code in (130, 143)
+
+    run.before_saving = lambda step: None
+    study = open_study(where)
+    work(study, objective, trials=2)
+    assert run.started_at == [("00000", 0), ("00000", 2), ("00002", 0)]
+    left_trial, resumed, _ = study.trials
+    assert left_trial.state == TrialState.FAIL
+    assert resumed.params == left_trial.params
+    rate = resumed.params["rate"]
+    assert resumed.intermediate_values == {2: rate + 0.002, 4: rate + 0.004}
+    assert [row.attempts for row in report.rows(study) if row.trial == 0] == [2]
+
+
+def test_a_run_that_returns_early_is_handed_on(open_study, objective, run):
+    """As training does that was told by a signal to save and leave."""
+
+    def stops(experiment, workdir, *, on_evaluation):
+        on_evaluation(2, 0.5)
+
+    study = open_study()
+    with pytest.raises(SystemExit):
+        work(study, dataclasses.replace(objective, run=stops), trials=1)
+    assert states(study) == [TrialState.FAIL, TrialState.WAITING]
+
+
+def test_a_worker_that_was_given_up_leaves_the_trial_to_the_other(
+    open_study, objective, run, capsys
+):
+    """It hangs before step 4, its heartbeats stop; another takes over and finishes."""
+    study, other = open_study(), open_study()
+    objective_of_other = dataclasses.replace(objective, run=type(run)())
+
+    def hang(step):
+        if step == 2:
+            other._storage.set_trial_state_values(other.trials[0]._trial_id, state=TrialState.FAIL)
+            other._storage.get_heartbeat_stale_trial_callback()(other, other.trials[0])
+            work(other, objective_of_other, trials=1)
+
+    run.before_saving = hang
+    work(study, objective, trials=1)
+    assert "Trial 0 goes on elsewhere" in capsys.readouterr().out
+    (row,) = report.rows(study)
+    assert (row.state, row.attempts) == ("complete", 2)
+
+
+def test_a_trial_is_not_begun_more_often_than_allowed(open_study):
+    study = open_study(retries=1)
+    storage = study._storage
+    for number in range(2):
+        storage.set_trial_state_values(
+            storage.create_new_trial(study._study_id) if number == 0 else study.trials[1]._trial_id,
+            state=TrialState.FAIL,
+        )
+        storage.get_heartbeat_stale_trial_callback()(study, study.trials[number])
+    (row,) = report.rows(study)
+    assert (row.trial, row.state, row.attempts) == (0, "fail", 2)
+    assert "--retries" in row.reason
+
+
+def test_dead_is_who_misses_several_heartbeats(open_study):
+    storage = open_study()._storage._backend
+    assert storage.grace_period == HEARTBEATS_MISSED * storage.heartbeat_interval

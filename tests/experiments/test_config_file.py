@@ -1,0 +1,100 @@
+"""`--config=FILE` and its overrides: what is wrong with them is said on one line."""
+
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+from experiments.config_file import ConfigFileParser
+
+SMOKE = "experiments/configs/smoke.py"
+
+
+@pytest.fixture
+def parse(repository, monkeypatch):
+    """(file, overrides) → the configuration, or the message."""
+    monkeypatch.chdir(repository)
+
+    def parse(file, *overrides):
+        monkeypatch.setattr(sys, "argv", ["program", f"--config={file}", *overrides])
+        try:
+            return ConfigFileParser().parse(str(file))
+        except flags.Error as error:
+            return str(error)
+
+    return parse
+
+
+def test_a_good_file_is_loaded_and_locked(parse):
+    config = parse(SMOKE, "--config.train.steps=3", "--noconfig.model.remat")
+    assert config.train.batch_size == 8
+    assert config.is_locked
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("--config.train.stepz=3", "There is no config.train.stepz; nearest: train.steps"),
+        ("--config.learning_rate=3", "There is no config.learning_rate; nearest: train.learning_r"),
+        ("-config.date.crop=8", "There is no config.date.crop; nearest: data.crop"),
+        ("--noconfig.model.remta", "There is no config.model.remta; nearest: model.remat"),
+        ("--config.data.degradation.mixture.mosiac=1", "nearest: data.degradation.mixture.mosaic"),
+        ("--config.train.zzzzzz=1", "There is no config.train.zzzzzz; choose one of: "),
+        ("--config.train.steps.x=1", "config.train.steps is one value; it has no 'x'."),
+    ],
+)
+def test_unknown_overrides_name_the_nearest(parse, override, message):
+    (line,) = parse(SMOKE, override).splitlines()
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("config.train.stepz = 3", 'Did you mean "steps" instead of "stepz"?'),
+        ("config.train.steps = 'abc'", "cannot be casted to type <class 'int'>"),
+        ("config.train.steps = 2.5", "2.5 is of original type <class 'float'>"),
+        ("raise ValueError('no luck')", "no luck"),
+    ],
+)
+def test_a_bad_line_of_a_file_is_named(parse, tmp_path, line, message):
+    file = tmp_path / "bad.py"
+    file.write_text(
+        "from experiments.config import default_config\n"
+        "def get_config():\n"
+        "    config = default_config('restorer')\n"
+        f"    {line}\n"
+        "    return config\n"
+    )
+    said = parse(file)
+    assert said.startswith(f"{file}, line 4: ")
+    assert message in said
+    assert len(said) < 300
+
+
+def test_files_that_are_none_are_named(parse, tmp_path):
+    assert "There is no configuration file" in parse("experiments/configs/smoe.py")
+    assert "must end in .py" in parse("experiments/configs/smoke")
+    (tmp_path / "empty.py").touch()
+    assert "get_config" in parse(tmp_path / "empty.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--config.train.stepz=3",), "nearest: train.steps"),
+        (("--config.train.steps=abc",), "flag --config.train.steps=abc"),
+        (("--config.model.conv2d=nativ",), "config.model.conv2d is 'nativ'; nearest: native"),
+        (("--cofnig=x",), "Unknown command line flag 'cofnig'. Did you mean: config"),
+    ],
+)
+def test_programs_end_with_the_line_alone(repository, tmp_path, arguments, message):
+    command = ["-m", "experiments.inspect_data", f"--config={SMOKE}", f"--out={tmp_path / 'out'}"]
+    result = subprocess.run(
+        [sys.executable, *command, *arguments], cwd=repository, capture_output=True, text=True
+    )
+    (line,) = result.stderr.strip().splitlines()
+    assert message in line
+    assert result.returncode == 1
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,199 @@
+"""`experiments.train` on one, two and four real processes over loopback.
+
+Tolerance of losses: sums run in another order on other numbers of devices (relative 1e-6), and
+Adam's first steps, near the sign of a gradient, turn that into 1e-4 within a few steps. A batch in
+another order of its own gives the same, a wrong or repeated batch differs by tens of per cent.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from agarnet_jax.distributed import LOST, Cluster
+
+# One program for all tests, compiled once for each number of processes.
+SMALL = [
+    "--config=experiments/configs/estimator.py",  # compiles faster than a restorer
+    "--config.model.features=(4,4,4,4)",
+    "--config.data.crop=64",
+    "--config.train.steps=10000",
+    "--config.train.warmup_steps=1",
+    "--config.train.batch_size=8",
+    "--config.train.log_every=1",
+    "--config.train.checkpoint_every=2",
+]
+SECONDS = 300  # for a process to get where it is waited for, on a busy machine
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def start(repository, picture_folders, tmp_path):
+    """Starts a run of so many processes; kills what is left of them at the end."""
+    started = []
+
+    def start(count, workdir, *more):
+        port = free_port()
+        environment = os.environ | {"JAX_NUM_CPU_DEVICES": "1"}
+        run = []
+        for process in range(count):
+            cluster = (
+                f"--coordinator_address=127.0.0.1:{port}",
+                f"--num_processes={count}",
+                f"--process_id={process}",
+                "--process_timeout=12",
+            )
+            command = [
+                *(sys.executable, "-m", "experiments.train", *SMALL),
+                f"--config.data.train_dir={picture_folders}/train",
+                f"--workdir={workdir}",
+                *(cluster if count > 1 else ()),
+                *more,
+            ]
+            with (tmp_path / f"errors{len(started)}{process}").open("w") as errors:
+                output = {"stdout": subprocess.PIPE, "stderr": errors, "text": True}
+                run.append(subprocess.Popen(command, cwd=repository, env=environment, **output))
+        started.extend(run)
+        return run
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        process.communicate()
+
+
+def outputs(run, tmp_path, *, returncode=0):
+    """What the processes printed, once all have ended."""
+    printed = [process.communicate(timeout=SECONDS)[0] for process in run]
+    errors = "".join(path.read_text() for path in sorted(tmp_path.glob("errors*")))
+    assert [process.returncode for process in run] == [returncode] * len(run), errors
+    return printed
+
+
+def losses(workdir):
+    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return {row["step"]: row["train/loss"] for row in rows if "train/loss" in row}
+
+
+def wait_for_checkpoint(run, workdir, after=0):
+    for _ in range(10 * SECONDS):
+        steps = [int(p.name) for p in (workdir / "checkpoints").glob("*") if p.name.isdigit()]
+        if max(steps, default=0) > after:
+            return max(steps)
+        assert all(process.poll() is None for process in run), "a process ended by itself"
+        time.sleep(0.1)
+    raise AssertionError("no checkpoint was written")
+
+
+@pytest.mark.slow
+def test_a_run_moves_between_one_two_and_four_processes(start, tmp_path):
+    outputs(start(1, tmp_path / "whole", "--stop_at=8"), tmp_path)
+    moved = tmp_path / "moved"
+    for stop_at, count in ((2, 2), (4, 1), (6, 4), (8, 1)):
+        first, *others = outputs(start(count, moved, f"--stop_at={stop_at}"), tmp_path)
+        assert "3 training images" in first
+        assert not any("training images" in printed for printed in others)
+    expected = losses(tmp_path / "whole")
+    assert list(expected) == list(range(1, 9))
+    assert losses(moved) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_when_one_is_killed_the_other_stops_and_the_run_continues(start, tmp_path, victim):
+    workdir = tmp_path / "run"
+    run = start(2, workdir)
+    wait_for_checkpoint(run, workdir)
+    run[victim].send_signal(signal.SIGKILL)
+    survivor = run[1 - victim]
+    survivor.communicate(timeout=SECONDS)  # 12 s of silence, then it goes
+    assert survivor.returncode == LOST
+    *_, last_line = (tmp_path / f"errors0{1 - victim}").read_text().strip().splitlines()
+    assert f"Process {1 - victim} of 2 stops: " in last_line
+    assert re.search(rf"process {victim}(, which all depend on,)? is lost", last_line)
+    assert "Run the same command on every host again" in last_line
+
+    latest = wait_for_checkpoint([], workdir)
+    first, _ = outputs(start(2, workdir, f"--stop_at={latest + 1}"), tmp_path)
+    assert f"Starting at step {latest} of 10000" in first
+    assert list(losses(workdir)) == list(range(1, latest + 2))
+
+
+WHOLE_BATCH = """
+import sys
+import jax
+count, process, port, folder = int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]
+jax.config.update("jax_num_cpu_devices", 2)
+if count > 1:
+    jax.distributed.initialize(f"127.0.0.1:{port}", count, process)
+import numpy as np
+from agarnet_jax import sharding
+from data_pipelines import batching
+from data_pipelines.config import DataConfig
+from jax.experimental import multihost_utils
+
+config = DataConfig(train_dir=folder, crop=16)
+batches = batching.train_batches(
+    batching.train_source(config),
+    config=config,
+    batch_size=8,
+    seed=0,
+    process_index=process,
+    process_count=count,
+)
+batch = sharding.global_batch(next(batches), sharding.make_mesh(fsdp=2))
+whole = multihost_utils.process_allgather(batch["degraded"], tiled=True)
+print(whole.shape, whole.sum(axis=(1, 2, 3)).tolist())
+"""
+
+
+def test_two_processes_make_the_batch_of_one_in_its_order(repository, picture_folders):
+    port, folder = str(free_port()), f"{picture_folders}/train"
+    runs = [("1", "0"), ("2", "0"), ("2", "1")]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WHOLE_BATCH, *run, port, folder],
+            cwd=repository,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for run in runs
+    ]
+    printed = [process.communicate(timeout=SECONDS)[0].splitlines() for process in processes]
+    (alone,), *others = printed
+    assert alone.startswith("(8, 16, 16, 1) [")
+    assert [lines[-1] for lines in others] == [alone, alone]
+
+
+def test_incomplete_or_missing_addresses_give_one_line(repository, tmp_path):
+    for flags, message in (
+        (("--num_processes=2",), "coordinator_address and process_id not given; give all of"),
+        (("--distributed",), "No TPU pod, Slurm, GKE or Open MPI was found"),
+    ):
+        result = subprocess.run(
+            [sys.executable, "-m", "experiments.train", *SMALL, f"--workdir={tmp_path}/x", *flags],
+            cwd=repository,
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 1
+        (line,) = result.stderr.strip().splitlines()
+        assert message in line
+
+
+def test_a_process_must_be_one_of_them():
+    with pytest.raises(ValueError, match=r"process_id is 2.*num_processes=2.*0–1"):
+        Cluster("host:1", 2, 2)
