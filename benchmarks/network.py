@@ -44,14 +44,19 @@ _CPU_DEVICES = flags.DEFINE_integer("cpu_devices", 0, "CPU devices; 0 chooses as
 _TORCH = flags.DEFINE_boolean("torch", True, "Compare with PyTorch if it is installed.")
 
 
+_TABLES = jpeg_tables.network_tables_by_quality(jpeg_tables.TableScaling.LIBJPEG)
+
+
 def sample(count: int, side: int) -> dict[str, np.ndarray]:
     """A random batch as the training pipeline makes them."""
     rng = np.random.default_rng(0)
     shape = (count, side, side, 1)
+    quality = rng.integers(1, 101, (count, 1, 1, 1))
     return {
         "degraded": rng.random(shape, np.float32),
         "clean": rng.random(shape, np.float32),
-        "quality": rng.integers(1, 101, (count, 1, 1, 1)).astype(np.float32),
+        "quality": quality.astype(np.float32),
+        "tables": _TABLES[quality[..., 0]],
     }
 
 
@@ -94,10 +99,8 @@ def torch_cases(
     network = TorchAGARNet(config, jax.tree.map(np.asarray, params))
     parameters = leaves(network.params)
     optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
-    by_quality = jpeg_tables.network_tables_by_quality(config.table_scaling)
-    qualities = batch["quality"].reshape(-1, 1)
-    quality = torch.from_numpy(qualities)
-    tables = torch.from_numpy(by_quality[qualities[:, 0].astype(int)].astype(np.float32))
+    quality = torch.from_numpy(batch["quality"].reshape(-1, 1))
+    tables = torch.from_numpy(batch["tables"].reshape(-1, jpeg_tables.FREQUENCIES))
     image, clean = (
         torch.from_numpy(batch[key].transpose(0, 3, 1, 2)) for key in ("degraded", "clean")
     )

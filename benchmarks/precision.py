@@ -13,12 +13,13 @@ from absl import flags
 
 from agarnet_jax import runtime, weights
 from agarnet_jax.color import LumaRange
-from agarnet_jax.metrics import psnr
+from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.models import ComputeDtype
 from agarnet_jax.restoration import Restorer
 from benchmarks.timing import print_table
-from data_pipelines.degradations import jpeg
-from data_pipelines.sources import FolderSource
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.sources.images import ImageSource
+from data_pipelines.sources.opening import open_images
 from experiments import program
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
@@ -26,22 +27,21 @@ _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", require
 _QUALITIES = flags.DEFINE_list("qualities", ["10", "40", "80"], "JPEG qualities.")
 
 
-def score(restorer: Restorer, images: FolderSource, quality: int) -> tuple[float, float]:
+def score(restorer: Restorer, images: ImageSource, quality: int) -> tuple[float, float]:
     """Mean PSNR and seconds for all images."""
     scores, seconds = [], 0.0
     for clean in images:
-        degraded = jpeg.compress(clean, quality=quality)
+        degraded = Jpeg(quality).compress(clean)
         start = time.perf_counter()
         restored = restorer.restore(degraded, quality=quality).image
         seconds += time.perf_counter() - start
-        pair = (x[None, ..., None].astype(np.float32) / 255 for x in (restored, clean))
-        scores.append(float(psnr(*pair)[0]))
+        scores.append(psnr(as_batch(restored), as_batch(clean)).item())
     return float(np.mean(scores)), seconds
 
 
 def main() -> None:
     runtime.prepare()
-    images = FolderSource(_IMAGES.value, luma_range=LumaRange.STUDIO, cache_gib=1)
+    images = open_images(_IMAGES.value, luma_range=LumaRange.STUDIO, cache_gib=1)
     trained = weights.load(_WEIGHTS.value)
     restorers = {
         dtype: Restorer(

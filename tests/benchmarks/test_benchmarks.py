@@ -4,10 +4,13 @@ import importlib.util
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.timing import compare, spread
+from data_pipelines.degradations.jpeg import Jpeg
 
 COMMANDS = {
     "network": (
@@ -18,7 +21,17 @@ COMMANDS = {
     ),
     "conv3d": ("--shape=1,8,2,2", "--features=4", "--rounds=1"),
     "dct": ("--sides=16", "--rounds=1"),
-    "pipeline": ("--images={folder}", "--count=64", "--rounds=1", "--workers=0,1"),
+    "pipeline": (
+        "--images={folder}",
+        "--kinds=jpeg,recompression,mosaic,video",
+        "--count=64",
+        "--rounds=1",
+        "--workers=0,1",
+    ),
+    "loop": ("--configs=smoke", "--steps=10", "--rounds=1"),
+    "devices": ("--devices=1,2", "--batch_size=4", "--rounds=1"),
+    "table_quality": ("--images={folder}",),
+    "quality_label": ("--images={folder}",),
     "restoration": ("--megapixels=0.02", "--tile=128"),
     "precision": ("--images={folder}", "--qualities=20"),
 }
@@ -38,6 +51,52 @@ def test_prints_its_table(name, repository, picture_folders):
     rows = [line for line in result.stdout.splitlines() if line.startswith("|")]
     assert len(rows) >= 3
     assert len({row.count("|") for row in rows}) == 1
+
+
+@pytest.mark.slow
+def test_video_rows_of_a_clip(repository, tmp_path, astronaut):
+    with av.open(str(tmp_path / "clip.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "bgr0"
+        for start in range(10):
+            frame = np.ascontiguousarray(astronaut[start : 64 + start, :96])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+    result = subprocess.run(
+        [sys.executable, "-m", "benchmarks.video_rows", f"--clips={tmp_path}"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [row.split("|") for row in result.stdout.splitlines() if row.startswith("| clip | 96")]
+    assert len(rows) == 3
+    for *_, alone, at_60, at_80, _ in rows:
+        assert float(alone) > float(at_80) > float(at_60)
+
+
+@pytest.mark.slow
+def test_the_papers_rows_are_compared(repository, tmp_path, astronaut):
+    """Other pictures than the papers': every row is off, and the program says so and fails."""
+    gray = np.asarray(Image.fromarray(astronaut[:128, 120:280]).convert("L"))
+    pictures = {"LIVE1_gray": gray, "LIVE1_color": astronaut[:64, :64], "Classic5": gray}
+    authors = {"AGARNet_jpeg10_LIVE1": Jpeg(10), "AGARNet_jpeg10_classic5": Jpeg(11)}
+    pictures |= {name: jpeg.compress(gray) for name, jpeg in authors.items()}
+    for name, picture in pictures.items():
+        (tmp_path / "test" / name).mkdir(parents=True)
+        Image.fromarray(picture).save(tmp_path / "test" / name / "one.png")
+    result = subprocess.run(
+        [sys.executable, "-m", "benchmarks.jpeg_rows", f"--data_dir={tmp_path}"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    *_, differing, off = result.stdout.splitlines()
+    assert "classic5" in differing
+    assert "LIVE1" not in differing
+    for row in ("LIVE1 Q10 PSNR", "Q80 SSIM uniform", "PSNR-B", "RGB 4:2:0 Q40", "(30, 50) shift"):
+        assert row in off
 
 
 def test_cases_are_timed_in_turn():

@@ -1,0 +1,124 @@
+"""What the training loop adds to its steps: logging, watching and checkpoints.
+
+    python -m benchmarks.loop [--configs=smoke,tiny --steps=200 --rounds=3]
+
+Bare steps are the same compiled step on the same batches with nothing around it, timed in turn
+with the loop's own figure (`train/steps_per_second` of its log, checkpoints included, compilation
+not). The share of a checkpoint holds for one every 1,000 steps, the default.
+"""
+
+import dataclasses
+import importlib
+import itertools
+import json
+import pathlib
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+from absl import flags
+
+from agarnet_jax import runtime
+from agarnet_jax.sharding import global_batch, make_mesh
+from agarnet_jax.training import loop
+from agarnet_jax.training.optimizer import make_optimizer
+from agarnet_jax.training.state import TrainState
+from agarnet_jax.training.step import make_train_step
+from benchmarks.timing import print_table, spread
+from experiments import program
+from experiments.config import ExperimentConfig, from_config_dict
+
+_CONFIGS = flags.DEFINE_list("configs", ["smoke", "tiny"], "Files of experiments/configs.")
+_STEPS = flags.DEFINE_integer("steps", 200, "Steps of each measurement.")
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds of each measurement.")
+
+
+def make_batch(experiment: ExperimentConfig) -> dict[str, np.ndarray]:
+    count, crop = experiment.train.batch_size, experiment.data.crop
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, count, crop, crop, 1), np.uint8)
+    return {
+        "clean": images[0],
+        "degraded": images[1],
+        "quality": np.full((count, 1, 1, 1), 20, np.float32),
+        "tables": np.full((count, 1, 1, 64), 20, np.uint8),
+    }
+
+
+def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
+    """Seconds of a step, measured anew with each `next`."""
+    mesh, task, config = make_mesh(), experiment.make_task(), experiment.train
+    optimizer = make_optimizer(config)
+    step = make_train_step(task, optimizer, ema_decay=config.ema_decay, mesh=mesh)
+    state = TrainState.create(task.init(jax.random.key(0)), optimizer)
+    batch = make_batch(experiment)
+    state, _ = step(state, global_batch(batch, mesh))
+    while True:
+        jax.block_until_ready(state)
+        since = time.perf_counter()
+        for _ in range(_STEPS.value):
+            state, _ = step(state, global_batch(batch, mesh))
+        jax.block_until_ready(state)
+        yield (time.perf_counter() - since) / _STEPS.value
+
+
+def loop_seconds(experiment: ExperimentConfig, *, checkpoints: int) -> float:
+    """Seconds of a step of the loop, after a first interval, with so many checkpoints saved."""
+    interval = _STEPS.value // max(1, checkpoints)
+    config = dataclasses.replace(
+        experiment.train,
+        steps=10**6,
+        log_every=_STEPS.value,
+        checkpoint_every=interval if checkpoints else 10**6,
+    )
+    batch = make_batch(experiment)
+    with tempfile.TemporaryDirectory() as workdir:
+        loop.train(
+            experiment.make_task(),
+            config=config,
+            batches_from=lambda _: itertools.repeat(batch),
+            eval_batches=None,
+            workdir=workdir,
+            resolved_config={},
+            # The last, unfinished interval takes the checkpoint of the end.
+            stop_at=2 * _STEPS.value + 1,
+        )
+        lines = (pathlib.Path(workdir) / "metrics.jsonl").read_text().splitlines()
+    return 1 / json.loads(lines[1])["train/steps_per_second"]
+
+
+def measure(name: str) -> tuple[str, ...]:
+    config = importlib.import_module(f"experiments.configs.{name}").get_config()
+    experiment = from_config_dict(config)
+    bare = bare_seconds(experiment)
+    seconds: dict[str, list[float]] = {"bare": [], "loop": [], "saving": []}
+    for _ in range(_ROUNDS.value):
+        seconds["bare"].append(next(bare))
+        seconds["loop"].append(loop_seconds(experiment, checkpoints=0))
+        seconds["saving"].append(loop_seconds(experiment, checkpoints=2))
+    step = statistics.median(seconds["bare"])
+    added = [a / b - 1 for a, b in zip(seconds["loop"], seconds["bare"])]
+    one = [(a - b) * _STEPS.value / 2 for a, b in zip(seconds["saving"], seconds["loop"])]
+    return (
+        name,
+        f"{1000 * step:.1f}",
+        spread([100 * share for share in added], 1),
+        spread(one),
+        f"{100 * statistics.median(one) / (1000 * step):.2f}",
+    )
+
+
+def main() -> None:
+    runtime.prepare(batch_size=8)
+    print_table(
+        "What the loop adds to a step",
+        ("", "bare step, ms", "loop, % more", "a checkpoint, s", "every 1,000 steps, % more"),
+        [measure(name) for name in _CONFIGS.value],
+    )
+
+
+if __name__ == "__main__":
+    program.start(main)
