@@ -16,7 +16,7 @@ from agarnet_jax.jpeg_tables import (
 from agarnet_jax.models.blocks import average_pool
 from agarnet_jax.models.config import AGARNetConfig
 from agarnet_jax.models.dct_branch import DctBranch
-from agarnet_jax.models.gates import DctQualityGate, DctTableGate, PixelGates
+from agarnet_jax.models.gates import CorrectionGate, DctQualityGate, DctTableGate, PixelGates
 from agarnet_jax.models.pixel_branch import PixelBranch
 
 
@@ -77,6 +77,9 @@ class AGARNet(nn.Module):
         # image, so that an untrained network changes little.
         blend = self.param("blend", lambda _: jnp.array([0.0, 1.0]))
         restored = correction + blend[0] * dct_restored + blend[1] * image
+        if config.correction_gate:
+            share = CorrectionGate(config, name="correction_gate")(quality / MAX_QUALITY)
+            restored = image + share * (restored - image)
         return AGARNetOutput(restored=restored, dct_restored=dct_restored)
 
 

@@ -52,6 +52,7 @@ class AGARNetConfig(Config):
     decoder1_gated_blocks: int = 5
     gate_features: int = 64  # hidden width of the gates generated from quality
     gates: bool = True
+    correction_gate: bool = False  # ours: quality scales the result's difference from the input
     table_scaling: TableScaling = TableScaling.FLOAT
     conv2d: Conv2DFormulation = Conv2DFormulation.AUTO
     conv3d: Conv3DFormulation = Conv3DFormulation.AUTO
@@ -64,6 +65,11 @@ class AGARNetConfig(Config):
             value = getattr(self, field.name)
             if field.type is int and value < (0 if field.name.endswith("blocks") else 1):
                 raise ValueError(f"AGARNetConfig.{field.name} must not be {value}.")
+        if self.correction_gate and not self.gates:
+            raise ValueError(
+                "AGARNetConfig.correction_gate is set without gates; without them quality is not "
+                "looked at, set gates too."
+            )
 
 
 @dataclasses.dataclass(frozen=True)

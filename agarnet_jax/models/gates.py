@@ -65,3 +65,22 @@ class DctTableGate(nn.Module):
         hidden = nn.relu(nn.Dense(frequencies, dtype=dtype, name="stem")(tables))
         gate = nn.Dense(frequencies, dtype=dtype, name="head")(hidden)
         return jnp.moveaxis(gate, -1, 1)[..., None]
+
+
+class CorrectionGate(nn.Module):
+    """Ours: quality (B, 1|H, 1|W, 1) → how much of the correction to apply, in (0, 2), same shape.
+
+    The last qualities before 100 differ most in what there is to correct, so it sees the logarithm
+    of the distance to 100, too. Starts at 1.
+    """
+
+    config: AGARNetConfig
+
+    @nn.compact
+    def __call__(self, quality: jax.Array) -> jax.Array:
+        distance = jnp.log(1.01 - quality)
+        hidden = nn.Dense(self.config.gate_features, name="stem")(
+            jnp.concatenate([quality, distance], axis=-1)
+        )
+        head = nn.Dense(1, kernel_init=nn.initializers.zeros_init(), name="head")
+        return 2 * nn.sigmoid(head(nn.relu(hidden)))

@@ -88,8 +88,12 @@ class StopSignals:
         if not agree:
             return False
         numbers = multihost_utils.process_allgather(np.array(self.number, np.int32))
-        self.number = int(numbers.max())
-        return self.number != 0
+        # A signal that arrives during the exchange is for the next one: `number` keeps it, and
+        # this answer is the one that the other processes have, too.
+        agreed = int(numbers.max())
+        if agreed:
+            self.number = agreed
+        return agreed != 0
 
 
 def _leave(number: int, message: str) -> None:

@@ -27,6 +27,13 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.decoder1_blocks = 1
     config.model.decoder1_gated_blocks = 2
     config.model.gate_features = 32
+    config.model.correction_gate = True
+    config.data.degradation.mixture.jpeg = 0.7
+    config.data.degradation.mixture.recompression = 0.3
+    config.data.planes.full, config.data.planes.studio = 0.45, 0.45
+    config.data.planes.cb, config.data.planes.cr = 0.05, 0.05
+    config.data.eval_qualities = (5, 10, 20, 40, 60, 80, 95, 100)
+    config.data.eval_doubles = ((10, 50), (50, 30))
     config.train.steps = 19_000
     config.train.batch_size = 8
     return config

@@ -7,7 +7,10 @@ import sys
 import threading
 import time
 
+import jax
+import numpy as np
 import pytest
+from jax.experimental import multihost_utils
 
 from agarnet_jax.training.signals import Interrupted, StopSignals
 
@@ -101,6 +104,23 @@ def test_other_threads_train_without_handlers():
     thread.start()
     thread.join()
     assert asked == [False]
+
+
+def test_a_signal_during_the_exchange_is_for_the_next_one(monkeypatch):
+    stop = StopSignals()
+    stop.something_to_save = True
+
+    def exchange(number):
+        numbers = np.stack([number, number])  # what each process knew when it began
+        stop._receive(signal.SIGTERM)
+        return numbers
+
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(multihost_utils, "process_allgather", exchange)
+    assert not stop.asked(agree=True)
+    assert stop.number == signal.SIGTERM
+    monkeypatch.setattr(multihost_utils, "process_allgather", lambda n: np.stack([n, 0 * n]))
+    assert stop.asked(agree=True)
 
 
 PROCESSES = """
