@@ -24,6 +24,7 @@ from agarnet_jax.checkpoint_faults import (
     set_aside_broken_scores,
     without_stragglers,
 )
+from agarnet_jax.places import absolute
 
 _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Checkpoints:
     """
 
     def __init__(self, directory: str | epath.Path, *, keep: int = 2, keep_period: int = 0):
-        directory = epath.Path(directory).absolute()
+        directory = absolute(directory)
         set_aside_broken_scores(directory)
         self._scores: dict[int, float | None] = {}  # known here, perhaps not written yet
         kept: list[PreservationPolicy] = [LatestN(n=keep), _BEST_ONE]

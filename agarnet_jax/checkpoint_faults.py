@@ -12,6 +12,8 @@ import numpy as np
 from etils import epath
 from jax.experimental import multihost_utils
 
+from agarnet_jax.places import is_remote
+
 _SET_ASIDE = "unreadable"  # what the name of a checkpoint that cannot be read ends with
 _log = logging.getLogger(__name__)
 
@@ -55,6 +57,23 @@ def set_aside(checkpoints: Sequence[epath.Path]) -> None:
             aside = checkpoint.parent / f"{checkpoint.name}.{_SET_ASIDE}"
             if aside.exists():
                 aside.rmtree()
-            checkpoint.rename(aside)
+            _move(checkpoint, aside)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("checkpoints set aside")
+
+
+def _move(folder: epath.Path, target: epath.Path) -> None:
+    if is_remote(folder):  # a bucket has no folders to rename
+        _copy(folder, target)
+        folder.rmtree()
+    else:
+        folder.rename(target)
+
+
+def _copy(folder: epath.Path, target: epath.Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir():
+            _copy(path, target / path.name)
+        else:
+            path.copy(target / path.name)

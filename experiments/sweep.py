@@ -15,6 +15,7 @@ from etils import epath
 
 from agarnet_jax import runtime
 from agarnet_jax.configs import to_plain
+from agarnet_jax.places import check_reachable, is_remote
 from data_pipelines import batching
 from experiments import program, train
 from experiments.config import ExperimentConfig, from_config_dict
@@ -56,6 +57,7 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     workdir = epath.Path(flags.FLAGS["workdir"].value)
     with program.one_line_errors():
+        check_reachable(workdir)
         if _REPORT_ONLY.value:
             write_report(studies.load(_STUDY.value, storage_for(workdir, create=False)), workdir)
             return
@@ -127,7 +129,7 @@ def storage_for(workdir: epath.Path, *, create: bool = True) -> optuna.storages.
     """The storage that the flags name; by default a file in the working folder."""
     where = _STORAGE.value
     if not where:
-        if f"{workdir}".startswith("gs://"):
+        if is_remote(workdir):
             raise ValueError("--workdir is a bucket, which holds no database; give --storage.")
         if create:
             workdir.mkdir(parents=True, exist_ok=True)

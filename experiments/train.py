@@ -23,6 +23,7 @@ from ml_collections import config_flags
 from agarnet_jax import distributed, runtime
 from agarnet_jax.checkpoint import CheckpointError
 from agarnet_jax.configs import to_plain
+from agarnet_jax.places import check_reachable
 from agarnet_jax.sharding import check_batch_size, make_mesh
 from agarnet_jax.training.loop import train
 from agarnet_jax.training.state import TrainState
@@ -119,6 +120,7 @@ def main() -> None:
         with program.one_line_errors():
             experiment = from_config_dict(_CONFIG.value)
             profile_steps = _profile_steps()
+            check_reachable(_WORKDIR.value)
             stack.enter_context(_joined())
         runtime.prepare(batch_size=experiment.devices_divide)
         distributed.say(f"Configuration: {json.dumps(to_plain(experiment))}")

@@ -13,22 +13,25 @@ import tensorboardX
 import tqdm
 
 
+METRICS = "metrics.jsonl"
+
+
 class MetricWriter:
-    """Appends to `WORKDIR/metrics.jsonl`, and to TensorBoard events beside it.
+    """Appends to `FOLDER/metrics.jsonl`, and to TensorBoard events beside it.
 
     Lines of steps after `start`, where the run continues, and lines cut short are removed first,
     so that every step is reported once. Only the first process writes.
     """
 
-    def __init__(self, workdir: str | pathlib.Path, *, start: int = 0):
+    def __init__(self, folder: pathlib.Path, *, start: int = 0):
         self._active = jax.process_index() == 0
         if self._active:
-            path = pathlib.Path(workdir) / "metrics.jsonl"
+            path = folder / METRICS
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 _cut(path, start)
             self._lines = path.open("a", encoding="utf-8")
-            self._board = tensorboardX.SummaryWriter(str(workdir), purge_step=start + 1)
+            self._board = tensorboardX.SummaryWriter(str(folder), purge_step=start + 1)
 
     def write(self, step: int, prefix: str, scalars: Mapping[str, float]) -> None:
         """Writes `{prefix}/{name}: value` for every scalar; not finite ones as null."""
@@ -46,6 +49,10 @@ class MetricWriter:
         if self._active:
             levels = np.round(255 * np.clip(image, 0, 1)).astype(np.uint8)
             self._board.add_image(name, levels, step, dataformats="HW")
+
+    def flush(self) -> None:
+        if self._active:
+            self._board.flush()
 
     def close(self) -> None:
         if self._active:

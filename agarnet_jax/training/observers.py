@@ -11,7 +11,8 @@ from jax.sharding import Mesh
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.guards import SKIPPED, NonFiniteGuard
 from agarnet_jax.training.images import make_picture_step, sheet
-from agarnet_jax.training.logs import MetricWriter, Progress
+from agarnet_jax.training.log_folder import LogFolder
+from agarnet_jax.training.logs import METRICS, MetricWriter, Progress
 from agarnet_jax.training.profiling import CompilationCounter, Trace, Utilization
 from agarnet_jax.training.tasks import Task
 from agarnet_jax.training.watchdog import Watchdog
@@ -36,8 +37,9 @@ class Observers:
         self._utilization = Utilization(kind, mesh.size)
         self._guard = NonFiniteGuard(workdir, most=config.max_non_finite)
         self._begun = time.monotonic()
-        self._trace = Trace(f"{workdir}/profile", profile)
-        self._writer = MetricWriter(workdir, start=start)
+        self._folder = LogFolder(workdir, continued=(METRICS,))
+        self._trace = Trace(f"{self._folder.path}/profile", profile)
+        self._writer = MetricWriter(self._folder.path, start=start)
         self._compilations = CompilationCounter()
         self._watchdog = Watchdog(config.stall_seconds)
         self._progress = Progress(start=start, total=config.steps)
@@ -49,6 +51,7 @@ class Observers:
             self._watchdog,
             self._compilations,
             self._writer,
+            self._folder,
             self._progress,
         ):
             part.close()
@@ -118,3 +121,6 @@ class Observers:
         scalars |= self._progress.rates(scalars["loss"])
         scalars |= self._utilization.scalars(scalars["steps_per_second"])
         self._writer.write(step, "train", scalars | {"learning_rate": learning_rate})
+        if self._folder.due:
+            self._writer.flush()
+            self._folder.publish()

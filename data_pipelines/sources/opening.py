@@ -3,7 +3,7 @@
 import os
 
 from agarnet_jax.color import LumaRange
-from data_pipelines.sources import shards, tfds
+from data_pipelines.sources import remote, shards, tfds
 from data_pipelines.sources.folder import FolderRecords
 from data_pipelines.sources.images import ImageSource
 from data_pipelines.sources.records import Records
@@ -18,11 +18,15 @@ def open_images(
 ) -> ImageSource:
     """The images of a folder, of a prepared folder, or of a dataset "tfds:NAME[#SPLIT]".
 
+    Folders may be URLs, such as gs://BUCKET/FOLDER: they are copied here first, see `remote`.
+
     Raises:
       FileNotFoundError, ValueError, ModuleNotFoundError: as the constructors of `FolderRecords`,
-        `ShardRecords` and `TfdsRecords` say.
+        `ShardRecords`, `TfdsRecords` and `remote.local_copy` say.
     """
     place = os.fspath(place)
+    if remote.is_remote(place):
+        place = remote.local_copy(place)
     records: Records
     if place.startswith(tfds.PREFIX):
         records = tfds.TfdsRecords(place)

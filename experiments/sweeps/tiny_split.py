@@ -33,7 +33,5 @@ _SETTINGS = (
 def suggest(trial: optuna.Trial) -> dict[str, object]:
     """Settings of the experiment by their dotted names; one parameter may decide several."""
     sizes = SPLITS[trial.suggest_categorical("split", list(SPLITS))]
-    return {f"model.{name}": size for name, size in zip(_SETTINGS, sizes)} | {
-        "model.decoder2_blocks": 0,
-        "model.decoder1_blocks": 0,
-    }
+    blocks: dict[str, object] = {"model.decoder2_blocks": 0, "model.decoder1_blocks": 0}
+    return blocks | {f"model.{name}": size for name, size in zip(_SETTINGS, sizes)}

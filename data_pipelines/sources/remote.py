@@ -1,0 +1,119 @@
+"""Folders of a bucket, as local copies: `gs://BUCKET/FOLDER` and other URLs that fsspec reads.
+
+Training reads images at random, thousands a second, which no object store likes; so what a URL
+names is fetched once, before it is read. `AGARNET_DATA_CACHE` names the place of the copies, by
+default `~/.cache/agarnet-jax/data`.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import logging
+import os
+import pathlib
+import shutil
+import tempfile
+from typing import Any
+
+import fsspec
+
+CACHE_VARIABLE = "AGARNET_DATA_CACHE"
+_INDEX = ".fetched.json"  # no image's name; what each file was when it was fetched
+_CONNECTIONS = 16
+_log = logging.getLogger(__name__)
+
+
+def is_remote(place: str) -> bool:
+    return "://" in place
+
+
+def local_copy(url: str) -> str:
+    """A local folder with the files below a URL: fetched if they are new or changed, removed if
+    they are gone. Several processes may ask at once.
+
+    Raises:
+      ModuleNotFoundError: no package here reads such a URL.
+      FileNotFoundError: there is nothing below it.
+      ValueError: the store does not answer, or the disk is too small.
+    """
+    try:
+        store, root = fsspec.core.url_to_fs(url)
+        found = store.find(root, detail=True)
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"{url} needs a package that is not installed ({error}); for gs:// run "
+            "pip install 'agarnet-jax[gcs]'."
+        ) from error
+    except Exception as error:  # each store has exceptions of its own
+        raise ValueError(
+            f"{url} cannot be listed ({error}); check its name, the network and the credentials."
+        ) from error
+    below = {os.path.relpath(path, root): info for path, info in found.items()}
+    files = {name: info for name, info in below.items() if info.get("size") and name != "."}
+    if not files:
+        raise FileNotFoundError(f"{url} does not exist or holds no file.")
+    folder = _place() / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
+    folder.mkdir(parents=True, exist_ok=True)
+    _fetch(store, root, files, folder=folder, url=url)
+    return os.fspath(folder)
+
+
+def _fetch(
+    store: Any, root: str, files: dict[str, Any], *, folder: pathlib.Path, url: str
+) -> None:
+    known = _read_index(folder)
+    versions = {name: _version(info) for name, info in files.items()}
+    missing = [
+        name
+        for name, version in versions.items()
+        if known.get(name) != version or not (folder / name).is_file()
+    ]
+    for name in known.keys() - versions.keys():
+        (folder / name).unlink(missing_ok=True)
+    needed, free = sum(files[name]["size"] for name in missing), shutil.disk_usage(folder).free
+    if needed > free:
+        raise ValueError(
+            f"{url} holds {needed / 2**30:.1f} GiB that are not in {folder}, where "
+            f"{free / 2**30:.1f} GiB are free; set {CACHE_VARIABLE} to a larger disk."
+        )
+    if missing:
+        _log.warning("Fetching %d files, %.2f GiB, from %s.", len(missing), needed / 2**30, url)
+
+    def fetch(name: str) -> None:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as temporary:
+            part = os.path.join(temporary, "part")
+            store.get_file(f"{root}/{name}", part)
+            os.replace(part, target)
+
+    with concurrent.futures.ThreadPoolExecutor(_CONNECTIONS) as pool:
+        list(pool.map(fetch, missing))
+    if missing or known.keys() - versions.keys():
+        _write_index(folder, versions)
+
+
+def _version(info: dict[str, Any]) -> list[str]:
+    """What differs once a file has changed; stores name it differently."""
+    stamps = (info.get(key) for key in ("etag", "ETag", "generation", "md5Hash", "mtime", "created"))
+    return [f"{info['size']}", next((f"{stamp}" for stamp in stamps if stamp), "")]
+
+
+def _read_index(folder: pathlib.Path) -> dict[str, list[str]]:
+    try:
+        return json.loads((folder / _INDEX).read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _write_index(folder: pathlib.Path, versions: dict[str, list[str]]) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
+        json.dump(versions, file)
+    os.replace(file.name, folder / _INDEX)
+
+
+def _place() -> pathlib.Path:
+    if choice := os.environ.get(CACHE_VARIABLE, ""):
+        return pathlib.Path(choice)
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(home) / "agarnet-jax" / "data"

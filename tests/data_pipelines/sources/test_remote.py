@@ -1,0 +1,76 @@
+import pathlib
+
+import fsspec
+import pytest
+
+from data_pipelines.sources import remote
+from data_pipelines.sources.opening import open_images
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """An object store in memory; copies go below `tmp_path / "copies"`."""
+    monkeypatch.setenv(remote.CACHE_VARIABLE, str(tmp_path / "copies"))
+    store = fsspec.filesystem("memory")
+    yield store
+    store.store.clear()
+
+
+def contents(folder):
+    files = (path for path in pathlib.Path(folder).rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in files
+        if path.name != ".fetched.json"
+    }
+
+
+def test_what_is_below_a_url_is_copied(store):
+    store.pipe({"/bucket/set/a.png": b"a", "/bucket/set/in/b.png": b"b", "/bucket/other": b"c"})
+    assert contents(remote.local_copy("memory://bucket/set")) == {"a.png": b"a", "in/b.png": b"b"}
+
+
+def test_only_what_changed_is_fetched_again(store, monkeypatch):
+    store.pipe({"/bucket/set/a.png": b"a", "/bucket/set/b.png": b"b", "/bucket/set/c.png": b"c"})
+    folder = remote.local_copy("memory://bucket/set")
+    fetched = []
+    get_file = type(store).get_file
+
+    def noting(self, source, target, **options):
+        fetched.append(source.rsplit("/", 1)[1])
+        get_file(self, source, target, **options)
+
+    monkeypatch.setattr(type(store), "get_file", noting)
+    assert remote.local_copy("memory://bucket/set/") == folder
+    assert fetched == []
+    store.pipe("/bucket/set/b.png", b"changed")
+    store.rm("/bucket/set/c.png")
+    assert contents(remote.local_copy("memory://bucket/set")) == {
+        "a.png": b"a",
+        "b.png": b"changed",
+    }
+    assert fetched == ["b.png"]
+
+
+def test_images_of_a_url_are_those_of_the_folder(store, picture_folders):
+    for path in (picture_folders / "train").iterdir():
+        store.pipe(f"/bucket/set/{path.name}", path.read_bytes())
+    images, expected = open_images("memory://bucket/set"), open_images(picture_folders / "train")
+    assert [image.tobytes() for image in images] == [image.tobytes() for image in expected]
+
+
+def test_nothing_there_is_said(store):
+    with pytest.raises(FileNotFoundError, match="memory://bucket/none does not exist"):
+        remote.local_copy("memory://bucket/none")
+
+
+def test_a_scheme_that_nothing_reads_is_said():
+    with pytest.raises(ValueError, match="nowhere://bucket cannot be listed"):
+        remote.local_copy("nowhere://bucket")
+
+
+def test_a_full_disk_is_said_before_anything_is_fetched(store, monkeypatch):
+    store.pipe("/bucket/set/a.png", b"a")
+    monkeypatch.setattr(remote.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 0}))
+    with pytest.raises(ValueError, match=r"set AGARNET_DATA_CACHE to a larger disk"):
+        remote.local_copy("memory://bucket/set")
