@@ -12,7 +12,6 @@ import numpy as np
 import tensorboardX
 import tqdm
 
-
 METRICS = "metrics.jsonl"
 
 

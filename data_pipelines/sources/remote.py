@@ -58,9 +58,7 @@ def local_copy(url: str) -> str:
     return os.fspath(folder)
 
 
-def _fetch(
-    store: Any, root: str, files: dict[str, Any], *, folder: pathlib.Path, url: str
-) -> None:
+def _fetch(store: Any, root: str, files: dict[str, Any], *, folder: pathlib.Path, url: str) -> None:
     known = _read_index(folder)
     versions = {name: _version(info) for name, info in files.items()}
     missing = [
@@ -95,7 +93,9 @@ def _fetch(
 
 def _version(info: dict[str, Any]) -> list[str]:
     """What differs once a file has changed; stores name it differently."""
-    stamps = (info.get(key) for key in ("etag", "ETag", "generation", "md5Hash", "mtime", "created"))
+    stamps = (
+        info.get(key) for key in ("etag", "ETag", "generation", "md5Hash", "mtime", "created")
+    )
     return [f"{info['size']}", next((f"{stamp}" for stamp in stamps if stamp), "")]
 
 

@@ -16,15 +16,15 @@ from experiments.config import default_config
 
 def get_config() -> ml_collections.ConfigDict:
     config = default_config("restorer")
-    config.model.pixel_features = 8
+    config.model.pixel_features = 16
     config.model.dct_features = 8
-    config.model.dct_blocks = 4
-    config.model.encoder1_blocks = 2
+    config.model.dct_blocks = 6
+    config.model.encoder1_blocks = 1
     config.model.encoder2_blocks = 2
-    config.model.encoder4_blocks = 8
-    config.model.decoder2_blocks = 1
+    config.model.encoder4_blocks = 2
+    config.model.decoder2_blocks = 0
     config.model.decoder2_gated_blocks = 2
-    config.model.decoder1_blocks = 1
+    config.model.decoder1_blocks = 0
     config.model.decoder1_gated_blocks = 2
     config.model.gate_features = 32
     config.model.correction_gate = True

@@ -34,6 +34,7 @@ COMMANDS = {
     "quality_label": ("--images={folder}",),
     "restoration": ("--megapixels=0.02", "--tile=128"),
     "precision": ("--images={folder}", "--qualities=20"),
+    "stopping": ("--images={folder}", "--config_file=experiments/configs/smoke.py", "--rounds=1"),
 }
 
 

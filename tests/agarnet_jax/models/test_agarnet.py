@@ -180,3 +180,34 @@ def test_configs_take_strings_for_enums_and_reject_others():
         AGARNetConfig(pixel_features=0)
     with pytest.raises(ValueError, match=r"features is \(1, 2, 3\).*4 elements"):
         EstimatorConfig(features=(1, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def gated(image):
+    """A model with a correction gate, and random parameters, those of the gate at their start."""
+    model = AGARNet(AGARNetConfig(**SMALL, correction_gate=True))
+    return model, model.init(jax.random.key(0), image, quality=50.0)["params"]
+
+
+def test_the_correction_gate_starts_open(gated, image):
+    model, params = gated
+    without = {name: value for name, value in params.items() if name != "correction_gate"}
+    expected = AGARNet(AGARNetConfig(**SMALL)).apply({"params": without}, image, quality=30.0)
+    actual = model.apply({"params": params}, image, quality=30.0)
+    np.testing.assert_allclose(actual.restored, expected.restored, atol=1e-6)
+
+
+def test_the_correction_gate_scales_the_difference_from_the_input(gated, image):
+    model, params = gated
+    head = params["correction_gate"]["head"]
+    closed = head | {"bias": jnp.full_like(head["bias"], np.log(0.25 / 1.75))}  # 2σ = 0.25
+    changed = params | {"correction_gate": params["correction_gate"] | {"head": closed}}
+    full = model.apply({"params": params}, image, quality=30.0).restored - image
+    part = model.apply({"params": changed}, image, quality=30.0).restored - image
+    assert float(jnp.abs(full).max()) > 1e-3
+    np.testing.assert_allclose(part, 0.25 * full, atol=1e-6)
+
+
+def test_the_correction_gate_needs_gates():
+    with pytest.raises(ValueError, match="correction_gate is set without gates"):
+        AGARNetConfig(gates=False, correction_gate=True)

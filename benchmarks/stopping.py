@@ -1,0 +1,77 @@
+"""How long a training takes from SIGTERM to having saved and left.
+
+    python -m benchmarks.stopping --images=FOLDER [--config_file=FILE --rounds=3]
+
+Starts real trainings, each on the pictures of FOLDER, and asks them to leave in the middle of
+training steps or of an evaluation. `saved` counts the runs whose last step was in a checkpoint.
+"""
+
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from absl import flags
+
+from benchmarks.timing import print_table, spread
+from experiments import program
+
+_CONFIG_FILE = flags.DEFINE_string(
+    "config_file", "experiments/configs/tiny.py", "Experiment configuration of a restorer."
+)
+_IMAGES = flags.DEFINE_string("images", None, "Folder of images.", required=True)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Trainings of each kind.", lower_bound=1)
+
+_STEPS = 6  # before the signal
+_PATIENCE = 600  # seconds until a training must have come so far
+
+
+def seconds_to_leave(workdir: pathlib.Path, *, evaluating: bool) -> tuple[float, bool]:
+    """From the signal to the end of the process, and whether its last step was saved."""
+    log = workdir / "metrics.jsonl"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "experiments.train"),
+            *(f"--config={_CONFIG_FILE.value}", f"--workdir={workdir}"),
+            f"--config.data.train_dir={_IMAGES.value}",
+            f"--config.data.eval_dir={_IMAGES.value}",
+            "--config.data.eval_crop=64",
+            "--config.train.log_every=1",
+            f"--config.train.eval_every={_STEPS if evaluating else 10**6}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + _PATIENCE
+    while not log.exists() or len(log.read_bytes().splitlines()) < _STEPS:
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            raise SystemExit(f"The training came to nothing:\n{process.communicate()[1]}")
+        time.sleep(0.02)
+    asked = time.perf_counter()
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    seconds = time.perf_counter() - asked
+    last = log.read_text().splitlines()[-1]
+    saved = [path.name for path in (workdir / "checkpoints").iterdir()]
+    return seconds, any(f'"step": {step},' in last for step in saved)
+
+
+def main() -> None:
+    table = []
+    for name, evaluating in (("training steps", False), ("an evaluation", True)):
+        seconds, saved = [], 0
+        for _ in range(_ROUNDS.value):
+            with tempfile.TemporaryDirectory() as workdir:
+                taken, whole = seconds_to_leave(pathlib.Path(workdir), evaluating=evaluating)
+            seconds.append(taken)
+            saved += whole
+        table.append((name, spread(seconds), f"{saved} of {_ROUNDS.value}"))
+    print_table("From SIGTERM to the end of the process", ("in the middle of", "s", "saved"), table)
+
+
+if __name__ == "__main__":
+    program.start(main)

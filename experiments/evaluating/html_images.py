@@ -1,0 +1,71 @@
+"""Images of a report as they stand in its HTML: PNG files within data: URIs."""
+
+import base64
+import dataclasses
+import io
+import math
+
+import numpy as np
+from PIL import Image
+
+# Viridis (van der Walt and Smith 2015), every 32nd colour: as bright as the value is high, for
+# every kind of colour vision.
+_ANCHORS = np.array(
+    [
+        (68, 1, 84),
+        (71, 44, 122),
+        (59, 81, 139),
+        (44, 113, 142),
+        (33, 144, 141),
+        (39, 173, 129),
+        (92, 200, 99),
+        (170, 220, 50),
+        (253, 231, 37),
+    ]
+)
+_STEP = 5  # of quality: both ends of a scale are multiples
+_LEAST_SPAN = 10  # of quality: noise of a constant map must not look like structure
+
+
+@dataclasses.dataclass(frozen=True)
+class QualityPicture:
+    """uri: the map in colours. scale_uri: those colours from `low` to `high`, left to right."""
+
+    uri: str
+    scale_uri: str
+    low: int
+    high: int
+
+
+def png_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def image_uri(image: np.ndarray) -> str:
+    """image: (H, W) or (H, W, 3) uint8."""
+    return _uri(Image.fromarray(image))
+
+
+def quality_picture(quality_map: np.ndarray) -> QualityPicture:
+    """quality_map: (H, W) in 1–100, finite. The scale is as wide as this map needs."""
+    low = _STEP * math.floor(quality_map.min() / _STEP)
+    high = _STEP * math.ceil(quality_map.max() / _STEP)
+    while high - low < _LEAST_SPAN:
+        low, high = max(low - _STEP, 0), min(high + _STEP, 100)
+    scaled = (np.asarray(quality_map, np.float64) - low) / (high - low)
+    return QualityPicture(_colored(scaled), _colored(np.linspace(0, 1, 256)[None]), low, high)
+
+
+def _colored(values: np.ndarray) -> str:
+    """values: (H, W) in [0, 1]. An image with a palette, a third of the size of one in RGB."""
+    picture = Image.fromarray(np.rint(values * 255).astype(np.uint8)).convert("P")
+    positions = np.linspace(0, 255, len(_ANCHORS))
+    channels = [np.interp(np.arange(256), positions, channel) for channel in _ANCHORS.T]
+    picture.putpalette(np.rint(np.stack(channels, axis=1)).astype(np.uint8).tobytes())
+    return _uri(picture)
+
+
+def _uri(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "png")
+    return png_uri(buffer.getvalue())

@@ -1,0 +1,69 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from agarnet_jax import weights
+from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
+
+SMALL = AGARNetConfig(
+    pixel_features=2,
+    dct_features=2,
+    dct_blocks=1,
+    encoder1_blocks=1,
+    encoder2_blocks=1,
+    encoder4_blocks=1,
+    decoder2_blocks=1,
+    decoder2_gated_blocks=1,
+    decoder1_blocks=1,
+    decoder1_gated_blocks=1,
+    gate_features=4,
+)
+
+
+@pytest.fixture(scope="session")
+def small_weights():
+    """Random weights of the smallest networks that have every part."""
+    image = jnp.zeros((1, 64, 64, 1))
+    restorer = AGARNet(SMALL).init(jax.random.key(0), image, quality=50.0)
+    config = EstimatorConfig(features=(2, 2, 2, 2))
+    estimator = QualityEstimator(config).init(jax.random.key(1), image)
+    parts = jax.device_get((restorer["params"], estimator["params"]))
+    return weights.Weights(SMALL, parts[0], config, parts[1])
+
+
+@pytest.fixture(scope="session")
+def small_file(small_weights, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    weights.save(small_weights, path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def photos():
+    """Three gray photographs of one size, by name."""
+    whole = skimage.data.astronaut()[..., 1]
+    return {name: whole[at : at + 48, 200:264].copy() for name, at in zip("abc", (0, 100, 200))}
+
+
+@pytest.fixture
+def folder(photos, tmp_path):
+    """Their folder."""
+    place = tmp_path / "clean"
+    place.mkdir()
+    for name, image in photos.items():
+        Image.fromarray(image).save(place / f"{name}.png")
+    return place
+
+
+@pytest.fixture
+def save():
+    """Writes an array as a picture, with the folders above it."""
+
+    def save(path, image):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(image)).save(path)
+
+    return save

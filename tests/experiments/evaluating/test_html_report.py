@@ -1,0 +1,193 @@
+"""The document as text. What it does in a browser: test_html_page.py."""
+
+import base64
+import hashlib
+import html.parser
+import io
+import re
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.evaluating import html_images
+from experiments.evaluating.html_report import render
+from experiments.evaluating.report_parts import Comparison, Plot, Report, Table
+
+GRAY = np.arange(48, dtype=np.uint8).reshape(6, 8)
+COLOR = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+HOSTILE = """</script><script>alert(1)</script><img src=x onerror="alert(2)">' & more"""
+HARMLESS = "as many words as that"  # each word of a header is an element
+
+
+class Elements(html.parser.HTMLParser):
+    """All elements as (tag, attributes), and all text outside style and script."""
+
+    def __init__(self, document):
+        super().__init__()
+        self.found, self.text, self.static = [], "", False
+        self.feed(document)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        self.static = tag in ("style", "script")
+
+    def handle_endtag(self, tag):
+        self.static = False
+
+    def handle_data(self, data):
+        self.text += "" if self.static else f"{data} "
+
+    def all(self, wanted):
+        return [attributes for tag, attributes in self.found if tag == wanted]
+
+
+def decode(uri):
+    prefix, data = uri.split(",")
+    assert prefix == "data:image/png;base64"
+    return Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
+
+
+def png():
+    buffer = io.BytesIO()
+    Image.fromarray(COLOR).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def report_of(text):
+    """A report with `text` wherever text may stand."""
+    return Report(
+        title=text,
+        facts={text: text},
+        warnings=(text,),
+        tables=(Table(text, (text, "PSNR"), ((text, 31.256),), note=text),),
+        plots=(Plot(text, png(), alt=text),),
+        comparisons=(Comparison(text, text, {text: GRAY, "clean": GRAY}, np.full((6, 8), 10.0)),),
+    )
+
+
+def test_all_text_is_there_and_warnings_come_first():
+    report = Report(
+        title="the title",
+        facts={"a fact": "its value"},
+        warnings=("first warning", "second warning"),
+        tables=(Table("a table", ("a column",), (("a cell",),), note="note of the table"),),
+        plots=(Plot("a plot", png(), alt="in words"),),
+        comparisons=(Comparison("a picture", "note of the picture", {"JPEG": GRAY}),),
+    )
+    main = " ".join(Elements(render(report).partition("<main")[2]).text.split())
+    places = [
+        main.index(text)
+        for text in (
+            *("Warnings", "first warning", "second warning", "a fact", "its value"),
+            *("Tables", "a table", "a column", "a cell", "note of the table"),
+            *("Plots", "a plot", "Images", "a picture", "note of the picture", "JPEG"),
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_all_pictures_are_there():
+    elements = Elements(render(report_of("some name")))
+    assert len(elements.all("table")) == 1
+    assert [e["class"] for e in elements.all("article")] == ["table", "comparison"]
+    # A plot, two images, the map and its scale.
+    assert len(elements.all("img")) == 5
+    assert all(e["alt"] for e in elements.all("img"))
+
+
+def test_links_of_the_contents_lead_somewhere():
+    elements = Elements(render(report_of("some name")))
+    identities = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    links = [e["href"] for e in elements.all("a")]
+    assert len(identities) == len(set(identities))
+    assert {"#table-1", "#plot-1", "#comparison-1"} < set(links)
+    assert all(link.removeprefix("#") in identities for link in links)
+
+
+def test_an_empty_report_has_no_empty_sections():
+    elements = Elements(render(Report("Nothing", {})))
+    assert elements.all("h1") == [{}]
+    assert not elements.all("h2")
+    assert not elements.all("dl")
+
+
+def test_text_stays_text():
+    hostile, harmless = (Elements(render(report_of(text))) for text in (HOSTILE, HARMLESS))
+    assert [tag for tag, _ in hostile.found] == [tag for tag, _ in harmless.found]
+    assert " ".join(hostile.text.split()).replace(HOSTILE, HARMLESS) == " ".join(
+        harmless.text.split()
+    )
+
+
+def test_nothing_comes_from_elsewhere():
+    document = render(report_of("some name"))
+    elements = Elements(document)
+    for tag, attributes in elements.found:
+        assert not any(name.startswith("on") or name == "style" for name in attributes), tag
+        for name in ("src", "href", "srcset", "data", "action"):
+            assert attributes.get(name, "#").startswith(("#", "data:")), tag
+    assert "http:" not in document
+    assert "https:" not in document
+    assert "url(" not in document
+    assert "@import" not in document
+
+
+def test_the_policy_names_the_hashes_of_style_and_scripts():
+    document = render(report_of("some name"))
+    policy = Elements(document).all("meta")[1]["content"]
+    inline = re.findall(r"<(style|script)[^>]*>(.*?)</\1>", document, re.DOTALL)
+    assert [tag for tag, _ in inline] == ["style", "script", "script"]
+    for tag, text in inline:
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert re.search(rf"{tag}-src [^;]*'sha256-{re.escape(digest)}'", policy)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_numbers_are_rounded_to_look_at_and_whole_to_sort():
+    row = ("Set", 10, 31.256, np.float32(0.5), -1.25, None, float("inf"), float("nan"))
+    document = render(Report("", {}, tables=(Table("", ("c",) * len(row), (row,), decimals=1),)))
+    cells = re.search("<tbody>(.*)</tbody>", document, re.DOTALL)[1]
+    assert Elements(cells).text.split() == ["Set", "10", "31.3", "0.5", "-1.2", "–", "∞", "nan"]
+    values = [attributes.get("data-value") for attributes in Elements(cells).all("td")]
+    assert values == ["10.0", "31.256", "0.5", "-1.25", None, "Infinity", None]
+
+
+@pytest.mark.parametrize("image", [GRAY, COLOR], ids=["gray", "colour"])
+def test_images_are_kept_exactly(image):
+    comparison = Comparison("some name", "", {"JPEG": image, "clean": image[::-1]})
+    first, second = Elements(render(Report("", {}, comparisons=(comparison,)))).all("img")
+    np.testing.assert_array_equal(np.asarray(decode(first["src"])), image)
+    np.testing.assert_array_equal(np.asarray(decode(second["src"])), image[::-1])
+    assert (first["width"], first["height"]) == ("8", "6")
+
+
+@pytest.mark.parametrize("part", ["image", "quality map"])
+def test_other_sizes_are_refused_by_name(part):
+    images = {"JPEG": GRAY, "clean": GRAY[1:] if part == "image" else GRAY}
+    comparison = Comparison("camera", "", images, np.full((6, 7), 10.0))
+    with pytest.raises(ValueError, match=r"'camera' must be of one size.*\(6, 7\)"):
+        render(Report("", {}, comparisons=(comparison,)))
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "scale"),
+    [(10.2, 10.4, (5, 20)), (10, 10, (5, 15)), (1, 3, (0, 10)), (98, 100, (90, 100)),
+     (1, 100, (0, 100)), (12, 31, (10, 35))],
+)  # fmt: skip
+def test_the_scale_is_as_wide_as_the_map_needs(lowest, highest, scale):
+    picture = html_images.quality_picture(np.array([[lowest, highest]], np.float32))
+    assert (picture.low, picture.high) == scale
+
+
+def test_colors_of_the_map_are_viridis_between_the_ends_of_its_scale():
+    quality_map = np.linspace(20, 60, 400, dtype=np.float32).reshape(20, 20)
+    picture = html_images.quality_picture(quality_map)
+    expected = matplotlib.colormaps["viridis"]((quality_map - 20) / 40, bytes=True)[..., :3]
+    # We interpolate between nine of its colours; it is curved between them, most near yellow.
+    np.testing.assert_allclose(decode(picture.uri).convert("RGB"), expected, atol=20)
+    ends = np.asarray(decode(picture.scale_uri).convert("RGB"))[0, [0, -1]]
+    np.testing.assert_allclose(ends, [expected[0, 0], expected[-1, -1]], atol=1)
