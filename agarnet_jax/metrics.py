@@ -105,9 +105,10 @@ def ssim(
     at least the window's 8 or 11 pixels a side.
     """
     x, y = to_levels(image, rounding=rounding) - 128, to_levels(reference) - 128
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = (
-        _window_means(values, window.weights) for values in (x, y, x * x, y * y, x * y)
-    )
+    # One array: XLA:CPU computes five of them anew for every pixel that reads them.
+    products = jnp.concatenate([x, y, x * x, y * y, x * y])
+    means = jnp.split(_window_means(products, window.weights), 5)
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = means
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     spread = mean_xx - mean_x**2 + mean_yy - mean_y**2
     shared = mean_xy - mean_x * mean_y

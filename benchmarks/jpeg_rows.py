@@ -26,6 +26,7 @@ from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.recompression import double
 from data_pipelines.sources.opening import open_images
 from experiments import program
+from experiments.evaluating import published
 
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", os.environ.get("AGARNET_DATA"), "Folder of the test sets; AGARNET_DATA by default."
@@ -34,42 +35,26 @@ _DATA_DIR = flags.DEFINE_string(
 Metric = Callable[..., jax.Array]
 Row = tuple[str, float, float | None]  # what, measured, published
 
-QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80)
-LIVE1 = (27.77, 30.07, 31.41, 32.35, 33.16, 33.98, 35.13, 36.87)
-CLASSIC5 = (27.82, 30.12, 31.48, 32.43, 33.20, 33.96, 34.98, 36.44)
-LIVE1_SSIM = (0.791, 0.868, 0.900, 0.917, 0.930, 0.940, 0.951, 0.964)
-CLASSIC5_SSIM = (0.780, 0.854, 0.884, 0.901, 0.913, 0.923, 0.934, 0.948)
-LIVE1_GAUSSIAN_SSIM = {10: 0.773, 20: 0.851, 40: 0.904}
-LIVE1_PSNR_B = {10: 25.33, 20: 27.57, 40: 29.96}
-LIVE1_COLOR = {10: 25.69, 40: 30.28}
-LIVE1_DOUBLE = {
-    (30, 10): 27.49,
-    (50, 10): 27.65,
-    (50, 30): 30.62,
-    (10, 10): 26.48,
-    (30, 30): 29.98,
-    (50, 50): 31.58,
-    (10, 30): 27.55,
-    (10, 50): 27.69,
-    (30, 50): 30.61,
-}
 # Aligned recompression, paper's table 3. It names groups of qualities, not the pairs; these do not
 # reproduce it, so the rows are for orientation.
 GROUPS = {"low": (10, 20, 30), "mid": (30, 40, 50), "high": (50, 60, 70), "ultra": (70, 80, 90)}
-TABLE3 = {
-    ("low", "high"): 29.70,
-    ("low", "ultra"): 29.44,
-    ("mid", "high"): 32.64,
-    ("mid", "ultra"): 32.22,
-    ("high", "mid"): 31.39,
-    ("high", "high"): 33.57,
-    ("high", "ultra"): 33.43,
-    ("ultra", "mid"): 31.89,
-    ("ultra", "high"): 33.33,
-    ("ultra", "ultra"): 36.13,
+METRICS: dict[str, tuple[str, Metric]] = {
+    "psnr": ("PSNR", metrics.psnr),
+    "psnr_b": ("PSNR-B", metrics.psnr_b),
+    "ssim_uniform": (
+        "SSIM uniform",
+        functools.partial(metrics.ssim, window=metrics.SsimWindow.UNIFORM),
+    ),
+    "ssim_gaussian": (
+        "SSIM Gaussian",
+        functools.partial(metrics.ssim, window=metrics.SsimWindow.GAUSSIAN),
+    ),
 }
-PAPER_SSIM = functools.partial(metrics.ssim, window=metrics.SsimWindow.UNIFORM)
-GAUSSIAN_SSIM = functools.partial(metrics.ssim, window=metrics.SsimWindow.GAUSSIAN)
+FOLDERS = {
+    published.LIVE1: ("LIVE1_gray", LumaRange.STUDIO),
+    published.CLASSIC5: ("Classic5", LumaRange.STUDIO),
+    published.LIVE1_RGB: ("LIVE1_color", None),
+}
 
 
 def score(images: Sequence[np.ndarray], degradation: Degradation, metric: Metric) -> float:
@@ -83,33 +68,19 @@ def score(images: Sequence[np.ndarray], degradation: Degradation, metric: Metric
 
 
 def rows(data: pathlib.Path) -> Iterator[Row]:
-    live1 = list(open_images(data / "LIVE1_gray", luma_range=LumaRange.STUDIO))
-    classic5 = list(open_images(data / "Classic5", luma_range=LumaRange.STUDIO))
-    color = list(open_images(data / "LIVE1_color"))
-    for name, images, psnr, ssim in (
-        ("LIVE1", live1, LIVE1, LIVE1_SSIM),
-        ("Classic5", classic5, CLASSIC5, CLASSIC5_SSIM),
-    ):
-        for quality, value, similarity in zip(QUALITIES, psnr, ssim):
-            jpeg = Jpeg(quality)
-            yield f"{name} Q{quality} PSNR", score(images, jpeg, metrics.psnr), value
-            yield f"{name} Q{quality} SSIM uniform", score(images, jpeg, PAPER_SSIM), similarity
-    for quality, value in LIVE1_GAUSSIAN_SSIM.items():
-        measured = score(live1, Jpeg(quality), GAUSSIAN_SSIM)
-        yield f"LIVE1 Q{quality} SSIM Gaussian", measured, value
-    for quality, value in LIVE1_PSNR_B.items():
-        yield f"LIVE1 Q{quality} PSNR-B", score(live1, Jpeg(quality), metrics.psnr_b), value
-    for quality, value in LIVE1_COLOR.items():
-        measured = score(color, Jpeg(quality), metrics.psnr)
-        yield f"LIVE1 RGB 4:2:0 Q{quality} PSNR", measured, value
-    for (first, second), value in LIVE1_DOUBLE.items():
-        degradation = double(first, second, shift=(4, 4))
-        name = f"LIVE1 ({first}, {second}) shift (4, 4) PSNR"
-        yield name, score(live1, degradation, metrics.psnr), value
-    for (first_group, second_group), value in TABLE3.items():
-        pairs = [(a, b) for a in GROUPS[first_group] for b in GROUPS[second_group]]
-        scores = [score(live1, double(*pair), metrics.psnr) for pair in pairs]
-        name = f"LIVE1 {first_group}-{second_group} aligned PSNR (paper, other pairs: {value})"
+    images = {
+        name: list(open_images(data / folder, luma_range=luma_range))
+        for name, (folder, luma_range) in FOLDERS.items()
+    }
+    for row in published.known_rows():
+        if row.luma_range is LumaRange.STUDIO:
+            title, metric = METRICS[row.metric]
+            measured = score(images[row.images], row.degradation, metric)
+            yield f"{row.images} {row.label} {title}", measured, row.value
+    for groups, (value, _) in published.TABLE3.items():
+        pairs = [(a, b) for a in GROUPS[groups[0]] for b in GROUPS[groups[1]]]
+        scores = [score(images[published.LIVE1], double(*pair), metrics.psnr) for pair in pairs]
+        name = f"LIVE1 {'-'.join(groups)} aligned PSNR (paper, other pairs: {value})"
         yield name, float(np.mean(scores)), None
 
 
@@ -135,10 +106,10 @@ def main() -> None:
         raise app.UsageError("Name the folder of the test sets: --data_dir=DIR or AGARNET_DATA.")
     data = pathlib.Path(_DATA_DIR.value) / "test"
     table, off = [], []
-    for name, measured, published in rows(data):
+    for name, measured, known in rows(data):
         decimals = 3 if "SSIM" in name else 2
-        table.append((name, f"{measured:.{decimals + 1}f}", str(published or "-")))
-        if published and abs(round(measured, decimals) - published) > 1.01 * 10**-decimals:
+        table.append((name, f"{measured:.{decimals + 1}f}", str(known or "-")))
+        if known and abs(round(measured, decimals) - known) > 1.01 * 10**-decimals:
             off.append(name)
     print_table("JPEG rows", ("", "here", "published"), table)
     differing = differing_inputs(data)

@@ -1,68 +1,93 @@
-"""Scores weights on clean images compressed here: PSNR of the JPEG and of its restoration.
+"""Scores weights on clean images compressed here, beside the papers, and writes a report.
 
-    python -m experiments.evaluate --images=FOLDER [--weights=tiny] [--qualities=10,20,40]
+    python -m experiments.evaluate --images=FOLDER [--weights=tiny] [--qualities=10,20,40|10:95:5]
+    python -m experiments.evaluate --suite=all --data_dir=DIR --out=DIR [--weights=…]
 
-Protocol: gray (studio-range luma of colour images), Pillow's encoder, PSNR of each image over all
-pixels of the rounded output, mean over images. Columns: the JPEG; restored with the true quality
-given, with one estimated quality, with the pixel-wise estimated map; the estimate's mean ± standard
-deviation over images.
+Weights are shipped ones by name, a file, or the working folder of a training run. Prints tables in
+Markdown; --out gets them with plots, every score, and a page to look at (extra `evaluate`).
+`docs/evaluation.md` has the suites, the protocols, and what can be compared with.
 """
 
-from collections.abc import Iterator
+import os
+import sys
 
-import numpy as np
 from absl import flags
 
 from agarnet_jax import runtime
 from agarnet_jax.color import LumaRange
-from agarnet_jax.metrics import as_batch, psnr
-from agarnet_jax.restoration import QualitySource, Restorer
-from data_pipelines.degradations.jpeg import Jpeg
-from data_pipelines.sources.images import ImageSource
-from data_pipelines.sources.opening import open_images
+from agarnet_jax.metrics import Rounding
+from agarnet_jax.models import CellPlacement
 from experiments import program
+from experiments.evaluating import tables
+from experiments.evaluating.evaluation import Evaluation, Settings, evaluate
+from experiments.evaluating.models import Treatment
+from experiments.evaluating.settings import parse_qualities, parse_suites
 
-_WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
-_IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
-_QUALITIES = flags.DEFINE_list("qualities", ["10", "20", "40", "60", "80"], "JPEG qualities.")
+_WEIGHTS = flags.DEFINE_string("weights", "tiny", "A shipped name, a weights file or a --workdir.")
+_OTHERS = flags.DEFINE_multi_string("other_weights", [], "NAME=WEIGHTS to compare with; repeat.")
+_BASELINES = flags.DEFINE_multi_string(
+    "baseline", [], "NAME=FOLDER of images another tool restored; repeat."
+)
+_SUITE = flags.DEFINE_list("suite", [], "Suites, or all; see docs/evaluation.md.")
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", os.environ.get("AGARNET_DATA"), "Folder of the test sets; AGARNET_DATA by default."
+)
+_IMAGES = flags.DEFINE_string("images", None, "Folder of clean images of your own.")
+_QUALITIES = flags.DEFINE_list(
+    "qualities", ["10", "20", "40", "60", "80"], "JPEG qualities of --images; 10:95:5 is a range."
+)
+_OUT = flags.DEFINE_string("out", None, "Folder for the report; run again to continue.")
+_LUMA = flags.DEFINE_enum_class("luma", LumaRange.STUDIO, LumaRange, "Range of the luma scored.")
+_ROUNDING = flags.DEFINE_enum_class(
+    "rounding", Rounding.ROUND, Rounding, "How restored levels become whole numbers."
+)
+_CELLS = flags.DEFINE_enum_class(
+    "estimator_cells", CellPlacement.PLACED, CellPlacement, "Where the estimator's cells lie."
+)
+_ENSEMBLE = flags.DEFINE_bool("ensemble", False, "Mean over 8 flips and rotations.")
+_CONSISTENT = flags.DEFINE_bool("consistent", False, "Keep to the JPEG's quantization intervals.")
+_IMAGES_PER_SET = flags.DEFINE_integer(
+    "images_per_set", None, "Only so many images of each set.", lower_bound=1
+)
 
-HEADER = "|    Q |  JPEG | true Q |  gain | estimated |  gain |   map |  gain | estimate      |"
-RULE = "|-----:|------:|-------:|------:|----------:|------:|------:|------:|:--------------|"
+
+def settings() -> Settings:
+    """What the flags say; raises ValueError for those that do not fit."""
+    return Settings(
+        weights=_WEIGHTS.value,
+        suites=parse_suites(_SUITE.value),
+        data_dir=_DATA_DIR.value,
+        images=_IMAGES.value,
+        qualities=parse_qualities(_QUALITIES.value),
+        other_weights=tuple(_OTHERS.value),
+        baselines=tuple(_BASELINES.value),
+        out=_OUT.value,
+        luma_range=_LUMA.value,
+        rounding=_ROUNDING.value,
+        cells=_CELLS.value,
+        treatment=Treatment(_ENSEMBLE.value, _CONSISTENT.value),
+        images_per_set=_IMAGES_PER_SET.value,
+    )
 
 
-def score_image(restorer: Restorer, clean: np.ndarray, quality: int) -> np.ndarray:
-    """PSNR of JPEG, restored with true, estimated and pixel-wise quality; then the estimate."""
-    degraded = Jpeg(quality).compress(clean)
-    sources = (float(quality), QualitySource.IMAGE, QualitySource.MAP)
-    restored = [restorer.restore(degraded, quality=source) for source in sources]
-    images = [degraded, *(r.image for r in restored)]
-    scores = [psnr(as_batch(image), as_batch(clean)).item() for image in images]
-    return np.array([*scores, restored[1].quality_map.mean()])
-
-
-def table(restorer: Restorer, images: ImageSource, qualities: list[int]) -> Iterator[str]:
-    """The lines of a Markdown table, each as soon as it is known."""
-    yield HEADER
-    yield RULE
-    for quality in qualities:
-        scores = np.stack([score_image(restorer, image, quality) for image in images])
-        plain, true, estimated, by_map, estimate = scores.mean(axis=0)
-        yield (
-            f"| {quality:4d} | {plain:5.2f} |  {true:5.2f} | {true - plain:+5.2f} "
-            f"|     {estimated:5.2f} | {estimated - plain:+5.2f} "
-            f"| {by_map:5.2f} | {by_map - plain:+5.2f} "
-            f"| {estimate:6.2f} ± {scores[:, 4].std():4.2f} |"
-        )
+def show(evaluation: Evaluation) -> None:
+    """Facts and tables to stdout, warnings to stderr."""
+    for name, value in evaluation.report.facts.items():
+        print(f"- {name}: {value}")
+    print()
+    for table in evaluation.report.tables:
+        print(tables.markdown(table), end="\n\n")
+    for warning in evaluation.report.warnings:
+        print(f"WARNING: {warning}", file=sys.stderr)
+    if _OUT.value:
+        print(f"Look at {_OUT.value}/report.html.")
 
 
 def main() -> None:
     runtime.prepare()
     with program.one_line_errors():
-        images = open_images(_IMAGES.value, luma_range=LumaRange.STUDIO, cache_gib=1)
-        restorer = Restorer.from_pretrained(_WEIGHTS.value)
-    print(f"{len(images)} images from {_IMAGES.value}, weights {_WEIGHTS.value}, PSNR in dB")
-    for line in table(restorer, images, [int(q) for q in _QUALITIES.value]):
-        print(line, flush=True)
+        evaluation = evaluate(settings())
+    show(evaluation)
 
 
 if __name__ == "__main__":

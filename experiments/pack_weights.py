@@ -6,39 +6,16 @@
 Takes the averaged parameters of each run's best checkpoint (by its held-out score).
 """
 
-import contextlib
-import pathlib
-from typing import Any
-
 from absl import flags
 
 from agarnet_jax import weights
-from agarnet_jax.checkpoint import Checkpoints
-from agarnet_jax.configs import from_plain
 from experiments import program
-from experiments.config import MODEL_CONFIGS
+from experiments.trained import Trained, best_of
 
 _RESTORER = flags.DEFINE_string("restorer", None, "Working folder of the restorer's run.")
 _ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of the estimator's run.")
 _JOINT = flags.DEFINE_string("joint", None, "Working folder of a run of both, instead of the two.")
 _OUT = flags.DEFINE_string("out", None, "File to write.", required=True)
-
-
-def best_of(workdir: str, task: str) -> tuple[Any, Any]:
-    """The model configuration and averaged parameters of a run's best checkpoint."""
-    folder = pathlib.Path(workdir) / "checkpoints"
-    if not folder.is_dir():  # Checkpoints would create it
-        raise ValueError(f"{workdir!r} has no checkpoint; give the --workdir of a training run.")
-    with contextlib.closing(Checkpoints(folder)) as checkpoints:
-        step = checkpoints.best_step()
-        if step is None:
-            raise ValueError(f"{workdir!r} has no finished checkpoint yet; train it further.")
-        config = checkpoints.config(step)
-        if config["task"] != task:
-            raise ValueError(f"{workdir!r} trained a {config['task']}; a {task} is needed here.")
-        print(f"{task}: {workdir}, step {step}")
-        model = from_plain(MODEL_CONFIGS[task], config["model"], path="model")
-        return model, checkpoints.restore_ema_params(step)
 
 
 def packed() -> weights.Weights:
@@ -49,13 +26,23 @@ def packed() -> weights.Weights:
     """
     restorer, estimator, joint = _RESTORER.value, _ESTIMATOR.value, _JOINT.value
     if joint and not (restorer or estimator):
-        both, params = best_of(joint, "joint")
+        both = _best_of(joint, "joint")
         return weights.Weights(
-            both.restorer, params["restorer"], both.estimator, params["estimator"]
+            both.model.restorer,
+            both.params["restorer"],
+            both.model.estimator,
+            both.params["estimator"],
         )
     if restorer and estimator and not joint:
-        return weights.Weights(*best_of(restorer, "restorer"), *best_of(estimator, "estimator"))
+        parts = _best_of(restorer, "restorer"), _best_of(estimator, "estimator")
+        return weights.Weights(*(value for part in parts for value in (part.model, part.params)))
     raise ValueError("Give --restorer and --estimator, or --joint alone.")
+
+
+def _best_of(workdir: str, task: str) -> Trained:
+    best = best_of(workdir, task=task)
+    print(f"{task}: {workdir}, step {best.step}")
+    return best
 
 
 def main() -> None:

@@ -38,20 +38,30 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
 
 
+def path_of(name_or_path: str | os.PathLike) -> pathlib.Path:
+    """The file of shipped weights by name, or the file given.
+
+    Raises:
+      ValueError: neither a shipped name nor a file.
+    """
+    path = pathlib.Path(name_or_path)
+    if os.fspath(name_or_path) in shipped_names():
+        return _FOLDER / f"{name_or_path}{_SUFFIX}"
+    if not path.is_file():
+        raise ValueError(
+            f"No weights {os.fspath(name_or_path)!r}: neither a file nor a shipped name "
+            f"({', '.join(shipped_names())})."
+        )
+    return path
+
+
 def load(name_or_path: str | os.PathLike) -> Weights:
     """Loads shipped weights by name, or a file.
 
     Raises:
       ValueError: neither a shipped name nor a file of this format.
     """
-    path = pathlib.Path(name_or_path)
-    if os.fspath(name_or_path) in shipped_names():
-        path = _FOLDER / f"{name_or_path}{_SUFFIX}"
-    elif not path.is_file():
-        raise ValueError(
-            f"No weights {os.fspath(name_or_path)!r}: neither a file nor a shipped name "
-            f"({', '.join(shipped_names())})."
-        )
+    path = path_of(name_or_path)
     try:
         with safetensors.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}

@@ -1,3 +1,4 @@
+import concurrent.futures
 import io
 
 import jax
@@ -96,6 +97,27 @@ def test_the_files_own_table_stands_in_for_the_derived_one(restorer, degraded):
     flat = restorer.restore(degraded, quality=20, table=np.full((8, 8), 99)).image
     np.testing.assert_array_equal(own, derived)
     assert (flat != derived).any()
+
+
+def test_one_look_gives_every_estimate(restorer, degraded):
+    estimated = restorer.estimate(degraded)
+    assert estimated.keys() == set(QualitySource)
+    for source, quality in estimated.items():
+        expected = restorer.restore(degraded, quality=source).quality_map
+        np.testing.assert_array_equal(np.broadcast_to(quality, degraded.shape), expected)
+    assert restorer.estimate(degraded, sources=[QualitySource.IMAGE]).keys() == {
+        QualitySource.IMAGE
+    }
+
+
+def test_restorers_of_one_device_each_work_side_by_side(restorer, degraded):
+    expected = restorer.restore(degraded).image.astype(int)
+    alone = [Restorer(restorer.weights, devices=[device]) for device in jax.local_devices()]
+    assert len(alone) == 2
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda one: one.restore(degraded).image, alone))
+    for result in results:
+        assert np.abs(result - expected).max() <= 1  # ties may round either way
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (7, 9), (8, 8), (65, 3)])

@@ -1,0 +1,108 @@
+"""Images that another tool restored, to score beside ours."""
+
+import collections
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from data_pipelines.decoding import UnusableImageError, decode
+from data_pipelines.sources.folder import find_images
+from experiments.evaluating.suites import Case
+
+_EXAMPLES = 3
+
+
+class BaselineError(ValueError):
+    """An image that cannot be compared: `kind` says why, for all like it; `what` which one."""
+
+    def __init__(self, kind: str, what: str):
+        super().__init__(f"{kind}: {what}")
+        self.kind, self.what = kind, what
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """A folder of restored images, found by their names without suffix.
+
+    Those of a case are in FOLDER/SET/CASE or FOLDER/CASE; where a run has `only_case`, also in
+    FOLDER/SET or FOLDER itself.
+    """
+
+    name: str
+    folder: pathlib.Path
+    only_case: bool
+
+    def image(self, case: Case, name: str, *, like: np.ndarray) -> np.ndarray:
+        """uint8 of the shape of `like`.
+
+        Raises:
+          BaselineError: there is none, it cannot be read, or is of another size.
+        """
+        where = f"{case.images}/{case.folder}/{name}"
+        files = self._files(case)
+        if files is None:
+            raise BaselineError("has no folder for", f"{case.images}/{case.folder}")
+        if not set(files) & {name}:
+            raise BaselineError("has no image named", where)
+        try:
+            image = decode(files[name])
+        except (UnusableImageError, OSError) as error:
+            raise BaselineError(f"cannot be read ({error})", where) from None
+        if like.ndim == 2 and image.ndim == 3 and (image == image[..., :1]).all():
+            image = image[..., 0]  # gray, saved as colour
+        if image.shape != like.shape:
+            sizes = " against ".join("×".join(map(str, side.shape)) for side in (image, like))
+            raise BaselineError("is of another size than the reference", f"{where} ({sizes})")
+        return image
+
+    def try_image(self, case: Case, name: str, *, like: np.ndarray) -> np.ndarray | None:
+        """What `image` returns, or None where it raises."""
+        try:
+            return self.image(case, name, like=like)
+        except BaselineError:
+            return None
+
+    def _files(self, case: Case) -> dict[str, str] | None:
+        own = self.folder / case.images
+        places = [own / case.folder, self.folder / case.folder]
+        if self.only_case:
+            places += [own, self.folder]
+        place = next((place for place in places if place.is_dir()), None)
+        if place is None:
+            return None
+        return {pathlib.Path(path).stem: path for path in find_images(place)}
+
+
+def parse(text: str, *, flag: str) -> tuple[str, str]:
+    """NAME=PLACE of a flag.
+
+    Raises:
+      ValueError: it is not of this form.
+    """
+    name, separator, place = text.partition("=")
+    if not (name and separator and place):
+        raise ValueError(f"--{flag}={text} is not of the form NAME=PLACE, such as mine=FOLDER.")
+    return name, place
+
+
+def open_baseline(text: str, *, only_case: bool) -> Baseline:
+    """The baseline of a flag's NAME=FOLDER; raises ValueError if there is no such folder."""
+    name, place = parse(text, flag="baseline")
+    if not pathlib.Path(place).is_dir():
+        raise ValueError(f"--baseline={text}: {place!r} is not a folder.")
+    return Baseline(name, pathlib.Path(place), only_case)
+
+
+def in_words(name: str, errors: list[BaselineError]) -> list[str]:
+    """One line for each kind of error."""
+    by_kind: dict[str, list[str]] = collections.defaultdict(list)
+    for error in errors:
+        if error.what not in by_kind[error.kind]:
+            by_kind[error.kind].append(error.what)
+    return [
+        f"Baseline {name} {kind}: {', '.join(sorted(what)[:_EXAMPLES])}"
+        f"{f' and {len(what) - _EXAMPLES} more' if len(what) > _EXAMPLES else ''}; its mean is "
+        "left out there."
+        for kind, what in by_kind.items()
+    ]

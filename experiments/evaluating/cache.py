@@ -1,0 +1,64 @@
+"""Scores that were computed before, kept by what they are the scores of."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import agarnet_jax
+from experiments.evaluating.scoring import Scores
+
+_VERSION = 1  # raised when the same key would have other scores
+
+
+class Cache:
+    """One small file for each image, degradation and method below a folder; None keeps nothing.
+
+    Keys are plain values that say all that a score depends on. A file appears whole or not at
+    all, and one that cannot be read counts as none, so a run may be killed at any time.
+    """
+
+    def __init__(self, folder: pathlib.Path | None):
+        self._folder = folder
+
+    def get(self, key: Mapping[str, Any]) -> Scores | None:
+        if self._folder is None:
+            return None
+        try:
+            content = json.loads(self._path(key).read_text())
+            return Scores.from_plain(content["scores"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: Mapping[str, Any], scores: Scores) -> None:
+        """
+        Raises:
+          OSError: the folder cannot be written.
+        """
+        if self._folder is None:
+            return
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = json.dumps({"key": dict(key), "scores": dataclasses.asdict(scores)})
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as f:
+            f.write(content)
+        os.replace(f.name, path)
+
+    def _path(self, key: Mapping[str, Any]) -> pathlib.Path:
+        assert self._folder is not None
+        whole = {"version": _VERSION, "agarnet_jax": agarnet_jax.__version__, **key}
+        name = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+        return self._folder / name[:2] / f"{name[2:]}.json"
+
+
+def digest(*parts: bytes) -> str:
+    """The SHA-256 of what was given, in order."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(f"{len(part)}:".encode())
+        whole.update(part)
+    return whole.hexdigest()

@@ -1,0 +1,149 @@
+"""What is evaluated on: sets of clean pictures, and clips."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+import threading
+
+import numpy as np
+
+from agarnet_jax.color import LumaRange
+from data_pipelines import clips
+from data_pipelines.decoding import UnusableImageError, as_luma, image_size
+from data_pipelines.degradations.degraded import Degradation, Degraded, whole_image_label
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.degradations.tables import TableFamily, encoder_table
+from data_pipelines.sources.folder import FolderRecords, find_images
+from data_pipelines.sources.opening import open_images
+from data_pipelines.sources.records import Records
+from data_pipelines.transcoding import VideoCodec, transcode
+from experiments.evaluating.cache import digest
+
+_IN_MEMORY = 64  # pictures of each set
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoCoding:
+    """A clip by MPEG-2 at a constant bit rate (bits a second), each frame perhaps then a JPEG."""
+
+    bit_rate: float
+    jpeg: Jpeg | None = None
+
+
+Course = Degradation | VideoCoding  # what happens to an image
+
+
+class Pictures:
+    """Clean images of a folder: gray by `luma_range`, or as they are with None.
+
+    names, digests: of every image that can be used: its file's name without suffix, and the
+      SHA-256 of its pixels. problems: one line for each that cannot.
+    """
+
+    def __init__(self, name: str, records: Records, *, luma_range: LumaRange | None):
+        self.name = name
+        self._luma_range = luma_range
+        self._records = records
+        self.problems: list[str] = []
+        self._numbers, names, digests = [], [], []
+        for number in range(len(records)):
+            try:
+                pixels = self._read(number)
+            except UnusableImageError as error:
+                self.problems.append(f"{name}: {records.name(number)} is left out: {error}.")
+                continue
+            self._numbers.append(number)
+            names.append(pathlib.Path(records.name(number)).stem)
+            digests.append(digest(repr(pixels.shape).encode(), pixels.tobytes()))
+        self.names, self.digests = tuple(names), tuple(digests)
+        self.pixels = functools.lru_cache(_IN_MEMORY)(lambda i: self._read(self._numbers[i]))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def _read(self, number: int) -> np.ndarray:
+        image = self._records.read(number)
+        return image if self._luma_range is None else as_luma(image, self._luma_range)
+
+    def degraded(self, index: int, course: Course) -> Degraded:
+        """An image as it would reach us."""
+        assert not isinstance(course, VideoCoding)
+        return course.apply(self.pixels(index))
+
+
+def open_pictures(
+    name: str, place: str | os.PathLike[str], *, luma_range: LumaRange | None
+) -> Pictures:
+    """A folder, prepared shards or a dataset of TFDS, with a line for each file left out.
+
+    Raises:
+      FileNotFoundError, ValueError, ModuleNotFoundError: there is nothing usable.
+    """
+    source = open_images(place)
+    pictures = Pictures(name, source.records, luma_range=luma_range)
+    if isinstance(source.records, FolderRecords):
+        for path in sorted(set(find_images(place)) - set(source.records.paths)):
+            pictures.problems.append(f"{name}: {path} is left out: {_why(path)}.")
+    if not pictures.names:
+        raise ValueError(f"{name}: none of the images in {os.fspath(place)!r} can be used.")
+    return pictures
+
+
+def _why(path: str) -> str:
+    try:
+        image_size(path)
+    except UnusableImageError as error:
+        return f"{error}"
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+    return "it cannot be used"
+
+
+class Clip:
+    """The first frames of a video as clean gray images (studio-range luma), with what codecs make
+    of them. Attributes as of `Pictures`; `size` is (height, width)."""
+
+    def __init__(self, path: pathlib.Path, *, frames: int, longest_side: int):
+        """
+        Raises:
+          ValueError, OSError: no video, or not one frame.
+          ImportError: PyAV is not installed.
+        """
+        self.name = path.stem
+        self.problems: list[str] = []
+        (first,) = clips.read_clip(path, frames=1)
+        scale = -(-max(first.shape[:2]) // longest_side)
+        self._fps = clips.frame_rate(path)
+        read = clips.read_clip(path, frames=frames, scale=scale)
+        self._frames = [as_luma(frame, LumaRange.STUDIO) for frame in read]
+        self.size = self._frames[0].shape
+        self.names = tuple(f"{path.stem}-{number:02d}" for number in range(len(read)))
+        # A coded frame depends on all the others.
+        whole = digest(*[frame.tobytes() for frame in self._frames], repr(self._fps).encode())
+        self.digests = tuple(digest(whole.encode(), name.encode()) for name in self.names)
+        self._coding = threading.Lock()
+        self._coded: dict[float, list[np.ndarray]] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def pixels(self, index: int) -> np.ndarray:
+        return self._frames[index]
+
+    def degraded(self, index: int, course: Course) -> Degraded:
+        """A frame as the codec leaves it, saved as a JPEG if the course says so."""
+        assert isinstance(course, VideoCoding)
+        with self._coding:
+            if course.bit_rate not in self._coded:
+                self._coded[course.bit_rate] = transcode(
+                    self._frames, codec=VideoCodec.MPEG2, bit_rate=course.bit_rate, fps=self._fps
+                )
+        image, quality = self._coded[course.bit_rate][index], 100
+        if course.jpeg is not None:
+            image, quality = course.jpeg.compress(image), course.jpeg.quality
+        label = whole_image_label(quality, encoder_table(TableFamily.IJG, quality))
+        return Degraded(image=image, clean=self._frames[index], **label)
+
+
+ImageSet = Pictures | Clip

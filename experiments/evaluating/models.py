@@ -1,0 +1,184 @@
+"""Networks to evaluate, from whatever holds them, and what they make of a degraded image."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+from etils import epath
+
+from agarnet_jax import weights
+from agarnet_jax.configs import to_plain
+from agarnet_jax.models import (
+    AGARNet,
+    AGARNetConfig,
+    CellPlacement,
+    EstimatorConfig,
+    QualityEstimator,
+)
+from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.restoration.consistency import project
+from agarnet_jax.restoration.ensemble import restore_ensemble
+from data_pipelines.degradations.degraded import Degraded
+from experiments.evaluating.suites import Variant
+from experiments.trained import best_of
+
+_TILE = 1024  # the test sets' images stay whole
+_SOURCES = {Variant.IMAGE: QualitySource.IMAGE, Variant.MAP: QualitySource.MAP}
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A network under a name.
+
+    sha256: of the weights file, or of the parameters of a training run. restores, estimates:
+    whether it has a restorer and an estimator; parameters of one that is not there are empty.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    weights: weights.Weights
+    restores: bool = True
+    estimates: bool = True
+
+    def usable(self, variants: Sequence[Variant]) -> tuple[Variant, ...]:
+        """Those that this network can compute."""
+        if self.restores and self.estimates:
+            return tuple(variants)
+        only = Variant.TRUE if self.restores else Variant.IMAGE
+        return tuple(variant for variant in variants if variant is only)
+
+
+@dataclasses.dataclass(frozen=True)
+class Treatment:
+    """What is done besides applying the network; see `restoration.ensemble` and `.consistency`."""
+
+    ensemble: bool = False
+    consistent: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """image: floating point in [0, 1], not rounded, or None of an estimator alone. assumed:
+    quality 1–100 as the network was told it, () or (H, W)."""
+
+    variant: Variant
+    image: np.ndarray | None
+    assumed: np.ndarray
+
+
+def load(name: str, place: str, *, cells: CellPlacement) -> Model:
+    """Shipped weights by name, a weights file, or the working folder of a training run.
+
+    Raises:
+      ValueError: nothing of the kind, or parameters of another architecture than it says.
+    """
+    folder = epath.Path(place)
+    if place not in weights.shipped_names() and folder.is_dir():
+        model = _of_run(name, place)
+    else:
+        trained = weights.load(place)
+        file = weights.path_of(place)
+        model = Model(name, place, hashlib.sha256(file.read_bytes()).hexdigest(), trained)
+    _check_fit(model)
+    placed = dataclasses.replace(model.weights.estimator_config, cells=cells)
+    with_cells = dataclasses.replace(model.weights, estimator_config=placed)
+    return dataclasses.replace(model, weights=with_cells)
+
+
+def _of_run(name: str, place: str) -> Model:
+    best = best_of(place)
+    parts: dict[str, Any] = {
+        "restorer_config": AGARNetConfig(),
+        "restorer_params": {},
+        "estimator_config": EstimatorConfig(),
+        "estimator_params": {},
+    }
+    tasks = ("restorer", "estimator") if best.task == "joint" else (best.task,)
+    for task in tasks:
+        joint = best.task == "joint"
+        parts[f"{task}_config"] = getattr(best.model, task) if joint else best.model
+        parts[f"{task}_params"] = best.params[task] if joint else best.params
+    whole = hashlib.sha256(json.dumps(to_plain(best.model), sort_keys=True).encode())
+    flat = flax.traverse_util.flatten_dict(best.params, sep="/")
+    for key in sorted(flat):
+        whole.update(key.encode() + np.ascontiguousarray(flat[key], np.float32).tobytes())
+    return Model(
+        name,
+        f"{place}, step {best.step}",
+        whole.hexdigest(),
+        weights.Weights(**parts),
+        restores="restorer" in tasks,
+        estimates="estimator" in tasks,
+    )
+
+
+def _check_fit(model: Model) -> None:
+    """Raises ValueError if parameters are not those of their configuration."""
+    image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
+    trained = model.weights
+    networks: list[tuple[str, Any]] = []
+    if model.restores:
+        restorer = AGARNet(trained.restorer_config)
+        networks.append(("restorer", lambda rng, x: restorer.init(rng, x, quality=50.0)))
+    if model.estimates:
+        networks.append(("estimator", QualityEstimator(trained.estimator_config).init))
+    for part, init in networks:
+        expected = _shapes(jax.eval_shape(init, jax.random.key(0), image)["params"])
+        found = _shapes(getattr(trained, f"{part}_params"))
+        for key in sorted(expected.keys() | found.keys()):
+            if expected.get(key) != found.get(key):
+                raise ValueError(
+                    f"{model.source!r} is of another architecture than its configuration says: "
+                    f"{part}/{key} is {found.get(key, 'missing')}, expected "
+                    f"{expected.get(key, 'none')}."
+                )
+
+
+def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
+    flat = flax.traverse_util.flatten_dict(params, sep="/")
+    return {key: tuple(value.shape) for key, value in flat.items()}
+
+
+def restorers(model: Model) -> list[Restorer]:
+    """One for each local device, so that each works on an image of its own."""
+    return [Restorer(model.weights, tile=_TILE, devices=[device]) for device in jax.local_devices()]
+
+
+def outputs(
+    degraded: Degraded,
+    variants: Sequence[Variant],
+    *,
+    model: Model,
+    restorer: Restorer,
+    treatment: Treatment,
+    consistent: bool,
+) -> Iterator[Output]:
+    """What each variant makes of an image; the estimator looks at it once.
+
+    `consistent`: whether the image is a single gray JPEG of `degraded.table`.
+    """
+    image = degraded.image.astype(np.float32) / 255
+    sources = [_SOURCES[variant] for variant in variants if variant in _SOURCES]
+    estimated = restorer.estimate(image, sources=sources) if sources else {}
+    for variant in variants:
+        if variant in _SOURCES:
+            quality = estimated[_SOURCES[variant]]
+        else:
+            quality = degraded.quality if degraded.quality.size > 1 else degraded.quality[0, 0]
+        if not model.restores:
+            yield Output(variant, None, quality)
+            continue
+        if treatment.ensemble:
+            restored = restore_ensemble(image, restorer=restorer, quality=quality).image
+        else:
+            restored = restorer.restore(image, quality=quality).image
+        if treatment.consistent and consistent:
+            restored = project(restored, degraded=degraded.image, table=degraded.table[0, 0])
+        yield Output(variant, restored, quality)

@@ -1,0 +1,116 @@
+"""What was scored: every image of every case by every method, and the means that tables show."""
+
+import csv
+import dataclasses
+import io
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from experiments.evaluating import scoring
+from experiments.evaluating.inputs import Course, ImageSet
+from experiments.evaluating.scoring import Scores
+from experiments.evaluating.suites import Case
+
+INPUT = "JPEG"  # the degraded image as it came
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One image of a set on one course, by one method. `cases` are all that it counts for."""
+
+    images: str
+    index: int
+    name: str
+    course: Course
+    cases: tuple[Case, ...]
+    method: str
+    scores: Scores
+
+    @property
+    def suites(self) -> str:
+        return " ".join(dict.fromkeys(case.suite for case in self.cases))
+
+
+class Results:
+    """Records, found by case and method."""
+
+    def __init__(
+        self, records: Iterable[Record], sets: dict[str, ImageSet], *, limit: int | None = None
+    ):
+        self.records = list(records)
+        self._sets, self._limit = sets, limit
+        self._found = {
+            (record.images, record.course, record.method, record.index): record.scores
+            for record in self.records
+        }
+
+    def indices(self, case: Case) -> range:
+        """The images of a case, by their numbers in the set."""
+        return indices(case, self._sets[case.images], limit=self._limit)
+
+    def size(self, case: Case) -> int:
+        """How many images the set of a case has."""
+        return len(self._sets[case.images])
+
+    def scores(self, case: Case, method: str) -> list[Scores]:
+        """Of all images of a case in their order; empty if one is missing."""
+        keys = [(case.images, case.course, method, index) for index in self.indices(case)]
+        found = [self._found[key] for key in keys if key in self._found]
+        return found if len(found) == len(keys) else []
+
+    def mean(self, cases: Case | Sequence[Case], method: str, metric: str) -> float | None:
+        """The mean over images of a case, or of these means over cases; None if one is missing."""
+        if isinstance(cases, Case):
+            return scoring.mean([getattr(s, metric) for s in self.scores(cases, method)])
+        return scoring.mean([self.mean(case, method, metric) for case in cases])
+
+    def gain(self, cases: Case | Sequence[Case], method: str) -> float | None:
+        """PSNR against the input's, both means."""
+        restored, before = (self.mean(cases, name, "psnr") for name in (method, INPUT))
+        return None if restored is None or before is None else restored - before
+
+    def estimate(self, case: Case, method: str) -> tuple[float, float] | None:
+        """Mean and standard deviation over images of the estimated quality."""
+        values = [s.estimate for s in self.scores(case, method) if s.estimate is not None]
+        return (statistics.fmean(values), statistics.pstdev(values)) if values else None
+
+    def methods(self, cases: Iterable[Case]) -> list[str]:
+        """Those with a score in any of the cases, in the order of the run; the input first."""
+        wanted = {(case.images, case.course) for case in cases}
+        found = dict.fromkeys(
+            record.method for record in self.records if (record.images, record.course) in wanted
+        )
+        return list(found)
+
+
+def indices(case: Case, images: ImageSet, *, limit: int | None) -> range:
+    """Every `case.every`th image, at most `limit` of them."""
+    return range(0, len(images), case.every)[:limit]
+
+
+_COLUMNS = ("suites", "set", "image", "case", "degradation", "method", *scoring.METRICS, "estimate")
+
+
+def plain(record: Record) -> dict[str, Any]:
+    """One row of `scores.csv`, numbers in full."""
+    scores = dataclasses.asdict(record.scores)
+    values = (
+        record.suites,
+        record.images,
+        record.name,
+        record.cases[0].column,
+        repr(record.course),
+        record.method,
+        *(scores[metric] for metric in scoring.METRICS),
+        record.scores.estimate,
+    )
+    return dict(zip(_COLUMNS, values))
+
+
+def csv_text(records: Iterable[Record]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(plain, records))
+    return text.getvalue()

@@ -1,0 +1,90 @@
+"""The report's files: numbers for programs, tables for texts, a page to look at."""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import math
+import os
+import pathlib
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import PIL.features
+
+import agarnet_jax
+from experiments.evaluating import records, tables
+from experiments.evaluating.records import Results
+from experiments.evaluating.report_parts import Plot, Report
+
+_PACKAGES = ("jax", "jaxlib", "flax", "numpy", "pillow")
+
+
+def environment() -> dict[str, str]:
+    """Command, date, versions and hardware, by name."""
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    versions = {"agarnet-jax": agarnet_jax.__version__, "python": platform.python_version()} | (
+        versions | {"libjpeg-turbo": PIL.features.version("libjpeg_turbo") or "another libjpeg"}
+    )
+    devices = jax.local_devices()
+    return {
+        "command": f"python -m experiments.evaluate {shlex.join(sys.argv[1:])}".strip(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "hardware": f"{len(devices)} × {devices[0].device_kind} ({devices[0].platform}), "
+        f"{os.cpu_count()} CPU cores, {platform.platform()}",
+    }
+
+
+def markdown(report: Report) -> str:
+    """Warnings, facts and all tables."""
+    parts = [f"# {report.title}"]
+    if report.warnings:
+        parts.append("\n".join(f"- **Warning**: {line}" for line in report.warnings))
+    parts.append("\n".join(f"- {name}: {value}" for name, value in report.facts.items()))
+    parts += [tables.markdown(table) for table in report.tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def write(report: Report, results: Results, plots: Mapping[str, Plot], out: pathlib.Path) -> None:
+    """Writes `report.json`, `scores.csv`, `tables.md`, `plots/*.png` and `report.html`.
+
+    Numbers of the JSON are in full; those that are not finite are null there.
+    """
+    from experiments.evaluating import html_report
+
+    (out / "plots").mkdir(parents=True, exist_ok=True)
+    for name, plot in plots.items():
+        (out / "plots" / name).write_bytes(plot.png)
+    content = {
+        "title": report.title,
+        "facts": dict(report.facts),
+        "warnings": list(report.warnings),
+        "tables": [dataclasses.asdict(table) for table in report.tables],
+        "scores": [
+            records.plain(record) | {"frequency_error": record.scores.frequency_error}
+            for record in results.records
+        ],
+    }
+    _replace(out / "report.json", json.dumps(_finite(content), indent=1, allow_nan=False) + "\n")
+    _replace(out / "scores.csv", records.csv_text(results.records))
+    _replace(out / "tables.md", markdown(report))
+    _replace(out / "report.html", html_report.render(report))
+
+
+def _replace(path: pathlib.Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.part")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

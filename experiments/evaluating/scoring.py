@@ -1,0 +1,100 @@
+"""How good a restored image is: every metric of `EVALUATION.md` at once."""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agarnet_jax import metrics
+from agarnet_jax.dct import block_dct
+from agarnet_jax.jpeg_tables import BLOCK, FREQUENCIES
+from agarnet_jax.metrics import Rounding, SsimWindow
+
+METRICS = ("psnr", "ssim_uniform", "ssim_gaussian", "psnr_b")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Of one image by one method; None for what there is not.
+
+    psnr, psnr_b: dB, inf for equal images. ssim_*: by window; None for images smaller than it.
+    estimate: the quality 1–100 that was estimated, the mean of a map.
+    frequency_error: mean squared error of DCT coefficients on levels 0–255, gray images only: 64
+      values in zigzag order.
+    """
+
+    psnr: float | None = None
+    ssim_uniform: float | None = None
+    ssim_gaussian: float | None = None
+    psnr_b: float | None = None
+    estimate: float | None = None
+    frequency_error: tuple[float, ...] | None = None
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Scores":
+        """The inverse of `dataclasses.asdict`, through JSON."""
+        errors = plain["frequency_error"]
+        return cls(**plain | {"frequency_error": None if errors is None else tuple(errors)})
+
+
+def score(
+    image: np.ndarray, clean: np.ndarray, *, rounding: Rounding, estimate: float | None = None
+) -> Scores:
+    """Scores an image beside what it was.
+
+    Args:
+      image: (H, W) or (H, W, 3), uint8 or floating point in [0, 1].
+      clean: uint8 of the same shape.
+
+    Raises:
+      ValueError: the shapes differ.
+    """
+    if image.shape != clean.shape:
+        raise ValueError(f"An image of {image.shape} cannot be compared with {clean.shape}.")
+    batch = metrics.as_batch(image)
+    if image.dtype != np.uint8:
+        batch = np.asarray(image, np.float32).reshape(batch.shape)
+    values = jax.device_get(_all(batch, metrics.as_batch(clean), rounding=rounding))
+    errors = values.pop("frequency_error", None)
+    return Scores(
+        **{name: float(value) for name, value in values.items()},
+        estimate=estimate,
+        frequency_error=None if errors is None else tuple(map(float, errors)),
+    )
+
+
+@functools.partial(jax.jit, static_argnames="rounding")
+def _all(image: jax.Array, clean: jax.Array, *, rounding: Rounding) -> dict[str, jax.Array]:
+    sides = image.shape[1:3]
+    values = {
+        "psnr": metrics.psnr(image, clean, rounding=rounding)[0],
+        "psnr_b": metrics.psnr_b(image, clean, rounding=rounding)[0],
+    }
+    for window in SsimWindow:
+        if min(sides) >= len(window.weights):
+            similarity = metrics.ssim(image, clean, window=window, rounding=rounding)
+            values[f"ssim_{window.value}"] = similarity[0]
+    if image.shape[-1] == 1 and min(sides) >= BLOCK:
+        difference = metrics.to_levels(image, rounding=rounding) - metrics.to_levels(clean)
+        rows, columns = (side - side % BLOCK for side in sides)
+        coefficients = block_dct(difference[:, :rows, :columns])
+        values["frequency_error"] = jnp.mean(coefficients**2, axis=(0, 2, 3, 4))
+    return values
+
+
+def mean(values: list[float | None]) -> float | None:
+    """None if there is none, or if one is missing."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if values and len(known) == len(values) else None
+
+
+def mean_frequency_error(scores: list[Scores]) -> np.ndarray | None:
+    """(64,), the mean over images; None if one has none."""
+    errors = [s.frequency_error for s in scores if s.frequency_error is not None]
+    if not errors or len(errors) != len(scores):
+        return None
+    return np.mean(np.array(errors).reshape(-1, FREQUENCIES), axis=0)

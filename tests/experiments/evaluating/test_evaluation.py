@@ -1,0 +1,206 @@
+"""A whole evaluation, from settings to files."""
+
+import csv
+import io
+import json
+import pathlib
+import re
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax.color import LumaRange
+from data_pipelines.degradations.jpeg import Jpeg
+from experiments.evaluating import suites
+from experiments.evaluating.evaluation import Settings, evaluate
+
+FILES = {"report.json", "scores.csv", "tables.md", "report.html", "plots", "cache"}
+
+
+@pytest.fixture
+def data(tmp_path, photos, astronaut, save):
+    """A folder of test sets with pictures of nobody's benchmark."""
+    root = tmp_path / "data"
+    for name, image in photos.items():
+        save(root / "test" / "LIVE1_gray" / f"{name}.png", image)
+        save(root / "test" / "Classic5" / f"{name}.bmp", image)
+        save(root / "test" / "LIVE1_color" / f"{name}.png", astronaut[: len(image), :64])
+    return root
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Suites with fewer qualities, for speed."""
+    monkeypatch.setattr(suites.published, "QUALITIES", (10, 40))
+    monkeypatch.setattr(suites, "GAIN_QUALITIES", (1, 95))
+    monkeypatch.setattr(suites, "TABLE3_PAIRS", {("low", "high"): (20, 60)})
+    monkeypatch.setattr(suites, "MOSAICS", ((10, 50),))
+    monkeypatch.setattr(suites.published, "DOUBLE_JPEG", {(30, 10): 27.49})
+
+
+def test_all_suites_make_a_whole_report(data, few, small_file, tmp_path):
+    out = tmp_path / "out"
+    result = evaluate(
+        Settings(weights=small_file, suites=suites.SUITES, data_dir=str(data), out=str(out))
+    )
+    assert {path.name for path in out.iterdir()} == FILES
+    plots = {path.name for path in (out / "plots").iterdir()}
+    assert {"gain_LIVE1.png", "estimate_LIVE1.png", "frequency_LIVE1.png"} <= plots
+    for plot in (out / "plots").iterdir():
+        with Image.open(plot) as image:
+            assert image.width > 400
+
+    report = json.loads((out / "report.json").read_text())
+    titles = [table["title"] for table in report["tables"]]
+    for word in ("table 2", "figure 4", "double JPEG", "table 3", "colour", "varies in space"):
+        assert any(word in title for title in titles), word
+    assert re.search(r"SHA-256 [0-9a-f]{64}$", report["facts"]["weights AGARNet"])
+    assert "libjpeg-turbo" in report["facts"]["versions"]
+    assert {"command", "date", "hardware", "luma", "scores"} <= report["facts"].keys()
+    loud = "\n".join(report["warnings"])
+    assert "video: left out: there is no clip" in loud
+    assert "LIVE1 has 3 images here and 29 in the papers" in loud
+    assert "JPEG ROW OFF: LIVE1 Q10 psnr is" in loud
+    assert report["warnings"] == list(result.report.warnings)
+    text = (out / "tables.md").read_text()
+    assert all(title in text for title in titles)
+    assert all(f"**Warning**: {line}" in text for line in report["warnings"])
+
+    rows = list(csv.DictReader(io.StringIO((out / "scores.csv").read_text())))
+    assert len(rows) == len(report["scores"]) == len(result.results.records)
+    shared = [r for r in rows if r["set"] == "LIVE1" and r["case"] == "Q10" and r["image"] == "a"]
+    assert {row["method"] for row in shared} == {"JPEG", "AGARNet", "AGARNet-EST"}
+    assert {row["suites"] for row in shared} == {"table2 gain"}
+    clean = np.asarray(Image.open(data / "test" / "LIVE1_gray" / "a.png")).astype(float)
+    error = np.square(Jpeg(10).compress(clean.astype(np.uint8)) - clean).mean()
+    (row,) = [row for row in shared if row["method"] == "JPEG"]
+    assert float(row["psnr"]) == pytest.approx(10 * np.log10(255**2 / error), abs=1e-4)
+    assert len(row["psnr"]) > 8  # in full
+    looked = {comparison.note for comparison in result.report.comparisons}
+    assert {"table2, Q10", "mosaic, 10 / 50", "color, Q10"} <= looked
+
+
+def test_own_folder_prints_without_writing(folder, small_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    result = evaluate(Settings(weights=small_file, images=str(folder), qualities=(10, 40)))
+    assert sorted(tmp_path.rglob("*")) == before
+    table = result.report.tables[0]
+    assert table.columns[:4] == ("Q", "JPEG", "AGARNet", "gain")
+    assert [row[0] for row in table.rows] == ["10", "40"]
+    for row in table.rows:
+        assert row[3] == f"{row[2] - row[1]:+.2f}"
+
+
+def test_running_again_writes_the_same(folder, small_file, tmp_path):
+    settings = Settings(
+        weights=small_file, images=str(folder), qualities=(10,), out=str(tmp_path / "out")
+    )
+    evaluate(settings)
+    first = (tmp_path / "out" / "scores.csv").read_bytes()
+    evaluate(settings)
+    assert (tmp_path / "out" / "scores.csv").read_bytes() == first
+
+
+def test_what_is_not_there_is_said_and_the_rest_is_made(data, few, small_file, tmp_path):
+    for path in (data / "test" / "Classic5").iterdir():
+        path.unlink()
+    broken = data / "test" / "LIVE1_gray" / "b.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    text = tmp_path / "text.safetensors"
+    text.write_text("no weights")
+    (tmp_path / "empty").mkdir()
+    result = evaluate(
+        Settings(
+            weights=small_file,
+            suites=("table2",),
+            data_dir=str(data),
+            other_weights=(f"other={text}", f"again={small_file}"),
+            baselines=(f"tool={tmp_path / 'empty'}",),
+        )
+    )
+    loud = "\n".join(result.report.warnings)
+    assert "other: left out: " in loud
+    assert "Classic5: left out: " in loud
+    assert f"LIVE1: {broken} is left out: " in loud
+    assert "Baseline tool has no folder for: LIVE1/q10, LIVE1/q40" in loud
+    rows = {row[0]: row[1:] for row in result.report.tables[0].rows}
+    assert rows["again"] == rows["AGARNet"]
+    assert "other" not in rows
+
+
+def test_full_range_luma_has_no_published_rows(data, few, small_file):
+    result = evaluate(
+        Settings(
+            weights=small_file,
+            suites=("table2",),
+            data_dir=str(data),
+            luma_range=LumaRange.FULL,
+        )
+    )
+    assert "Classic5: left out: it holds luma in studio range" in "\n".join(result.report.warnings)
+    assert not [row for table in result.report.tables for row in table.rows if "[" in row[0]]
+    assert "full range" in result.report.facts["luma"]
+    assert "published rows" in result.report.facts
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": None}, "Give --images=FOLDER, or --suite"),
+        ({"suites": ("table2",)}, "give --data_dir=FOLDER"),
+        ({"images": "nowhere"}, "'nowhere' is not a directory"),
+        ({"weights": "nowhere"}, "neither a file nor a shipped name"),
+        ({"baselines": ("nowhere",)}, "--baseline=nowhere is not of the form NAME=PLACE"),
+        ({"baselines": ("tool=nowhere",)}, "'nowhere' is not a folder"),
+        ({"other_weights": ("AGARNet=tiny",)}, "'AGARNet' names two methods"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_one_line(folder, small_file, tmp_path, change, message):
+    out = tmp_path / "out"
+    settings = {"weights": small_file, "images": str(folder), "qualities": (10,)} | change
+    with pytest.raises((ValueError, OSError), match=message) as error:
+        evaluate(Settings(**settings, out=str(out)))
+    assert "\n" not in str(error.value)
+    assert not out.exists()
+
+
+def test_a_missing_extra_is_named_before_anything_is_computed(
+    folder, small_file, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    out = tmp_path / "out"
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'agarnet-jax\[evaluate\]'"):
+        evaluate(Settings(weights=small_file, images=str(folder), qualities=(10,), out=str(out)))
+    assert not out.exists()
+
+
+def test_harm_is_said(folder, small_file):
+    """Random weights make nothing better."""
+    result = evaluate(Settings(weights=small_file, images=str(folder), qualities=(100,)))
+    (line,) = [line for line in result.report.warnings if line.startswith("AGARNet is")]
+    assert line.startswith("AGARNet is below the JPEG: clean Q100 (-")
+
+
+def test_names_of_the_suites_sets_are_folders_of_the_data():
+    opened, problems = suites.open_sets(
+        suites.SUITES, pathlib.Path("nowhere"), luma_range=LumaRange.STUDIO
+    )
+    assert opened == {}
+    assert len(problems) == 4
+    assert all("left out" in line for line in problems)
+
+
+def test_the_command_says_what_is_wrong_with_its_flags(program, folder, small_file):
+    for flag, message in (
+        ("--qualities=10,0", "--qualities has '0'"),
+        ("--suite=tabel2", "There is no suite 'tabel2'"),
+        ("--luma=half", "half"),
+        ("--weights=nowhere", "No weights 'nowhere'"),
+    ):
+        arguments = ("experiments.evaluate", f"--images={folder}", f"--weights={small_file}")
+        result = program(*arguments, flag, fails=True)
+        (line,) = result.stderr.strip().splitlines()
+        assert message in line

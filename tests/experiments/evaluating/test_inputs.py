@@ -1,0 +1,90 @@
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax.color import LumaRange, luma
+from data_pipelines.clips import video_jpeg_frames
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.transcoding import VideoCodec
+from experiments.evaluating.inputs import Clip, VideoCoding, open_pictures
+
+
+def test_unusable_files_are_named_and_have_no_stand_in(folder, photos):
+    (folder / "a2.png").write_text("no image")
+    whole = (folder / "b.png").read_bytes()
+    (folder / "b.png").write_bytes(whole[: len(whole) // 2])  # its header is in order
+    pictures = open_pictures("mine", folder, luma_range=LumaRange.STUDIO)
+    assert pictures.names == ("a", "c")
+    np.testing.assert_array_equal(pictures.pixels(1), photos["c"])
+    cut, text = sorted(pictures.problems, key=lambda line: "a2" in line)
+    assert cut.startswith(f"mine: {folder}/b.png is left out: broken")
+    assert text == f"mine: {folder}/a2.png is left out: not an image."
+
+
+def test_a_folder_without_usable_images_is_refused(folder):
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"mine: none of the images in .* can be used"):
+        open_pictures("mine", folder, luma_range=None)
+
+
+def test_luma_is_of_the_range_asked_for(tmp_path, astronaut, save):
+    save(tmp_path / "one.png", astronaut[:20, :30])
+    found = {kind: open_pictures("set", tmp_path, luma_range=kind) for kind in (None, *LumaRange)}
+    np.testing.assert_array_equal(found[None].pixels(0), astronaut[:20, :30])
+    for kind in LumaRange:
+        expected = np.rint(luma(astronaut[:20, :30], luma_range=kind))
+        np.testing.assert_array_equal(found[kind].pixels(0), expected)
+    assert len({pictures.digests for pictures in found.values()}) == 3
+
+
+def test_digests_are_of_pixels_not_of_files(folder, photos, tmp_path, save):
+    save(tmp_path / "other" / "z.bmp", photos["a"])
+    save(tmp_path / "other" / "y.png", photos["a"].reshape(64, 48))
+    first = open_pictures("x", folder, luma_range=None).digests[0]
+    y, z = open_pictures("x", tmp_path / "other", luma_range=None).digests
+    assert z == first != y
+
+
+@pytest.fixture
+def clip(tmp_path, astronaut):
+    """Ten frames of a pan, without loss, 96×64."""
+    path = tmp_path / "pan.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "bgr0"
+        for start in range(10):
+            frame = np.ascontiguousarray(astronaut[start : 64 + start, 100:196])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_clip_is_coded_as_the_protocol_says(clip, astronaut):
+    frames = Clip(clip, frames=4, longest_side=48)
+    assert frames.size == (32, 48)
+    assert frames.names == ("pan-00", "pan-01", "pan-02", "pan-03")
+    reduced = [
+        np.asarray(Image.fromarray(astronaut[i : 64 + i, 100:196]).reduce(2)) for i in range(4)
+    ]
+    expected = list(
+        video_jpeg_frames(reduced, codec=VideoCodec.MPEG2, bit_rate=1e5, fps=25, quality=60)
+    )
+    for index, (clean, coded, saved) in enumerate(expected):
+        alone = frames.degraded(index, VideoCoding(1e5))
+        jpeg = frames.degraded(index, VideoCoding(1e5, Jpeg(60)))
+        np.testing.assert_array_equal(alone.clean, clean)
+        np.testing.assert_array_equal(alone.image, coded)
+        np.testing.assert_array_equal(jpeg.image, saved)
+
+
+def test_a_short_clip_is_refused(clip):
+    with pytest.raises(ValueError, match="has 10 frames, fewer than the 30"):
+        Clip(clip, frames=30, longest_side=320)
+
+
+def test_frames_of_another_clip_are_others(clip):
+    long, short = (Clip(clip, frames=n, longest_side=96) for n in (4, 3))
+    np.testing.assert_array_equal(long.pixels(0), short.pixels(0))
+    assert not set(long.digests) & set(short.digests)  # codecs see all frames

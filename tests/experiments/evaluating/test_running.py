@@ -1,0 +1,231 @@
+import re
+
+import numpy as np
+import pytest
+
+from agarnet_jax.color import LumaRange
+from agarnet_jax.metrics import Rounding
+from agarnet_jax.models import CellPlacement
+from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.restoration.consistency import project
+from agarnet_jax.restoration.ensemble import restore_ensemble
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.degradations.mosaic import halves
+from experiments.evaluating import models, running
+from experiments.evaluating.baselines import open_baseline
+from experiments.evaluating.cache import Cache
+from experiments.evaluating.inputs import open_pictures
+from experiments.evaluating.models import Treatment
+from experiments.evaluating.running import Run
+from experiments.evaluating.scoring import score
+from experiments.evaluating.suites import ALL, Case, jpeg_cases
+
+CASES = jpeg_cases("own", "mine", (10, 60), ALL)
+
+
+@pytest.fixture
+def make_run(folder, small_file):
+    def make_run(cache=None, cells=CellPlacement.PLACED, **options):
+        pictures = open_pictures("mine", folder, luma_range=LumaRange.STUDIO)
+        network = models.load("AGARNet", small_file, cells=cells)
+        defaults = {"treatment": Treatment(), "rounding": Rounding.ROUND}
+        return Run({"mine": pictures}, networks=[network], cache=Cache(cache), **defaults | options)
+
+    return make_run
+
+
+def test_scores_are_those_of_each_step_by_hand(make_run, photos, small_weights):
+    rounding = Rounding.TRUNCATE
+    results, problems = make_run(rounding=rounding).results(CASES)
+    assert problems == []
+    assert results.methods(CASES) == ["JPEG", "AGARNet", "AGARNet-EST", "AGARNet-ESP"]
+    restorer = Restorer(small_weights)
+    for case in CASES:
+        for index, clean in enumerate(photos.values()):
+            degraded = case.course.compress(clean)
+            found = {name: results.scores(case, name)[index] for name in results.methods([case])}
+            assert found["JPEG"] == score(degraded, clean, rounding=rounding)
+            image = (degraded / 255).astype(np.float32)
+            for name, quality in (
+                ("AGARNet", float(case.x)),
+                ("AGARNet-EST", QualitySource.IMAGE),
+                ("AGARNet-ESP", QualitySource.MAP),
+            ):
+                restored = restorer.restore(image, quality=quality)
+                expected = score(restored.image, clean, rounding=rounding)
+                # Programs for one device and for two sum in another order.
+                assert found[name].psnr == pytest.approx(expected.psnr, abs=0.01)
+                if isinstance(quality, QualitySource):
+                    mean = restored.quality_map.mean()
+                    assert found[name].estimate == pytest.approx(mean, rel=1e-4)
+                else:
+                    assert found[name].estimate is None
+
+
+def test_treatments_are_applied(make_run, photos, small_weights):
+    treatment = Treatment(ensemble=True, consistent=True)
+    case = jpeg_cases("own", "mine", (20,), ALL[:1])[0]
+    results, _ = make_run(treatment=treatment).results([case])
+    degraded = Jpeg(20).compress(photos["b"])
+    image = (degraded / 255).astype(np.float32)
+    restored = restore_ensemble(image, restorer=Restorer(small_weights), quality=20.0).image
+    projected = project(restored, degraded=degraded, table=Jpeg(20).table)
+    found = results.scores(case, "AGARNet")[1].psnr
+    scores = [score(x, photos["b"], rounding=Rounding.ROUND).psnr for x in (projected, restored)]
+    assert found == pytest.approx(scores[0], abs=0.01)
+    assert abs(scores[0] - scores[1]) > 0.05
+
+
+def test_a_mosaic_is_told_its_true_map(make_run, photos, small_weights):
+    course = halves(10, 80)
+    case = Case("mosaic", "mine", course, "10 / 80", "mosaic", ALL)
+    run = make_run()
+    results, _ = run.results([case])
+    degraded = course.apply(photos["a"])
+    assert np.ptp(degraded.quality) > 50
+    told = run.look(case, 0)[1]["AGARNet"].assumed  # random weights hardly heed it
+    np.testing.assert_array_equal(told, degraded.quality)
+    image = (degraded.image / 255).astype(np.float32)
+    restored = Restorer(small_weights).restore(image, quality=degraded.quality).image
+    expected = score(restored, photos["a"], rounding=Rounding.ROUND).psnr
+    assert results.scores(case, "AGARNet")[0].psnr == pytest.approx(expected, abs=0.01)
+
+
+def test_a_second_run_computes_nothing(make_run, tmp_path, monkeypatch):
+    first, _ = make_run(cache=tmp_path / "cache").results(CASES)
+
+    def refuse(*_, **__):
+        raise AssertionError("computed again")
+
+    again = make_run(cache=tmp_path / "cache")
+    monkeypatch.setattr(running, "score", refuse)
+    monkeypatch.setattr(running.models, "outputs", refuse)
+    monkeypatch.setattr(Jpeg, "compress", refuse)
+    second, _ = again.results(CASES)
+    assert second.records == first.records
+    more = jpeg_cases("own", "mine", (10, 61), ALL)
+    with pytest.raises(AssertionError, match="computed again"):
+        again.results(more)
+
+
+@pytest.mark.parametrize("other", ["rounding", "cells", "ensemble", "consistent"])
+def test_another_protocol_is_computed_anew(make_run, tmp_path, other):
+    make_run(cache=tmp_path).results(CASES[:1])
+    count = len(list(tmp_path.rglob("*.json")))
+    options = {
+        "rounding": {"rounding": Rounding.TRUNCATE},
+        "cells": {"cells": CellPlacement.RELEASED},
+        "ensemble": {"treatment": Treatment(ensemble=True)},
+        "consistent": {"treatment": Treatment(consistent=True)},
+    }[other]
+    run = make_run(cache=tmp_path, **options)
+    units = run._units(CASES[:1])
+    missing = [method for unit in units for method in run._missing(unit, run._known(unit))]
+    # The input itself depends on rounding only by its name in the protocol.
+    assert len(missing) == (count if other == "rounding" else count * 3 // 4)
+
+
+def test_a_run_killed_in_between_goes_on(make_run, tmp_path, monkeypatch):
+    expected, _ = make_run().results(CASES)
+    put, kept = Cache.put, []
+
+    def killed(self, key, scores):
+        if len(kept) == 7:
+            raise KeyboardInterrupt
+        kept.append(key)
+        put(self, key, scores)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Cache, "put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make_run(cache=tmp_path / "cache").results(CASES)
+    added = []
+    monkeypatch.setattr(
+        Cache, "put", lambda self, key, scores: (added.append(key), put(self, key, scores))
+    )
+    results, _ = make_run(cache=tmp_path / "cache").results(CASES)
+    assert len(added) == len(expected.records) - 7
+    assert not [key for key in added if key in kept]
+    assert results.records == expected.records
+
+
+def test_what_two_suites_share_is_computed_once(make_run, tmp_path):
+    shared = [*CASES, *jpeg_cases("other", "mine", (10,), ALL[:2], every=2)]
+    results, _ = make_run(cache=tmp_path).results(shared)
+    assert len(list(tmp_path.rglob("*.json"))) == 2 * 3 * 4
+    assert {record.suites for record in results.records} == {"own", "own other"}
+    assert [s.psnr for s in results.scores(shared[2], "AGARNet")] == [
+        s.psnr for s in results.scores(CASES[0], "AGARNet")[::2]
+    ]
+
+
+def test_only_some_images_of_a_set(make_run):
+    results, _ = make_run(limit=2).results(CASES)
+    assert results.indices(CASES[0]) == range(2)
+    assert results.size(CASES[0]) == 3
+    assert len(results.scores(CASES[0], "JPEG")) == 2
+
+
+def test_images_too_small_for_a_network_leave_the_rest(make_run):
+    results, problems = make_run(cells=CellPlacement.RELEASED).results(CASES)
+    (line,) = {line.split(" on ")[1] for line in problems}
+    assert "no whole 64×64 cell" in line
+    assert results.mean(CASES[0], "AGARNet", "psnr") is None
+    assert results.mean(CASES[0], "JPEG", "psnr") > 20
+
+
+@pytest.fixture
+def restored_elsewhere(tmp_path, photos, save):
+    """A tool that brightens every level by two, at quality 10 only."""
+    place = tmp_path / "tool"
+    for name, image in photos.items():
+        brighter = np.minimum(image.astype(int) + 2, 255).astype(np.uint8)
+        save(place / "q10" / f"{name}.png", np.stack([brighter] * 3, axis=-1))  # gray as colour
+    return place
+
+
+def with_baseline(make_run, place, cases=CASES):
+    only_case = len(cases) == 1
+    return make_run(baselines=[open_baseline(f"tool={place}", only_case=only_case)]).results(cases)
+
+
+def test_a_baseline_is_scored_beside(make_run, restored_elsewhere, photos):
+    results, problems = with_baseline(make_run, restored_elsewhere)
+    expected = [20 * np.log10(255 / 2) if x.max() < 254 else None for x in photos.values()]
+    for found, value in zip(results.scores(CASES[0], "tool"), expected):
+        assert value is None or found.psnr == pytest.approx(value, abs=1e-4)
+    assert results.mean(CASES[1], "tool", "psnr") is None
+    assert problems == ["Baseline tool has no folder for: mine/q60; its mean is left out there."]
+
+
+def test_the_only_case_needs_no_folder_of_its_own(make_run, restored_elsewhere):
+    results, problems = with_baseline(make_run, restored_elsewhere / "q10", CASES[:1])
+    assert problems == []
+    assert results.mean(CASES[0], "tool", "psnr") > 40
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("size", r"is of another size than the reference: mine/q10/b \(48×65 against 48×64\)"),
+        ("name", "has no image named: mine/q10/b"),
+        ("text", r"cannot be read \(not an image\): mine/q10/b"),
+        ("colour", r"is of another size than the reference: mine/q10/b \(48×64×3 against 48×64\)"),
+    ],
+)
+def test_an_image_that_does_not_compare_is_named(
+    make_run, restored_elsewhere, save, change, message
+):
+    path = restored_elsewhere / "q10" / "b.png"
+    if change == "size":
+        save(path, np.zeros((48, 65), np.uint8))
+    elif change == "name":
+        path.rename(path.with_name("b_restored.png"))
+    elif change == "text":
+        path.write_text("no image")
+    else:
+        save(path, np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8))
+    results, (line,) = with_baseline(make_run, restored_elsewhere, CASES[:1])
+    assert re.fullmatch(f"Baseline tool {message}; its mean is left out there.", line)
+    assert results.mean(CASES[0], "tool", "psnr") is None  # not that of the other two
+    assert results.mean(CASES[0], "AGARNet", "psnr") is not None

@@ -1,0 +1,135 @@
+import pytest
+
+from experiments.evaluating import tables
+from experiments.evaluating.records import INPUT, Record, Results
+from experiments.evaluating.report_parts import Table
+from experiments.evaluating.scoring import Scores
+from experiments.evaluating.suites import SUITES, cases_of
+
+METHODS = (INPUT, "AGARNet", "AGARNet-EST", "AGARNet-ESP")
+SIZES = {"LIVE1": 29, "Classic5": 5, "LIVE1 RGB": 29}
+
+
+class FakeSet:
+    def __init__(self, count):
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+
+@pytest.fixture(scope="module")
+def all_cases():
+    return [case for suite in SUITES for case in cases_of(suite, ["pan"])]
+
+
+@pytest.fixture(scope="module")
+def results(all_cases):
+    """PSNR 30, 31, 32, 33 dB by method; estimates off by one quality, more or less."""
+    records = []
+    for case in all_cases:
+        for number, method in enumerate(METHODS[: 1 + 3 * bool(case.variants)]):
+            for index in range(0, SIZES.get(case.images, 30), case.every):
+                estimate = (case.x or 50) + (-1) ** index if number > 1 else None
+                scores = Scores(30.0 + number, 0.9, 0.8, 29.0 + number, estimate)
+                args = (case.images, index, f"{index}", case.course, (case,), method, scores)
+                records.append(Record(*args))
+    sets = {case.images: FakeSet(SIZES.get(case.images, 30)) for case in all_cases}
+    return Results(records, sets)
+
+
+def table_of(suite, all_cases, results, number=0, paper=True):
+    cases = [case for case in all_cases if case.suite == suite]
+    return tables.of_suite(suite, cases, results, paper=paper)[number]
+
+
+def rows(table):
+    return {row[0]: row[1:] for row in table.rows}
+
+
+def test_table_2_has_the_papers_rows_beside_ours(all_cases, results):
+    table = table_of("table2", all_cases, results)
+    assert table.columns == ("method", *(f"Q{q}" for q in range(10, 81, 10)))
+    found = rows(table)
+    assert found["AGARNet"] == ("31.00/.900",) * 8
+    assert found["AGARNet (10.2 M) [paper]"][0] == "29.64/.837"
+    assert found["AGARNet (10.2 M) [paper]"][7] == "38.81/.973"
+    assert found["JPEG [paper]"][0] == "27.77/.791"
+    assert found["FBCNN (71.9 M) [table]"] == ("29.75", "32.13", "33.54", "34.53", *[None] * 4)
+    assert "mean of 29 image(s)" in table.note
+    without = table_of("table2", all_cases, results, paper=False)
+    assert not [name for name in rows(without) if "[" in name]
+
+
+def test_estimates_are_mean_and_deviation(all_cases, results):
+    found = rows(table_of("table2", all_cases, results, number=-1))
+    assert found["Classic5 AGARNet-EST"][0] == "10.20 ± 0.98"  # of 11, 9, 11, 9, 11
+    assert found["LIVE1 Q_EST [paper]"][0] == "10.32 ± 0.99"
+
+
+def test_gains_say_how_many_images_they_are_of(all_cases, results):
+    found = rows(table_of("gain", all_cases, results))
+    assert found["10"] == ("29", 30.0, "+1.00", "+2.00", "+3.00", "+1.85")
+    assert found["100"] == ("10", 30.0, "+1.00", "+2.00", "+3.00", None)
+
+
+def test_recompression_says_what_it_is(all_cases, results):
+    double = rows(table_of("double", all_cases, results))
+    assert double["JPEG [known]"][0] == 27.49
+    assert double["FBCNN [table]"][1] is None  # (50, 10)
+    table = table_of("table3", all_cases, results)
+    assert "approximate protocol" in table.title
+    assert "mean of 10 of 29 images" in table.note
+    assert "by column: 20→60, 20→80" in table.note
+    assert rows(table)["AGARNet-EST [paper]"][0] == 31.70
+
+
+def test_video_says_what_differs(all_cases, results):
+    table = table_of("video", all_cases, results)
+    found = rows(table)
+    at = table.columns.index("1M-60") - 1
+    assert found["MPEG-2"] == (30.0,) * 6
+    assert found["AGARNet-ESP [paper]"][at] == 35.57
+    assert found["AGARNet-ESP [paper]"][0] is None  # 0.25 Mbit/s is ours
+    assert found["pan: AGARNet-ESP"][at] == 33.0
+    assert "Not the paper's clip" in table.note
+
+
+def test_colour_and_mosaic(all_cases, results):
+    color = rows(table_of("color", all_cases, results))
+    assert color["JPEG [known]"] == (25.69, None, 30.28)
+    mosaic = table_of("mosaic", all_cases, results)
+    assert mosaic.columns[1:] == ("10 / 50", "20 / 80", "60 / 30")
+    assert list(rows(mosaic)) == list(METHODS)
+
+
+def test_an_incomplete_mean_is_a_dash(all_cases, results):
+    cases = [case for case in all_cases if case.suite == "color"]
+    without = [
+        record
+        for record in results.records
+        if not (record.images == "LIVE1 RGB" and record.index == 3 and record.method == "AGARNet")
+    ]
+    found = Results(without, {"LIVE1 RGB": FakeSet(29)})
+    assert rows(tables.of_suite("color", cases, found, paper=False)[0])["AGARNet"] == (None,) * 3
+
+
+def test_markdown_is_aligned():
+    table = Table("T", ("Q", "JPEG", "gain"), (("5", 27.774, "+1.0"), ("100", None, "–")), "N.")
+    assert tables.markdown(table).splitlines() == [
+        "### T",
+        "",
+        "|    Q |  JPEG | gain |",
+        "|-----:|------:|-----:|",
+        "|    5 | 27.77 | +1.0 |",
+        "|  100 |     – |    – |",
+        "",
+        "N.",
+    ]
+    names = Table("T", ("method", "Q10"), (("JPEG", 1.0), ("a", 0.25)), decimals=3)
+    assert tables.markdown(names).splitlines()[2:] == [
+        "| method |   Q10 |",
+        "|--------|------:|",
+        "| JPEG   | 1.000 |",
+        "| a      | 0.250 |",
+    ]
