@@ -14,7 +14,7 @@ test: $(VENV)/dev.stamp
 
 # The commands of the README among them: run `make demo` first.
 test-slow: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
