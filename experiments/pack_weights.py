@@ -3,8 +3,12 @@
     python -m experiments.pack_weights --restorer=WORKDIR --estimator=WORKDIR --out=FILE.safetensors
     python -m experiments.pack_weights --joint=WORKDIR --out=FILE.safetensors
 
-Takes the averaged parameters of each run's best checkpoint (by its held-out score).
+Takes the averaged parameters of each run's best checkpoint (by its held-out score). In place of a
+run, weights that have such a network serve too: a shipped name or a file.
 """
+
+import pathlib
+from typing import Any
 
 from absl import flags
 
@@ -12,8 +16,8 @@ from agarnet_jax import weights
 from experiments import program
 from experiments.trained import Trained, best_of
 
-_RESTORER = flags.DEFINE_string("restorer", None, "Working folder of the restorer's run.")
-_ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of the estimator's run.")
+_RESTORER = flags.DEFINE_string("restorer", None, "Working folder of its run, or weights.")
+_ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of its run, or weights.")
 _JOINT = flags.DEFINE_string("joint", None, "Working folder of a run of both, instead of the two.")
 _OUT = flags.DEFINE_string("out", None, "File to write.", required=True)
 
@@ -34,9 +38,22 @@ def packed() -> weights.Weights:
             both.params["estimator"],
         )
     if restorer and estimator and not joint:
-        parts = _best_of(restorer, "restorer"), _best_of(estimator, "estimator")
-        return weights.Weights(*(value for part in parts for value in (part.model, part.params)))
+        return weights.Weights(
+            *_network(restorer, task="restorer"), *_network(estimator, task="estimator")
+        )
     raise ValueError("Give --restorer and --estimator, or --joint alone.")
+
+
+def _network(place: str, *, task: str) -> tuple[Any, Any]:
+    """Configuration and parameters of a network, from a run or from weights that have it."""
+    if place in weights.shipped_names() or pathlib.Path(place).is_file():
+        whole = weights.load(place)
+        print(f"{task}: {place}")
+        if task == "restorer":
+            return whole.restorer_config, whole.restorer_params
+        return whole.estimator_config, whole.estimator_params
+    best = _best_of(place, task)
+    return best.model, best.params
 
 
 def _best_of(workdir: str, task: str) -> Trained:

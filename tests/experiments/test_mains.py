@@ -2,9 +2,12 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
+
+from agarnet_jax import weights
 
 SMALL = [
     "--config.train.warmup_steps=1",
@@ -80,6 +83,16 @@ def test_packed_weights_score_and_restore(program, trained, picture_folders, tmp
     program("agarnet_jax.restoration.cli", "restore", photo, "-o", out, f"--weights={packed}")
     with Image.open(out) as image:
         assert image.size == (30, 20)
+
+
+def test_a_network_of_other_weights_can_be_packed(program, trained, tmp_path):
+    out = tmp_path / "x.safetensors"
+    parts = f"--restorer={trained}/smoke", "--estimator=tiny"
+    program("experiments.pack_weights", *parts, f"--out={out}")
+    packed, shipped = weights.load(out), weights.load("tiny")
+    assert packed.estimator_config == shipped.estimator_config
+    jax.tree.map(np.testing.assert_array_equal, packed.estimator_params, shipped.estimator_params)
+    assert packed.restorer_config != shipped.restorer_config
 
 
 def test_packing_the_wrong_run_is_refused(program, trained, tmp_path):
