@@ -73,14 +73,15 @@ def restorer():
 
 
 def test_tables_derived_for_a_transposed_image_are_transposed(restorer, gray_photo, encode):
-    image = compressed(gray_photo[:64, :64], encode, 20).T
+    # Not rounded to levels: trained networks need not depend on tables by as much.
+    image = compressed(gray_photo[:64, :64], encode, 20).T.astype(np.float32) / 255
     table = jpeg_tables.quality_table(20).T
     expected = restorer.restore(image, quality=20, table=table).image
     turned = {"orientation": Orientation.TRANSPOSED}
     np.testing.assert_array_equal(restorer.restore(image, quality=20, **turned).image, expected)
     by_map = restorer.restore(image, quality=np.full(image.shape, 20.0), **turned).image
-    assert np.abs(by_map.astype(int) - expected).max() <= 1  # other sums, ties round either way
-    assert (restorer.restore(image, quality=20).image != expected).any()
+    np.testing.assert_allclose(by_map, expected, atol=1e-6)  # sums in another order
+    assert np.abs(restorer.restore(image, quality=20).image - expected).max() > 2e-6
 
 
 def test_it_restores_at_least_as_well(restorer, gray_photo, encode):
