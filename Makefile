@@ -22,7 +22,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) .venv-* demo
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

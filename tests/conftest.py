@@ -1,9 +1,13 @@
 """Shared fixtures. Two CPU devices, so that every test of training runs on a real mesh."""
 
+import fcntl
+import hashlib
 import importlib.util
 import io
 import os
 import pathlib
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -147,3 +151,64 @@ def golden_apply(golden_params):
         return model.apply({"params": golden_params}, image, quality=quality, tables=tables)
 
     return apply
+
+
+# Writes each PATH.npz as a checkpoint PATH-100, as TensorFlow 1 did.
+_WRITE_CHECKPOINTS = """
+import os, sys
+import numpy as np
+import tensorflow.compat.v1 as tf
+for path in sys.argv[1:]:
+    with tf.Graph().as_default(), tf.Session() as session, np.load(path + ".npz") as arrays:
+        named = {name: tf.Variable(arrays[name]) for name in arrays}
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver(named).save(session, path, global_step=100, write_meta_graph=False)
+    os.remove(path + ".npz")
+"""
+
+
+@pytest.fixture(scope="session")
+def write_releases(tensorflow_python):
+    """{folder: (restorer's variables, estimator's)} → folders in the release's form."""
+
+    def write_releases(releases) -> None:
+        paths = []
+        for folder, both in releases.items():
+            places = ("reconstruction", "AGARNet"), ("regression", "Estimation")
+            for (part, stem), arrays in zip(places, both):
+                (folder / part).mkdir(parents=True)
+                np.savez(folder / part / f"{stem}.npz", **arrays)
+                paths.append(folder / part / stem)
+        command = [tensorflow_python, "-c", _WRITE_CHECKPOINTS, *paths]
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+
+    return write_releases
+
+
+@pytest.fixture(scope="session")
+def tensorflow_python() -> pathlib.Path:
+    """Python of an environment with this checkout, TensorFlow and LiteRT, built when needed.
+
+    It is 2 GB large, so it is no part of the one that runs the tests.
+    """
+    return _environment("tf", "-e", f"{REPOSITORY}[convert,export-tf]", "ai-edge-litert==2.3.0")
+
+
+def _environment(name: str, *requirements: str) -> pathlib.Path:
+    """Python of `.venv-NAME`, with these installed; parallel workers wait for the first."""
+    folder = REPOSITORY / f".venv-{name}"
+    inputs = [(REPOSITORY / file).read_bytes() for file in ("pyproject.toml", "constraints.txt")]
+    wanted = hashlib.sha256(repr((requirements, inputs)).encode()).hexdigest()
+    folder.mkdir(exist_ok=True)
+    python, stamp = folder / "bin" / "python", folder / "installed"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            if not python.exists():
+                subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            constraints = ["-c", REPOSITORY / "constraints.txt"]
+            subprocess.run([*install, *constraints, *requirements], check=True)
+            stamp.write_text(wanted)
+    return python

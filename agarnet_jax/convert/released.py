@@ -4,8 +4,10 @@ A pure mapping, NumPy in and out: {variable name: array} → nested dict of para
 those of the checkpoints, without ":0". The graph's constant DCT matrices are accepted and unused.
 """
 
+import collections
 import dataclasses
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import flax.traverse_util
@@ -14,8 +16,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
+from agarnet_jax.weights import Weights
+
+RESTORER_SCOPES = (
+    "Reconstruction",
+    "Generating_CNN",
+    "Generating_DCT",
+    "Generating_DCT_QPT",
+    "dct_input",
+)
+ESTIMATOR_SCOPES = ("Estimation_block2",)
 
 _RESTORER_CONSTANTS = ("dct_input/weight", "Reconstruction/DCT_Domain2/idct/weight")
+# Layers of width f, whatever the others have.
+_OF_WIDTH_F = ("pixel_branch/encoder1", "pixel_branch/decoder1_gated", "pixel_gates/head1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,17 +47,7 @@ def restorer_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     Raises:
       ValueError: names are missing, unknown or hold arrays of a wrong shape; it lists them all.
     """
-    first_bias = "Reconstruction/Pixel_Domain/Encoder_1x1/conv1/bias"
-    config = AGARNetConfig()
-    if first_bias in arrays:
-        config = AGARNetConfig(pixel_features=np.size(arrays[first_bias]))
-    image = jax.ShapeDtypeStruct((1, 8, 8, 1), jnp.float32)
-    expected = jax.eval_shape(
-        lambda rng, x: AGARNet(config).init(rng, x, quality=50.0), jax.random.key(0), image
-    )
-    names = _names(_restorer_layers())
-    names["blend"] = "Reconstruction/Pixel_Domain/concat_images/concat_image_weight/kernel"
-    return _convert(arrays, names, expected["params"], ignored=_RESTORER_CONSTANTS)
+    return _whole(*_restorer(arrays))["params"]
 
 
 def estimator_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -52,9 +56,82 @@ def estimator_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     Raises:
       ValueError: names are missing, unknown or hold arrays of a wrong shape; it lists them all.
     """
+    return _whole(*_estimator(arrays))["params"]
+
+
+def released_weights(
+    *,
+    restorer: Mapping[str, np.ndarray] | None,
+    estimator: Mapping[str, np.ndarray] | None,
+    problems: Sequence[str] = (),
+) -> Weights:
+    """Both networks as one, with the released conventions of tables.
+
+    Cells of the estimator lie where they were measured; ask for `CellPlacement.RELEASED` to
+    stretch them as the released graph does.
+
+    Args:
+      restorer, estimator: variables of the two checkpoints, or None for one that was not found.
+      problems: what is known to be wrong already, such as why one was not found.
+
+    Raises:
+      ValueError: anything is missing, unknown or of a wrong shape; it lists everything.
+    """
+    parts: dict[str, Any] = {}
+    found = list(problems)
+    for name, arrays, convert in (
+        ("restorer", restorer, _restorer),
+        ("estimator", estimator, _estimator),
+    ):
+        if arrays is not None:
+            parts[name], of_part = convert(arrays)
+            found += of_part
+    _whole(parts, found)
+    return Weights(
+        restorer_config=parts["restorer"]["config"],
+        restorer_params=parts["restorer"]["params"],
+        estimator_config=parts["estimator"]["config"],
+        estimator_params=parts["estimator"]["params"],
+    )
+
+
+def _whole(converted: Any, problems: Sequence[str]) -> Any:
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ValueError(f"This is not the released network, {count}:\n  " + "\n  ".join(problems))
+    return converted
+
+
+def _restorer(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], list[str]]:
+    """Configuration and parameters, and what is wrong with the arrays."""
+    names = _names(_restorer_layers())
+    names["blend"] = "Reconstruction/Pixel_Domain/concat_images/concat_image_weight/kernel"
+    config = AGARNetConfig(pixel_features=_width(arrays, names))
+    image = jax.ShapeDtypeStruct((1, 8, 8, 1), jnp.float32)
+    expected = jax.eval_shape(
+        lambda rng, x: AGARNet(config).init(rng, x, quality=50.0), jax.random.key(0), image
+    )
+    params, problems = _convert(arrays, names, expected["params"], ignored=_RESTORER_CONSTANTS)
+    return {"config": config, "params": params}, problems
+
+
+def _estimator(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], list[str]]:
+    config = EstimatorConfig()
     image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
-    expected = jax.eval_shape(QualityEstimator(EstimatorConfig()).init, jax.random.key(0), image)
-    return _convert(arrays, _names(_estimator_layers()), expected["params"], ignored=())
+    expected = jax.eval_shape(QualityEstimator(config).init, jax.random.key(0), image)
+    names = _names(_estimator_layers())
+    params, problems = _convert(arrays, names, expected["params"], ignored=())
+    return {"config": config, "params": params}, problems
+
+
+def _width(arrays: Mapping[str, np.ndarray], names: Mapping[str, str]) -> int:
+    """f, as most of the layers have it that are as wide; the paper's if there are none."""
+    widths = [
+        np.size(arrays[name])
+        for path, name in names.items()
+        if path.startswith(_OF_WIDTH_F) and path.endswith("/bias") and name in arrays
+    ]
+    return statistics.mode(widths) if widths else AGARNetConfig().pixel_features
 
 
 def _estimator_layers() -> Iterable[_Layer]:
@@ -145,14 +222,14 @@ def _convert(
     expected: Mapping[str, Any],
     *,
     ignored: Iterable[str],
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[str]]:
+    """Parameters of those arrays that fit, and what is wrong with the others."""
     shapes = {
         path: leaf.shape
         for path, leaf in flax.traverse_util.flatten_dict(expected, sep="/").items()
     }
-    missing = sorted(set(names.values()) - set(arrays))
     unknown = sorted(set(arrays) - set(names.values()) - set(ignored))
-    problems = [f"missing: {name}" for name in missing] + [f"unknown: {name}" for name in unknown]
+    problems = _missing(arrays, names.values()) + [f"unknown: {name}" for name in unknown]
     params = {}
     for path, name in names.items():
         if name not in arrays:
@@ -163,12 +240,19 @@ def _convert(
             problems.append(f"shape: {name} is {array.shape}, expected {shapes[path]}")
             continue
         params[path] = array.reshape(shapes[path])
-    if problems:
-        raise ValueError(
-            f"{len(problems)} variables do not fit the released network:\n  "
-            + "\n  ".join(problems)
-        )
-    return flax.traverse_util.unflatten_dict(params, sep="/")
+    return flax.traverse_util.unflatten_dict(params, sep="/"), problems
+
+
+def _missing(arrays: Iterable[str], names: Iterable[str]) -> list[str]:
+    """One line a variable, or a scope (what stands before the first "/") of which none is there."""
+    scopes_found = {name.split("/")[0] for name in arrays}
+    missing = sorted(set(names) - set(arrays))
+    whole = collections.Counter(
+        scope for name in missing if (scope := name.split("/")[0]) not in scopes_found
+    )
+    return [f"missing: scope {scope} ({count} variables)" for scope, count in whole.items()] + [
+        f"missing: {name}" for name in missing if name.split("/")[0] not in whole
+    ]
 
 
 def _same_but_unit_sides(released: tuple[int, ...], ours: tuple[int, ...]) -> bool:

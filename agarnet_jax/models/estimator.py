@@ -95,9 +95,12 @@ def quality_map(
     """
     vertical = _interpolation(cells.shape[1], height, placement)
     horizontal = _interpolation(cells.shape[2], width, placement)
-    return jnp.einsum(
-        "yr,brcq,xc->byxq", vertical, cells, horizontal, precision=jax.lax.Precision.HIGHEST
+    # Without the last axis, since LiteRT's converter does not manage a product of four.
+    plane = cells.reshape(cells.shape[:3])
+    spread = jnp.einsum(
+        "yr,brc,xc->byx", vertical, plane, horizontal, precision=jax.lax.Precision.HIGHEST
     )
+    return spread[..., None]
 
 
 def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array:

@@ -1,0 +1,66 @@
+"""`agarnet export`: the shipped networks for other runtimes."""
+
+import argparse
+import pathlib
+from typing import Any
+
+from agarnet_jax.restoration.errors import InputError
+
+FORMATS = ("stablehlo", "onnx", "saved_model", "litert", "safetensors")
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command to those of the parser."""
+    parser = commands.add_parser(
+        "export",
+        help="write the network for another runtime",
+        description="Writes the blind network, luma in and restored luma out, for another runtime. "
+        "docs/export.md describes the files; experiments.export has further options.",
+    )
+    parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument(
+        "-o", "--output", required=True, type=pathlib.Path, metavar="FILE", help="to write"
+    )
+    parser.add_argument(
+        "--size",
+        metavar="HxW",
+        help="the only size taken, multiples of 8 (litert needs it; default: any)",
+    )
+    parser.add_argument(
+        "--weights", default="tiny", help="shipped weights by name, or a file (default: tiny)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the file; returns 0.
+
+    Raises:
+      InputError: weights or size that cannot be used, or an extra that is not installed.
+    """
+    # Late: --help answers at once, JAX takes a second to load.
+    from agarnet_jax import weights
+    from agarnet_jax.export import formats, metadata
+
+    try:
+        formats.save(
+            weights.load(arguments.weights),
+            arguments.output,
+            file_format=arguments.format,
+            name=metadata.name_of(arguments.weights),
+            size=_size(arguments.size),
+        )
+    except (ValueError, OSError) as error:
+        raise InputError(str(error)) from None
+    print(f"Wrote {arguments.output}.")
+    return 0
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """(height, width)."""
+    if text is None:
+        return None
+    height, _, width = text.partition("x")
+    if not (height.isdigit() and width.isdigit()):
+        raise ValueError(f"--size is {text!r}; give height and width like 512x768.")
+    return int(height), int(width)

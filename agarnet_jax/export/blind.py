@@ -1,0 +1,289 @@
+"""The functions that are exported: whole blind restoration, and restorer and estimator alone.
+
+Pure functions of arrays that close over the parameters, built for tracing with symbolic batch,
+height and width. What `Restorer` does in NumPy around the networks is inside: mirroring to whole
+cells, the spread map, limits, and for uint8 the scaling and rounding. Convolutions are native
+ones whatever traces them, since the formulations of `models/formulations.py` suit XLA:CPU alone.
+
+    functions = blind.functions(weights.load("tiny"))
+    result = jax.jit(functions.blind)(image)  # {"restored", "quality_map", "quality"}
+"""
+
+import dataclasses
+import enum
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agarnet_jax import weights
+from agarnet_jax.configs import nearest
+from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
+from agarnet_jax.models import (
+    CELL,
+    AGARNet,
+    AGARNetConfig,
+    CellPlacement,
+    ComputeDtype,
+    Conv2DFormulation,
+    Conv3DFormulation,
+    EstimatorConfig,
+    QualityEstimator,
+    mean_over_area,
+    quality_map,
+)
+
+Choice = TypeVar("Choice", bound=enum.Enum)
+_PEAK = 255
+
+
+class Part(enum.Enum):
+    """What of the networks a file holds.
+
+    BLIND: float image → restored image, quality map, quality. BLIND_UINT8: the same for images of
+    0–255, rounded. RESTORER: image and quality → restored. ESTIMATOR: image → quality.
+    """
+
+    BLIND = "blind"
+    BLIND_UINT8 = "blind_uint8"
+    RESTORER = "restorer"
+    ESTIMATOR = "estimator"
+
+
+class Quality(enum.Enum):
+    """What the restorer gets: a quality for the IMAGE (AGARNet-EST), or a pixel-wise MAP (-ESP)."""
+
+    IMAGE = "image"
+    MAP = "map"
+
+
+class ParameterDtype(enum.Enum):
+    """What parameters are stored in; everything is computed in float32."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """An input or output by name. A side is a number, or one of the names in `SIDES`."""
+
+    name: str
+    dtype: str
+    shape: tuple[str | int, ...]
+    meaning: str
+
+
+SIDES = {
+    "batch": "any number of images",
+    "height": "a multiple of 8",
+    "width": "a multiple of 8",
+    "rows": "height / 64, rounded up (down for weights with cells=released)",
+    "columns": "width / 64, rounded as rows",
+}
+_IMAGE_SHAPE = ("batch", "height", "width", 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Function:
+    """A pure function of its inputs, in order, to a dict of its outputs by name.
+
+    smallest_side: of height and width; 8, or 64 for cells of the released graph.
+    """
+
+    part: Part
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    smallest_side: int
+    call: Callable[..., dict[str, jax.Array]]
+
+    def __call__(self, *arrays: jax.typing.ArrayLike) -> dict[str, jax.Array]:
+        return self.call(*arrays)
+
+
+@dataclasses.dataclass(frozen=True)
+class Functions:
+    """One function for each part; images are (B, H, W, 1), H and W multiples of 8.
+
+    blind: float32 in [0, 1] → {"restored": (B, H, W, 1) in [0, 1], "quality_map": (B, H, W, 1),
+      "quality": (B,)}. The map is the pixel-wise estimate, 1–100, whichever `Quality` was used.
+    blind_uint8: uint8 → the same with "restored" in uint8, rounded half to even.
+    restorer: float32 image in [0, 1] and float32 quality 1–100, (B, 1, 1, 1) or for `Quality.MAP`
+      (B, H, W, 1) (values outside are clipped) → {"restored"}, not clipped, as of `AGARNet`.
+    estimator: float32 in [0, 1] → {"cells": (B, rows, columns, 1) not clipped, "quality_map",
+      "quality"}.
+    """
+
+    blind: Function
+    blind_uint8: Function
+    restorer: Function
+    estimator: Function
+
+    def of(self, part: Part | str) -> Function:
+        """The function of a part.
+
+        Raises:
+          ValueError: there is no such part.
+        """
+        return getattr(self, member(Part, part, "part").value)
+
+
+def functions(
+    trained: weights.Weights,
+    *,
+    quality: Quality | str = Quality.IMAGE,
+    dtype: ParameterDtype | str = ParameterDtype.FLOAT32,
+) -> Functions:
+    """The functions to export of some weights.
+
+    Args:
+      trained: the weights.
+      quality: what the restorer gets; of the part RESTORER, the shape of its second input.
+      dtype: FLOAT16 rounds the parameters and stores them so; restored images move by some 1e-3.
+
+    Raises:
+      ValueError: no such quality or dtype.
+    """
+    quality = member(Quality, quality, "quality")
+    dtype = member(ParameterDtype, dtype, "dtype")
+    networks = _Networks(
+        _portable(trained.restorer_config, conv3d=Conv3DFormulation.NATIVE, remat=False),
+        _rounded(trained.restorer_params, dtype),
+        _portable(trained.estimator_config),
+        _rounded(trained.estimator_params, dtype),
+        quality,
+    )
+    placed = trained.estimator_config.cells is CellPlacement.PLACED
+    cell_side = BLOCK if placed else CELL
+    given = (
+        Tensor("quality", "float32", ("batch", 1, 1, 1), "JPEG quality 1–100")
+        if quality is Quality.IMAGE
+        else Tensor("quality", "float32", _IMAGE_SHAPE, "JPEG quality 1–100 of each pixel")
+    )
+    image = Tensor("image", "float32", _IMAGE_SHAPE, "luma in [0, 1], the JPEG grid at the origin")
+    image_uint8 = Tensor("image", "uint8", _IMAGE_SHAPE, "luma 0–255, the JPEG grid at the origin")
+    restored = Tensor("restored", "float32", _IMAGE_SHAPE, "restored luma in [0, 1]")
+    unlimited = Tensor("restored", "float32", _IMAGE_SHAPE, "restored luma, not clipped")
+    restored_uint8 = Tensor("restored", "uint8", _IMAGE_SHAPE, "restored luma, rounded")
+    assumed = (
+        Tensor("quality_map", "float32", _IMAGE_SHAPE, "estimated JPEG quality 1–100, pixel-wise"),
+        Tensor(
+            "quality", "float32", ("batch",), "estimated JPEG quality 1–100, mean over the area"
+        ),
+    )
+    cells = Tensor(
+        "cells", "float32", ("batch", "rows", "columns", 1), "quality per 64×64 cell, not clipped"
+    )
+    return Functions(
+        Function(Part.BLIND, (image,), (restored, *assumed), cell_side, networks.blind),
+        Function(
+            Part.BLIND_UINT8,
+            (image_uint8,),
+            (restored_uint8, *assumed),
+            cell_side,
+            networks.blind_uint8,
+        ),
+        Function(Part.RESTORER, (image, given), (unlimited,), BLOCK, networks.restore),
+        Function(Part.ESTIMATOR, (image,), (cells, *assumed), cell_side, networks.estimate),
+    )
+
+
+def member(kind: type[Choice], value: Any, name: str) -> Choice:
+    """The member that a value or member stands for.
+
+    Raises:
+      ValueError: none; says what there is.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        choices = [str(choice.value) for choice in kind]
+        raise ValueError(f"{name} is {value!r}; {nearest(str(value), choices)}.") from None
+
+
+def check_side(name: str, side: int, *, smallest: int = BLOCK) -> None:
+    """For formats of fixed size.
+
+    Raises:
+      ValueError: a side that the functions do not take.
+    """
+    if side % BLOCK or side < smallest:
+        raise ValueError(
+            f"{name} is {side}; use a multiple of {BLOCK} from {smallest} on, and pad images to it "
+            "by repeating their last row and column."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Networks:
+    """Both networks; methods are the exported functions."""
+
+    restorer_config: AGARNetConfig
+    restorer_params: Any
+    estimator_config: EstimatorConfig
+    estimator_params: Any
+    quality: Quality
+
+    def blind(self, image: jax.Array) -> dict[str, jax.Array]:
+        estimated = self.estimate(image)
+        told = (
+            estimated["quality_map"]
+            if self.quality is Quality.MAP
+            else estimated["quality"].reshape(-1, 1, 1, 1)
+        )
+        restored = jnp.clip(self.restore(image, told)["restored"], 0, 1)
+        return {"restored": restored} | {k: estimated[k] for k in ("quality_map", "quality")}
+
+    def blind_uint8(self, image: jax.Array) -> dict[str, jax.Array]:
+        result = self.blind(image.astype(jnp.float32) / _PEAK)
+        return result | {"restored": jnp.round(_PEAK * result["restored"]).astype(jnp.uint8)}
+
+    def restore(self, image: jax.Array, quality: jax.Array) -> dict[str, jax.Array]:
+        params = _as_float32(self.restorer_params)
+        model = AGARNet(self.restorer_config)
+        return {"restored": model.apply({"params": params}, image, quality=quality).restored}
+
+    def estimate(self, image: jax.Array) -> dict[str, jax.Array]:
+        _, height, width, _ = image.shape
+        placement = self.estimator_config.cells
+        whole = image
+        if placement is CellPlacement.PLACED:
+            whole = mirrored_to_cells(mirrored_to_cells(image, axis=1), axis=2)
+        params = _as_float32(self.estimator_params)
+        cells = QualityEstimator(self.estimator_config).apply({"params": params}, whole).cells
+        spread = quality_map(cells, height=height, width=width, placement=placement)
+        mean = mean_over_area(cells, height, width, placement)
+        return {
+            "cells": cells,
+            "quality_map": jnp.clip(spread, MIN_QUALITY, MAX_QUALITY),
+            "quality": jnp.clip(mean, MIN_QUALITY, MAX_QUALITY),
+        }
+
+
+def mirrored_to_cells(image: jax.Array, *, axis: int) -> jax.Array:
+    """The image continued by mirroring (NumPy's "symmetric") to whole cells along an axis.
+
+    By indices computed from the side, since `jnp.pad` takes no symbolic one for this.
+    """
+    side = image.shape[axis]
+    there = jax.lax.rem(
+        jnp.arange((side + CELL - 1) // CELL * CELL), jnp.asarray(2 * side, jnp.int32)
+    )
+    return jnp.take(image, jnp.minimum(there, 2 * side - 1 - there), axis=axis, mode="clip")
+
+
+def _portable(config: Any, **changes: Any) -> Any:
+    return dataclasses.replace(
+        config, conv2d=Conv2DFormulation.NATIVE, compute_dtype=ComputeDtype.FLOAT32, **changes
+    )
+
+
+def _rounded(params: Any, dtype: ParameterDtype) -> Any:
+    return jax.tree.map(lambda value: np.asarray(value, dtype.value), params)
+
+
+def _as_float32(params: Any) -> Any:
+    """Inside a trace, so that what is stored is the narrow type."""
+    return jax.tree.map(lambda value: jnp.asarray(value).astype(jnp.float32), params)

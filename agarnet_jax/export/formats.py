@@ -1,0 +1,32 @@
+"""The formats by name; the module of each is loaded when it is asked for."""
+
+import enum
+import importlib
+import os
+from typing import Any
+
+from agarnet_jax import weights
+from agarnet_jax.export.blind import member
+
+
+class Format(enum.Enum):
+    """Each is a module of this package with a function `save`."""
+
+    STABLEHLO = "stablehlo"
+    SAVED_MODEL = "saved_model"
+    LITERT = "litert"
+    ONNX = "onnx"
+    SAFETENSORS = "safetensors"
+
+
+def save(
+    trained: weights.Weights, path: str | os.PathLike, *, file_format: Format | str, **options: Any
+) -> None:
+    """Writes weights in a format; options as of `model.prepare`.
+
+    Raises:
+      ValueError: an unknown format, one whose extra is not installed, or as `model.prepare`.
+    """
+    chosen = member(Format, file_format, "format")
+    module = importlib.import_module(f"agarnet_jax.export.{chosen.value}")
+    module.save(trained, path, **options)

@@ -1,0 +1,118 @@
+"""LiteRT (.tflite): for phones and small devices (extra `export-tf`).
+
+A file takes images of one size, any number of them, which it works on one after the other, so
+that memory does not grow with it. Its signature has the names of `blind.functions`, all operations
+are LiteRT's own. `metadata.json` lies in it as in a ZIP archive, as is the custom of the format.
+"""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from agarnet_jax import weights
+from agarnet_jax.export import tf_function
+from agarnet_jax.export.blind import ParameterDtype, Tensor
+from agarnet_jax.export.model import Model, prepare, write
+from agarnet_jax.models import CellPlacement
+from agarnet_jax.models.conv3d import Conv3D, stacked_conv3d
+from agarnet_jax.models.estimator import cell_grid
+
+METADATA = "metadata.json"
+
+
+def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
+    """Writes a file.
+
+    Args:
+      trained: the weights.
+      path: the file.
+      options: as of `model.prepare`; `size` is needed.
+
+    Raises:
+      ValueError: as `model.prepare`, no size, or TensorFlow is missing.
+    """
+    if options.get("size") is None:
+        raise ValueError("A LiteRT file takes images of one size: say which height and width.")
+    model = prepare(trained, **options)
+    tf = tf_function.load_tensorflow()
+    function = tf.function(
+        _one_by_one(tf, model, trained.estimator_config.cells),
+        input_signature=tf_function.input_signature(tf, model),
+        autograph=False,
+    )
+    module = tf.Module()
+    module.function = function
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()], module
+    )
+    if model.metadata["parameters"] == ParameterDtype.FLOAT16.value:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    about = model.metadata | {"jax": jax.__version__, "tensorflow": tf.__version__}
+    write(path, _with_metadata(converter.convert(), about))
+
+
+def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., Any]:
+    """The function over a batch, an image at a time: LiteRT has fast kernels for known shapes."""
+    convert = tf_function.converted(
+        model, platforms=("cpu",), batch=1, interceptor=_as_2d_convolutions
+    )
+    sides = _sides(model, cells)
+
+    def of_image(tensor: Tensor) -> Any:
+        return tf.TensorSpec(
+            [sides.get(f"{side}", side) for side in tensor.shape[1:]], tensor.dtype
+        )
+
+    def one(arrays: tuple[Any, ...]) -> dict[str, Any]:
+        outputs = convert(*(array[None] for array in arrays))
+        return {name: output[0] for name, output in outputs.items()}
+
+    def one_by_one(*arrays: Any) -> dict[str, Any]:
+        outputs = {tensor.name: of_image(tensor) for tensor in model.function.outputs}
+        return tf.map_fn(one, arrays, fn_output_signature=outputs, parallel_iterations=1)
+
+    return one_by_one
+
+
+def _sides(model: Model, cells: CellPlacement) -> dict[str, int]:
+    assert model.size is not None
+    height, width = model.size
+    rows, columns = cell_grid(height, width, cells)
+    return {"height": height, "width": width, "rows": rows, "columns": columns}
+
+
+def _as_2d_convolutions(
+    layer: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], context: Any
+) -> Any:
+    """`flax.linen.intercept_methods`: layers as 2D convolutions, which LiteRT's kernels suit.
+
+    It cannot convert the affine layers' matrix product, and its 3D convolution takes about twice
+    the time.
+    """
+    module = context.module
+    if not isinstance(module, nn.Dense | Conv3D) or context.method_name != "__call__":
+        return layer(*args, **kwargs)
+    (x,) = args
+    kernel, bias = (module.get_variable("params", name) for name in ("kernel", "bias"))
+    if isinstance(module, Conv3D):
+        return stacked_conv3d(x, kernel) + bias.reshape(1, 1, 1, 1, -1)
+    flat = x.reshape(x.shape[0], -1, *x.shape[-2:])
+    out = jax.lax.conv_general_dilated(
+        flat, kernel[None, None], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return (out + bias.reshape(1, 1, 1, -1)).reshape(*x.shape[:-1], -1)
+
+
+def _with_metadata(file: bytes, about: dict[str, str]) -> bytes:
+    """The file with a ZIP archive behind it; readers of either find their own."""
+    both = io.BytesIO(file)
+    with zipfile.ZipFile(both, "a") as archive:
+        archive.writestr(METADATA, json.dumps(about, indent=1, ensure_ascii=False))
+    return both.getvalue()

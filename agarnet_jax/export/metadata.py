@@ -1,0 +1,131 @@
+"""What every exported file says about itself: name, version, contract, weights, licence, source."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import flax.traverse_util
+import numpy as np
+
+import agarnet_jax
+from agarnet_jax import weights
+from agarnet_jax.configs import to_plain
+from agarnet_jax.export.blind import SIDES, Function, ParameterDtype, Quality, Tensor
+
+UNKNOWN = "unknown"
+_SHIPPED_LICENCES = {
+    "tiny": "Apache-2.0 for the code; the weights for research use, see their model card"
+}
+_OTHER_LICENCE = "Apache-2.0 for the code; the weights as their maker says"
+
+
+def describe(
+    trained: weights.Weights,
+    function: Function,
+    *,
+    name: str,
+    quality: Quality,
+    dtype: ParameterDtype,
+    size: tuple[int, int] | None = None,
+    licence: str | None = None,
+) -> dict[str, str]:
+    """Metadata as strings by key, the same in every format that holds metadata.
+
+    "inputs", "outputs" and "sides" are JSON.
+
+    Args:
+      trained: the weights exported.
+      function: the part exported.
+      name: what to call the model: a shipped name, or any.
+      quality, dtype: as of `blind.functions`.
+      size: (height, width) where they are fixed.
+      licence: of code and weights; None for what is known of a shipped name.
+    """
+    described = {
+        "name": f"agarnet-{name}",
+        "version": agarnet_jax.__version__,
+        "part": function.part.value,
+        "quality": quality.value,
+        "parameters": dtype.value,
+        "inputs": _contract(function.inputs, size),
+        "outputs": _contract(function.outputs, size),
+        "weights_sha256": weights_hash(trained),
+        "licence": licence or _SHIPPED_LICENCES.get(name, _OTHER_LICENCE),
+        "source": "agarnet-jax",
+        "source_commit": source_commit(),
+    }
+    if size is None:
+        smallest = f", {function.smallest_side} or more"
+        ruled = {k: v + (smallest if k in ("height", "width") else "") for k, v in SIDES.items()}
+        described["sides"] = json.dumps(ruled)
+    return described
+
+
+def name_of(name_or_path: str | os.PathLike) -> str:
+    """The name of weights for `describe`: a shipped one, or the file's without its suffix."""
+    return pathlib.Path(name_or_path).stem
+
+
+def weights_hash(trained: weights.Weights) -> str:
+    """SHA-256, in hex, of configurations and parameters, whatever file they come from.
+
+    Of, for each of "restorer" and "estimator": the configuration as JSON with sorted keys, then in
+    the order of their names every tensor's "{name} {shape}" and float32 little-endian bytes.
+    """
+    digest = hashlib.sha256()
+    parts: Mapping[str, tuple[Any, Any]] = {
+        "restorer": (trained.restorer_config, trained.restorer_params),
+        "estimator": (trained.estimator_config, trained.estimator_params),
+    }
+    for config, params in parts.values():
+        digest.update(json.dumps(to_plain(config), sort_keys=True).encode())
+        for name, value in sorted(flax.traverse_util.flatten_dict(params, sep="/").items()):
+            digest.update(f"{name} {list(np.shape(value))}".encode())
+            digest.update(np.ascontiguousarray(value, "<f4").tobytes())
+    return digest.hexdigest()
+
+
+def source_commit() -> str:
+    """The commit this code is of, "-dirty" with changes; "unknown" where nothing tells."""
+    folder = pathlib.Path(agarnet_jax.__file__).parent
+    if (folder.parent / ".git").exists():
+        command = ["git", "-C", f"{folder}", "describe", "--always", "--dirty", "--abbrev=40"]
+        command += ["--exclude=*"]
+        try:
+            return subprocess.run(
+                command, capture_output=True, text=True, check=True
+            ).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return UNKNOWN
+    return _installed_commit()
+
+
+def _installed_commit() -> str:
+    """What pip noted of an installation from a repository (PEP 610)."""
+    try:
+        noted = importlib.metadata.distribution("agarnet-jax").read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return UNKNOWN
+    return json.loads(noted or "{}").get("vcs_info", {}).get("commit_id", UNKNOWN)
+
+
+def _contract(tensors: tuple[Tensor, ...], size: tuple[int, int] | None) -> str:
+    def side(value: str | int) -> str | int:
+        return {"height": size[0], "width": size[1]}.get(f"{value}", value) if size else value
+
+    return json.dumps(
+        [
+            {
+                "name": tensor.name,
+                "dtype": tensor.dtype,
+                "shape": [side(value) for value in tensor.shape],
+                "meaning": tensor.meaning,
+            }
+            for tensor in tensors
+        ]
+    )

@@ -1,0 +1,73 @@
+"""ONNX: one file for ONNX Runtime, OpenVINO, DirectML and browsers (extra `export-onnx`).
+
+Written from the traced function, primitive by primitive (`onnx_lowering.py`), so that batch,
+height and width stay free and convolutions are ONNX's own.
+"""
+
+import os
+from typing import Any
+
+import jax
+import numpy as np
+
+from agarnet_jax import weights
+from agarnet_jax.export import extras
+from agarnet_jax.export.blind import BLOCK, Tensor
+from agarnet_jax.export.model import Model, prepare, write
+
+EXTRA = "export-onnx"
+
+
+def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
+    """Writes a checked ONNX file, opset 17, metadata in its `metadata_props`.
+
+    Args:
+      trained: the weights.
+      path: the file.
+      options: as of `model.prepare`.
+
+    Raises:
+      ValueError: as `model.prepare`, or the package onnx is missing.
+    """
+    onnx = extras.load("onnx", extra=EXTRA)
+    model = onnx_model(prepare(trained, **options))
+    onnx.checker.check_model(model, full_check=True)
+    write(path, model.SerializeToString())
+
+
+def onnx_model(model: Model) -> Any:
+    """The `onnx.ModelProto` of a model."""
+    onnx = extras.load("onnx", extra=EXTRA)
+    from agarnet_jax.export.onnx_graph import Graph, Value
+    from agarnet_jax.export.onnx_lowering import channels_last, lower
+
+    function = model.function
+    graph = Graph()
+    first = function.inputs[0].name
+    graph.define_side("batch", first, axis=0, divisor=1)
+    graph.define_side("h", first, axis=1, divisor=BLOCK)
+    graph.define_side("w", first, axis=2, divisor=BLOCK)
+    # Outputs in the order of `function.outputs`; jit would sort a dict.
+    names = [tensor.name for tensor in function.outputs]
+    traced = jax.make_jaxpr(lambda *inputs: [function(*inputs)[name] for name in names])(
+        *model.traced_inputs()
+    )
+    results = lower(graph, traced, [Value(tensor.name) for tensor in function.inputs])
+
+    def info(tensor: Tensor) -> Any:
+        fixed = {} if model.size is None else dict(zip(("height", "width"), model.size))
+        shape = [fixed.get(f"{side}", side) for side in tensor.shape]
+        kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
+        return onnx.helper.make_tensor_value_info(
+            tensor.name, kind, shape, doc_string=tensor.meaning
+        )
+
+    outputs = {
+        channels_last(graph, result, len(tensor.shape)): info(tensor)
+        for tensor, result in zip(function.outputs, results)
+    }
+    written = graph.model([info(tensor) for tensor in function.inputs], outputs)
+    written.producer_name = model.metadata["source"]
+    written.producer_version = model.metadata["version"]
+    onnx.helper.set_model_props(written, model.metadata)
+    return written

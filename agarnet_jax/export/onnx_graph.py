@@ -1,0 +1,153 @@
+"""An ONNX graph under construction: nodes without duplicates, constants, and symbolic sides."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+OPSET, IR_VERSION = 17, 8  # of 2022: whatever is in use reads them
+
+
+@dataclasses.dataclass(frozen=True)
+class Value:
+    """A tensor of the graph, for an array of the traced function.
+
+    channels_first: the array's last axis stands second in the tensor, as ONNX convolves.
+    """
+
+    name: str
+    channels_first: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Constant:
+    """An array known beforehand, not in the graph before something needs it there.
+
+    dtype: what it is converted to where it is used; stored is the array as it is.
+    """
+
+    array: np.ndarray
+    dtype: np.dtype
+
+    @classmethod
+    def of(cls, array: Any) -> "Constant":
+        array = np.asarray(array)
+        return cls(array, array.dtype)
+
+
+Operand = Value | Constant
+
+
+class Graph:
+    """Nodes and constants in order, each once."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: dict[tuple, onnx.TensorProto] = {}
+        self._made: dict[tuple, str] = {}
+        self._sides: dict[str, Side] = {}
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """The name of the output of a node."""
+        key = (kind, inputs, repr(sorted(attributes.items())))
+        if key not in self._made:
+            name = f"{kind.lower()}_{len(self._nodes)}"
+            self._nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+            self._made[key] = name
+        return self._made[key]
+
+    def constant(self, array: Any, dtype: Any = None) -> str:
+        """The name of a constant, converted to `dtype` if that is another."""
+        array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._initializers:
+            name = f"constant_{len(self._initializers)}"
+            self._initializers[key] = numpy_helper.from_array(array, name)
+        name = self._initializers[key].name
+        return name if dtype in (None, array.dtype) else self.cast(name, dtype)
+
+    def integers(self, values: Sequence[int]) -> str:
+        return self.constant(np.array(values, np.int64))
+
+    def cast(self, name: str, dtype: Any) -> str:
+        return self.op("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def define_side(self, symbol: str, name: str, axis: int, divisor: int) -> None:
+        """Lets a symbol of shapes stand for a side of a graph's input, divided."""
+        shape = self.op("Shape", name)
+        side = Side(self, self.op("Gather", shape, self.integers([axis]), axis=0))
+        self._sides[symbol] = floordiv(side, divisor) if divisor != 1 else side
+
+    def side(self, dimension: Any) -> str:
+        """The name of a side, int64 of shape (1,); symbolic ones are computed in the graph."""
+        if isinstance(dimension, int):
+            return self.integers([dimension])
+        # The notation of `jax.export.symbolic_shape`, which is Python's.
+        scope = {"floordiv": floordiv, "mod": mod, **self._sides}
+        return eval(str(dimension), {"__builtins__": {}}, scope).name
+
+    def shape(self, dimensions: Sequence[Any]) -> str:
+        """The name of a shape, int64 of one axis."""
+        if all(isinstance(side, int) for side in dimensions):
+            return self.integers(dimensions)
+        return self.op("Concat", *(self.side(side) for side in dimensions), axis=0)
+
+    def model(
+        self, inputs: Sequence[onnx.ValueInfoProto], outputs: dict[str, onnx.ValueInfoProto]
+    ) -> onnx.ModelProto:
+        """The model of what the outputs need, which are by the tensors' names here."""
+        needed, nodes = set(outputs), []
+        renamed = {tensor: info.name for tensor, info in outputs.items()}
+        for node in reversed(self._nodes):
+            if node.output[0] in needed:
+                needed.update(node.input)
+                names = ([renamed.get(n, n) for n in part] for part in (node.input, node.output))
+                nodes.append(onnx.NodeProto())
+                nodes[-1].CopyFrom(node)
+                nodes[-1].input[:], nodes[-1].output[:] = names
+        kept = [tensor for tensor in self._initializers.values() if tensor.name in needed]
+        graph = helper.make_graph(nodes[::-1], "agarnet", inputs, list(outputs.values()), kept)
+        return helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """A side that is known when the graph runs; arithmetic adds nodes. Never negative."""
+
+    graph: Graph
+    name: str
+
+    def _with(self, kind: str, other: "Side | int", *, swapped: bool = False) -> "Side":
+        name = self.graph.integers([other]) if isinstance(other, int) else other.name
+        operands = (name, self.name) if swapped else (self.name, name)
+        return Side(self.graph, self.graph.op(kind, *operands))
+
+    def __add__(self, other: "Side | int") -> "Side":
+        return self._with("Add", other)
+
+    def __sub__(self, other: "Side | int") -> "Side":
+        return self._with("Sub", other)
+
+    def __mul__(self, other: "Side | int") -> "Side":
+        return self._with("Mul", other)
+
+    def __rsub__(self, other: int) -> "Side":
+        return self._with("Sub", other, swapped=True)
+
+    def __neg__(self) -> "Side":
+        return 0 - self
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def floordiv(side: Side, divisor: Side | int) -> Side:
+    return side._with("Div", divisor)
+
+
+def mod(side: Side, divisor: Side | int) -> Side:
+    return side._with("Mod", divisor)

@@ -1,0 +1,81 @@
+"""SavedModel: for TensorFlow and TensorFlow Serving (extra `export-tf`).
+
+A folder with one signature, `serving_default`, whose inputs and outputs have the names of
+`blind.functions`; batch, height and width are free. The network is one operation, XlaCallModule,
+which TensorFlow compiles by XLA for each size it meets, on CPU, CUDA or TPU.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from agarnet_jax import weights
+from agarnet_jax.export import tf_function
+from agarnet_jax.export.blind import BLOCK
+from agarnet_jax.export.model import Model, prepare
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+SIGNATURE = "serving_default"
+# TensorFlow leaves alone what lies in this folder of a SavedModel.
+METADATA = pathlib.PurePath("assets.extra", "metadata.json")
+
+
+def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
+    """Writes a folder.
+
+    Args:
+      trained: the weights.
+      path: the folder; new or empty, since TensorFlow would mix what is there with it.
+      options: as of `model.prepare`.
+
+    Raises:
+      ValueError: as `model.prepare`, TensorFlow is missing, or there is something in the folder.
+    """
+    folder = pathlib.Path(path)
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise ValueError(f"{os.fspath(path)!r} is there already; remove it or name a new folder.")
+    tf = tf_function.load_tensorflow()
+    model = prepare(trained, **options)
+    module = tf.Module()
+    module.function = tf.function(
+        _checked(tf, model),
+        input_signature=tf_function.input_signature(tf, model),
+        autograph=False,
+    )
+    partial = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    tf.saved_model.save(module, f"{partial}", signatures={SIGNATURE: module.function})
+    about = model.metadata | {
+        "jax": jax.__version__,
+        "tensorflow": tf.__version__,
+        "platforms": ", ".join(PLATFORMS),
+        "signature": SIGNATURE,
+    }
+    (partial / METADATA).parent.mkdir()
+    (partial / METADATA).write_text(json.dumps(about, indent=1, ensure_ascii=False))
+    if folder.is_dir():
+        folder.rmdir()
+    partial.replace(folder)
+
+
+def _checked(tf: Any, model: Model) -> Callable[..., Any]:
+    """The function in TensorFlow's terms, behind a check whose message names the remedy."""
+    function, size = model.function, model.size
+    converted = tf_function.converted(model, platforms=PLATFORMS)
+    needed = f"multiples of {BLOCK} from {function.smallest_side} on"
+    message = f"height and width must be {needed}; repeat the last row and column to get there"
+
+    def checked(*arrays: Any) -> Any:
+        if size is None:
+            sides = tf.shape(arrays[0])[1:3]
+            fits = (sides % BLOCK == 0) & (sides >= function.smallest_side)
+            with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(fits), [message])]):
+                arrays = tuple(tf.identity(array) for array in arrays)
+        return converted(*arrays)
+
+    return checked

@@ -1,0 +1,53 @@
+"""StableHLO by `jax.export`: for JAX without this package (extra `export-stablehlo`).
+
+A file is a ZIP archive of `function.bin`, which `jax.export.deserialize` reads, and
+`metadata.json`. One file serves CPU, CUDA and TPU.
+"""
+
+import io
+import json
+import os
+import zipfile
+from typing import Any
+
+import jax
+from jax import export
+
+from agarnet_jax import weights
+from agarnet_jax.export import extras
+from agarnet_jax.export.model import Model, prepare, write
+
+EXTRA = "export-stablehlo"
+PLATFORMS = ("cpu", "cuda", "tpu")
+FUNCTION, METADATA = "function.bin", "metadata.json"
+
+
+def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
+    """Writes a function that JAX calls by its inputs in order; it gives a dict of outputs.
+
+    Args:
+      trained: the weights.
+      path: the file.
+      options: as of `model.prepare`.
+
+    Raises:
+      ValueError: as `model.prepare`, or the package flatbuffers is missing.
+    """
+    extras.load("flatbuffers", extra=EXTRA)  # what JAX serializes with
+    model = prepare(trained, **options)
+    function = exported(model)
+    about = model.metadata | {
+        "jax": jax.__version__,
+        "platforms": ", ".join(PLATFORMS),
+        "calling_convention_version": f"{function.calling_convention_version}",
+    }
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
+        members.writestr(FUNCTION, bytes(function.serialize()))
+        members.writestr(METADATA, json.dumps(about, indent=1, ensure_ascii=False))
+    write(path, archive.getvalue())
+
+
+def exported(model: Model) -> export.Exported:
+    """The model's function, lowered for all platforms."""
+    return export.export(jax.jit(model.function.call), platforms=PLATFORMS)(*model.traced_inputs())

@@ -1,0 +1,101 @@
+"""What SavedModel and LiteRT share: the exported function as one of TensorFlow's (`export-tf`)."""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from agarnet_jax.export import extras
+from agarnet_jax.export.blind import Tensor
+from agarnet_jax.export.model import Model
+
+EXTRA = "export-tf"
+
+Interceptor = Callable[..., Any]
+
+
+def load_tensorflow() -> Any:
+    """TensorFlow, quiet about the processor it finds.
+
+    Raises:
+      ValueError: it is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return extras.load("tensorflow", extra=EXTRA)
+
+
+def converted(
+    model: Model,
+    *,
+    platforms: tuple[str, ...],
+    batch: int | None = None,
+    interceptor: Interceptor | None = None,
+) -> Callable[..., Any]:
+    """The model's function, taking and giving tensors.
+
+    Args:
+      model: what to convert; traced when the result is first called.
+      platforms: those of XLA to lower it for.
+      batch: the number of images; None leaves it free.
+      interceptor: gives layers another form, as of `flax.linen.intercept_methods`.
+    """
+    from jax.experimental import jax2tf
+
+    least = model.function.smallest_side // 8
+    sides: dict[str, str | int] = {
+        "batch": "batch" if batch is None else batch,
+        "height": "8*h",
+        "width": "8*w",
+    }
+    if model.size is not None:
+        sides |= dict(zip(("height", "width"), model.size))
+
+    def call(*arrays: jax.Array) -> dict[str, jax.Array]:
+        rewriting = nn.intercept_methods(interceptor) if interceptor else contextlib.nullcontext()
+        with rewriting:
+            return model.function(*arrays)
+
+    function = jax2tf.convert(
+        call,
+        polymorphic_shapes=[
+            ", ".join(f"{sides.get(f'{side}', side)}" for side in tensor.shape)
+            for tensor in model.function.inputs
+        ],
+        polymorphic_constraints=() if model.size else (f"h >= {least}", f"w >= {least}"),
+        with_gradient=False,
+        native_serialization_platforms=platforms,
+    )
+
+    @functools.wraps(function)
+    def without_paths(*tensors: Any) -> Any:
+        with _without_source_paths():
+            return function(*tensors)
+
+    return without_paths
+
+
+def input_signature(tf: Any, model: Model) -> list[Any]:
+    return [specification(tf, tensor, model) for tensor in model.function.inputs]
+
+
+def specification(tf: Any, tensor: Tensor, model: Model) -> Any:
+    """The `tf.TensorSpec` of an input."""
+    fixed = dict(zip(("height", "width"), model.size or (None, None)))
+    shape = [side if isinstance(side, int) else fixed.get(side) for side in tensor.shape]
+    return tf.TensorSpec(shape, tensor.dtype, tensor.name)
+
+
+@contextlib.contextmanager
+def _without_source_paths() -> Iterator[None]:
+    """JAX notes where in the source an operation comes from; files are the same without it."""
+    name = "jax_traceback_in_locations_limit"
+    before = getattr(jax.config, name)
+    jax.config.update(name, 0)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)

@@ -1,0 +1,23 @@
+"""Restores a gray picture with OpenVINO: python onnx_openvino.py MODEL IN OUT
+
+MODEL: python -m experiments.export --format=onnx --part=blind_uint8 --out=MODEL
+Needs: pip install openvino pillow
+"""
+
+import sys
+
+import numpy as np
+import openvino
+from PIL import Image
+
+model, source, destination = sys.argv[1:]
+luma = np.asarray(Image.open(source).convert("L"))
+height, width = luma.shape
+padded = np.pad(luma, ((0, -height % 8), (0, -width % 8)), mode="edge")
+
+# Otherwise processors that have it compute in bfloat16.
+compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+result = compiled({"image": padded[None, :, :, None]})
+
+Image.fromarray(result["restored"][0, :height, :width, 0]).save(destination)
+print(f"quality {result['quality'][0]:.2f}")

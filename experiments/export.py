@@ -1,0 +1,63 @@
+"""Writes trained networks for another runtime; `docs/export.md` has the formats and examples.
+
+    python -m experiments.export --weights=tiny --format=onnx --out=tiny.onnx
+    python -m experiments.export --weights=FILE --format=litert --height=256 --width=256 --out=FILE
+
+The whole blind function unless --part says otherwise.
+"""
+
+from absl import flags
+
+from agarnet_jax import weights
+from agarnet_jax.export import formats, metadata
+from experiments import program
+
+_WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
+_FORMAT = flags.DEFINE_string(
+    "format", None, "stablehlo, saved_model, litert, onnx or safetensors.", required=True
+)
+_PART = flags.DEFINE_string("part", "blind", "blind, blind_uint8, restorer or estimator.")
+_QUALITY = flags.DEFINE_string(
+    "quality", "image", "What the restorer gets: one quality an image, or a pixel-wise map."
+)
+_DTYPE = flags.DEFINE_string(
+    "dtype", "float32", "What parameters are stored in: float32 or float16."
+)
+_HEIGHT = flags.DEFINE_integer("height", None, "With --width: the only size taken, in pixels.")
+_WIDTH = flags.DEFINE_integer("width", None, "See --height.")
+_LICENCE = flags.DEFINE_string("licence", None, "For the metadata, of code and weights.")
+_OUT = flags.DEFINE_string("out", None, "File or folder to write.", required=True)
+
+
+def size() -> tuple[int, int] | None:
+    """(height, width), if they are fixed.
+
+    Raises:
+      ValueError: one of the two alone.
+    """
+    height, width = _HEIGHT.value, _WIDTH.value
+    if height is None and width is None:
+        return None
+    if height is None or width is None:
+        raise ValueError("Give --height and --width together, or neither.")
+    return height, width
+
+
+def main() -> None:
+    with program.one_line_errors():
+        formats.save(
+            weights.load(_WEIGHTS.value),
+            _OUT.value,
+            file_format=_FORMAT.value,
+            part=_PART.value,
+            name=metadata.name_of(_WEIGHTS.value),
+            quality=_QUALITY.value,
+            dtype=_DTYPE.value,
+            size=size(),
+            licence=_LICENCE.value,
+        )
+    print(f"Wrote {_OUT.value}.")
+
+
+if __name__ == "__main__":
+    program.start(main)

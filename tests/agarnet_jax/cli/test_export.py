@@ -1,0 +1,40 @@
+"""`agarnet export`, in the format that needs no extra."""
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from agarnet_jax import weights
+from agarnet_jax.cli import export
+from agarnet_jax.cli.main import main
+from agarnet_jax.export.formats import Format
+
+
+def test_every_format_can_be_asked_for():
+    assert set(export.FORMATS) == {each.value for each in Format}
+
+
+def test_the_shipped_network_is_written(tmp_path, capsys):
+    path = tmp_path / "tiny.safetensors"
+    assert main(["export", "--format", "safetensors", "-o", str(path)]) == 0
+    assert f"Wrote {path}" in capsys.readouterr().out
+    tensors = safetensors.numpy.load_file(path)
+    blend = weights.load("tiny").restorer_params["blend"]
+    np.testing.assert_array_equal(tensors["restorer/blend"], blend)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--size", "512"], "--size is '512'; give height and width like 512x768"),
+        (["--weights", "typo"], "No weights 'typo'"),
+        (["--size", "60x64"], "60"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(tmp_path, capsys, arguments, message):
+    path = tmp_path / "out"
+    assert main(["export", "--format", "stablehlo", "-o", str(path), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not path.exists()

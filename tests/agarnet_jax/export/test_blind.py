@@ -1,0 +1,135 @@
+"""The exported functions against the models, NumPy's padding and `Restorer`."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from agarnet_jax.export import blind
+from agarnet_jax.export.model import prepare
+from agarnet_jax.models import AGARNet, CellPlacement, QualityEstimator, quality_map
+from agarnet_jax.restoration import QualitySource, Restorer
+
+
+@pytest.mark.parametrize("side", [8, 24, 40, 64, 72, 128, 136])
+def test_mirroring_is_numpys(side):
+    image = np.random.default_rng(side).random((1, 8, side, 1), np.float32)
+    padding = ((0, 0), (0, 0), (0, -side % 64), (0, 0))
+    expected = np.pad(image, padding, mode="symmetric")
+    np.testing.assert_array_equal(blind.mirrored_to_cells(image, axis=2), expected)
+
+
+@pytest.mark.parametrize("cells", CellPlacement)
+def test_estimator_is_the_models(small_weights, batch, size, cells):
+    if cells is CellPlacement.RELEASED and min(size) < 64:
+        pytest.skip("the released graph has no such image")
+    config = dataclasses.replace(small_weights.estimator_config, cells=cells)
+    trained = dataclasses.replace(small_weights, estimator_config=config)
+    image = batch(*size)
+    actual = jax.jit(blind.functions(trained).estimator.call)(image)
+    model = QualityEstimator(config)
+    expected = jax.jit(model.apply)({"params": trained.estimator_params}, image)
+    np.testing.assert_allclose(actual["cells"], expected.cells, rtol=1e-6)
+    np.testing.assert_allclose(actual["quality"], np.clip(expected.quality, 1, 100), rtol=1e-6)
+    spread = quality_map(expected.cells, height=size[0], width=size[1], placement=cells)
+    np.testing.assert_allclose(actual["quality_map"], np.clip(spread, 1, 100), rtol=1e-6)
+
+
+def test_restorer_is_the_models(small_weights, batch):
+    image = batch(72, 104)
+    params, model = small_weights.restorer_params, AGARNet(small_weights.restorer_config)
+    everywhere = np.linspace(0, 110, image.size, dtype=np.float32).reshape(image.shape)
+    for quality, given in (("image", everywhere[:, :1, :1]), ("map", everywhere)):
+        function = blind.functions(small_weights, quality=quality).restorer
+        assert len(function.inputs) == 2
+        actual = jax.jit(function.call)(image, given)["restored"]
+        expected = jax.jit(model.apply)({"params": params}, image, quality=given).restored
+        # Other convolutions of the same terms.
+        np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [QualitySource.IMAGE, QualitySource.MAP])
+def test_blind_is_what_the_restorer_does(shipped, compressed, source):
+    picture = compressed(72, 104, 20)
+    functions = blind.functions(shipped, quality=source.value)
+    expected = Restorer(shipped).restore(picture, quality=source)
+    whole = jax.jit(functions.blind_uint8.call)(picture[None, ..., None])
+    assert whole["restored"].dtype == np.uint8
+    # Where a value is halfway between levels, either may be right.
+    difference = expected.image.astype(int) - np.asarray(whole["restored"])[0, ..., 0]
+    assert np.abs(difference).max() <= 1
+    assert (difference != 0).mean() < 1e-3
+    assert np.abs(expected.image.astype(int) - picture).max() > 10
+    mean = float(whole["quality"][0])
+    assert whole["quality_map"].shape == (1, 72, 104, 1)
+    if source is QualitySource.MAP:
+        np.testing.assert_allclose(whole["quality_map"][0, ..., 0], expected.quality_map, rtol=1e-6)
+    else:
+        np.testing.assert_allclose(mean, expected.quality_map[0, 0], rtol=1e-6)
+    as_float = (picture / 255).astype(np.float32)[None, ..., None]
+    exact = Restorer(shipped).restore(as_float[0, ..., 0], quality=source).image
+    actual = jax.jit(functions.blind.call)(as_float)["restored"][0, ..., 0]
+    np.testing.assert_allclose(actual, exact, atol=5e-6)
+
+
+def test_results_stay_in_range(small_weights, batch):
+    """The small network's do not by themselves."""
+    image = batch(64, 64)
+    functions = blind.functions(small_weights)
+    told = np.full((2, 1, 1, 1), 50, np.float32)
+    wild = np.asarray(jax.jit(functions.restorer.call)(image, told)["restored"])
+    assert wild.min() < 0 or wild.max() > 1
+    tame = np.asarray(jax.jit(functions.blind.call)(image)["restored"])
+    assert 0 <= tame.min() < tame.max() <= 1
+
+
+@pytest.mark.slow
+def test_half_parameters_change_little(shipped, batch, psnr, gray_photo):
+    image = batch(64, 104)
+    clean = gray_photo[:64, :104] / 255
+    full, half = (
+        jax.jit(blind.functions(shipped, dtype=dtype).blind.call)(image)
+        for dtype in ("float32", "float16")
+    )
+    assert not np.array_equal(full["restored"], half["restored"])
+    np.testing.assert_allclose(half["restored"], full["restored"], atol=5e-3)
+    scores = [psnr(clean, np.asarray(result["restored"][0, ..., 0])) for result in (full, half)]
+    assert abs(scores[0] - scores[1]) < 0.01
+
+
+def test_convolutions_are_native_ones_on_any_backend(small_weights):
+    """PACKED is a custom_vjp, STACKED and WINOGRAD have no 3D convolution."""
+    model = prepare(small_weights)
+    traced = str(jax.make_jaxpr(model.function.call)(*model.traced_inputs()))
+    assert "custom_vjp" not in traced
+    assert traced.count("lhs_spec=(0, 4, 1, 2, 3)") == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"part": "blnd"}, "part is 'blnd'; nearest: blind"),
+        ({"quality": "pixel"}, "quality is 'pixel'; choose one of: image, map."),
+        ({"dtype": "float8"}, "dtype is 'float8'; nearest: float32, float16."),
+        ({"size": (64, 100)}, "width is 100; use a multiple of 8 from 8 on"),
+        ({"size": (0, 64)}, "height is 0; use a multiple of 8"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_in_one_line(small_weights, options, words):
+    with pytest.raises(ValueError, match=words) as raised:
+        prepare(small_weights, **options)
+    assert "\n" not in str(raised.value)
+
+
+def test_released_cells_need_a_whole_one(small_weights):
+    released = dataclasses.replace(
+        small_weights,
+        estimator_config=dataclasses.replace(
+            small_weights.estimator_config, cells=CellPlacement.RELEASED
+        ),
+    )
+    with pytest.raises(ValueError, match="height is 56; use a multiple of 8 from 64 on"):
+        prepare(released, size=(56, 64))
+    prepare(released, part="restorer", size=(56, 64))

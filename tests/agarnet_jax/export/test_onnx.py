@@ -1,0 +1,222 @@
+"""ONNX files, run by ONNX Runtime and OpenVINO, against JAX and the released graph's outputs."""
+
+import dataclasses
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnx
+import onnxruntime
+import openvino
+import pytest
+
+from agarnet_jax import weights
+from agarnet_jax.export import onnx as onnx_export
+from agarnet_jax.export import onnx_graph, onnx_lowering
+from agarnet_jax.models import AGARNetConfig, CellPlacement, EstimatorConfig
+
+
+class OnnxRuntime:
+    def __init__(self, path):
+        self.session = onnxruntime.InferenceSession(path)
+
+    def __call__(self, **inputs):
+        names = [output.name for output in self.session.get_outputs()]
+        return dict(zip(names, self.session.run(names, inputs)))
+
+
+class OpenVino:
+    def __init__(self, path):
+        precise = {"INFERENCE_PRECISION_HINT": "f32"}
+        self.compiled = openvino.compile_model(path, "CPU", precise)
+
+    def __call__(self, **inputs):
+        result = self.compiled(inputs)
+        # It adds names of its own to the file's.
+        ours = {"restored", "cells", "quality_map", "quality"}
+        return {name: result[name] for o in self.compiled.outputs for name in ours & o.names}
+
+
+RUNTIMES = pytest.mark.parametrize(
+    "runtime", [OnnxRuntime, pytest.param(OpenVino, marks=pytest.mark.slow)]
+)
+
+
+@pytest.fixture(scope="session")
+def small_file(small_weights, tmp_path_factory):
+    """The small network's options → its file."""
+    written = {}
+
+    def small_file(**options):
+        key = repr(options)
+        if key not in written:
+            written[key] = tmp_path_factory.mktemp("onnx") / "small.onnx"
+            onnx_export.save(small_weights, written[key], name="small", **options)
+        return written[key]
+
+    return small_file
+
+
+def assert_equal(actual, expected, *, atol):
+    """atol of what lies in [0, 1]; qualities are a hundred times as large."""
+    assert list(actual) == [name for name in actual if name in expected]
+    assert len(actual) == len(expected)
+    for name, value in actual.items():
+        assert value.dtype == expected[name].dtype
+        assert value.shape == expected[name].shape
+        scale = 1 if name == "restored" else 100
+        np.testing.assert_allclose(value, expected[name], atol=scale * atol, err_msg=name)
+
+
+@RUNTIMES
+def test_one_file_for_all_sizes(runtime, small_file, reference, batch, size):
+    image = batch(*size)
+    run, expected = runtime(small_file()), reference("blind", image)
+    assert_equal(run(image=image), expected, atol=2e-5)
+    alone = {name: value[:1] for name, value in expected.items()}
+    assert_equal(run(image=image[:1]), alone, atol=2e-5)
+
+
+@RUNTIMES
+def test_map_and_whole_levels(runtime, small_file, reference, batch):
+    image = np.rint(255 * batch(72, 104)).astype(np.uint8)
+    run = runtime(small_file(part="blind_uint8", quality="map"))
+    expected = reference("blind_uint8", image, quality="map")
+    actual = run(image=image)
+    assert actual["restored"].dtype == np.uint8
+    difference = actual["restored"].astype(int) - np.asarray(expected["restored"])
+    assert np.abs(difference).max() <= 1
+    assert (difference != 0).mean() < 1e-3
+
+
+@RUNTIMES
+def test_parts_alone(runtime, small_file, reference, batch):
+    image = batch(72, 104)
+    estimated = runtime(small_file(part="estimator"))(image=image)
+    assert_equal(estimated, reference("estimator", image), atol=2e-5)
+    told = np.array([10, 90], np.float32).reshape(2, 1, 1, 1)
+    restored = runtime(small_file(part="restorer"))(image=image, quality=told)
+    assert_equal(restored, reference("restorer", image, told), atol=2e-5)
+
+
+@pytest.mark.slow
+@RUNTIMES
+def test_restorer_is_the_released_graphs(runtime, golden, golden_params, tmp_path):
+    config = AGARNetConfig(pixel_features=8)
+    trained = weights.Weights(config, golden_params, EstimatorConfig(), {})
+    onnx_export.save(trained, tmp_path / "golden.onnx", part="restorer")
+    case = golden("restore_scalar_q10_astronaut96x128")
+    quality = 100 * case["quality"].reshape(1, 1, 1, 1).astype(np.float32)
+    actual = runtime(tmp_path / "golden.onnx")(image=case["image"], quality=quality)
+    np.testing.assert_allclose(actual["restored"], case["restored"], atol=5e-5)
+
+
+@RUNTIMES
+def test_estimator_is_the_released_graphs(
+    runtime, golden, golden_estimator_params, small_weights, tmp_path
+):
+    trained = dataclasses.replace(
+        small_weights,
+        estimator_config=EstimatorConfig(cells=CellPlacement.RELEASED),
+        estimator_params=golden_estimator_params,
+    )
+    onnx_export.save(trained, tmp_path / "golden.onnx", part="estimator")
+    case = golden("estimate_astronaut128x160")
+    actual = runtime(tmp_path / "golden.onnx")(image=case["image"])
+    np.testing.assert_allclose(actual["cells"] / 100, case["map"], atol=5e-6)
+    expected = np.clip(100 * case["resized"], 1, 100)
+    np.testing.assert_allclose(actual["quality_map"], expected, atol=5e-4)
+
+
+@RUNTIMES
+def test_half_parameters(runtime, small_file, reference, batch):
+    image = batch(72, 104)
+    half, full = small_file(dtype="float16"), small_file()
+    assert half.stat().st_size < full.stat().st_size
+    actual = runtime(half)(image=image)
+    expected = reference("blind", image, dtype="float16")
+    assert_equal(actual, expected, atol=2e-5)
+    stored = onnx.load(half).graph.initializer
+    large = [t for t in stored if np.prod(t.dims) > 101 * 64 and len(t.dims) > 3]
+    assert all(t.data_type == onnx.TensorProto.FLOAT16 for t in large)
+
+
+@pytest.mark.slow
+@RUNTIMES
+@pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-5), ("float16", 5e-3)])
+def test_shipped_weights_on_photographs(
+    runtime, dtype, atol, shipped, shipped_reference, compressed, psnr, tmp_path
+):
+    onnx_export.save(shipped, tmp_path / "tiny.onnx", name="tiny", dtype=dtype)
+    run = runtime(tmp_path / "tiny.onnx")
+    for height, width, quality in ((64, 64, 10), (136, 72, 40), (256, 320, 80)):
+        clean = compressed(height, width, 100)[None, ..., None] / 255
+        image = compressed(height, width, quality)[None, ..., None].astype(np.float32) / 255
+        actual, expected = run(image=image), shipped_reference(image)
+        assert np.abs(expected["restored"] - image).max() > 0.03
+        np.testing.assert_allclose(actual["restored"], expected["restored"], atol=atol)
+        scores = [psnr(clean, result["restored"]) for result in (actual, expected)]
+        assert abs(scores[0] - scores[1]) < 0.01
+
+
+def test_the_file_says_what_it_is(small_file):
+    path = small_file(part="restorer", quality="map")
+    onnx.checker.check_model(path, full_check=True)
+    model = onnx.load(path)
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    assert told["name"] == "agarnet-small"
+    assert len(told["weights_sha256"]) == 64
+    sides = [
+        [side.dim_param or side.dim_value for side in tensor.type.tensor_type.shape.dim]
+        for tensor in (*model.graph.input, *model.graph.output)
+    ]
+    assert sides == 3 * [["batch", "height", "width", 1]]
+    assert [tensor.name for tensor in model.graph.input] == ["image", "quality"]
+
+
+def test_convolutions_follow_each_other_without_transposing(small_file):
+    """Of 42, only those that read the image or its coefficients."""
+    nodes = onnx.load(small_file()).graph.node
+    kinds = {node.output[0]: node.op_type for node in nodes}
+    read = [kinds.get(node.input[0]) for node in nodes if node.op_type == "Conv"]
+    assert len(read) == 42
+    assert read.count("Transpose") == 3
+
+
+def test_a_size_of_ones_own(small_file, batch):
+    path = small_file(size=(64, 72))
+    run = OnnxRuntime(path)
+    assert run.session.get_inputs()[0].shape == ["batch", 64, 72, 1]
+    assert run(image=batch(64, 72))["restored"].shape == (2, 64, 72, 1)
+
+
+def test_other_sides_fail(small_file, batch):
+    image = batch(64, 72)[:, :, :-4]
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail):
+        OnnxRuntime(small_file())(image=image)
+
+
+def test_the_missing_package_is_named(monkeypatch, small_weights, tmp_path):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ValueError, match=r"pip install 'agarnet-jax\[export-onnx\]'"):
+        onnx_export.save(small_weights, tmp_path / "x.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (jnp.sin, "no rule to write JAX's primitive 'sin'"),
+        (lambda x: jnp.einsum("bhc,bhd->bcd", x, x), "without batch axes"),
+        (
+            lambda x: jax.lax.reduce_window(x, 0.0, jax.lax.add, (2, 1, 1), (1, 1, 1), "VALID"),
+            "pooling",
+        ),
+    ],
+)
+def test_what_has_no_rule_is_refused(function, words):
+    traced = jax.make_jaxpr(function)(np.ones((2, 3, 4), np.float32))
+    with pytest.raises(ValueError, match=words):
+        onnx_lowering.lower(onnx_graph.Graph(), traced, [onnx_graph.Value("x")])

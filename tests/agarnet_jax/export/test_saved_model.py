@@ -1,0 +1,174 @@
+"""SavedModels in TensorFlow, in an environment of its own, against JAX and the released graph."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax import weights
+from agarnet_jax.export import saved_model
+from agarnet_jax.models import AGARNetConfig
+
+RUN = """
+import tensorflow as tf
+def run(path, inputs):
+    loaded = tf.saved_model.load(path)  # must live as long as its signatures
+    function = loaded.signatures["serving_default"]
+    outputs = function(**{name: tf.constant(value) for name, value in inputs.items()})
+    return {name: value.numpy() for name, value in outputs.items()}
+"""
+CASES = ((64, 64, 10), (136, 72, 40), (256, 320, 80))
+
+
+@pytest.fixture(scope="module")
+def files(save_by_tensorflow, small_weights, shipped, golden_params, tmp_path_factory):
+    """Folders by name, all written by one process."""
+    root = tmp_path_factory.mktemp("saved_model")
+    restorer = AGARNetConfig(pixel_features=8)
+    estimator = small_weights.estimator_config, small_weights.estimator_params
+    golden = weights.Weights(restorer, golden_params, *estimator)
+    chosen = {
+        "small": (small_weights, {"name": "small"}),
+        "uint8": (small_weights, {"part": "blind_uint8", "quality": "map"}),
+        "estimator": (small_weights, {"part": "estimator"}),
+        "restorer": (small_weights, {"part": "restorer", "quality": "map", "dtype": "float16"}),
+        "sized": (small_weights, {"part": "estimator", "size": (64, 72)}),
+        "float32": (shipped, {}),
+        "float16": (shipped, {"dtype": "float16"}),
+        "golden": (golden, {"part": "restorer"}),
+    }
+    save_by_tensorflow(
+        *(
+            (trained, root / name, {"file_format": "saved_model", **options})
+            for name, (trained, options) in chosen.items()
+        )
+    )
+    return {name: root / name for name in chosen}
+
+
+def assert_equal(actual, expected):
+    """2e-5 of what lies in [0, 1]; qualities are a hundred times as large."""
+    assert actual.keys() == expected.keys()
+    for name, value in actual.items():
+        assert value.dtype == expected[name].dtype
+        atol = 2e-5 if name == "restored" else 2e-3
+        np.testing.assert_allclose(value, expected[name], atol=atol, err_msg=name)
+
+
+@pytest.mark.slow
+def test_one_folder_for_all_sizes(files, call_in_runtime, reference, batch):
+    images = [batch(72, 104), batch(8, 24)[:1], batch(128, 64)]
+    calls = ((files["small"], {"image": image}) for image in images)
+    for image, actual in zip(images, call_in_runtime(RUN, *calls)):
+        assert_equal(actual, reference("blind", image))
+
+
+@pytest.mark.slow
+def test_parts_alone(files, call_in_runtime, reference, batch):
+    image = batch(72, 104)
+    levels = np.rint(255 * image).astype(np.uint8)
+    told = np.linspace(1, 100, image.size, dtype=np.float32).reshape(image.shape)
+    whole, restored, estimated, sized = call_in_runtime(
+        RUN,
+        (files["uint8"], {"image": levels}),
+        (files["restorer"], {"image": image, "quality": told}),
+        (files["estimator"], {"image": image}),
+        (files["sized"], {"image": batch(64, 72)}),
+    )
+    assert_equal(estimated, reference("estimator", image))
+    assert_equal(sized, reference("estimator", batch(64, 72)))
+    options = {"quality": "map", "dtype": "float16"}
+    assert_equal(restored, reference("restorer", image, told, **options))
+    expected = reference("blind_uint8", levels, quality="map")
+    assert whole["restored"].dtype == np.uint8
+    # Where a value is halfway between levels, either may be right.
+    difference = whole["restored"].astype(int) - np.asarray(expected["restored"])
+    assert np.abs(difference).max() <= 1
+    assert (difference != 0).mean() < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-5), ("float16", 5e-3)])
+def test_shipped_weights_on_photographs(
+    files, call_in_runtime, shipped_reference, compressed, psnr, dtype, atol
+):
+    images = [compressed(*case)[None, ..., None].astype(np.float32) / 255 for case in CASES]
+    results = call_in_runtime(RUN, *((files[dtype], {"image": image}) for image in images))
+    for (height, width, _), image, actual in zip(CASES, images, results):
+        expected = shipped_reference(image)["restored"]
+        assert np.abs(expected - image).max() > 0.03
+        np.testing.assert_allclose(actual["restored"], expected, atol=atol)
+        clean = compressed(height, width, 100)[None, ..., None] / 255
+        assert abs(psnr(clean, actual["restored"]) - psnr(clean, expected)) < 0.01
+
+
+@pytest.mark.slow
+def test_restorer_is_the_released_graphs(files, call_in_runtime, golden):
+    case = golden("restore_scalar_q10_astronaut96x128")
+    quality = 100 * case["quality"].reshape(1, 1, 1, 1).astype(np.float32)
+    inputs = {"image": case["image"], "quality": quality}
+    (actual,) = call_in_runtime(RUN, (files["golden"], inputs))
+    np.testing.assert_allclose(actual["restored"], case["restored"], atol=5e-5)
+
+
+REFUSED = """
+import sys
+import tensorflow as tf
+loaded = tf.saved_model.load(sys.argv[1])
+function = loaded.signatures["serving_default"]
+for shape in ((1, 64, 100, 1), (1, 0, 64, 1)):
+    try:
+        function(image=tf.zeros(shape))
+    except tf.errors.InvalidArgumentError as error:
+        assert "height and width must be multiples of 8 from 8 on" in str(error), error
+        print("refused")
+"""
+
+
+@pytest.mark.slow
+def test_other_sides_are_refused(files, run_python, tensorflow_python):
+    printed = run_python(tensorflow_python, "-c", REFUSED, files["small"])
+    assert printed.split() == ["refused", "refused"]
+
+
+@pytest.mark.slow
+def test_the_folder_says_what_it_is(files):
+    about = json.loads((files["small"] / "assets.extra" / "metadata.json").read_text())
+    assert about["name"] == "agarnet-small"
+    assert about["signature"] == "serving_default"
+    assert len(about["weights_sha256"]) == 64
+    assert about["platforms"] == "cpu, cuda, tpu"
+    assert json.loads(about["inputs"])[0]["shape"] == ["batch", "height", "width", 1]
+    # Nothing of the machine that wrote it.
+    assert b".py" not in (files["small"] / "saved_model.pb").read_bytes()
+
+
+@pytest.mark.slow
+def test_the_example(files, run_python, tensorflow_python, repository, compressed, tmp_path):
+    picture = compressed(60, 100, 20)
+    Image.fromarray(picture).save(tmp_path / "in.png")
+    example = repository / "examples" / "saved_model_tensorflow.py"
+    printed = run_python(
+        tensorflow_python, example, files["uint8"], tmp_path / "in.png", tmp_path / "out.png"
+    )
+    assert printed.startswith("quality ")
+    with Image.open(tmp_path / "out.png") as restored:
+        assert restored.size == (100, 60)
+        assert not np.array_equal(restored, picture)
+
+
+def test_the_missing_package_is_named(monkeypatch, small_weights, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(ValueError, match=r"pip install 'agarnet-jax\[export-tf\]'"):
+        saved_model.save(small_weights, tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_there_is_kept(small_weights, tmp_path):
+    (tmp_path / "mine").touch()
+    with pytest.raises(ValueError, match="is there already"):
+        saved_model.save(small_weights, tmp_path)
+    with pytest.raises(ValueError, match="is there already"):
+        saved_model.save(small_weights, tmp_path / "mine")
