@@ -10,7 +10,6 @@ Options that only a job server knows follow after `--`.
 Run again after a kill: it starts over and ends with the same bytes. Needs the extra `beam`.
 """
 
-import sys
 import time
 from collections.abc import Sequence
 
@@ -19,9 +18,9 @@ from absl import app, flags, logging
 from experiments import program
 
 with program.one_line_errors():  # the extra may be missing
-    from data_pipelines.preparation import beam_options
     from data_pipelines.preparation.options import PrepareOptions
     from data_pipelines.preparation.run import prepare
+    from experiments import beam_flags
 
 _INPUT = flags.DEFINE_string("input", None, "Folder of images, read recursively.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for shards and manifest.", required=True)
@@ -33,20 +32,6 @@ _SHARDS = flags.DEFINE_integer(
     "shards", 0, "Number of shards, packed in parallel; 0: one for every 256 MiB or so."
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what else was prepared in --output.")
-
-
-def parse(arguments: Sequence[str]) -> list[str]:
-    """Reads our flags; returns the program's name and the flags for Beam."""
-    ours, unchecked = list(arguments), []
-    if "--" in ours:
-        separator = ours.index("--")
-        ours, unchecked = ours[:separator], ours[separator + 1 :]
-    try:
-        rest = flags.FLAGS(ours, known_only=True)
-        beam_options.check(rest[1:], other_flags=flags.FLAGS)
-    except (flags.Error, ValueError) as error:
-        sys.exit(f"{error}")
-    return [*rest, *unchecked]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -67,4 +52,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=parse)
+    app.run(main, flags_parser=beam_flags.parse)

@@ -1,0 +1,1 @@
+"""A corpus of images restored by an Apache Beam pipeline (extra `beam`)."""

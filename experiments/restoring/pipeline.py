@@ -1,0 +1,170 @@
+"""The Beam pipeline: files are found, grouped by the shape they are computed in, and restored.
+
+Between the steps pass only paths, sizes and results, never an image.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from apache_beam.io import WriteToText, fileio
+from PIL import Image
+
+from agarnet_jax.restoration import one_file
+from agarnet_jax.restoration.errors import InputError
+from agarnet_jax.restoration.options import RestoreOptions
+from data_pipelines.preparation import files
+from data_pipelines.preparation.quiet_beam import CompressionTypes, FileSystems, beam
+from experiments.restoring.names import Names
+
+FAILED, RESTORED, KEPT = "failed", "restored", "kept"
+_BATCH = 32  # files that a worker takes at a time
+_BATCH_SECONDS = 30  # how long it waits for them
+_SHAPE = 64  # sides up to a multiple of it, and up to a tile, share a compiled program
+_TILE = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What every worker knows. weights: a shipped name, a file, or the URL of one.
+
+    skip_existing: files whose output is there already are left alone.
+    """
+
+    names: Names
+    options: RestoreOptions
+    weights: str
+    skip_existing: bool
+
+
+def build(pipeline: beam.Pipeline, job: Job) -> None:
+    """Adds all steps; at the end the output holds `restored-*.jsonl` and `failed-*.jsonl`."""
+    found = (
+        pipeline
+        | "Pattern" >> beam.Create([job.names.pattern])
+        | "Match" >> fileio.MatchAll()
+        | "Path" >> beam.Map(lambda match: match.path)
+        | "Spread" >> beam.Reshuffle()
+    )
+    looked = found | "Look" >> beam.ParDo(_Look(job)).with_outputs(FAILED, KEPT, main="sized")
+    done = (
+        looked.sized
+        # What is grouped by must have one form in bytes, which Beam knows of text only if told.
+        | "As pairs" >> beam.Map(lambda pair: pair).with_output_types(tuple[str, str])
+        | "By shape" >> beam.GroupIntoBatches(_BATCH, max_buffering_duration_secs=_BATCH_SECONDS)
+        | "Restore" >> beam.ParDo(_Restore(job)).with_outputs(FAILED, main=RESTORED)
+    )
+    failed = (looked[FAILED], done[FAILED]) | "All failed" >> beam.Flatten()
+    restored = (looked[KEPT], done[RESTORED]) | "All restored" >> beam.Flatten()
+    for kind, lines in ((FAILED, failed), (RESTORED, restored)):
+        _ = (
+            lines
+            | f"As JSON: {kind}" >> beam.Map(json.dumps)
+            | f"Write {kind}"
+            >> WriteToText(f"{job.names.output}/{kind}", file_name_suffix=".jsonl")
+        )
+
+
+class _Look(beam.DoFn):
+    """Gives each path the shape it is computed in, from the beginning of the file."""
+
+    def __init__(self, job: Job):
+        self._job = job
+
+    def process(self, path: str) -> Iterator[Any]:
+        output = self._job.names.of(path)
+        if self._job.skip_existing and FileSystems.exists(output):
+            line = {"source": path, "destination": output, "status": KEPT}
+            yield beam.pvalue.TaggedOutput(KEPT, line)
+            return
+        try:
+            with (
+                FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file,
+                Image.open(file) as image,
+            ):
+                shape = shape_key(*image.size)
+        except Exception:  # whatever is wrong, the step that restores it says so in its words
+            shape = "unknown"
+        yield shape, path
+
+
+def shape_key(width: int, height: int) -> str:
+    """Equal for images that share compiled programs; cut into tiles, all large ones do."""
+    sides = (min(-(-side // _SHAPE) * _SHAPE, _TILE) for side in (height, width))
+    return "x".join(map(str, sides))
+
+
+class _Restore(beam.DoFn):
+    """Restores files through copies on the worker; loads the network once for each worker."""
+
+    def __init__(self, job: Job):
+        self._job = job
+        self._restorer: Any = None
+
+    def setup(self) -> None:
+        # Late: the program that only builds the pipeline needs no JAX.
+        from agarnet_jax import runtime
+        from agarnet_jax.restoration import Restorer
+
+        runtime.prepare()
+        with _local_copy(self._job.weights) as weights:
+            self._restorer = Restorer.from_pretrained(weights)
+
+    def process(self, group: tuple[str, Iterable[str]]) -> Iterator[Any]:
+        _, paths = group
+        for path in paths:
+            try:
+                yield self._restored(path)
+            except (InputError, OSError) as error:
+                line = {"source": path, "error": f"{error}", "status": FAILED}
+                yield beam.pvalue.TaggedOutput(FAILED, line)
+
+    def _restored(self, path: str) -> dict[str, Any]:
+        output = self._job.names.of(path)
+        with tempfile.TemporaryDirectory(prefix="agarnet-") as folder:
+            # With the suffixes of both, since these are what formats are chosen by.
+            source = pathlib.Path(folder, f"input{os.path.splitext(path)[1]}")
+            source.write_bytes(files.read(path))
+            target = pathlib.Path(folder, f"output{self._job.names.suffix}")
+            try:
+                result = one_file.restore_file(
+                    source, target, restorer=self._restorer, options=self._job.options
+                )
+            except InputError as error:  # which names the copy
+                raise InputError(f"{error}".replace(f"{source}", path)) from None
+            publish(target, output)
+        line = result.as_json() | {"source": path, "destination": output, "status": RESTORED}
+        del line["backup"]
+        return line
+
+
+def publish(source: pathlib.Path, output: str) -> None:
+    """Copies a file to its place, whole or not at all: object stores do so by themselves."""
+    if not files.is_local(output):
+        files.upload(str(source), output)
+        return
+    os.makedirs(os.path.dirname(output), exist_ok=True)
+    partial = f"{output}.{os.getpid()}.part"
+    try:
+        files.upload(str(source), partial)
+        os.replace(partial, output)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
+
+
+@contextlib.contextmanager
+def _local_copy(weights: str) -> Iterator[str]:
+    """A name or a local file as it is, a URL's contents as a file."""
+    if files.is_local(weights):
+        yield weights
+        return
+    with tempfile.TemporaryDirectory(prefix="agarnet-") as folder:
+        copy = pathlib.Path(folder, os.path.basename(weights))
+        copy.write_bytes(files.read(weights))
+        yield str(copy)

@@ -1,0 +1,127 @@
+"""A corpus through Beam's local runner: what is restored, what is named as failed."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax.cli.main import main as agarnet
+from agarnet_jax.restoration.options import RestoreOptions
+from experiments.restoring.names import Names
+from experiments.restoring.pipeline import shape_key
+from experiments.restoring.run import restore_corpus
+
+
+@pytest.mark.parametrize(
+    ("pattern", "root"),
+    [
+        ("gs://bucket/photos/**.jpg", "gs://bucket/photos/"),
+        ("/data/2*/a?.png", "/data/"),
+        ("/data/[ab]/x.jpg", "/data/"),
+        ("/data/one.jpg", "/data/"),
+    ],
+)
+def test_outputs_are_built_as_the_inputs_below_the_first_wildcard(pattern, root):
+    names = Names(pattern, "out", ".png")
+    assert names.root == root
+    assert names.of(f"{root}deep/er/a.jpg") == "out/deep/er/a.jpg.png"
+    with pytest.raises(ValueError, match="does not lie in"):
+        names.of("/elsewhere/a.jpg")
+
+
+def test_images_that_share_a_program_are_grouped():
+    assert shape_key(100, 40) == shape_key(65, 64) == "64x128"
+    assert shape_key(4000, 3000) == shape_key(513, 512) == "512x512"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, astronaut, encode) -> pathlib.Path:
+    """240 small JPEGs in folders, and five files that cannot be restored."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for i in range(240):
+        top, left = 2 * (i % 100), i
+        side = 48 if i % 3 else 80
+        path = folder / f"part{i % 4}" / f"{i}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        image = astronaut[top : top + side, left : left + side]
+        path.write_bytes(encode(image if i % 2 else image[..., 0], 10 + i % 80))
+    whole = (folder / "part0" / "0.jpg").read_bytes()
+    (folder / "empty.jpg").touch()
+    (folder / "text.jpg").write_text("not an image")
+    (folder / "part1" / "header.jpg").write_bytes(whole[:40])
+    (folder / "part2" / "zeros.jpg").write_bytes(bytes(500))
+    (folder / "part3" / "animated.jpg").write_bytes(_animation())
+    return folder
+
+
+def _animation() -> bytes:
+    import io
+
+    frames = [Image.fromarray(np.full((16, 16), value, np.uint8)) for value in (0, 255)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+@pytest.mark.slow
+def test_a_corpus_with_bad_files_among_them(corpus, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "experiments.restore_corpus", f"--input={corpus}/**.jpg"]
+    run = subprocess.run([*command, f"--output={out}"], capture_output=True, text=True, timeout=600)
+
+    assert run.returncode == 1, run.stderr
+    assert "240 restored, 0 there already, 5 failed" in run.stdout
+    failed = {line["source"]: line["error"] for line in _lines(out, "failed")}
+    bad = ["empty.jpg", "text.jpg", "part1/header.jpg", "part2/zeros.jpg", "part3/animated.jpg"]
+    assert sorted(failed) == sorted(str(corpus / name) for name in bad)
+    assert all(source in error for source, error in failed.items())
+    restored = {line["source"]: line["destination"] for line in _lines(out, "restored")}
+    good = [path for path in sorted(corpus.rglob("*.jpg")) if str(path) not in failed]
+    assert sorted(restored) == [str(path) for path in good]
+    assert sorted(out.rglob("*.png")) == sorted(map(pathlib.Path, restored.values()))
+    for source in good[:2]:  # a gray one and one in colour, as the command restores them
+        alone = tmp_path / f"{source.stem}.png"
+        assert agarnet(["restore", str(source), "-o", str(alone)]) == 0
+        difference = np.asarray(Image.open(alone)).astype(int)
+        difference -= np.asarray(Image.open(restored[str(source)]))
+        assert abs(difference).max() <= 1  # roundings: in the one-file command devices differ
+
+    again = subprocess.run(
+        [*command, f"--output={out}", "--skip_existing"], capture_output=True, text=True
+    )
+    assert "0 restored, 240 there already, 5 failed" in again.stdout, again.stderr
+
+
+def _lines(folder: pathlib.Path, kind: str) -> list[dict[str, str]]:
+    parts = sorted(folder.glob(f"{kind}-*.jsonl"))
+    return [json.loads(line) for part in parts for line in part.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"pattern": "inside/*.gone"}, "No file matches .*gone"),
+        ({"format": "gif"}, "Format 'gif' is unknown; use png"),
+        ({"pattern": "."}, "is a folder; give a pattern"),
+        ({"output": "inside/it"}, "lies in the input folder"),
+    ],
+)
+def test_what_cannot_be_run_is_said_before_it_is(tmp_path, monkeypatch, changed, message):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "a.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    arguments = {"pattern": "inside/*.jpg", "output": "out", "format": "png"} | changed
+    with pytest.raises(ValueError, match=message):
+        restore_corpus(
+            arguments.pop("pattern"),
+            arguments.pop("output"),
+            options=RestoreOptions(),
+            weights="tiny",
+            skip_existing=False,
+            **arguments,
+        )
+    assert not (tmp_path / "out").exists()
