@@ -11,7 +11,7 @@ import numpy as np
 from agarnet_jax.jpeg_tables import BLOCK, FREQUENCIES, ZIGZAG
 
 
-def _basis_1d() -> np.ndarray:
+def basis_1d() -> np.ndarray:
     """(8, 8): row u is the orthonormal DCT-II basis vector of frequency u."""
     position = np.arange(BLOCK)
     frequency = position[:, None]
@@ -22,7 +22,7 @@ def _basis_1d() -> np.ndarray:
 
 def _basis_2d() -> np.ndarray:
     """(64, 8, 8) float32: basis image of each frequency in zigzag order, as (frequency, y, x)."""
-    basis = np.einsum("uy,vx->uvyx", _basis_1d(), _basis_1d()).reshape(FREQUENCIES, BLOCK, BLOCK)
+    basis = np.einsum("uy,vx->uvyx", basis_1d(), basis_1d()).reshape(FREQUENCIES, BLOCK, BLOCK)
     return basis[ZIGZAG].astype(np.float32)
 
 

@@ -61,7 +61,7 @@ def main() -> None:
     )
     photo, restored = out / "photo.jpg", out / "photo_restored.png"
     Image.open(out / "valid" / "astronaut.png").save(photo, quality=10)
-    run("Restore a JPEG", "agarnet_jax.restoration.cli", "restore", f"{photo}", "-o", f"{restored}")
+    run("Restore a JPEG", "agarnet_jax.cli", "restore", f"{photo}", "-o", f"{restored}")
     side_by_side(photo, restored, out / "side_by_side.png")
     print(f"\nLook at {out}/side_by_side.png: the JPEG on the left, restored on the right.")
 

@@ -1,99 +1,115 @@
-"""Between the arrays and pictures users have and the luma plane the network works on (NumPy)."""
+"""Arrays and Pillow pictures read and written by pieces, so that none is copied whole (NumPy)."""
 
-import dataclasses
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-from agarnet_jax.color import luma
-
 _STRIP_PIXELS = 2**18
-_INTEGER_PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
-# Pillow modes the network's arrays express as they are; every other mode becomes RGB.
-_ARRAY_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
+INTEGER_PEAKS: dict[np.dtype[Any], int] = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
+# Pillow modes that are read as they are; every other mode becomes RGB, with alpha where it has it.
+_READ_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "YCbCr", "CMYK")
+_DEEP_GRAY_MODES = ("I", "I;16B", "I;16L", "I;16N")  # 16-bit gray files, however Pillow holds them
 _SIMPLE_MODES = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
 
-@dataclasses.dataclass(frozen=True)
-class LumaPlane:
-    """The luma of an image, and the way back.
+class Pixels(Protocol):
+    """An image: what it is, and pieces of it.
 
-    luma: (H, W) float32 in [0, 1]; full range.
-    image: what it was taken from.
+    shape: (H, W, channels). dtype: uint8, uint16, or floating point in [0, 1].
     """
 
-    luma: np.ndarray
-    image: np.ndarray
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
 
-    @classmethod
-    def of(cls, image: np.ndarray) -> "LumaPlane":
-        """Takes (H, W) or (H, W, C) with C = 1 gray, 2 gray + alpha, 3 RGB, 4 RGB + alpha.
+    def read(self, rows: slice, columns: slice) -> np.ndarray:
+        """(rows, columns, channels)."""
 
-        uint8, uint16, or floating point in [0, 1].
 
-        Raises:
-          ValueError: another shape or dtype, an empty image, or values that are not finite.
-        """
+class ArrayPixels:
+    """Pixels of an array (H, W) or (H, W, C).
+
+    Raises:
+      ValueError: another shape or dtype, an empty image, or values that are not finite.
+    """
+
+    def __init__(self, image: np.ndarray):
         if image.ndim not in (2, 3) or image.size == 0 or (image.ndim == 3 and image.shape[2] > 4):
             raise ValueError(
                 "An image array must be (H, W) or (H, W, 1–4) and not empty, got shape "
                 f"{image.shape}."
             )
-        if image.dtype not in _INTEGER_PEAKS and image.dtype.kind != "f":
+        if image.dtype not in INTEGER_PEAKS and image.dtype.kind != "f":
             raise ValueError(
                 f"An image array must be uint8, uint16 or floating point in [0, 1], got dtype "
                 f"{image.dtype}."
             )
-        plane = np.empty(image.shape[:2], np.float32)
-        scale = 1 / _INTEGER_PEAKS.get(image.dtype, 1)
-        for rows in _strips(plane):
-            color = _color_channels(image[rows]).astype(np.float32)
-            plane[rows] = scale * (luma(color) if color.shape[-1] == 3 else color[..., 0])
-        if not np.isfinite(plane).all():
+        self._image = image if image.ndim == 3 else image[..., None]
+        self.shape, self.dtype = self._image.shape, image.dtype
+        if image.dtype.kind == "f" and not all(
+            np.isfinite(image[rows]).all() for rows in strips(self.shape)
+        ):
             raise ValueError("An image array must hold finite values, got NaN or infinity.")
-        return cls(plane, image)
 
-    def with_luma(self, restored: np.ndarray) -> np.ndarray:
-        """The image with another luma (H, W): same shape and dtype, clipped, rounded.
-
-        At the same chroma, red, green and blue change by as much as luma does. Alpha is kept.
-        """
-        result = self.image.copy()
-        peak = _INTEGER_PEAKS.get(result.dtype, 1)
-        for rows in _strips(restored):
-            color = _color_channels(result[rows])
-            change = peak * (restored[rows] - self.luma[rows])
-            changed = np.clip(color + change[..., None], 0, peak)
-            color[...] = np.rint(changed) if result.dtype in _INTEGER_PEAKS else changed
-        return result
+    def read(self, rows: slice, columns: slice) -> np.ndarray:
+        return self._image[rows, columns]
 
 
-def _strips(plane: np.ndarray) -> Iterator[slice]:
-    """Rows in pieces small enough that intermediate results need little memory."""
-    height = max(1, _STRIP_PIXELS // plane.shape[1])
-    return (slice(top, top + height) for top in range(0, plane.shape[0], height))
+class PicturePixels:
+    """Pixels of a Pillow picture of mode L, LA, RGB, RGBA, YCbCr, CMYK or I;16."""
+
+    def __init__(self, picture: Image.Image):
+        self._picture = picture
+        self.dtype = np.dtype(np.uint16 if picture.mode == "I;16" else np.uint8)
+        self.shape = (picture.height, picture.width, len(picture.getbands()))
+
+    def read(self, rows: slice, columns: slice) -> np.ndarray:
+        piece = self._picture.crop((columns.start, rows.start, columns.stop, rows.stop))
+        pixels = np.asarray(piece)
+        return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def _color_channels(image: np.ndarray) -> np.ndarray:
-    """A view (H, W, 1 or 3) without alpha."""
-    if image.ndim == 2:
-        return image[..., None]
-    return image[..., : 3 if image.shape[2] >= 3 else 1]
+def readable(picture: Image.Image) -> Image.Image:
+    """A picture in a mode that `PicturePixels` takes: palettes become RGB, 16-bit gray I;16.
+
+    Raises:
+      ValueError: a floating point picture, whose range nobody knows, or an empty one.
+    """
+    if 0 in picture.size:
+        raise ValueError(f"A picture must not be empty, got {picture.width}×{picture.height}.")
+    mode = picture.mode
+    if mode in _DEEP_GRAY_MODES:
+        return Image.fromarray(np.clip(np.asarray(picture), 0, 65535).astype(np.uint16))
+    if mode == "F":
+        raise ValueError("Floating point pictures are ambiguous in range; pass an array in [0, 1].")
+    if mode in _READ_MODES:
+        return picture
+    has_alpha = "transparency" in picture.info
+    return picture.convert(_SIMPLE_MODES.get(mode, "RGBA" if has_alpha else "RGB"))
 
 
 def array_from_picture(picture: Image.Image) -> np.ndarray:
-    """A Pillow image of any mode as an array `LumaPlane.of` takes.
+    """A Pillow picture of any mode as a gray or RGB array, with alpha where it has it.
 
-    Palette, CMYK, YCbCr and other modes become RGB (with alpha where they have it); gray of 16
-    bits becomes uint16.
+    Palette, CMYK, YCbCr and other modes become RGB; gray of 16 bits becomes uint16.
+
+    Raises:
+      ValueError: as `readable`.
     """
-    mode = picture.mode
-    if mode in ("I", "I;16B", "I;16L", "I;16N"):  # 16-bit gray files, however Pillow holds them
-        return np.clip(np.asarray(picture), 0, 65535).astype(np.uint16)
-    if mode == "F":
-        raise ValueError("Floating point pictures are ambiguous in range; pass an array in [0, 1].")
-    if mode not in _ARRAY_MODES:
-        has_alpha = "transparency" in picture.info
-        picture = picture.convert(_SIMPLE_MODES.get(mode, "RGBA" if has_alpha else "RGB"))
-    return np.asarray(picture)
+    picture = readable(picture)
+    return np.asarray(picture.convert("RGB") if picture.mode in ("YCbCr", "CMYK") else picture)
+
+
+def strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of (H, W, …) in pieces small enough that intermediate results need little memory."""
+    rows = max(1, _STRIP_PIXELS // shape[1])
+    return (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
+
+
+def encoded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values in [0, 1] in a dtype: clipped, and rounded for integers."""
+    peak = INTEGER_PEAKS.get(dtype, 1)
+    scaled = np.clip(values, 0, 1) * peak
+    return (np.rint(scaled) if dtype in INTEGER_PEAKS else scaled).astype(dtype)

@@ -1,76 +1,54 @@
 """Blind restoration of arrays and pictures: the library's front door."""
 
 import dataclasses
-import enum
-import functools
 import os
-from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from agarnet_jax import jpeg_tables, weights
-from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
-from agarnet_jax.models import (
-    CELL,
-    AGARNet,
-    AGARNetConfig,
-    CellPlacement,
-    EstimatorConfig,
-    QualityEstimator,
-    mean_over_area,
-    quality_map,
-)
-from agarnet_jax.models.blocks import average_pool
-from agarnet_jax.restoration.pixels import LumaPlane, array_from_picture
-from agarnet_jax.restoration.tiling import Tiling, apply_tiled
-from agarnet_jax.sharding import make_mesh, replicated, split_by_batch
+from agarnet_jax import weights
+from agarnet_jax.restoration import planning
+from agarnet_jax.restoration.components import Components, split
+from agarnet_jax.restoration.engine import Computed, Engine
+from agarnet_jax.restoration.jpeg_header import JpegHeader
+from agarnet_jax.restoration.network import is_out_of_memory
+from agarnet_jax.restoration.planning import Orientation, Wishes
+from agarnet_jax.restoration.quality import ESTIMATED, QualityMap, QualitySource
+from agarnet_jax.restoration.subsampling import Subsampling
 
-# Its cells see 90 pixels around them.
-_ESTIMATOR_TILE, _ESTIMATOR_OVERLAP = 12 * CELL, 2 * CELL
+__all__ = ["Orientation", "QualitySource", "Restored", "Restorer"]
 
-# Where each entry of a transposed table stands in the network's order of the table.
-_TRANSPOSED_ENTRIES = np.argsort(jpeg_tables.TRANSPOSED_ZIGZAG)[jpeg_tables.ZIGZAG]
+# `restore_many` reads ahead so many images, or so many pixels.
+_MANY_IMAGES, _MANY_PIXELS = 32, 2**22
 
-ImageT = TypeVar("ImageT", np.ndarray, Image.Image)
-
-
-class QualitySource(enum.Enum):
-    """How to estimate quality: once for the IMAGE (AGARNet-EST), or as pixel-wise MAP (-ESP)."""
-
-    IMAGE = "image"
-    MAP = "map"
-
-
-class Orientation(enum.Enum):
-    """How an image lies beside the one that was compressed.
-
-    TRANSPOSED: rows and columns are exchanged, and so are they in tables derived from quality.
-    Mirroring either way changes only signs of coefficients, hence no table.
-    """
-
-    UPRIGHT = "upright"
-    TRANSPOSED = "transposed"
+Picture = np.ndarray | Image.Image
 
 
 @dataclasses.dataclass(frozen=True)
-class Restored(Generic[ImageT]):
-    """image: as it was given, restored. quality_map: (H, W) float32 in 1–100, what was assumed."""
+class Restored:
+    """image: as it was given, restored. quality_map: (H, W) float32 in 1–100, what was assumed.
 
-    image: ImageT
+    The map takes memory only where quality differs between pixels.
+    """
+
+    image: Any
     quality_map: np.ndarray
 
 
 class Restorer:
     """Removes JPEG artifacts with one set of weights.
 
-    An image with a side of more than `tile` is processed in overlapping tiles, one on each device
-    at a time, so that memory hardly grows with the image and all large images share one
-    compiled program; smaller ones are compiled once for each (padded) size. Programs call
-    `agarnet_jax.runtime.prepare` first, which is faster on CPU.
+    Images are processed from top to bottom, planes with a side of more than `tile` in overlapping
+    tiles, one on each device at a time: besides the image and its result, memory grows with the
+    width only, and all large images share one compiled program; smaller ones are compiled once for
+    each (padded) size. A device that runs out of memory gets tiles of half the side from then on.
+    Programs call `agarnet_jax.runtime.prepare` first, which is faster on CPU.
+
+        restorer = Restorer.from_pretrained("tiny")
+        restorer.restore(Image.open("photo.jpg")).image.save("photo.png")
     """
 
     def __init__(
@@ -84,7 +62,7 @@ class Restorer:
         """
         Args:
           trained: the weights.
-          tile: largest side of a tile, a multiple of 64; None processes images whole.
+          tile: largest side of a tile, a multiple of 64; None processes planes whole.
           overlap: how many pixels around a tile are computed and thrown away, a multiple of 8.
             Pixels more than 32 away change the result of `tiny` by less than 0.2 of 255 levels
             (measured); deeper networks see further.
@@ -94,43 +72,8 @@ class Restorer:
         Raises:
           ValueError: an impossible tile or overlap.
         """
-        if tile is not None and (tile < CELL or tile % CELL):
-            raise ValueError(f"tile is {tile}; use a multiple of {CELL}, or None for no tiles.")
-        if overlap < 0 or overlap % BLOCK or (tile is not None and 2 * overlap >= tile):
-            raise ValueError(f"overlap is {overlap}; use a multiple of 8 below half of the tile.")
         self.weights = trained
-        self._restoring = Tiling(tile, overlap, grid=BLOCK, padding="edge")
-        self._estimating = Tiling(
-            None if tile is None else _ESTIMATOR_TILE,
-            _ESTIMATOR_OVERLAP,
-            grid=CELL,
-            padding="symmetric",
-            scale=CELL,
-        )
-        mesh = make_mesh(jax.local_devices() if devices is None else devices)
-        everywhere, split = replicated(mesh), split_by_batch(mesh)
-        self._batch_size = mesh.size
-        # Configurations are closed over, parameters passed: constants would slow compilation.
-        restorer_params = jax.device_put(trained.restorer_params, everywhere)
-        self._restore = {
-            orientation: functools.partial(
-                jax.jit(
-                    functools.partial(_restore_luma, trained.restorer_config, orientation),
-                    in_shardings=(everywhere, everywhere, split, split),
-                    out_shardings=split,
-                ),
-                restorer_params,
-            )
-            for orientation in Orientation
-        }
-        self._estimate = functools.partial(
-            jax.jit(
-                functools.partial(_estimate_cells, trained.estimator_config),
-                in_shardings=(everywhere, split),
-                out_shardings=split,
-            ),
-            jax.device_put(trained.estimator_params, everywhere),
-        )
+        self._engine = Engine(trained, tile=tile, overlap=overlap, devices=devices)
 
     @classmethod
     def from_pretrained(
@@ -145,56 +88,88 @@ class Restorer:
 
     def restore(
         self,
-        image: ImageT,
+        image: Picture,
         *,
         quality: float | np.ndarray | QualitySource | None = None,
+        header: JpegHeader | None = None,
         table: np.ndarray | None = None,
         orientation: Orientation = Orientation.UPRIGHT,
-    ) -> Restored[ImageT]:
-        """Restores one image; colour through its luma, chroma and alpha are kept.
+        strength: float = 1.0,
+        chroma: bool = True,
+        bits: int | None = None,
+        ensemble: int = 1,
+    ) -> Restored:
+        """Restores one image; alpha is kept.
 
-        The 8×8 grid of the compression is taken to start at the top left corner.
+        The 8×8 grid of the compression is taken to start at the top left corner. Components that
+        have one value throughout, as chroma of gray pictures has, stay as they are.
+
+            result = restorer.restore(np.asarray(picture), quality=30, strength=0.8)
+            deep = restorer.restore(Image.open("photo.jpg"), bits=16).image  # (H, W, 3) uint16
 
         Args:
           image: an array (H, W) or (H, W, 1–4), uint8, uint16 or floating point in [0, 1] (see
-            `pixels.LumaPlane`), or a Pillow image.
-          quality: JPEG quality 1–100, one number or pixel-wise (H, W); or how to estimate it;
-            None estimates one value for the image.
+            `components.split`), or a Pillow picture. One opened by `draft("YCbCr", None)` keeps
+            what RGB would clip.
+          quality: JPEG quality 1–100, one number or pixel-wise (H, W); or where it comes from;
+            None estimates one value for the image. Chroma takes the same quality (a map is averaged
+            to its resolution) and the Annex K chroma table of it.
+          header: the JPEG file's, which tells how chroma is subsampled (without it, that is found
+            from the pixels), and tables for `QualitySource.HEADER`. Files opened by Pillow have
+            their own.
           table: the luma quantization table (8, 8), raster order, where it is known, lying as
             the image does; otherwise it is derived from the quality.
-          orientation: TRANSPOSED for an image that was transposed after its compression.
+          orientation: TRANSPOSED for an image that was transposed after its compression; the
+            header stays the file's.
+          strength: 0–1.5, multiplies the quantization steps that the network is told of
+            (`quality.strengthened`): less changes less, 0 nothing at all.
+          chroma: whether chroma is restored, or only luma (and colours or inks without chroma).
+          bits: 8 or 16 a sample of the result; None: as the image has.
+          ensemble: 8 for the mean over rotations and mirrorings (`ensemble.py`), at eight times
+            the work.
 
         Returns:
-          An image like the one given (Pillow images in modes with no array form, such as palette
-          or CMYK, come back as RGB), and the quality map.
+          An image like the one given, and the quality map. Pictures in modes of other colours, such
+          as palette or YCbCr, come back as RGB; asked for other bits than they have, as arrays.
 
         Raises:
-          ValueError: unsupported array, or quality or table out of range.
+          ValueError: an unsupported image, a header that does not fit, or a value out of range.
         """
-        if isinstance(image, Image.Image):
-            result = self.restore(
-                array_from_picture(image), quality=quality, table=table, orientation=orientation
-            )
-            return Restored(Image.fromarray(result.image), result.quality_map)
+        wishes = Wishes(quality, table, orientation, strength, chroma, bits, ensemble)
+        return self._restored(image, _parts(image, header, wishes), wishes)
 
-        plane = LumaPlane.of(np.asarray(image))
-        size = plane.luma.shape
-        if quality is None or isinstance(quality, QualitySource):
-            cells = self._estimated_cells(plane.luma)
-            assumed = self._quality(cells, size, quality or QualitySource.IMAGE)
-        else:
-            assumed = _given_quality(quality, size)
-        tables = None if table is None else _given_table(table, self._batch_size)
-        restored = apply_tiled(
-            lambda luma, quality: np.asarray(self._restore[orientation](tables, luma, quality)),
-            [plane.luma, assumed],
-            tiling=self._restoring,
-            batch_size=self._batch_size,
-        )
-        return Restored(plane.with_luma(restored), np.broadcast_to(assumed, size))
+    def restore_many(
+        self,
+        images: Iterable[Picture],
+        *,
+        quality: float | QualitySource | None = None,
+        strength: float = 1.0,
+        chroma: bool = True,
+        bits: int | None = None,
+        ensemble: int = 1,
+    ) -> Iterator[Restored]:
+        """Restores images in order, planes of equal (padded) size in the same calls.
+
+        Small images gain most: devices work on several at a time. Up to 32 images, or 4 megapixels,
+        are read ahead. Results are those of `restore`, within roundings of float.
+
+            pictures = (Image.open(path) for path in paths)
+            for path, result in zip(paths, restorer.restore_many(pictures)):
+                result.image.save(path.with_suffix(".png"))
+
+        Arguments, results and errors are those of `restore`; an error ends the iteration.
+        """
+        wishes = Wishes(quality, None, Orientation.UPRIGHT, strength, chroma, bits, ensemble)
+        for window in _windows(images, wishes):
+            together = self._computed_together([parts for _, parts in window], wishes)
+            for image, parts in window:
+                if parts in together:
+                    yield _result(image, parts, together[parts], wishes)
+                else:
+                    yield self._restored(image, parts, wishes)
 
     def estimate(
-        self, image: np.ndarray, *, sources: Sequence[QualitySource] = tuple(QualitySource)
+        self, image: np.ndarray, *, sources: Sequence[QualitySource] = ESTIMATED
     ) -> dict[QualitySource, np.ndarray]:
         """What `restore` would estimate of an array, in several forms at the cost of one.
 
@@ -204,82 +179,62 @@ class Restorer:
         Raises:
           ValueError: unsupported array.
         """
-        luma = LumaPlane.of(np.asarray(image)).luma
-        cells = self._estimated_cells(luma)
-        return {source: self._quality(cells, luma.shape, source) for source in sources}
+        parts = split(np.asarray(image), subsampling=Subsampling.S444)
+        cells = self._engine.cells(parts)
+        estimated = {s: self._engine.estimated(cells, parts.size, s) for s in sources}
+        return {
+            source: quality.whole() if isinstance(quality, QualityMap) else quality
+            for source, quality in estimated.items()
+        }
 
-    def _estimated_cells(self, luma: np.ndarray) -> jax.Array:
-        """(1, rows, columns, 1), not clipped."""
-        if self.weights.estimator_config.cells is CellPlacement.PLACED:
-            estimated = apply_tiled(
-                lambda tiles: np.asarray(self._estimate(tiles)),
-                [luma],
-                tiling=self._estimating,
-                batch_size=self._batch_size,
-            )[None, ..., None]
-        else:  # the released graph's cells stretch over a whole image
-            whole = np.repeat(luma[None, ..., None], self._batch_size, axis=0)
-            estimated = self._estimate(whole)[:1]
-        return jnp.asarray(estimated)
+    def _restored(self, image: Picture, parts: Components, wishes: Wishes) -> Restored:
+        while True:
+            try:
+                return _result(image, parts, self._engine.computed(parts, wishes), wishes)
+            except jax.errors.JaxRuntimeError as error:
+                self._engine.use_smaller_tiles(error, parts.size)
 
-    def _quality(
-        self, cells: jax.Array, size: tuple[int, ...], source: QualitySource
-    ) -> np.ndarray:
-        """Quality 1–100 by its cells: (), or (H, W) for `QualitySource.MAP`."""
-        (height, width), placement = size, self.weights.estimator_config.cells
-        if source is QualitySource.MAP:
-            quality = quality_map(cells, height=height, width=width, placement=placement)[0, ..., 0]
-        else:
-            quality = mean_over_area(cells, height, width, placement)[0]
-        return np.clip(np.asarray(quality), MIN_QUALITY, MAX_QUALITY)
+    def _computed_together(
+        self, images: Sequence[Components], wishes: Wishes
+    ) -> dict[Components, Computed]:
+        """Of the small ones; of none if that takes too much memory."""
+        small = [parts for parts in images if self._engine.is_one_tile(parts)]
+        try:
+            return dict(zip(small, self._engine.computed_together(small, wishes)))
+        except jax.errors.JaxRuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return {}
 
 
-def _estimate_cells(config: EstimatorConfig, params: Any, luma: jax.Array) -> jax.Array:
-    """Quality of every cell, not clipped: (B, H, W, 1) to (B, rows, columns, 1)."""
-    return QualityEstimator(config).apply({"params": params}, luma).cells
+def _parts(image: Picture, header: JpegHeader | None, wishes: Wishes) -> Components:
+    """The image's components; nobody asks for the subsampling of chroma that is kept."""
+    known = None if wishes.chroma else Subsampling.S444
+    if header is not None and wishes.orientation is Orientation.TRANSPOSED:
+        header = planning.transposed_header(header)
+    given = image if isinstance(image, Image.Image) else np.asarray(image)
+    return split(given, header=header, subsampling=known)
 
 
-def _restore_luma(
-    config: AGARNetConfig,
-    orientation: Orientation,
-    params: Any,
-    tables: jax.Array | None,
-    luma: jax.Array,
-    quality: jax.Array,
-) -> jax.Array:
-    """Restored luma (B, H, W, 1), not clipped."""
-    if tables is None and orientation is Orientation.TRANSPOSED:
-        by_quality = jpeg_tables.network_tables_by_quality(config.table_scaling)
-        block_quality = jnp.round(average_pool(quality, BLOCK))[..., 0].astype(jnp.int32)
-        tables = jnp.asarray(by_quality[:, _TRANSPOSED_ENTRIES])[block_quality]
-    model = AGARNet(config)
-    return model.apply({"params": params}, luma, quality=quality, tables=tables).restored
+def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishes) -> Restored:
+    assumed, changes = computed
+    if isinstance(image, Image.Image) and parts.has_bits(wishes.bits):
+        return Restored(parts.picture(changes), assumed.whole_map(parts))
+    return Restored(parts.merge_changes(changes, bits=wishes.bits), assumed.whole_map(parts))
 
 
-def _given_quality(quality: float | np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(), or pixel-wise (H, W), float32."""
-    values = np.asarray(quality, np.float32)
-    if values.shape not in {(), size}:
-        raise ValueError(
-            f"A pixel-wise quality must have the image's shape {size}, got {values.shape}."
-        )
-    if not (
-        np.isfinite(values).all() and MIN_QUALITY <= values.min() <= values.max() <= MAX_QUALITY
-    ):
-        raise ValueError(
-            f"JPEG quality must lie in {MIN_QUALITY}–{MAX_QUALITY}, got "
-            f"{values.min():g} to {values.max():g}."
-        )
-    return values
-
-
-def _given_table(table: np.ndarray, batch_size: int) -> np.ndarray:
-    """(batch_size, 1, 1, 64) in the network's order and scale."""
-    table = np.asarray(table)
-    if table.shape != (BLOCK, BLOCK) or table.min() < 1:
-        raise ValueError(
-            f"A quantization table must be (8, 8) with entries of at least 1, got shape "
-            f"{table.shape}."
-        )
-    entries = jpeg_tables.network_table(np.minimum(table, 255))
-    return np.broadcast_to(entries, (batch_size, 1, 1, entries.size))
+def _windows(
+    images: Iterable[Picture], wishes: Wishes
+) -> Iterator[list[tuple[Picture, Components]]]:
+    """The images in runs of at most so many, and so many pixels."""
+    window: list[tuple[Picture, Components]] = []
+    pixels = 0
+    for image in images:
+        parts = _parts(image, None, wishes)
+        window.append((image, parts))
+        pixels += parts.size[0] * parts.size[1]
+        if len(window) == _MANY_IMAGES or pixels >= _MANY_PIXELS:
+            yield window
+            window, pixels = [], 0
+    if window:
+        yield window

@@ -1,11 +1,14 @@
-"""Functions of image tiles applied to whole images: cut, compute in batches, put together."""
+"""Functions of tiles applied to planes: cut, compute in batches, put together downwards."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
-TileFunction = Callable[..., np.ndarray]  # of arrays (B, tile height, tile width, 1)
+TileFunction = Callable[..., np.ndarray]  # of arrays (B, …), the first (B, tile height, width, 1)
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +22,12 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Tiling:
-    """How images are cut.
+    """How planes are cut.
 
-    largest: side of a tile, a multiple of `grid`; None leaves images whole.
+    largest: side of a tile, a multiple of `grid`; None leaves planes whole.
     overlap: how far a result may depend on pixels around it; a multiple of `grid`.
     grid: what tiles are aligned to.
-    padding: mode of `np.pad` that continues the image to the grid.
+    padding: mode of `np.pad` that continues the plane to the grid.
     scale: how many times smaller than the tile its result is.
     """
 
@@ -35,14 +38,14 @@ class Tiling:
     scale: int = 1
 
     def side(self, length: int) -> int:
-        """The tile for an image's side: all of it, up to the grid, or `largest`."""
+        """The tile for a plane's side: all of it, up to the grid, or `largest`."""
         whole = -(-length // self.grid) * self.grid
         return whole if self.largest is None else min(whole, self.largest)
 
     def spans(self, length: int) -> list[Span]:
         """Spans that cover [0, length) once, every result at least `overlap` from a cut.
 
-        The last tile ends where the image does, up to the grid, and not beyond: the border of
+        The last tile ends where the plane does, up to the grid, and not beyond: the border of
         the image is where the network pads, as it learned to.
         """
         tile = self.side(length)
@@ -52,54 +55,162 @@ class Tiling:
         cuts = [0, *(start + self.overlap for start in starts[1:]), length]
         return [Span(*bounds) for bounds in zip(starts, cuts, cuts[1:])]
 
+    def halved(self, length: int, *, unit: int) -> "Tiling | None":
+        """With tiles of half the side, for planes of sides up to `length`; None: too small.
 
-def apply_tiled(
-    function: TileFunction, planes: Sequence[np.ndarray], *, tiling: Tiling, batch_size: int
-) -> np.ndarray:
-    """What `function` makes of an image, computed in batches of tiles.
+        Tiles stay multiples of `unit` and have results of their own within the overlap.
+        """
+        half = self.side(length) // 2 // unit * unit
+        if half <= 2 * self.overlap:
+            return None
+        return dataclasses.replace(self, largest=half)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Everywhere:
+    """What a function gets of every tile of a plane as it is, without the axis of the batch."""
+
+    value: np.ndarray
+
+
+# What a function gets of a plane: first its pixels (H, W), then more of that shape, or Everywhere.
+# Anything with a shape that is read by [rows, columns] will do.
+Layer = Sequence[Any]
+
+
+def bands(
+    function: TileFunction, layers: Sequence[Layer], *, tiling: Tiling, batch_size: int
+) -> Iterator[np.ndarray]:
+    """What `function` makes of planes of one shape, from top to bottom.
 
     Args:
-      function: of one (batch_size, …, …, 1) array for each plane, with a result of the first
-        one's shape divided by `tiling.scale`.
-      planes: the image (H, W), and others of its shape, or () for a constant.
+      function: of an array for each entry of a layer, (batch_size, …), (batch_size, h, w, 1) for
+        entries that are cut; with a result of the first one's shape divided by `tiling.scale`.
+      layers: the planes.
       tiling: how to cut.
       batch_size: tiles at a time; the last batch is filled up with copies.
 
-    Returns:
-      (⌈H / scale⌉, ⌈W / scale⌉) float32.
+    Yields:
+      (planes, rows, ⌈W / scale⌉) float32; in all ⌈H / scale⌉ rows.
     """
-    size = planes[0].shape
-    shape = [tiling.side(length) for length in size]
-    result = np.empty([-(-length // tiling.scale) for length in size], np.float32)
-    tiles = [(row, column) for row in tiling.spans(size[0]) for column in tiling.spans(size[1])]
-    for first in range(0, len(tiles), batch_size):
-        batch = tiles[first : first + batch_size]
-        filled = [batch[min(i, len(batch) - 1)] for i in range(batch_size)]
-        inputs = [
-            np.stack([_cut(plane, tile, shape, tiling.padding) for tile in filled])[..., None]
-            for plane in planes
-        ]
-        for tile, output in zip(batch, function(*inputs)):
-            _paste(output[..., 0], tile, result, tiling.scale)
-    return result
+    height, width = layers[0][0].shape
+    shape = (tiling.side(height), tiling.side(width))
+    rows, columns = tiling.spans(height), tiling.spans(width)
+    places = itertools.product(rows, columns, layers)
+    inputs = ([_cut(entry, tile, shape, tiling) for entry in layer] for *tile, layer in places)
+    batches = _batches(inputs, batch_size)
+    outputs = (output for batch in batches for output in _run(function, batch, batch_size))
+    for row in rows:
+        counting = _scaled(row, tiling.scale)
+        band = np.empty(
+            (len(layers), counting.stop - counting.start, -(-width // tiling.scale)), np.float32
+        )
+        for column, number in itertools.product(columns, range(len(layers))):
+            output = next(outputs)[*(_counting(span, tiling.scale) for span in (row, column)), 0]
+            band[number, :, _scaled(column, tiling.scale)] = output
+        yield band
 
 
-def _cut(
-    plane: np.ndarray, tile: tuple[Span, Span], shape: Sequence[int], padding: str
+def apply_tiled(
+    function: TileFunction, layer: Layer, *, tiling: Tiling, batch_size: int
 ) -> np.ndarray:
-    if plane.ndim == 0:
-        return plane.reshape(1, 1)
+    """All of `bands` of one plane: (⌈H / scale⌉, ⌈W / scale⌉) float32."""
+    pieces = bands(function, [layer], tiling=tiling, batch_size=batch_size)
+    return np.concatenate([band[0] for band in pieces])
+
+
+def apply_grouped(
+    function: TileFunction,
+    layers: Sequence[Layer],
+    *,
+    tiling: Tiling,
+    batch_size: Callable[[int, int], int],
+) -> list[np.ndarray]:
+    """What `function` makes of planes that are one tile each: equal padded shapes share calls.
+
+    Args:
+      function, tiling: as of `bands`.
+      layers: planes of any shapes.
+      batch_size: how many of them at a time, by tile shape and how many there are.
+
+    Returns:
+      For each plane (⌈H / scale⌉, ⌈W / scale⌉) float32.
+    """
+    groups: dict[tuple, list[int]] = {}
+    inputs = []
+    for number, layer in enumerate(layers):
+        shape = [tiling.side(side) for side in layer[0].shape]
+        whole = (Span(0, 0, layer[0].shape[0]), Span(0, 0, layer[0].shape[1]))
+        inputs.append([_cut(entry, whole, shape, tiling) for entry in layer])
+        groups.setdefault(tuple(array.shape for array in inputs[-1]), []).append(number)
+    results: dict[int, np.ndarray] = {}
+    for shapes, numbers in groups.items():
+        waiting = numbers
+        while waiting:
+            size = batch_size(shapes[0][0] * shapes[0][1], len(waiting))
+            chunk, waiting = waiting[:size], waiting[size:]
+            outputs = _run(function, [inputs[number] for number in chunk], size)
+            for number, output in zip(chunk, outputs):
+                rows, columns = (-(-side // tiling.scale) for side in layers[number][0].shape)
+                results[number] = output[:rows, :columns, 0]
+    return [results[number] for number in range(len(layers))]
+
+
+class BandRows:
+    """Rows of bands (planes, rows, width) that come one after another.
+
+    Called with first and last rows that never decrease, it returns (planes, last − first, width)
+    and forgets the bands that end before.
+    """
+
+    def __init__(self, source: Iterator[np.ndarray]):
+        self._source = source
+        self._kept: list[tuple[int, np.ndarray]] = []
+        self._end = 0
+
+    def __call__(self, first: int, last: int) -> np.ndarray:
+        while self._end < last:
+            band = next(self._source)
+            self._kept.append((self._end, band))
+            self._end += band.shape[1]
+        self._kept = [(start, band) for start, band in self._kept if start + band.shape[1] > first]
+        return np.concatenate(
+            [band[:, max(0, first - start) : last - start] for start, band in self._kept], axis=1
+        )
+
+
+def whole_rows(result: np.ndarray) -> Callable[[int, int], np.ndarray]:
+    """As `BandRows`, of one plane (H, W) that is there already."""
+    return lambda first, last: result[None, first:last]
+
+
+def _run(function: TileFunction, batch: Sequence[Sequence[np.ndarray]], size: int) -> np.ndarray:
+    """The results of a batch, which is filled up to `size` with copies."""
+    filled = [*batch, *[batch[-1]] * (size - len(batch))]
+    return function(*map(np.stack, zip(*filled)))[: len(batch)]
+
+
+def _batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    while batch := list(itertools.islice(items, size)):
+        yield batch
+
+
+def _cut(entry: Any, tile: Sequence[Span], shape: Sequence[int], tiling: Tiling) -> np.ndarray:
+    """One tile of an entry of a layer, without the axis of the batch."""
+    if isinstance(entry, Everywhere):
+        return entry.value
     rows, columns = (slice(span.start, span.start + side) for span, side in zip(tile, shape))
-    part = plane[rows, columns]
+    part = entry[rows, columns]
     missing = [(0, whole - side) for whole, side in zip(shape, part.shape)]
-    return np.pad(part, missing, mode=padding)  # type: ignore[call-overload]
+    return np.pad(part, missing, mode=tiling.padding)[..., None]  # type: ignore[call-overload]
 
 
-def _paste(output: np.ndarray, tile: tuple[Span, Span], result: np.ndarray, scale: int) -> None:
-    """Copies what counts of a tile's output to its place."""
-    place = tuple(slice(span.first // scale, -(-span.last // scale)) for span in tile)
-    inside = tuple(
-        slice(part.start - span.start // scale, part.stop - span.start // scale)
-        for part, span in zip(place, tile)
-    )
-    result[place] = output[inside]
+def _scaled(span: Span, scale: int) -> slice:
+    """Where a span's results count, in results."""
+    return slice(span.first // scale, -(-span.last // scale))
+
+
+def _counting(span: Span, scale: int) -> slice:
+    """What counts of a tile's results."""
+    place, start = _scaled(span, scale), span.start // scale
+    return slice(place.start - start, place.stop - start)

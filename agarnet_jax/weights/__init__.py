@@ -1,10 +1,12 @@
 """Trained weights: one safetensors file holds a restorer, its estimator and both configurations.
 
 Tensors are named `restorer/{parameter path}` and `estimator/{parameter path}`, float32. The
-configurations stand as JSON in the file's metadata, under the same two names.
+configurations stand as JSON in the file's metadata, under the same two names, and a hash of all
+tensors as "sha256", so that a damaged copy is noticed; older files have none.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -21,6 +23,7 @@ from agarnet_jax.models import AGARNetConfig, EstimatorConfig
 
 _FOLDER = pathlib.Path(__file__).parent
 _SUFFIX = ".safetensors"
+_HASH = "sha256"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,21 +62,37 @@ def load(name_or_path: str | os.PathLike) -> Weights:
     """Loads shipped weights by name, or a file.
 
     Raises:
-      ValueError: neither a shipped name nor a file of this format.
+      ValueError: neither a shipped name nor a file of this format, or its tensors are not those
+        that were saved.
     """
     path = path_of(name_or_path)
     try:
         with safetensors.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        _check_hash(path, tensors, metadata.get(_HASH))
         return Weights(
             restorer_config=AGARNetConfig(**json.loads(metadata["restorer"])),
             restorer_params=_part(tensors, "restorer"),
             estimator_config=EstimatorConfig(**json.loads(metadata["estimator"])),
             estimator_params=_part(tensors, "estimator"),
         )
+    except DamagedError:
+        raise
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{str(path)!r} does not hold AGARNet weights: {error}") from error
+
+
+class DamagedError(ValueError):
+    """A weights file's tensors are not those that were saved."""
+
+
+def _check_hash(path: pathlib.Path, tensors: Mapping[str, np.ndarray], stated: str | None) -> None:
+    if stated is not None and stated != _hash(tensors):
+        raise DamagedError(
+            f"{str(path)!r} is damaged: its tensors do not have the hash that was saved with them; "
+            "copy it again from where it came from."
+        )
 
 
 def save(weights: Weights, path: str | os.PathLike) -> None:
@@ -86,15 +105,29 @@ def save(weights: Weights, path: str | os.PathLike) -> None:
     metadata = {
         "restorer": json.dumps(to_plain(weights.restorer_config)),
         "estimator": json.dumps(to_plain(weights.estimator_config)),
+        _HASH: _hash(tensors),
     }
     partial = pathlib.Path(f"{os.fspath(path)}.part")
     partial.write_bytes(safetensors.numpy.save(tensors, metadata))
     partial.replace(path)
 
 
+def _hash(tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of names, shapes and little-endian values, in the order of names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(json.dumps([name, tensor.dtype.str, tensor.shape]).encode())
+        digest.update(tensor.astype(tensor.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
 def _part(tensors: Mapping[str, np.ndarray], part: str) -> dict[str, Any]:
     prefix = f"{part}/"
-    flat = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    flat = {
+        name.removeprefix(prefix): tensor.astype(np.float32, copy=False)
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
     if not flat:
         raise ValueError(f"it has no tensor named {prefix}…")
     return flax.traverse_util.unflatten_dict(flat, sep="/")

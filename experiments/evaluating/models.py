@@ -23,7 +23,6 @@ from agarnet_jax.models import (
 )
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.consistency import project
-from agarnet_jax.restoration.ensemble import restore_ensemble
 from data_pipelines.degradations.degraded import Degraded
 from experiments.evaluating.suites import Variant
 from experiments.trained import best_of
@@ -175,10 +174,8 @@ def outputs(
         if not model.restores:
             yield Output(variant, None, quality)
             continue
-        if treatment.ensemble:
-            restored = restore_ensemble(image, restorer=restorer, quality=quality).image
-        else:
-            restored = restorer.restore(image, quality=quality).image
+        turned = 8 if treatment.ensemble else 1
+        restored = restorer.restore(image, quality=quality, ensemble=turned).image
         if treatment.consistent and consistent:
             restored = project(restored, degraded=degraded.image, table=degraded.table[0, 0])
         yield Output(variant, restored, quality)

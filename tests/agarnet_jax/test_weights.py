@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors
 import safetensors.numpy
 
 from agarnet_jax import weights
@@ -56,3 +57,22 @@ def test_other_files_are_refused_by_name(tmp_path):
     for path in (text, foreign):
         with pytest.raises(ValueError, match=f"{path.name}.*does not hold AGARNet weights"):
             weights.load(path)
+
+
+def test_damage_is_noticed_and_older_files_load(shipped, tmp_path):
+    path = tmp_path / "copy.safetensors"
+    weights.save(shipped, path)
+    contents = path.read_bytes()
+    for position in (-1, -4000):
+        damaged = bytearray(contents)
+        damaged[position] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"copy\.safetensors' is damaged.*copy it again"):
+            weights.load(path)
+    path.write_bytes(contents)
+    with safetensors.safe_open(path, "np") as file:
+        metadata = file.metadata()
+    assert len(metadata.pop("sha256")) == 64
+    tensors = safetensors.numpy.load(contents)
+    safetensors.numpy.save_file(tensors, path, metadata)
+    assert weights.load(path).restorer_config == shipped.restorer_config

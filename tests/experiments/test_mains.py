@@ -80,7 +80,7 @@ def test_packed_weights_score_and_restore(program, trained, picture_folders, tmp
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(encode(np.full((20, 30, 3), 90, np.uint8), 50))
     out = tmp_path / "out.png"
-    program("agarnet_jax.restoration.cli", "restore", photo, "-o", out, f"--weights={packed}")
+    program("agarnet_jax.cli", "restore", photo, "-o", out, f"--weights={packed}")
     with Image.open(out) as image:
         assert image.size == (30, 20)
 

@@ -6,7 +6,9 @@ import scipy.fft
 from PIL import Image
 
 from agarnet_jax.jpeg_tables import quality_table
-from agarnet_jax.restoration.consistency import project
+from agarnet_jax.restoration import pixels
+from agarnet_jax.restoration.consistency import project, project_image
+from agarnet_jax.restoration.jpeg_header import JpegHeader
 
 ENCODER = 0.25  # levels, the margin for its integer arithmetic
 
@@ -95,10 +97,93 @@ def test_images_smaller_than_a_block_pass(gray_photo):
     ("degraded", "table", "message"),
     [
         (np.zeros((8, 16), np.uint8), np.ones((8, 8)), "of one size"),
-        (np.zeros((8, 8), np.float32), np.ones((8, 8)), "uint8"),
+        (np.zeros((8, 8), np.int32), np.ones((8, 8)), "uint8 or float, got int32"),
         (np.zeros((8, 8), np.uint8), np.ones(64), r"\(8, 8\), got shape \(64,\)"),
     ],
 )
 def test_what_does_not_fit_is_named(degraded, table, message):
     with pytest.raises(ValueError, match=message):
         project(np.zeros((8, 8), np.float32), degraded=degraded, table=table)
+
+
+def opened(contents, mode="YCbCr"):
+    picture = Image.open(io.BytesIO(contents))
+    picture.draft(mode, None)
+    picture.load()
+    return picture, JpegHeader.of(picture)
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("quality", [10, 50, 90])
+def test_decoded_planes_agree_with_their_file(astronaut, encode, quality, subsampling):
+    """Of all planes a file has its own coefficients, so the decoded image is a fixed point."""
+    image = np.clip(astronaut[:93, 120:251], 60, 190)  # nothing is clipped
+    picture, header = opened(encode(image, quality, subsampling=subsampling))
+    rgb = np.asarray(picture.convert("RGB"))
+    consistent = project_image(rgb, decoded=picture, header=header)
+    assert isinstance(consistent, Image.Image)
+    # Chroma of fine tables: RGB is rounded, and that rounding may leave narrow intervals.
+    assert np.abs(np.asarray(consistent).astype(int) - rgb).max() <= 2
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_colour_comes_nearer_to_the_original_plane_by_plane(astronaut, encode, subsampling):
+    clean = astronaut[:96, 120:248]
+    picture, header = opened(encode(clean, 20, subsampling=subsampling))
+    noise = np.random.default_rng(0).normal(0, 20, clean.shape)
+    wrong = np.clip(np.asarray(picture.convert("RGB")) + noise, 0, 255).astype(np.uint8)
+    luma_only = project_image(wrong, decoded=picture, header=header, chroma=False)
+    both = project_image(wrong, decoded=picture, header=header)
+    errors = [
+        np.square(np.asarray(image).astype(float) - clean).mean()
+        for image in (wrong, luma_only, both)
+    ]
+    assert errors[0] > errors[1] > errors[2]
+    before, after = (
+        np.asarray(Image.fromarray(np.asarray(image)).convert("YCbCr")).astype(int)
+        for image in (wrong, luma_only)
+    )
+    inside = ((np.asarray(luma_only) > 0) & (np.asarray(luma_only) < 255)).all(axis=2)
+    assert np.abs(after - before)[inside][:, 1:].max() <= 2  # roundings
+
+
+def test_what_agrees_is_not_even_rounded(gray_photo, encode):
+    picture, header = opened(encode(gray_photo[:61, :99], 30), "L")
+    restored = np.asarray(picture).astype(np.uint16) * 257 + 13
+    consistent = project_image(restored, decoded=picture, header=header, bits=16)
+    assert isinstance(consistent, np.ndarray)
+    np.testing.assert_array_equal(consistent, restored)
+    assert project_image(restored, decoded=picture, header=header).mode == "L"
+
+
+def test_pieces_make_the_whole(gray_photo, encode, monkeypatch):
+    contents = encode(np.tile(gray_photo, (3, 1)), 15)
+    picture, header = opened(contents, "L")
+    degraded = np.asarray(picture)
+    wrong = np.random.default_rng(0).random(degraded.shape, np.float32)
+    expected = project(wrong, degraded=degraded, table=header.tables[0])
+    monkeypatch.setattr(pixels, "_STRIP_PIXELS", 20 * degraded.shape[1])
+    np.testing.assert_array_equal(
+        project(wrong, degraded=degraded, table=header.tables[0]), expected
+    )
+    levels = np.rint(65535 * wrong).astype(np.uint16)
+    consistent = project_image(levels, decoded=picture, header=header, bits=16)
+    # Not clipped by `project`, and rounded twice to 16 bits.
+    np.testing.assert_allclose(consistent / 65535, np.clip(expected, 0, 1), atol=2e-5)
+
+
+def test_upsampled_planes_are_trusted_less():
+    """0.575 levels off, which rounding alone cannot be, but undoing the upsampling can."""
+    truth = np.full((8, 8), (128 + 2 * 9 / 8) / 255, np.float32)
+    off = truth + np.float32(0.575 / 255)
+    table = np.full((8, 8), 9)
+    trusted = project(truth, degraded=off, table=table)
+    assert np.abs(trusted - truth).max() > 0.5 / 255
+    kept = project(truth, degraded=off, table=table, upsampled=True)
+    np.testing.assert_allclose(kept, truth, atol=1e-6)
+
+
+def test_images_of_two_sizes_are_named(gray_photo, encode):
+    picture, header = opened(encode(gray_photo, 15), "L")
+    with pytest.raises(ValueError, match=r"one size, got \(8, 9\) restored of \(128, 160\)"):
+        project_image(np.zeros((8, 9), np.uint8), decoded=picture, header=header)

@@ -2,37 +2,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agarnet_jax.restoration.pixels import LumaPlane, array_from_picture
-
-
-@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
-def test_unchanged_luma_gives_the_image_back(channels, dtype):
-    shape = (5, 7) if channels is None else (5, 7, channels)
-    image = np.random.default_rng(0).random(shape)
-    peak = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
-    image = (image * peak).astype(dtype)
-    plane = LumaPlane.of(image)
-    assert plane.luma.shape == (5, 7)
-    again = plane.with_luma(plane.luma)
-    assert again.shape == image.shape
-    assert again.dtype == image.dtype
-    # float32 color conversion: exact in 8 bits, a level of 65535 in 16
-    tolerance = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 1}.get(image.dtype, 1e-6)
-    assert np.abs(again.astype(np.float64) - image).max() <= tolerance
-
-
-def test_brighter_luma_brightens_all_channels_and_clips_at_the_peak():
-    image = np.full((2, 2, 3), (250, 100, 50), np.uint8)
-    plane = LumaPlane.of(image)
-    brighter = plane.with_luma(plane.luma + np.float32(20 / 255))
-    assert brighter[0, 0].tolist() == [255, 120, 70]
-
-
-def test_alpha_is_kept():
-    image = np.random.default_rng(0).integers(0, 256, (4, 4, 4), np.uint8)
-    plane = LumaPlane.of(image)
-    np.testing.assert_array_equal(plane.with_luma(plane.luma * 0)[..., 3], image[..., 3])
+from agarnet_jax.restoration.pixels import (
+    ArrayPixels,
+    PicturePixels,
+    array_from_picture,
+    encoded,
+    readable,
+    strips,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +25,26 @@ def test_alpha_is_kept():
 )
 def test_arrays_that_are_no_images_are_named(image, message):
     with pytest.raises(ValueError, match=message):
-        LumaPlane.of(image)
+        ArrayPixels(image)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "YCbCr", "CMYK"])
+def test_pieces_of_pictures_are_their_pixels(mode, astronaut):
+    picture = Image.fromarray(astronaut[:30, :40]).convert(mode)
+    whole = np.asarray(picture)
+    whole = whole if whole.ndim == 3 else whole[..., None]
+    pixels = PicturePixels(picture)
+    assert pixels.shape == whole.shape
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels.read(slice(3, 17), slice(5, 40)), whole[3:17, 5:40])
+
+
+def test_pieces_of_deep_gray():
+    deep = np.arange(1200, dtype=np.uint16).reshape(30, 40) * 50
+    pixels = PicturePixels(readable(Image.fromarray(deep)))
+    assert pixels.dtype == np.uint16
+    piece = pixels.read(slice(3, 17), slice(5, 40))
+    np.testing.assert_array_equal(piece[..., 0], deep[3:17, 5:40])
 
 
 @pytest.mark.parametrize(
@@ -68,7 +64,29 @@ def test_arrays_that_are_no_images_are_named(image, message):
     ],
 )
 def test_pictures_of_every_mode_become_arrays(mode, shape, dtype):
-    array = array_from_picture(Image.new(mode, (4, 3)))
+    picture = Image.new(mode, (4, 3))
+    array = array_from_picture(picture)
     assert array.shape == shape
     assert array.dtype == dtype
-    LumaPlane.of(array)
+    ArrayPixels(array)
+    PicturePixels(readable(picture))
+
+
+def test_pictures_that_cannot_be_read_are_named():
+    with pytest.raises(ValueError, match="range"):
+        readable(Image.new("F", (4, 3)))
+    with pytest.raises(ValueError, match="0×3"):
+        readable(Image.new("L", (0, 3)))
+
+
+def test_strips_cover_all_rows_once():
+    for shape in ((1, 1), (3000, 700, 3), (5, 10**6)):
+        rows = [row for part in strips(shape) for row in range(part.start, part.stop)]
+        assert rows == list(range(shape[0]))
+
+
+def test_values_are_clipped_and_rounded():
+    values = np.array([-1, 0.4 / 255, 0.6 / 255, 2.0])
+    assert encoded(values, np.dtype(np.uint8)).tolist() == [0, 0, 1, 255]
+    assert encoded(values, np.dtype(np.uint16)).tolist() == [0, 103, 154, 65535]
+    assert encoded(values, np.dtype(np.float64)).tolist() == [0, 0.4 / 255, 0.6 / 255, 1]

@@ -1,5 +1,6 @@
 import concurrent.futures
 import io
+import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +9,10 @@ import pytest
 from PIL import Image
 
 from agarnet_jax import jpeg_tables, weights
-from agarnet_jax.metrics import psnr
+from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.models import AGARNet
-from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.restoration import QualitySource, Restorer, components
+from agarnet_jax.restoration.jpeg_header import JpegHeader
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,29 @@ def restorer():
 def degraded(gray_photo, encode):
     """(128, 160) uint8 at quality 20."""
     return np.asarray(Image.open(io.BytesIO(encode(gray_photo, 20))))
+
+
+@pytest.fixture(scope="module")
+def color_photo(astronaut):
+    """(112, 128, 3) uint8."""
+    return astronaut[:112, 150:278]
+
+
+@pytest.fixture(scope="module")
+def color_jpeg(color_photo, encode):
+    """(quality, subsampling, Pillow mode to open it in) → picture."""
+
+    def make(quality, *, subsampling="4:2:0", mode="RGB"):
+        picture = Image.open(io.BytesIO(encode(color_photo, quality, subsampling=subsampling)))
+        picture.draft(mode, None)
+        picture.load()
+        return picture
+
+    return make
+
+
+def color_score(image, clean):
+    return float(psnr(*(as_batch(np.asarray(x)) for x in (image, clean)))[0])
 
 
 def score(image, clean):
@@ -101,7 +126,7 @@ def test_the_files_own_table_stands_in_for_the_derived_one(restorer, degraded):
 
 def test_one_look_gives_every_estimate(restorer, degraded):
     estimated = restorer.estimate(degraded)
-    assert estimated.keys() == set(QualitySource)
+    assert estimated.keys() == {QualitySource.IMAGE, QualitySource.MAP}
     for source, quality in estimated.items():
         expected = restorer.restore(degraded, quality=source).quality_map
         np.testing.assert_array_equal(np.broadcast_to(quality, degraded.shape), expected)
@@ -128,9 +153,9 @@ def test_any_size(restorer, degraded, size):
     assert result.image.dtype == np.uint8
 
 
-def test_colour_keeps_its_chroma(restorer, astronaut, encode):
-    image = np.asarray(Image.open(io.BytesIO(encode(astronaut[:96, 120:248], 20))))
-    result = restorer.restore(image)
+def test_luma_alone_keeps_chroma(restorer, color_jpeg):
+    image = np.asarray(color_jpeg(20))
+    result = restorer.restore(image, chroma=False)
     assert result.image.shape == image.shape
     before, after = (
         np.asarray(Image.fromarray(x).convert("YCbCr")).astype(int) for x in (image, result.image)
@@ -138,6 +163,275 @@ def test_colour_keeps_its_chroma(restorer, astronaut, encode):
     inside = (result.image > 0).all(axis=2) & (result.image < 255).all(axis=2)
     assert np.abs(after - before)[inside][:, 1:].max() <= 2  # roundings of RGB and YCbCr
     assert np.abs(after - before)[..., 0].max() > 2
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_chroma_gains_too(restorer, color_jpeg, color_photo, subsampling):
+    picture = color_jpeg(20, subsampling=subsampling)
+    luma = color_score(restorer.restore(picture, chroma=False).image, color_photo)
+    both = restorer.restore(picture).image
+    assert luma > color_score(picture, color_photo) + 0.5
+    assert color_score(both, color_photo) > luma + 0.2
+    # An array tells its subsampling by its pixels.
+    np.testing.assert_array_equal(restorer.restore(np.asarray(picture)).image, np.asarray(both))
+
+
+def test_chroma_by_every_source_of_quality(restorer, color_jpeg, color_photo):
+    picture = color_jpeg(20)
+    as_ycbcr = color_jpeg(20, mode="YCbCr")
+    assert as_ycbcr.mode == "YCbCr"
+    scores = [
+        color_score(restorer.restore(image, **options).image, color_photo)
+        for image, options in (
+            (picture, {}),
+            (as_ycbcr, {}),
+            (np.asarray(picture), {"header": JpegHeader.of(picture)}),
+            (as_ycbcr, {"quality": QualitySource.MAP}),
+            (as_ycbcr, {"quality": QualitySource.HEADER}),
+        )
+    ]
+    assert min(scores) > color_score(picture, color_photo) + 0.8
+    assert max(scores) - min(scores) < 0.1
+
+
+def test_each_plane_is_restored_by_itself_with_its_table(restorer, color_jpeg):
+    """Beside the gray restorer, given each component as an image of its own."""
+    picture = color_jpeg(30, mode="YCbCr")
+    parts = components.split(picture)
+    tables = JpegHeader.of(picture).tables
+    planes = [
+        restorer.restore(np.array(plane[:, :]), quality=30, table=table).image
+        for plane, table in zip(parts.planes, tables, strict=True)
+    ]
+    expected = parts.merge(planes, bits=16).astype(int)
+    for quality in (30.0, QualitySource.HEADER):
+        actual = restorer.restore(picture, quality=quality, bits=16).image
+        # A plane alone is clipped to [0, 1]; sums in another order.
+        near = np.abs(actual - expected) <= 65535 / 255 * 0.02
+        assert near.mean() > 0.999, quality
+
+
+def test_no_color_comes_into_gray(restorer, degraded):
+    image = np.repeat(degraded[..., None], 3, axis=2)
+    restored = restorer.restore(image, quality=20).image
+    assert (restored == restored[..., :1]).all()
+    assert (restored != image).any()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "YCbCr", "CMYK", "P", "I;16"])
+def test_pictures_come_back_in_their_mode(restorer, color_photo, mode):
+    picture = Image.fromarray(color_photo[:48, :64])
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 200)
+    else:
+        picture = picture.convert(mode)
+    restored = restorer.restore(picture, quality=20).image
+    assert restored.size == picture.size
+    assert restored.mode == {"YCbCr": "RGB", "P": "RGB"}.get(mode, mode)
+    assert restored.tobytes() != picture.tobytes()
+    if mode not in ("CMYK", "I;16"):
+        channels = restorer.restore(picture, quality=20, bits=16).image
+        assert channels.dtype == np.uint16
+        assert channels.shape[:2] == (48, 64)
+
+
+def test_sixteen_bits_are_finer_than_eight(restorer, degraded):
+    eight = restorer.restore(degraded, quality=20).image
+    sixteen = restorer.restore(degraded, quality=20, bits=16).image
+    assert np.abs(sixteen / 257 - eight).max() <= 0.51
+    assert len(np.unique(sixteen)) > 4 * len(np.unique(eight))
+    unit = restorer.restore(degraded.astype(np.float32) / 255, quality=20).image
+    np.testing.assert_allclose(sixteen / 65535, unit, atol=1e-5)
+
+
+def test_strength(restorer, color_jpeg):
+    """None changes nothing, one is neutral, more changes more."""
+    picture = color_jpeg(30)
+    unchanged = restorer.restore(picture, strength=0)
+    np.testing.assert_array_equal(np.asarray(unchanged.image), np.asarray(picture))
+    as_ycbcr = restorer.restore(color_jpeg(30, mode="YCbCr"), strength=0).image
+    np.testing.assert_array_equal(np.asarray(as_ycbcr), np.asarray(picture))
+    image = np.asarray(picture).astype(np.float32) / 255
+    options = {"header": JpegHeader.of(picture)}
+    for quality in (30.0, QualitySource.MAP, QualitySource.HEADER):
+        results = [
+            restorer.restore(image, strength=strength, quality=quality, **options)
+            for strength in (0.1, 0.4, 0.7, 1.0, 1.2, 1.5)
+        ]
+        changes = [float(np.abs(result.image - image).mean()) for result in results]
+        assert (np.diff(changes) > 0.01 / 255).all(), changes
+        neutral = restorer.restore(image, quality=quality, **options)
+        np.testing.assert_array_equal(results[3].image, neutral.image)
+        np.testing.assert_array_equal(results[0].quality_map, neutral.quality_map)
+
+
+@pytest.mark.parametrize(
+    ("tile", "subsampling"),
+    [
+        (128, "4:2:0"),
+        *(
+            pytest.param(tile, subsampling, marks=pytest.mark.slow)
+            for tile in (128, 192, 256)
+            for subsampling in ("4:4:4", "4:2:2", "4:2:0")
+        ),
+    ],
+)
+def test_tiles_of_colour_leave_no_seams(restorer, astronaut, encode, tile, subsampling):
+    size = (200, 264) if tile == 128 else (390, 470)
+    file = encode(astronaut[: size[0], 40 : 40 + size[1]], 15, subsampling=subsampling)
+    picture = Image.open(io.BytesIO(file))
+    whole = Restorer(restorer.weights, tile=None).restore(picture, quality=15).image
+    tiled = Restorer(restorer.weights, tile=tile).restore(picture, quality=15).image
+    assert np.abs(np.asarray(tiled).astype(int) - np.asarray(whole)).max() <= 1
+
+
+def test_many_are_restored_as_one_by_one_and_in_order(restorer, color_photo, gray_photo, encode):
+    """Gray and colour, arrays and pictures, among them one of more than a tile."""
+    other = Restorer(restorer.weights, tile=64, overlap=8)
+    color = [color_photo[i : i + 64, :64] for i in range(3)]
+    files = [encode(array, 20, subsampling="4:4:4") for array in color]
+    large, gray = (Image.open(io.BytesIO(encode(gray_photo[:64, :w], 30))) for w in (120, 64))
+    images = [*(Image.open(io.BytesIO(file)) for file in files), large, gray]
+    order = [0, 4, 1, 3, 2, 4, 0]
+    options = {"quality": QualitySource.HEADER}
+    results = other.restore_many((images[i] for i in order), **options)
+    for i, result in zip(order, results, strict=True):
+        expected = other.restore(images[i], **options)
+        assert result.image.mode == expected.image.mode
+        difference = np.asarray(result.image).astype(int) - np.asarray(expected.image)
+        assert np.abs(difference).max() <= 1  # ties may round either way
+        np.testing.assert_array_equal(result.quality_map, expected.quality_map)
+
+
+def test_each_of_many_has_its_own_estimate(restorer, gray_photo, encode):
+    qualities = (10, 40, 80)
+    files = [encode(gray_photo[:64, :64], quality) for quality in qualities]
+    pictures = [np.asarray(Image.open(io.BytesIO(file))) for file in files]
+    for source in (QualitySource.IMAGE, QualitySource.MAP):
+        results = restorer.restore_many(pictures, quality=source, strength=0)
+        for picture, result in zip(pictures, results, strict=True):
+            expected = restorer.estimate(picture)[source]
+            np.testing.assert_allclose(
+                result.quality_map, np.broadcast_to(expected, (64, 64)), atol=1e-3
+            )
+
+
+def test_many_small_images_share_calls(restorer, degraded, monkeypatch):
+    shapes = []
+
+    def change(planes, *_):
+        shapes.append(planes.shape)
+        return np.zeros_like(planes)
+
+    monkeypatch.setattr(restorer._engine.networks, "change", change)
+    tiles = [degraded[:64, i : i + 64] for i in range(0, 40, 4)]
+    results = list(restorer.restore_many(iter(tiles), quality=20))
+    assert shapes == [(8, 64, 64, 1), (2, 64, 64, 1)]  # 10 of them on 2 devices
+    for tile, result in zip(tiles, results, strict=True):
+        np.testing.assert_array_equal(result.image, tile)
+
+
+class Small:
+    """A function on a device that has memory for planes of so many pixels."""
+
+    def __init__(self, function, pixels):
+        self.function, self.pixels, self.sides = function, pixels, []
+
+    def __call__(self, planes, *others):
+        self.sides.append(planes.shape[1])
+        if planes[..., 0].size > self.pixels:
+            raise jax.errors.JaxRuntimeError(
+                "RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes."
+            )
+        return self.function(planes, *others)
+
+
+def test_a_device_out_of_memory_gets_smaller_tiles(restorer, astronaut, monkeypatch, caplog):
+    image = astronaut[..., 0]
+    other = Restorer(restorer.weights)
+    small = Small(lambda planes, *_: (planes - 0.5) / 10, 2 * 128 * 128)
+    monkeypatch.setattr(other._engine.networks, "change", small)
+    restored = other.restore(image, quality=20).image
+    np.testing.assert_array_equal(restored, np.rint(np.clip(image * 1.1 - 12.75, 0, 255)))
+    assert small.sides[:2] == [512, 256]
+    assert set(small.sides[2:]) == {128}
+    assert "out of memory" in caplog.text
+    small.sides.clear()
+    other.restore(image, quality=20)
+    assert set(small.sides) == {128}  # it has learned
+
+
+def test_many_at_once_may_be_too_much(restorer, degraded, monkeypatch):
+    """One by one, they are not."""
+    other = Restorer(restorer.weights)
+    small = Small(lambda planes, *_: np.zeros_like(planes), 2 * 64 * 64)
+    monkeypatch.setattr(other._engine.networks, "change", small)
+    results = list(other.restore_many(4 * [degraded[:64, :64]], quality=20))
+    assert len(results) == 4
+    assert len(small.sides) == 5
+
+
+def test_an_estimator_out_of_memory_gets_smaller_tiles(restorer, gray_photo, monkeypatch):
+    def means(planes):
+        count, height, width, _ = planes.shape
+        cells = planes.reshape(count, height // 64, 64, width // 64, 64).mean(axis=(2, 4))
+        return 100 * cells[..., None]
+
+    image = np.tile(gray_photo, (4, 4))  # 512×640
+    other = Restorer(restorer.weights)
+    monkeypatch.setattr(other._engine.networks, "cells", means)
+    options = {"quality": QualitySource.MAP, "strength": 0}
+    expected = other.restore(image, **options).quality_map
+    small = Small(means, 2 * 400 * 400)
+    monkeypatch.setattr(other._engine.networks, "cells", small)
+    actual = other.restore(image, **options).quality_map
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
+    assert small.sides[0] > small.sides[1]
+
+
+def test_memory_that_never_suffices_and_other_failures_are_told(restorer, degraded, monkeypatch):
+    other = Restorer(restorer.weights)
+    monkeypatch.setattr(other._engine.networks, "change", Small(None, 0))
+    with pytest.raises(jax.errors.JaxRuntimeError, match="Out of memory"):
+        other.restore(degraded, quality=20)
+
+    def broken(*_):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+    for name in ("change", "cells"):
+        monkeypatch.setattr(other._engine.networks, name, broken)
+        with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
+            other.restore(degraded)
+        with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
+            list(other.restore_many([degraded]))
+
+
+def test_memory_does_not_grow_with_the_image(restorer, monkeypatch):
+    """Beside the image and its result; what NumPy allocates, with networks that do nothing."""
+    other = Restorer(restorer.weights, tile=128)
+    networks = other._engine.networks
+    monkeypatch.setattr(networks, "change", lambda planes, *_: np.zeros_like(planes))
+    monkeypatch.setattr(
+        networks,
+        "cells",
+        lambda planes: np.full((2, *(s // 64 for s in planes.shape[1:3]), 1), 50.0),
+    )
+
+    def peak(height):
+        image = np.random.default_rng(0).integers(0, 256, (height, 512, 3), np.uint8)
+        tracemalloc.start()
+        result = other.restore(image).image
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        np.testing.assert_array_equal(result, image)
+        return most - result.nbytes
+
+    assert peak(4096) < 1.1 * peak(1024)
+
+
+def test_a_header_is_needed_to_trust_it(restorer, degraded):
+    with pytest.raises(ValueError, match="header"):
+        restorer.restore(degraded, quality=QualitySource.HEADER)
 
 
 def test_formats_agree_within_a_level(restorer, degraded):

@@ -1,11 +1,34 @@
 import numpy as np
 import pytest
 
-from agarnet_jax.restoration.tiling import Tiling, apply_tiled
+from agarnet_jax.restoration.tiling import (
+    BandRows,
+    Everywhere,
+    Tiling,
+    apply_grouped,
+    apply_tiled,
+    bands,
+    whole_rows,
+)
 
 
 def tiling(largest=32, overlap=8, grid=8, scale=1):
     return Tiling(largest, overlap, grid=grid, padding="edge", scale=scale)
+
+
+def blur(batch, constant):
+    """A 5×5 mean looks 2 pixels around itself."""
+    padded = np.pad(batch[..., 0], ((0, 0), (2, 2), (2, 2)), mode="edge")
+    shifts = (
+        padded[:, y : y + batch.shape[1], x : x + batch.shape[2]]
+        for y in range(5)
+        for x in range(5)
+    )
+    return (sum(shifts) / 25)[..., None] + constant
+
+
+def constant(value):
+    return Everywhere(np.full((1, 1, 1), value, np.float32))
 
 
 @pytest.mark.parametrize("length", [1, 8, 31, 32, 33, 40, 47, 64, 65, 100, 257])
@@ -29,26 +52,59 @@ def test_whole_images_are_one_span():
     assert tiling(largest=None).side(1001) == 1008
 
 
+@pytest.mark.parametrize(
+    ("largest", "overlap", "length", "half"),
+    [
+        (512, 32, 4000, 256),
+        (512, 32, 300, 128),
+        (192, 16, 1000, 64),
+        (None, 32, 700, 320),
+        (64, 16, 1000, None),
+        (128, 32, 1000, None),
+    ],
+)
+def test_half_the_side(largest, overlap, length, half):
+    smaller = tiling(largest=largest, overlap=overlap).halved(length, unit=64)
+    assert (smaller and smaller.largest) == half
+
+
 @pytest.mark.parametrize("size", [(100, 61), (32, 32), (9, 200), (1, 1)])
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_a_local_function_gives_the_same_in_tiles(size, batch_size):
-    """A 5×5 mean looks 2 pixels around itself."""
-
-    def blur(batch, constant):
-        assert batch.shape[0] == constant.shape[0] == batch_size
-        padded = np.pad(batch[..., 0], ((0, 0), (2, 2), (2, 2)), mode="edge")
-        shifts = (
-            padded[:, y : y + batch.shape[1], x : x + batch.shape[2]]
-            for y in range(5)
-            for x in range(5)
-        )
-        return (sum(shifts) / 25)[..., None] + constant
+    def function(batch, added):
+        assert batch.shape[0] == added.shape[0] == batch_size
+        return blur(batch, added)
 
     image = np.random.default_rng(0).random(size, np.float32)
-    one = np.float32(1)
-    whole = blur(np.repeat(image[None, ..., None], batch_size, 0), np.ones((batch_size, 1, 1, 1)))
-    tiled = apply_tiled(blur, [image, one], tiling=tiling(), batch_size=batch_size)
-    np.testing.assert_allclose(tiled, whole[0, ..., 0], atol=1e-6)
+    whole = blur(image[None, ..., None], np.float32(1))[0, ..., 0]
+    layer = [image, constant(1)]
+    tiled = apply_tiled(function, layer, tiling=tiling(), batch_size=batch_size)
+    np.testing.assert_allclose(tiled, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_bands_of_several_planes(batch_size):
+    planes = np.random.default_rng(0).random((3, 100, 61), np.float32)
+    layers = [[plane, constant(i)] for i, plane in enumerate(planes)]
+    found = list(bands(blur, layers, tiling=tiling(), batch_size=batch_size))
+    assert len(found) > 3
+    assert all(band.shape[0] == 3 and band.shape[1] <= 32 for band in found)
+    for i, plane in enumerate(planes):
+        expected = blur(plane[None, ..., None], np.float32(i))[0, ..., 0]
+        np.testing.assert_allclose(np.concatenate(found, axis=1)[i], expected, atol=1e-6)
+
+
+def test_bands_are_computed_when_they_are_asked_for():
+    calls = []
+
+    def function(batch):
+        calls.append(len(batch))
+        return batch
+
+    pieces = bands(function, [[np.zeros((320, 32), np.float32)]], tiling=tiling(), batch_size=2)
+    assert not calls
+    next(pieces)
+    assert len(calls) == 1
 
 
 def test_results_smaller_than_the_tile():
@@ -63,3 +119,49 @@ def test_results_smaller_than_the_tile():
     expected = means(padded[None, ..., None])[0, ..., 0]
     actual = apply_tiled(means, [image], tiling=tiling(scale=8), batch_size=2)
     np.testing.assert_allclose(actual, expected, atol=1e-6)
+    (grouped,) = apply_grouped(
+        means, [[image]], tiling=tiling(largest=None, scale=8), batch_size=lambda *_: 3
+    )
+    np.testing.assert_allclose(grouped, expected, atol=1e-6)
+
+
+def test_planes_of_one_padded_shape_share_calls():
+    calls = []
+
+    def function(batch, added):
+        calls.append(batch.shape)
+        return blur(batch, added)
+
+    rng = np.random.default_rng(0)
+    sizes = [(10, 16), (24, 8), (16, 9), (16, 16), (9, 15)]
+    planes = [rng.random(size, np.float32) for size in sizes]
+    layers = [[plane, constant(i)] for i, plane in enumerate(planes)]
+    asked = []
+
+    def batch_size(pixels, waiting):
+        asked.append((pixels, waiting))
+        return 3
+
+    results = apply_grouped(function, layers, tiling=tiling(), batch_size=batch_size)
+    assert calls == [(3, 16, 16, 1), (3, 16, 16, 1), (3, 24, 8, 1)]
+    assert asked == [(256, 4), (256, 1), (192, 1)]
+    for i, (plane, result) in enumerate(zip(planes, results, strict=True)):
+        alone = apply_tiled(blur, [plane, constant(i)], tiling=tiling(), batch_size=1)
+        np.testing.assert_allclose(result, alone, atol=1e-6)
+
+
+def test_rows_of_bands_forget_what_is_above():
+    whole = np.arange(2 * 50 * 3, dtype=np.float32).reshape(2, 50, 3)
+    taken = []
+
+    def source():
+        for start in range(0, 50, 10):
+            taken.append(start)
+            yield whole[:, start : start + 10]
+
+    rows = BandRows(source())
+    for first, last in ((0, 1), (0, 12), (11, 13), (20, 21), (25, 50), (49, 50)):
+        np.testing.assert_array_equal(rows(first, last), whole[:, first:last])
+        assert len(taken) == -(-last // 10)
+        assert sum(band.nbytes for _, band in rows._kept) <= whole.nbytes * 3 / 5
+    np.testing.assert_array_equal(whole_rows(whole[0])(3, 7), whole[:1, 3:7])

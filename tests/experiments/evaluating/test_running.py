@@ -8,7 +8,6 @@ from agarnet_jax.metrics import Rounding
 from agarnet_jax.models import CellPlacement
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.consistency import project
-from agarnet_jax.restoration.ensemble import restore_ensemble
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.mosaic import halves
 from experiments.evaluating import models, running
@@ -68,7 +67,7 @@ def test_treatments_are_applied(make_run, photos, small_weights):
     results, _ = make_run(treatment=treatment).results([case])
     degraded = Jpeg(20).compress(photos["b"])
     image = (degraded / 255).astype(np.float32)
-    restored = restore_ensemble(image, restorer=Restorer(small_weights), quality=20.0).image
+    restored = Restorer(small_weights).restore(image, quality=20.0, ensemble=8).image
     projected = project(restored, degraded=degraded, table=Jpeg(20).table)
     found = results.scores(case, "AGARNet")[1].psnr
     scores = [score(x, photos["b"], rounding=Rounding.ROUND).psnr for x in (projected, restored)]

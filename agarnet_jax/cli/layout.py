@@ -1,0 +1,158 @@
+"""From the arguments of `agarnet restore` to files and their outputs; opens nothing, no JAX."""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from agarnet_jax.restoration import folders, formats
+from agarnet_jax.restoration.errors import InputError, shown
+from agarnet_jax.restoration.folders import Found, Names
+from agarnet_jax.restoration.one_file import Pictures
+from agarnet_jax.restoration.running import Job
+
+REPORT_NAME = "agarnet-report.jsonl"
+_DEFAULT_FORMAT = "png"
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where the outputs of a run go.
+
+    single: whether one file was given, by its name. folder: of the outputs, None: beside the
+    inputs, or one file. report: the report's file, None for none.
+    """
+
+    single: bool
+    folder: pathlib.Path | None
+    report: pathlib.Path | None
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> "Layout":
+        """
+        Raises:
+          InputError: arguments that contradict each other, or leave it open.
+        """
+        inputs, output = arguments.inputs, arguments.output
+        given_folders = [path for path in inputs if os.path.isdir(path)]
+        single = len(inputs) == 1 and not given_folders
+        _check(arguments, given_folders)
+        folder = output if output is not None and (not single or _means_folder(output)) else None
+        report = arguments.report or (folder and folder / REPORT_NAME)
+        if arguments.resume and report is None:
+            raise InputError(
+                "--resume needs the report of the earlier run: give its --report FILE, or a folder "
+                "with -o, where it lies."
+            )
+        return cls(single, folder, report)
+
+
+def _check(arguments: argparse.Namespace, given_folders: Sequence[pathlib.Path]) -> None:
+    output = arguments.output
+    if arguments.in_place and (output is not None or arguments.format is not None):
+        raise InputError("--in-place keeps name and format; leave out -o and --format, or it.")
+    if given_folders and output is None and not arguments.in_place:
+        raise InputError(
+            f"{shown(given_folders[0])} is a folder; say with -o FOLDER where its restored files "
+            "go, or give --in-place."
+        )
+    for folder in given_folders:
+        if output is not None and os.path.isdir(output) and os.path.samefile(folder, output):
+            raise InputError(f"{shown(output)} is the input; give another folder with -o.")
+
+
+def _means_folder(output: pathlib.Path) -> bool:
+    return os.path.isdir(output) or output.suffix == ""
+
+
+def plan(arguments: argparse.Namespace, layout: Layout, *, earlier: Mapping[str, str]) -> list[Job]:
+    """All files of a run with their outputs.
+
+    Args:
+      arguments: of the command.
+      layout: of the same.
+      earlier: by input, the output of an earlier run; absolute paths.
+
+    Raises:
+      InputError: there are none, or outputs that would be written on one another.
+    """
+    apart_from = [layout.folder] if layout.folder is not None else []
+    found = list(
+        folders.find(arguments.inputs, recursive=arguments.recursive, apart_from=apart_from)
+    )
+    if not found:
+        raise InputError(
+            f"There are no image files in {', '.join(map(shown, arguments.inputs))} (suffixes "
+            f"{', '.join(formats.SUFFIXES)}); --recursive searches the folders in them, too."
+        )
+    destinations = _destinations(arguments, layout, found, earlier)
+    pictures = _pictures(arguments, layout, found)
+    _check_apart([*destinations, *(path for item in pictures for path in item.paths())])
+    return [
+        Job(item.path, destination, picture, item.problem)
+        for item, destination, picture in zip(found, destinations, pictures)
+    ]
+
+
+def _check_apart(paths: Sequence[pathlib.Path]) -> None:
+    seen: set[str] = set()
+    for path in paths:
+        if os.path.abspath(path) in seen:
+            raise InputError(
+                f"{shown(path)} would be written twice; -o, --map and --compare need places of "
+                "their own."
+            )
+        seen.add(os.path.abspath(path))
+
+
+def _destinations(
+    arguments: argparse.Namespace,
+    layout: Layout,
+    found: Sequence[Found],
+    earlier: Mapping[str, str],
+) -> list[pathlib.Path]:
+    """The output of each."""
+    if arguments.in_place:
+        return [pathlib.Path(os.path.realpath(item.path)) for item in found]
+    suffix = formats.BY_NAME[arguments.format or _DEFAULT_FORMAT].suffixes[0]
+    inputs = [item.path for item in found]
+    if layout.folder is not None:
+        names = Names(ending=suffix, inputs=inputs, earlier=earlier)
+        return _in_folder(found, layout.folder, names)
+    if arguments.output is not None:
+        _check_suffix(arguments.output, arguments.format)
+        return [arguments.output]
+    names = Names(ending=f"_restored{suffix}", inputs=inputs, earlier=earlier)
+    return [names.output(item.path, folder=item.path.parent) for item in found]
+
+
+def _check_suffix(output: pathlib.Path, format: str | None) -> None:
+    chosen = formats.of_path(output).name.lower()
+    if format not in (None, chosen):
+        raise InputError(
+            f"{shown(output)} ends as a {chosen} file, and --format is {format}; leave one out."
+        )
+
+
+def _pictures(
+    arguments: argparse.Namespace, layout: Layout, found: Sequence[Found]
+) -> list[Pictures]:
+    """The further files of each: of several, in folders built as the inputs' are."""
+    wanted = [arguments.map, arguments.compare]
+    if layout.single:
+        for path in filter(None, wanted):
+            formats.of_path(path)
+        return [Pictures(*wanted)]
+    inputs = [item.path for item in found]
+    columns: list[Sequence[pathlib.Path | None]] = []
+    for folder in wanted:
+        if folder is None:
+            columns.append([None] * len(found))
+        else:
+            columns.append(_in_folder(found, folder, Names(ending=".png", inputs=inputs)))
+    return [Pictures(*paths) for paths in zip(*columns)]
+
+
+def _in_folder(found: Sequence[Found], folder: pathlib.Path, names: Names) -> list[pathlib.Path]:
+    return [names.output(item.path, folder=folder / item.relative.parent) for item in found]

@@ -1,0 +1,140 @@
+"""`agarnet restore`: files and folders."""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from agarnet_jax.cli import restore_arguments
+from agarnet_jax.cli.layout import Layout, plan
+from agarnet_jax.cli.progress import Progress, in_words
+from agarnet_jax.cli.restorers import Restorers
+from agarnet_jax.restoration.errors import InputError, printable, reason, shown
+from agarnet_jax.restoration.one_file import FileResult
+from agarnet_jax.restoration.reports import FAILED, RESTORED, SKIPPED, Identity, Report, digest
+from agarnet_jax.restoration.running import Job, Outcome, Run
+
+EXIT_SOME_FAILED = 1
+_MOST_WORKERS = 4  # beyond, memory grows and XLA's own threads use the cores
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command to those of the parser."""
+    restore_arguments.add_to(commands).set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Restores; returns 0, or 1 if some of several files failed.
+
+    Raises:
+      InputError: nothing can be done, or the only file failed.
+    """
+    options = restore_arguments.options(arguments)
+    layout = Layout.of(arguments)
+    plan(arguments, layout, earlier={})  # contradictions are found before anything is made
+    with contextlib.ExitStack() as stack:
+        report, identity = None, None
+        if layout.report is not None:
+            _make_folder(layout.report.parent)
+            identity = Identity(options, _digest_of_weights(arguments.weights))
+            report = stack.enter_context(Report(layout.report, resume=arguments.resume))
+        jobs = plan(arguments, layout, earlier={} if report is None else report.outputs())
+        workers = min(arguments.jobs or _cores(), len(jobs))
+        restorers = Restorers(arguments.weights, workers=workers)
+        outcomes = Run(options, restorers, report, identity, arguments.resume).outcomes(
+            jobs, workers=workers
+        )
+        if layout.single:
+            return _tell_single(next(iter(outcomes)))
+        return _tell_all(outcomes, jobs, layout)
+
+
+def _cores() -> int:
+    return min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
+
+
+def _digest_of_weights(name: str) -> str:
+    from agarnet_jax import weights  # loads JAX
+
+    try:
+        return digest(weights.path_of(name))
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _make_folder(folder: pathlib.Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {shown(folder)} cannot be made: {reason(error)}.") from None
+
+
+def _tell_single(outcome: Outcome) -> int:
+    if outcome.error is not None:
+        raise InputError(outcome.error)
+    for note in _notes(outcome):
+        print(note, file=sys.stderr)
+    print(_in_words(outcome))
+    return 0
+
+
+def _tell_all(outcomes: Iterable[Outcome], jobs: Sequence[Job], layout: Layout) -> int:
+    begun = time.monotonic()
+    sizes = {job.source: _size(job.source) for job in jobs}
+    progress = Progress(files=len(jobs), size=sum(sizes.values()))
+    counts = {RESTORED: 0, SKIPPED: 0, FAILED: 0}
+    try:
+        for outcome in outcomes:
+            counts[outcome.status] += 1
+            for note in _notes(outcome):
+                progress.say(note, file=sys.stderr)
+            if outcome.error is not None:
+                progress.say(f"agarnet: {outcome.error}", file=sys.stderr)
+            else:
+                progress.say(_in_words(outcome))
+            progress.add(
+                sizes[outcome.job.source],
+                failed=outcome.status == FAILED,
+                skipped=outcome.status == SKIPPED,
+            )
+    finally:
+        progress.close()
+    said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    report = f"; the report is {printable(layout.report)}" if layout.report else ""
+    print(f"{said} in {in_words(time.monotonic() - begun)}{report}")
+    return EXIT_SOME_FAILED if counts[FAILED] else 0
+
+
+def _in_words(outcome: Outcome) -> str:
+    destination, result = printable(outcome.job.destination), outcome.result
+    if result is None:
+        return f"{destination}: restored by an earlier run"
+    return f"{destination}: restored, assuming JPEG quality {_quality(result)}"
+
+
+def _quality(result: FileResult) -> str:
+    low, high = (f"{value:.0f}" for value in result.quality_range)
+    return low if low == high else f"{result.quality:.0f} ({low} to {high})"
+
+
+def _notes(outcome: Outcome) -> list[str]:
+    result = outcome.result
+    if result is None:
+        return []
+    notes = list(result.notes)
+    if result.grid not in (None, (0, 0)):
+        notes.append(f"its grid begins at row {result.grid[0]}, column {result.grid[1]}")
+    if result.backup is not None:
+        notes.append(f"the original is kept as {shown(result.backup)}")
+    return [f"agarnet: {shown(result.source)}: {note}." for note in notes]
+
+
+def _size(path: pathlib.Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

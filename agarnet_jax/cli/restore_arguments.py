@@ -1,0 +1,148 @@
+"""The arguments of `agarnet restore`."""
+
+import argparse
+import pathlib
+from typing import Any
+
+from agarnet_jax.cli.layout import REPORT_NAME
+from agarnet_jax.restoration import formats, reading
+from agarnet_jax.restoration.errors import InputError
+from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
+
+
+def add_to(commands: Any) -> argparse.ArgumentParser:
+    """Adds the command to those of the parser; returns its own."""
+    parser = commands.add_parser(
+        "restore",
+        help="restore image files and folders of them",
+        description="Removes JPEG artifacts from image files: JPEG files, or pictures of any other "
+        "format that were JPEGs before.",
+    )
+    parser.add_argument(
+        "inputs", type=pathlib.Path, nargs="+", metavar="INPUT", help="an image file or a folder"
+    )
+    _add_files(parser.add_argument_group("files"))
+    _add_restoration(parser.add_argument_group("restoration"))
+    return parser
+
+
+def _add_files(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-o",
+        "--output",
+        type=pathlib.Path,
+        help="file to write, its suffix chooses the format, or a folder; needed for folders "
+        "(default: INPUT_restored.png)",
+    )
+    group.add_argument(
+        "--format", choices=sorted(formats.BY_NAME), help="of the output (default: png)"
+    )
+    group.add_argument("--in-place", action="store_true", help="replace inputs, keep INPUT.orig")
+    group.add_argument("--recursive", action="store_true", help="search folders in folders")
+    group.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="files at a time (default: one for each core, up to 4)",
+    )
+    group.add_argument(
+        "--resume", action="store_true", help="skip what the report says an earlier run finished"
+    )
+    group.add_argument(
+        "--report",
+        type=pathlib.Path,
+        metavar="FILE",
+        help=f"a line of JSON for each file (default: {REPORT_NAME} in an output folder)",
+    )
+    group.add_argument("--strict", action="store_true", help="refuse truncated JPEG files")
+    group.add_argument(
+        "--max-pixels",
+        type=int,
+        default=reading.MAX_PIXELS,
+        metavar="N",
+        help=f"refuse larger images (default: {reading.MAX_PIXELS:,})",
+    )
+
+
+def _add_restoration(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--quality",
+        default="auto",
+        help="JPEG quality 1-100; 'auto' estimates it from the pixels (default), 'map' does so "
+        "for every pixel, 'header' trusts the file's quantization table",
+    )
+    group.add_argument(
+        "--strength", type=float, default=1.0, metavar="X", help="0 (unchanged) to 1.5 (default: 1)"
+    )
+    planes = group.add_mutually_exclusive_group()
+    planes.add_argument(
+        "--chroma", action="store_true", default=True, help="restore colour, too (default)"
+    )
+    planes.add_argument("--luma-only", dest="chroma", action="store_false", help="keep the colour")
+    group.add_argument(
+        "--grid",
+        choices=[choice.value for choice in GridChoice],
+        default=GridChoice.AUTO.value,
+        help="where the 8x8 grid lies: 'auto' finds it in files that are not JPEGs (default), "
+        "'find' in all, 'none' takes the top left corner",
+    )
+    group.add_argument(
+        "--consistent",
+        action="store_true",
+        help="keep to what a JPEG file that was compressed once can have been",
+    )
+    group.add_argument(
+        "--ensemble", type=int, default=1, metavar="N", help="8: mean of eight ways to hold it"
+    )
+    group.add_argument("--bits", type=int, metavar="N", help="8 or 16 (default: as the input)")
+    group.add_argument(
+        "--map", type=pathlib.Path, metavar="FILE", help="write the quality map (folder: of all)"
+    )
+    group.add_argument(
+        "--compare",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="write before, after, difference and map side by side (folder: of all)",
+    )
+    group.add_argument(
+        "--weights", default="tiny", help="shipped weights by name, or a file (default: tiny)"
+    )
+
+
+def options(arguments: argparse.Namespace) -> RestoreOptions:
+    """How to restore, as the arguments say.
+
+    Raises:
+      InputError: an impossible value.
+    """
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise InputError(f"--jobs is {arguments.jobs}; use at least 1.")
+    try:
+        return RestoreOptions(
+            quality=_quality(arguments.quality),
+            strength=arguments.strength,
+            chroma=arguments.chroma,
+            grid=GridChoice(arguments.grid),
+            consistent=arguments.consistent,
+            ensemble=arguments.ensemble,
+            bits=arguments.bits,
+            strict=arguments.strict,
+            max_pixels=arguments.max_pixels,
+            in_place=arguments.in_place,
+        )
+    except ValueError as error:
+        raise InputError(f"--{error}".replace("_", "-", 1)) from None
+
+
+def _quality(text: str) -> QualityChoice | float:
+    if text in list(QualityChoice):
+        return QualityChoice(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 100:
+        raise InputError(
+            f"--quality {text!r} is neither a number from 1 to 100 nor 'auto', 'map' or 'header'."
+        )
+    return value

@@ -1,0 +1,71 @@
+"""Was a JPEG file compressed once, with its own table, or does it hold an older JPEG?
+
+Consistency with the file (`consistency.project`) is right for the first kind only. Taking a single
+compression for a double one loses a little; the other way round does harm. So any trace of an
+earlier compression counts. An earlier one of higher quality leaves none: its errors are below what
+the last one's intervals allow, mostly.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from agarnet_jax.jpeg_tables import effective_quality
+from agarnet_jax.restoration import double_quantization
+from agarnet_jax.restoration.earlier_grid import find_earlier_grid
+from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
+
+# How far below the header's quality the pixels' estimate must lie. Depends on the estimator that
+# is shipped: measure anew with `python -m benchmarks.history` when it changes.
+ESTIMATE_BELOW_HEADER = 15.0
+
+# Component codings of which `assess` may say that they are single.
+ASSESSED = (Coding.GRAY, Coding.YCBCR)
+
+# See `double_quantization.evidence`; photographs compressed once reach 0.006.
+_DOUBLE_QUANTIZATION = 0.012
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """single: nothing says that the file's compression was not the first. reasons: what does."""
+
+    single: bool
+    reasons: tuple[str, ...]
+
+
+def assess(
+    luma: np.ndarray, *, header: JpegHeader | None, estimated_quality: float | None
+) -> History:
+    """Looks for traces of earlier compressions.
+
+    Args:
+      luma: (H, W) uint8, the first component as decoded, not converted to RGB and back.
+      header: the file's; None for files other than JPEG, which are never called single.
+      estimated_quality: 1–100, what the pixels look like; None: not estimated.
+
+    Raises:
+      ValueError: luma is not uint8 of two dimensions.
+    """
+    if luma.ndim != 2 or luma.dtype != np.uint8:
+        raise ValueError(
+            f"The first component must be (H, W) uint8, got {luma.dtype} {luma.shape}."
+        )
+    if header is None:
+        return History(False, ("the file is not a JPEG: its tables are unknown",))
+    if header.coding not in ASSESSED:
+        return History(False, (f"its components are {header.coding}, which was never measured",))
+    reasons = []
+    stated = effective_quality(header.tables[0])
+    if estimated_quality is not None and estimated_quality < stated - ESTIMATE_BELOW_HEADER:
+        reasons.append(f"its pixels look like quality {estimated_quality:.0f}, not {stated}")
+    if earlier := find_earlier_grid(luma):
+        reasons.append(other_grid(earlier))
+    if double_quantization.evidence(luma, table=header.tables[0]) > _DOUBLE_QUANTIZATION:
+        reasons.append("its coefficients bear the marks of an earlier, coarser quantization")
+    return History(not reasons, tuple(reasons))
+
+
+def other_grid(place: tuple[int, int]) -> str:
+    """The words for an earlier grid's (row, column)."""
+    return f"another 8×8 grid shows, at row {place[0]}, column {place[1]}"

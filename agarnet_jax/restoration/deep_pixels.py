@@ -1,0 +1,76 @@
+"""All 16 bits of colour files, which Pillow reduces to 8.
+
+Pillow's decoders undo compression, filters, predictors and interlacing of PNG and TIFF for any
+depth; only its last step, the "raw mode", keeps the high byte of each sample. Decoding a second
+time with the bytes' order exchanged gives the low bytes. So no further library is needed: the
+pure Python one for PNG (pypng) is slow and rests since 2022, the fast ones (imagecodecs,
+OpenCV) are tens of megabytes.
+"""
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
+
+_ALPHA_FROM_GRAY = "LA;16B"
+_LITTLE, _BIG = ";16L", ";16B"
+_BITS_PER_SAMPLE, _PLANAR = 258, 284
+_SUPPORTED = ("RGB;16", "RGBA;16", "RGBX;16")
+
+
+def is_deep(image: ImageFile.ImageFile) -> bool:
+    """Whether an opened file holds 16-bit colour (or gray + alpha) that Pillow would reduce.
+
+    Raises:
+      ValueError: it does, in a way that cannot be read whole.
+    """
+    if not isinstance(image, PngImagePlugin.PngImageFile | TiffImagePlugin.TiffImageFile):
+        return False
+    raw_modes = {_raw_mode(tile) for tile in image.tile}
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        bits = set(image.tag_v2.get(_BITS_PER_SAMPLE, (1,)))
+        if image.mode in ("L", "I;16", "I;16B", "I", "F") or bits != {16}:
+            return False
+        if image.tag_v2.get(_PLANAR) == 2 or not all(m.startswith(_SUPPORTED) for m in raw_modes):
+            raise ValueError(
+                "it holds 16-bit samples as separate planes, CMYK or premultiplied alpha; save it "
+                "as contiguous RGB or RGBA"
+            )
+        return True
+    return any(";16" in mode for mode in raw_modes) and image.mode != "I;16"
+
+
+def read_deep(opened: Callable[[], ImageFile.ImageFile]) -> np.ndarray:
+    """The pixels (H, W, 2–4) uint16: gray + alpha, RGB or RGB + alpha.
+
+    Args:
+      opened: opens the file anew, without loading it.
+    """
+    image = opened()
+    if _raw_mode(image.tile[0]) == _ALPHA_FROM_GRAY:  # both bytes of both samples, as four
+        image.tile = [tile._replace(args="RGBA") for tile in image.tile]
+        pairs = np.asarray(image).astype(np.uint16)
+        return pairs[..., 0::2] << 8 | pairs[..., 1::2]
+    transparent = image.info.get("transparency")
+    high = np.asarray(image).astype(np.uint16)
+    image = opened()
+    image.tile = [_of_low_bytes(tile) for tile in image.tile]
+    pixels = high << 8 | np.asarray(image)
+    if isinstance(transparent, tuple):  # one colour is transparent, all others are not
+        alpha = np.where((pixels == transparent).all(axis=-1), 0, 65535).astype(np.uint16)
+        pixels = np.concatenate([pixels, alpha[..., None]], axis=-1)
+    return pixels
+
+
+def _raw_mode(tile: ImageFile._Tile) -> str:
+    return tile.args if isinstance(tile.args, str) else str((tile.args or ("",))[0])
+
+
+def _of_low_bytes(tile: ImageFile._Tile) -> ImageFile._Tile:
+    mode = _raw_mode(tile)
+    native = _LITTLE if sys.byteorder == "little" else _BIG
+    mode = mode.replace(";16N", native)
+    swapped = mode[:-4] + (_BIG if mode.endswith(_LITTLE) else _LITTLE)
+    arguments = swapped if isinstance(tile.args, str) else (swapped, *(tile.args or ())[1:])
+    return tile._replace(args=arguments)

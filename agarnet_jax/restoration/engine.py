@@ -1,0 +1,172 @@
+"""Planes through the networks: in tiles, or several images at a time; smaller when memory lacks."""
+
+import functools
+import logging
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agarnet_jax import weights
+from agarnet_jax.jpeg_tables import BLOCK
+from agarnet_jax.models import CELL, CellPlacement, mean_over_area
+from agarnet_jax.restoration import planning
+from agarnet_jax.restoration.components import Change, Components
+from agarnet_jax.restoration.ensemble import ensembled
+from agarnet_jax.restoration.network import Networks, is_out_of_memory
+from agarnet_jax.restoration.plane import Plane
+from agarnet_jax.restoration.planning import Assumed, Wishes
+from agarnet_jax.restoration.quality import QualityMap, QualitySource, checked, in_range
+from agarnet_jax.restoration.tiling import (
+    BandRows,
+    Layer,
+    TileFunction,
+    Tiling,
+    apply_grouped,
+    apply_tiled,
+    bands,
+    whole_rows,
+)
+
+# Its cells see 90 pixels around them.
+_ESTIMATOR_TILE, _ESTIMATOR_OVERLAP = 12 * CELL, 2 * CELL
+# Of images computed together: most planes for each device at a time, and most of their pixels.
+_BATCH, _BATCH_PIXELS = 8, 2**17
+
+Computed = tuple[Assumed, list[Change]]
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Computes the assumed quality of images, and what changes in their planes.
+
+    Args, errors: as of `restorer.Restorer`.
+    """
+
+    def __init__(
+        self,
+        trained: weights.Weights,
+        *,
+        tile: int | None,
+        overlap: int,
+        devices: Sequence[jax.Device] | None,
+    ):
+        if tile is not None and (tile < CELL or tile % CELL):
+            raise ValueError(f"tile is {tile}; use a multiple of {CELL}, or None for no tiles.")
+        if overlap < 0 or overlap % BLOCK or (tile is not None and 2 * overlap >= tile):
+            raise ValueError(f"overlap is {overlap}; use a multiple of 8 below half of the tile.")
+        self._config = trained.restorer_config
+        self._placement = trained.estimator_config.cells
+        self.networks = Networks(trained, devices=devices)
+        self._restoring = Tiling(tile, overlap, grid=BLOCK, padding="edge")
+        self._estimating = Tiling(
+            None if tile is None else _ESTIMATOR_TILE,
+            _ESTIMATOR_OVERLAP,
+            grid=CELL,
+            padding="symmetric",
+            scale=CELL,
+        )
+
+    def computed(self, parts: Components, wishes: Wishes) -> Computed:
+        """Quality and changes of one image; the changes are computed when they are read."""
+        assumed = self._assumed(parts, wishes, lambda: self.cells(parts))
+        changes: list[Change] = []
+        for group in planning.groups(parts, assumed, wishes, self._config):
+            pieces = bands(
+                self._change(wishes),
+                [layer for _, layer in group],
+                tiling=self._restoring,
+                batch_size=self.networks.device_count,
+            )
+            changes.append(([plane for plane, _ in group], BandRows(pieces)))
+        return assumed, changes
+
+    def computed_together(self, images: Sequence[Components], wishes: Wishes) -> list[Computed]:
+        """As `computed`, of images that are one tile each (`is_one_tile`), all at once."""
+        cells: list[np.ndarray] = []
+        if wishes.is_estimated:
+            leads = [[parts.lead] for parts in images]
+            cells = self._grouped(self.networks.cells, leads, self._estimating)
+        results: list[Computed] = []
+        planned: list[tuple[int, Plane]] = []
+        layers: list[Layer] = []
+        for number, parts in enumerate(images):
+            assumed = self._assumed(parts, wishes, functools.partial(cells.__getitem__, number))
+            results.append((assumed, []))
+            for plane, layer in planning.layers(parts, assumed, wishes, self._config):
+                planned.append((number, plane))
+                layers.append(layer)
+        changes = self._grouped(self._change(wishes), layers, self._restoring)
+        for (number, plane), change in zip(planned, changes):
+            results[number][1].append(([plane], whole_rows(change)))
+        return results
+
+    def is_one_tile(self, parts: Components) -> bool:
+        """Whether every plane is."""
+        if self._placement is not CellPlacement.PLACED:
+            return False
+        planes = [(self._estimating, parts.lead), *((self._restoring, p) for p in parts.planes)]
+        return all(t.side(side) >= side for t, plane in planes for side in plane.shape)
+
+    def use_smaller_tiles(self, error: jax.errors.JaxRuntimeError, size: tuple[int, int]) -> None:
+        """From now on; raises the error if it is another than lack of memory, or nothing helps.
+
+        size: of the image that was too much.
+        """
+        tilings = self._restoring, self._estimating
+        halved = [tiling.halved(max(size), unit=CELL) for tiling in tilings]
+        if not is_out_of_memory(error) or halved == [None, None]:
+            raise error
+        self._restoring = halved[0] or self._restoring
+        self._estimating = halved[1] or self._estimating
+        _log.warning(
+            "A device ran out of memory; going on with tiles of %s pixels.", self._restoring.largest
+        )
+
+    def cells(self, parts: Components) -> np.ndarray:
+        """The estimator's cells (rows, columns) of the leading plane, not clipped."""
+        count = self.networks.device_count
+        if self._placement is CellPlacement.PLACED:
+            return apply_tiled(
+                self.networks.cells, [parts.lead], tiling=self._estimating, batch_size=count
+            )
+        # The released graph's cells stretch over a whole image.
+        whole = np.repeat(parts.lead[:, :][None, ..., None], count, axis=0)
+        return self.networks.cells(whole)[0, ..., 0]
+
+    def estimated(
+        self, cells: np.ndarray, size: tuple[int, int], source: QualitySource
+    ) -> np.ndarray | QualityMap:
+        """Quality (), or pixel-wise for `QualitySource.MAP`."""
+        if source is QualitySource.MAP:
+            return QualityMap.of_cells(cells, size=size, placement=self._placement)
+        batch = jnp.asarray(cells[None, ..., None])
+        return in_range(mean_over_area(batch, *size, self._placement)[0])
+
+    def _assumed(
+        self, parts: Components, wishes: Wishes, cells: Callable[[], np.ndarray]
+    ) -> Assumed:
+        """`cells`: gives those of the leading plane, where they are needed."""
+        quality = QualitySource.IMAGE if wishes.quality is None else wishes.quality
+        if quality is QualitySource.HEADER:
+            return Assumed(None)
+        if isinstance(quality, QualitySource):
+            return Assumed(self.estimated(cells(), parts.size, quality))
+        return planning.given(checked(quality, parts.size))
+
+    def _change(self, wishes: Wishes) -> TileFunction:
+        change = self.networks.change
+        return ensembled(change) if wishes.ensemble > 1 else change
+
+    def _grouped(
+        self, function: TileFunction, layers: Sequence[Layer], tiling: Tiling
+    ) -> list[np.ndarray]:
+        devices = self.networks.device_count
+
+        def batch_size(pixels: int, waiting: int) -> int:
+            """A power of 2 for each device, so that there are few programs to compile."""
+            each = min(_BATCH, max(1, _BATCH_PIXELS // pixels), -(-waiting // devices))
+            return devices * 2 ** (each.bit_length() - 1)
+
+        return apply_grouped(function, layers, tiling=tiling, batch_size=batch_size)

@@ -1,0 +1,175 @@
+"""The pixels of a file restored as its options say (loads JAX)."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from agarnet_jax.color import luma
+from agarnet_jax.restoration import (
+    compression_history,
+    consistency,
+    quality_pictures,
+    turning,
+    writing,
+)
+from agarnet_jax.restoration.grid import Alignment, Grid, find_grid
+from agarnet_jax.restoration.metadata import Metadata
+from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
+from agarnet_jax.restoration.reading import ImageFile
+from agarnet_jax.restoration.restorer import QualitySource, Restorer
+from agarnet_jax.restoration.turning import Pixels
+
+_NO_GRID = "no 8×8 grid was found, so it is taken to begin at the top left corner"
+_SOURCES = {
+    QualityChoice.AUTO: QualitySource.IMAGE,
+    QualityChoice.MAP: QualitySource.MAP,
+    QualityChoice.HEADER: QualitySource.HEADER,
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """image, quality_map: as of `Restored`, lying as the file was stored. notes: for the user.
+
+    grid: (row, column) where the first whole block begins, where it was looked for and found.
+    consistent: whether the image was moved into the file's quantization intervals.
+    """
+
+    image: Pixels
+    quality_map: np.ndarray
+    grid: tuple[int, int] | None
+    consistent: bool
+    notes: tuple[str, ...]
+
+
+def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> Outcome:
+    """Restores the pixels of a file.
+
+    Raises:
+      ValueError: the restorer refuses them.
+    """
+    notes: list[str] = []
+    grid = _grid(file, options.grid, notes)
+    alignment = Alignment.of(grid) if grid is not None else Alignment(0, 0)
+    moved = alignment != Alignment(0, 0)
+    arguments = _arguments(file, options, moved=moved)
+    consistent = options.consistent and _is_single(file, arguments, restorer, notes)
+    if consistent:
+        image, quality_map = _consistent(file, arguments, restorer)
+    else:
+        pixels = _changed(file.pixels, alignment.apply) if moved else file.pixels
+        restored = restorer.restore(pixels, **arguments)
+        image = _changed(restored.image, alignment.undo) if moved else restored.image
+        quality_map = alignment.undo(restored.quality_map)
+    return Outcome(
+        image=image,
+        quality_map=quality_map,
+        grid=None if grid is None else (grid.row, grid.column),
+        consistent=consistent,
+        notes=tuple(notes),
+    )
+
+
+def _is_single(
+    file: ImageFile, arguments: dict[str, Any], restorer: Restorer, notes: list[str]
+) -> bool:
+    """Whether consistency with the file is right; a quality that is to be estimated then is."""
+    header = arguments["header"]
+    if header is None:
+        notes.append("--consistent is for JPEG files with their own grid, so it was not applied")
+        return False
+    assert isinstance(file.pixels, Image.Image)  # only files with a header of a JPEG get here
+    luma = np.asarray(file.pixels.getchannel(0))
+    estimate = float(restorer.estimate(luma, sources=[QualitySource.IMAGE])[QualitySource.IMAGE])
+    history = compression_history.assess(luma, header=header, estimated_quality=estimate)
+    if not history.single:
+        notes.append(f"--consistent was not applied: {'; '.join(history.reasons)}")
+    elif arguments["quality"] is QualitySource.IMAGE:
+        arguments["quality"] = estimate
+    return history.single
+
+
+def _consistent(
+    file: ImageFile, arguments: dict[str, Any], restorer: Restorer
+) -> tuple[Pixels, np.ndarray]:
+    """The image and quality map of a single-compressed file, rounded only after projection."""
+    restored = restorer.restore(file.pixels, **arguments | {"bits": 16})
+    image = consistency.project_image(
+        restored.image,
+        decoded=file.pixels,
+        header=arguments["header"],
+        chroma=arguments["chroma"],
+        bits=arguments["bits"],
+    )
+    return image, restored.quality_map
+
+
+def _changed(pixels: Pixels, change: Callable[[np.ndarray], np.ndarray]) -> Pixels:
+    """An array of pixels changed; a picture stays one of its mode."""
+    if isinstance(pixels, np.ndarray):
+        return change(pixels)
+    changed = np.ascontiguousarray(change(np.asarray(pixels)))
+    return Image.frombytes(pixels.mode, changed.shape[1::-1], changed.tobytes())
+
+
+def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
+    looks = choice is GridChoice.FIND or (choice is GridChoice.AUTO and file.header is None)
+    if not looks:
+        return None
+    grid = find_grid(_luma(file.pixels))
+    if grid is None:
+        notes.append(_NO_GRID)
+    return grid
+
+
+def _luma(pixels: Pixels) -> np.ndarray:
+    """(H, W) as `find_grid` takes it."""
+    if isinstance(pixels, Image.Image) and pixels.mode != "I;16":
+        return np.asarray(pixels.getchannel(0) if pixels.mode == "YCbCr" else pixels.convert("L"))
+    values = np.asarray(pixels)
+    if values.ndim == 3:
+        values = luma(values[..., :3]) if values.shape[2] > 2 else values[..., 0]
+    return values.astype(np.float32) / 65535
+
+
+def _arguments(file: ImageFile, options: RestoreOptions, *, moved: bool) -> dict[str, Any]:
+    """Of `Restorer.restore`, besides the pixels; the header says nothing of moved ones."""
+    choice = options.quality
+    return {
+        "quality": _SOURCES[choice] if isinstance(choice, QualityChoice) else float(choice),
+        "header": None if moved else file.header,
+        "strength": options.strength,
+        "chroma": options.chroma,
+        "bits": options.bits,
+        "ensemble": options.ensemble,
+    }
+
+
+def write_pictures(
+    file: ImageFile,
+    outcome: Outcome,
+    *,
+    quality_map: pathlib.Path | None,
+    comparison: pathlib.Path | None,
+) -> None:
+    """Writes the quality map and the comparison of before and after, upright, where wanted.
+
+    Raises:
+      InputError: one of them cannot be written.
+    """
+    orientation = file.metadata.orientation
+    assumed = np.asarray(turning.upright(outcome.quality_map, orientation=orientation))
+    if quality_map is not None:
+        picture = quality_pictures.map_picture(assumed)
+        writing.write(picture, quality_map, metadata=Metadata())
+    if comparison is not None:
+        before, after = (
+            turning.upright(pixels, orientation=orientation)
+            for pixels in (file.pixels, outcome.image)
+        )
+        picture = quality_pictures.comparison(before, after, assumed)
+        writing.write(picture, comparison, metadata=Metadata())

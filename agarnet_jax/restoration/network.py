@@ -1,0 +1,125 @@
+"""The networks as pure functions of planes: to compile, differentiate or map as one likes.
+
+    import functools, jax, numpy as np
+    from agarnet_jax import weights
+    from agarnet_jax.restoration import network
+
+    tiny = weights.load("tiny")
+    restore = jax.jit(functools.partial(network.restore_planes, tiny.restorer_config))
+    tables = network.tables_by_quality(tiny.restorer_config)[None]
+    planes = np.zeros((1, 64, 64, 1), np.float32)
+    restored = restore(tiny.restorer_params, planes, np.full((1, 1, 1, 1), 30.0), tables)
+
+Chroma planes take `base=jpeg_tables.ANNEX_K_CHROMINANCE` for `tables_by_quality`.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agarnet_jax import jpeg_tables, weights
+from agarnet_jax.jpeg_tables import ANNEX_K_LUMINANCE, BLOCK, TableScaling
+from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
+from agarnet_jax.models.blocks import average_pool
+from agarnet_jax.sharding import make_mesh, replicated, split_by_batch
+
+# Where each entry of a transposed table stands in the network's order of the table.
+_TRANSPOSED_ENTRIES = np.argsort(jpeg_tables.TRANSPOSED_ZIGZAG)[jpeg_tables.ZIGZAG]
+
+
+def restore_planes(
+    config: AGARNetConfig,
+    params: Any,
+    planes: jax.typing.ArrayLike,
+    quality: jax.typing.ArrayLike,
+    tables: jax.typing.ArrayLike,
+) -> jax.Array:
+    """Restored planes (B, H, W, 1), not clipped.
+
+    Args:
+      config, params: `Weights.restorer_config` and `.restorer_params`.
+      planes: (B, H, W, 1) float32 in [0, 1], H and W multiples of 8, the grid at the origin.
+      quality: JPEG quality 1–100, (B, 1, 1, 1) or pixel-wise (B, H, W, 1).
+      tables: (B, 101, 64), for each plane the table of every quality (`tables_by_quality`), or
+        its own table repeated.
+    """
+    quality = jnp.asarray(quality, jnp.float32)
+    block_quality = jnp.round(average_pool(quality, BLOCK))[..., 0].astype(jnp.int32)
+    chosen = jax.vmap(lambda by_quality, at: by_quality[at])(jnp.asarray(tables), block_quality)
+    model = AGARNet(config)
+    return model.apply({"params": params}, planes, quality=quality, tables=chosen).restored
+
+
+def change_of_planes(
+    config: AGARNetConfig,
+    params: Any,
+    planes: jax.Array,
+    quality: jax.Array,
+    tables: jax.Array,
+) -> jax.Array:
+    """Restored minus given planes; arguments and shape as of `restore_planes`."""
+    return restore_planes(config, params, planes, quality, tables) - planes
+
+
+def estimate_cells(config: EstimatorConfig, params: Any, planes: jax.typing.ArrayLike) -> jax.Array:
+    """Quality of each 64×64 cell, not clipped: (B, H, W, 1) to (B, rows, columns, 1)."""
+    return QualityEstimator(config).apply({"params": params}, planes).cells
+
+
+@functools.cache
+def _tables(scaling: TableScaling, base: bytes) -> np.ndarray:
+    qualities = np.maximum(np.arange(jpeg_tables.MAX_QUALITY + 1), jpeg_tables.MIN_QUALITY)
+    steps = np.frombuffer(base, np.int64).reshape(BLOCK, BLOCK)
+    by_quality = [
+        jpeg_tables.quality_table(q, scaling=scaling, base=steps) for q in qualities.tolist()
+    ]
+    return jpeg_tables.network_table(np.stack(by_quality))
+
+
+def tables_by_quality(config: AGARNetConfig, *, base: np.ndarray = ANNEX_K_LUMINANCE) -> np.ndarray:
+    """The Annex K table `base` of every quality in the network's form: (101, 64) float32.
+
+    Row 0 repeats row 1, so that a rounded quality indexes it.
+    """
+    return _tables(config.table_scaling, np.asarray(base, np.int64).tobytes())
+
+
+def transposed(tables: np.ndarray) -> np.ndarray:
+    """Tables (…, 64) in the network's form, of the same images with rows and columns exchanged."""
+    return tables[..., _TRANSPOSED_ENTRIES]
+
+
+class Networks:
+    """Restorer and estimator compiled for devices, which share every batch equally.
+
+    change: `change_of_planes` of NumPy arrays without config and params; cells: `estimate_cells`.
+    """
+
+    def __init__(self, trained: weights.Weights, *, devices: Sequence[jax.Device] | None):
+        mesh = make_mesh(jax.local_devices() if devices is None else devices)
+        everywhere, split = replicated(mesh), split_by_batch(mesh)
+        self.device_count = mesh.size
+
+        # Configurations are closed over, parameters passed: constants would slow compilation.
+        def compiled(function: Callable, config: Any, params: Any, inputs: int) -> Callable:
+            program = jax.jit(
+                functools.partial(function, config),
+                in_shardings=(everywhere, *inputs * [split]),
+                out_shardings=split,
+            )
+            placed = jax.device_put(params, everywhere)
+            return lambda *arrays: np.asarray(program(placed, *arrays))
+
+        restorer = trained.restorer_config, trained.restorer_params
+        self.change = compiled(change_of_planes, *restorer, inputs=3)
+        estimator = trained.estimator_config, trained.estimator_params
+        self.cells = compiled(estimate_cells, *estimator, inputs=1)
+
+
+def is_out_of_memory(error: jax.errors.JaxRuntimeError) -> bool:
+    """Whether a device had not enough memory for what it was asked to compute."""
+    return "RESOURCE_EXHAUSTED" in str(error)

@@ -1,0 +1,67 @@
+"""One component of an image, taken from its pixels piece by piece (NumPy)."""
+
+import dataclasses
+
+import numpy as np
+
+from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE
+from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
+from agarnet_jax.restoration.upsampling import Upsampling
+
+_FLAT = 0.25 / 255  # floating point makes of gray that much color, and less
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plane:
+    """One component, read by pieces: `plane[rows, columns]` with slices inside of it is float32.
+
+    Values are in [0, 1]: level / 255; whole levels of 8-bit images unless subsampling is undone.
+
+    chroma: whether it is chroma; all else is treated as luma.
+    upsampling: from it to the image.
+    table: its quantization table (8, 8) in raster order where a header told it.
+    weights, offset: it is offset + weights · channels of the image in [0, 1].
+    """
+
+    chroma: bool
+    upsampling: Upsampling
+    table: np.ndarray | None
+    weights: np.ndarray
+    offset: float
+    pixels: Pixels
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.upsampling.coded_size
+
+    @property
+    def annex_k(self) -> np.ndarray:
+        """The table of ITU-T T.81 that encoders scale for such a component."""
+        return ANNEX_K_CHROMINANCE if self.chroma else ANNEX_K_LUMINANCE
+
+    def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
+        inside = (slice(*part.indices(side)[:2]) for part, side in zip(place, self.shape))
+        return self.upsampling.coded(self._at_full_size, *inside)
+
+    def is_flat(self) -> bool:
+        """Whether it has one value only, as chroma of gray images has."""
+        low, high = np.inf, -np.inf
+        for rows in strips(self.shape):
+            values = self[rows, :]
+            low, high = min(low, values.min()), max(high, values.max())
+            if high - low > _FLAT:
+                return False
+        return True
+
+    def _at_full_size(self, rows: slice, columns: slice) -> np.ndarray:
+        pixels = self.pixels.read(rows, columns)
+        used = np.flatnonzero(self.weights)
+        if len(used) == 1:
+            values = self.weights[used[0]] * pixels[..., used[0]].astype(np.float32)
+        else:
+            values = pixels[..., : len(self.weights)].astype(np.float32) @ self.weights
+        values = values / np.float32(INTEGER_PEAKS.get(self.pixels.dtype, 1))
+        values += np.float32(self.offset)
+        if self.pixels.dtype == np.uint8:  # what the decoder had before it made RGB of it
+            values = np.rint(255 * values) / 255
+        return values

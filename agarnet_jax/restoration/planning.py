@@ -1,0 +1,153 @@
+"""What the network gets of each plane of an image: quality and tables beside the pixels (NumPy)."""
+
+import dataclasses
+import enum
+from collections.abc import Iterator
+
+import numpy as np
+
+from agarnet_jax.jpeg_tables import (
+    BLOCK,
+    MAX_QUALITY,
+    effective_quality,
+    network_table,
+)
+from agarnet_jax.models import AGARNetConfig
+from agarnet_jax.restoration.components import Components, Plane
+from agarnet_jax.restoration.ensemble import ENSEMBLE_SIZES
+from agarnet_jax.restoration.jpeg_header import JpegHeader
+from agarnet_jax.restoration.network import tables_by_quality, transposed
+from agarnet_jax.restoration.quality import (
+    QualityMap,
+    QualitySource,
+    check_strength,
+    strengthened,
+)
+from agarnet_jax.restoration.tiling import Everywhere, Layer
+
+
+class Orientation(enum.Enum):
+    """How an image lies beside the one that was compressed.
+
+    TRANSPOSED: rows and columns are exchanged, and so are they in tables derived from quality.
+    Mirroring either way changes only signs of coefficients, hence no table.
+    """
+
+    UPRIGHT = "upright"
+    TRANSPOSED = "transposed"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Wishes:
+    """How to restore: arguments of `Restorer.restore`, checked.
+
+    Raises:
+      ValueError: a table, strength or ensemble that does not exist.
+    """
+
+    quality: float | np.ndarray | QualitySource | None
+    table: np.ndarray | None
+    orientation: Orientation
+    strength: float
+    chroma: bool
+    bits: int | None
+    ensemble: int
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether quality comes from the pixels."""
+        by_source = isinstance(self.quality, QualitySource)
+        return self.quality is None or (by_source and self.quality is not QualitySource.HEADER)
+
+    def __post_init__(self) -> None:
+        check_strength(self.strength)
+        if self.ensemble not in ENSEMBLE_SIZES:
+            raise ValueError(f"ensemble is {self.ensemble}; use 1 (none) or 8.")
+        if self.table is None:
+            return
+        if np.shape(self.table) != (BLOCK, BLOCK) or np.min(self.table) < 1:
+            raise ValueError(
+                "A quantization table must be (8, 8) with entries of at least 1, got shape "
+                f"{np.shape(self.table)}."
+            )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Assumed:
+    """The quality assumed of an image, (), or pixel-wise; None: that of each plane's own table."""
+
+    quality: np.ndarray | QualityMap | None
+
+    def of_plane(self, plane: Plane) -> np.ndarray | QualityMap:
+        """For the image's pixels, of a plane."""
+        if self.quality is not None:
+            return self.quality
+        if plane.table is None:
+            raise ValueError(
+                "Quality is to come from the header, but there is none; pass the header of the "
+                "JPEG file, a number, or QualitySource.IMAGE to estimate it."
+            )
+        return np.array(effective_quality(plane.table, base=plane.annex_k), np.float32)
+
+    def whole_map(self, parts: Components) -> np.ndarray:
+        """(H, W) float32, of the leading plane."""
+        quality = self.of_plane(parts.lead)
+        if isinstance(quality, QualityMap):
+            return quality.whole()
+        return np.broadcast_to(quality, parts.size)
+
+
+def transposed_header(header: JpegHeader) -> JpegHeader:
+    """Of the same file with rows and columns exchanged."""
+    return dataclasses.replace(
+        header,
+        tables=tuple(table.T for table in header.tables),
+        sampling=tuple((vertical, horizontal) for horizontal, vertical in header.sampling),
+    )
+
+
+def given(quality: np.ndarray) -> Assumed:
+    """Of a known quality (), or pixel-wise (H, W)."""
+    if quality.ndim == 0:
+        return Assumed(quality)
+    height, width = quality.shape
+    return Assumed(QualityMap((height, width), lambda rows, columns: quality[rows, columns]))
+
+
+def layers(
+    parts: Components, assumed: Assumed, wishes: Wishes, config: AGARNetConfig
+) -> Iterator[tuple[Plane, Layer]]:
+    """The planes to restore, each with what `Networks.change` gets of it."""
+    if wishes.strength == 0:
+        return
+    for plane in parts.planes:
+        if plane.is_flat() or (plane.chroma and not wishes.chroma):
+            continue
+        quality = assumed.of_plane(plane)
+        entry: Everywhere | QualityMap
+        if isinstance(quality, QualityMap):
+            entry = quality.for_plane(plane.upsampling.factors, wishes.strength)
+        else:
+            entry = Everywhere(strengthened(quality, wishes.strength).reshape(1, 1, 1))
+        by_header = assumed.quality is None
+        yield plane, [plane, entry, Everywhere(_tables(plane, by_header, wishes, config))]
+
+
+def groups(
+    parts: Components, assumed: Assumed, wishes: Wishes, config: AGARNetConfig
+) -> list[list[tuple[Plane, Layer]]]:
+    """`layers`, those of one shape together."""
+    by_shape: dict[tuple[int, int], list[tuple[Plane, Layer]]] = {}
+    for plane, layer in layers(parts, assumed, wishes, config):
+        by_shape.setdefault(plane.shape, []).append((plane, layer))
+    return list(by_shape.values())
+
+
+def _tables(plane: Plane, by_header: bool, wishes: Wishes, config: AGARNetConfig) -> np.ndarray:
+    """(101, 64): the table of every quality, or all the same where it is known."""
+    known = plane.table if by_header else None if plane.chroma else wishes.table
+    if known is None:
+        derived = tables_by_quality(config, base=plane.annex_k)
+        return transposed(derived) if wishes.orientation is Orientation.TRANSPOSED else derived
+    steps = np.clip(np.rint(wishes.strength * np.asarray(known, np.float64)), 1, 255)
+    return np.broadcast_to(network_table(steps), (MAX_QUALITY + 1, BLOCK * BLOCK))

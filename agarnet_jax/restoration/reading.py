@@ -1,0 +1,244 @@
+"""Image files in: decoded as they were compressed, with all they say and what is wrong with them.
+
+Loads no JAX, and may be called from several threads.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import stat
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL.ImageFile import ImageFile as PillowFile
+
+from agarnet_jax.restoration import deep_pixels, truncation, turning
+from agarnet_jax.restoration.errors import InputError, reason, shown
+from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
+from agarnet_jax.restoration.metadata import Metadata
+
+# 250 megapixels: more than any camera writes, and 0.75 GB of colour.
+MAX_PIXELS = 250_000_000
+_JPEG_MAGIC = b"\xff\xd8\xff"
+_ORIENTATION = 0x0112
+_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "YCbCr", "CMYK", "I;16")
+_CONVERSIONS = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "PA": "RGBA", "HSV": "RGB"}
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp",),
+}
+# What damaged files make decoders raise.
+_DAMAGED = (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error, zlib.error)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageFile:
+    """A decoded image file.
+
+    pixels: a loaded Pillow image of mode L, LA, RGB, RGBA, CMYK, I;16 or, of a JPEG file that
+      codes it so, YCbCr (exact luma, before clipping to RGB); or, for 16-bit colour, an array
+      (H, W, 2–4) uint16. They lie as the file stores them: the grid as it was compressed, the
+      orientation not applied.
+    metadata: all else it holds.
+    kind: "JPEG", "PNG", … as Pillow names formats.
+    warnings: what was converted, is missing or could not be kept; a sentence each.
+    header: of a JPEG file, how it is coded.
+    """
+
+    pixels: Image.Image | np.ndarray
+    metadata: Metadata
+    kind: str
+    warnings: tuple[str, ...]
+    header: JpegHeader | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) as stored."""
+        if isinstance(self.pixels, np.ndarray):
+            return self.pixels.shape[1], self.pixels.shape[0]
+        return self.pixels.size
+
+
+def read(path: pathlib.Path, *, max_pixels: int = MAX_PIXELS, strict: bool = False) -> ImageFile:
+    """Opens and decodes an image file.
+
+    Args:
+      path: a file of any format Pillow reads; its contents count, not its name.
+      max_pixels: larger images are refused before they are decoded.
+      strict: refuses a truncated JPEG file; otherwise what decodes of it comes with a warning.
+
+    Raises:
+      InputError: no such file, not an image, damaged, animated, too large, or strictly refused.
+    """
+    _check_is_file(path)
+    with _named_errors(path), open(path, "rb") as file:
+        if file.read(3) == _JPEG_MAGIC:
+            image, header, warnings = _read_jpeg(file, path, max_pixels=max_pixels, strict=strict)
+            pixels: turning.Pixels = image
+            metadata = Metadata.of(image)
+        else:
+            image = _opened(file)
+            _check(image, path, max_pixels)
+            orientation = _applied_orientation(image)
+            header, warnings = None, []
+            pixels = turning.as_stored(
+                _other_pixels(image, file, warnings), orientation=orientation
+            )
+            metadata = Metadata.of(image, orientation=orientation)
+    suffix, kind = path.suffix.lower(), image.format or "unknown"
+    if suffix and suffix not in _SUFFIXES.get(kind, (suffix,)):
+        warnings.insert(0, f"it is a {kind} file, whatever its suffix {suffix!r} says")
+    return ImageFile(pixels, metadata, kind, tuple(warnings), header)
+
+
+def _check_is_file(path: pathlib.Path) -> None:
+    with _named_errors(path):
+        status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{shown(path)} is a folder; give an image file.")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{shown(path)} is a device or pipe; give an image file.")
+    if status.st_size == 0:
+        raise InputError(f"{shown(path)} is empty (0 bytes), not an image; copy it again.")
+
+
+@contextlib.contextmanager
+def _named_errors(path: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{shown(path)} does not exist.") from None
+    except PermissionError:
+        raise InputError(f"{shown(path)} cannot be read: you have no permission.") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{shown(path)} is not an image that Pillow can read.") from None
+    except MemoryError:
+        raise InputError(f"{shown(path)} does not fit into memory; crop or split it.") from None
+    except _DAMAGED as error:
+        raise InputError(f"{shown(path)} cannot be read: {reason(error)}.") from None
+
+
+def _read_jpeg(
+    file: BinaryIO, path: pathlib.Path, *, max_pixels: int, strict: bool
+) -> tuple[Image.Image, JpegHeader, list[str]]:
+    """The picture, YCbCr where it is coded so, its header, and warnings."""
+    image, header = _opened_jpeg(file)
+    _check(image, path, max_pixels)
+    warnings = []
+    if "mp" in image.info:
+        warnings.append("it holds further pictures (MPF), of which none is restored or kept")
+    if any(b"http://ns.adobe.com/xmp/extension/" in part[:40] for _, part in image.applist):
+        warnings.append("its XMP data is longer than 64 KB and kept only in part")
+    try:
+        with _pillow_unlimited(image):
+            image.load()
+    except OSError as error:
+        if "truncated" not in str(error):
+            raise
+        if strict:
+            raise InputError(
+                f"{shown(path)} is truncated; copy it again, or leave out --strict."
+            ) from None
+        file.seek(0)
+        image, _ = _opened_jpeg(truncation.completed(file.read()))
+        with _pillow_unlimited(image):
+            image.load()
+        warnings.append(truncation.described(image))
+    return image, header, warnings
+
+
+def _opened_jpeg(file: BinaryIO) -> tuple[JpegImagePlugin.JpegImageFile, JpegHeader]:
+    file.seek(0)
+    # Not by Image.open, which would make a multi-picture file of some photos.
+    image = JpegImagePlugin.JpegImageFile(file)
+    header = JpegHeader.of(image)
+    if header.coding is Coding.YCBCR:
+        image.draft("YCbCr", None)
+    return image, header
+
+
+def _opened(file: BinaryIO) -> PillowFile:
+    file.seek(0)
+    with _pillow_unlimited():
+        return Image.open(file)
+
+
+_LIMIT = threading.Lock()
+
+
+@contextlib.contextmanager
+def _pillow_unlimited(image: Image.Image | None = None) -> Iterator[None]:
+    """Lifts Pillow's limit on pixels, a setting of the whole process, in favour of ours.
+
+    For loading `image`, only if it needs it: others load at the same time.
+    """
+    limit = Image.MAX_IMAGE_PIXELS
+    if image is not None and (limit is None or image.width * image.height <= limit):
+        yield
+        return
+    with _LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check(image: Image.Image, path: pathlib.Path, max_pixels: int) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise InputError(f"{shown(path)} holds an image of {width}×{height} pixels.")
+    if width * height > max_pixels:
+        raise InputError(
+            f"{shown(path)} has {width}×{height} = {width * height:,} pixels, more than "
+            f"{max_pixels:,}; if you trust it, allow them with --max-pixels {width * height}."
+        )
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and not isinstance(image, JpegImagePlugin.JpegImageFile):
+        raise InputError(
+            f"{shown(path)} is animated or has pages ({frames} images); save one as a file."
+        )
+
+
+def _applied_orientation(image: Image.Image) -> int:
+    """What Pillow will turn the picture by while loading it."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return image.getexif().get(_ORIENTATION, 1)
+    return 1
+
+
+def _other_pixels(image: PillowFile, file: BinaryIO, warnings: list[str]) -> turning.Pixels:
+    """The pixels of a file that is not a JPEG; the image is loaded."""
+    deep = deep_pixels.is_deep(image)
+    with _pillow_unlimited(image):
+        image.load()
+        if deep:
+            return deep_pixels.read_deep(lambda: _opened(file))
+        return _in_kept_mode(image, warnings)
+
+
+def _in_kept_mode(image: Image.Image, warnings: list[str]) -> Image.Image:
+    mode, has_transparency = image.mode, "transparency" in image.info
+    if mode in ("I;16B", "I;16L", "I;16N"):
+        return Image.fromarray(np.asarray(image).astype(np.uint16))
+    if mode == "P":
+        warnings.append("its palette was converted to RGB")
+        return image.convert("RGBA" if has_transparency else "RGB")
+    if has_transparency and mode in ("L", "RGB"):
+        return image.convert("LA" if mode == "L" else "RGBA")
+    if mode in _CONVERSIONS:
+        if mode == "1":
+            warnings.append("its two tones were converted to gray")
+        return image.convert(_CONVERSIONS[mode])
+    if mode not in _KEPT_MODES:
+        raise ValueError(f"its pixels are of kind {mode!r}; save it as gray or RGB of 8 or 16 bits")
+    return image

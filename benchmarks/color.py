@@ -1,0 +1,72 @@
+"""RGB PSNR of colour JPEGs, restored in luma only, and in luma and chroma.
+
+    python -m benchmarks.color --data_dir=DIR      (or AGARNET_DATA=DIR)
+        [--set=test/LIVE1_color --qualities=10,20 --subsampling=4:2:0 --images=5 --weights=tiny]
+
+Pillow's encoder; quality is estimated from the pixels, once an image; results have 8 bits.
+Mean over images of each image's PSNR over all pixels and channels.
+"""
+
+import io
+import itertools
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from absl import app, flags
+from PIL import Image
+
+from agarnet_jax import metrics
+from agarnet_jax.restoration import Restorer
+from benchmarks.timing import print_table
+from data_pipelines.sources.opening import open_images
+from experiments import program
+
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", os.environ.get("AGARNET_DATA"), "Folder of the test sets; AGARNET_DATA by default."
+)
+_SET = flags.DEFINE_string("set", "test/LIVE1_color", "Folder of RGB images inside of it.")
+_QUALITIES = flags.DEFINE_list("qualities", [str(q) for q in range(10, 100, 10)], "To encode at.")
+_SUBSAMPLING = flags.DEFINE_string("subsampling", "4:2:0", "4:4:4, 4:2:2 or 4:2:0.")
+_IMAGES = flags.DEFINE_integer("images", None, "Only the first images.")
+_WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
+
+
+def scores(clean: np.ndarray, quality: int, restorer: Restorer) -> list[float]:
+    """PSNR in dB of the JPEG, with luma restored, with chroma too."""
+    buffer = io.BytesIO()
+    Image.fromarray(clean).save(buffer, "JPEG", quality=quality, subsampling=_SUBSAMPLING.value)
+    with Image.open(buffer) as as_rgb, Image.open(buffer) as as_ycbcr:
+        as_ycbcr.draft("YCbCr", None)
+        pictures = [
+            as_rgb,
+            restorer.restore(as_ycbcr, chroma=False).image,
+            restorer.restore(as_ycbcr).image,
+        ]
+        batches = [metrics.as_batch(np.asarray(picture)) for picture in pictures]
+    return [metrics.psnr(batch, metrics.as_batch(clean)).item() for batch in batches]
+
+
+def rows(images: Sequence[np.ndarray], restorer: Restorer) -> Iterator[tuple[str, ...]]:
+    """A row of the table for each quality, as soon as it is measured."""
+    for quality in map(int, _QUALITIES.value):
+        jpeg, luma, both = np.mean([scores(image, quality, restorer) for image in images], axis=0)
+        gains = (f"{both - before:+.2f}" for before in (jpeg, luma))
+        yield f"{quality}", f"{jpeg:.2f}", f"{luma:.2f}", f"{both:.2f}", *gains
+
+
+def main() -> None:
+    if not _DATA_DIR.value:
+        raise app.UsageError("Name the folder of the test sets: --data_dir=DIR or AGARNET_DATA.")
+    images = open_images(pathlib.Path(_DATA_DIR.value) / _SET.value, luma_range=None)
+    chosen = list(itertools.islice(images, _IMAGES.value))
+    print_table(
+        f"{_SET.value}, {len(chosen)} images, {_SUBSAMPLING.value}, {_WEIGHTS.value}: RGB PSNR, dB",
+        ("Q", "JPEG", "luma", "luma + chroma", "beside JPEG", "beside luma"),
+        rows(chosen, Restorer.from_pretrained(_WEIGHTS.value)),
+    )
+
+
+if __name__ == "__main__":
+    program.start(main)

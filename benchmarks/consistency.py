@@ -1,0 +1,82 @@
+"""What consistency with the file is worth, by quality, for files that were compressed once.
+
+    python -m benchmarks.consistency --images=FOLDER [--weights=tiny] [--count=50]
+
+PSNR in dB, mean over images, of what is restored with quality and tables from the header, and the
+gain of projecting it: of luma alone (full range, gray files), and of RGB (4:2:0). Nothing is
+rounded before the projection in gray; RGB is restored to 16 bits.
+"""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from agarnet_jax import runtime
+from agarnet_jax.metrics import as_batch, psnr
+from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.restoration.consistency import project_image
+from agarnet_jax.restoration.jpeg_header import JpegHeader
+from benchmarks.timing import print_table
+from data_pipelines.sources.opening import open_images
+from experiments import program
+
+_IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
+_WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
+_COUNT = flags.DEFINE_integer("count", 50, "Images of the folder to use.")
+
+QUALITIES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+
+
+def scores(restorer: Restorer, clean: np.ndarray, quality: int) -> tuple[float, float, float]:
+    """PSNR of the JPEG, of what is restored, and of what is consistent."""
+    file = io.BytesIO()
+    Image.fromarray(clean).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    with Image.open(file, formats=("JPEG",)) as picture:
+        jpeg = np.asarray(picture)
+    picture = Image.open(file, formats=("JPEG",))
+    if clean.ndim == 3:
+        picture.draft("YCbCr", None)
+    picture.load()
+    header = JpegHeader.of(picture)  # type: ignore[arg-type]
+    restored = restorer.restore(picture, quality=QualitySource.HEADER, bits=16).image
+    consistent = project_image(restored, decoded=picture, header=header, bits=16)
+    target = as_batch(clean)
+    wide = ((image / 65535).astype(np.float32) for image in (restored, np.asarray(consistent)))
+    images = (as_batch(jpeg), *(image.reshape(target.shape) for image in wide))
+    first, second, third = (psnr(image, target).item() for image in images)
+    return first, second, third
+
+
+def rows(restorer: Restorer, images: list[np.ndarray]) -> Iterator[list[str]]:
+    gray = [np.asarray(Image.fromarray(image).convert("L")) for image in images]
+    for quality in QUALITIES:
+        cells = [str(quality)]
+        for kind in (gray, images):
+            found = np.array([scores(restorer, image, quality) for image in kind])
+            jpeg, restored, consistent = found.mean(axis=0)
+            least = (found[:, 2] - found[:, 1]).min()
+            cells += [f"{jpeg:.2f}", f"{restored:.2f}", f"{consistent - restored:+.3f}"]
+            cells.append(f"{least:+.3f}")
+        yield cells
+
+
+def main() -> None:
+    runtime.prepare()
+    with program.one_line_errors():
+        source = open_images(_IMAGES.value)
+        restorer = Restorer.from_pretrained(_WEIGHTS.value)
+    images = [source[i] for i in range(min(_COUNT.value, len(source)))]
+    header = [
+        f"{kind} {column}"
+        for kind in ("gray:", "RGB:")
+        for column in ("JPEG", "restored", "consistent", "least of all images")
+    ]
+    title = f"{len(images)} images, weights {_WEIGHTS.value}"
+    print_table(title, ("quality", *header), rows(restorer, images))
+
+
+if __name__ == "__main__":
+    program.start(main)

@@ -1,0 +1,129 @@
+"""What restoring files costs besides restoring pixels, and what several files at a time bring.
+
+    python -m benchmarks.files --images=DIR [--sides=64,256,632 --count=30 --jobs=1,2]
+
+The folder's images are resized to squares and saved as JPEG files of quality 40, 4:2:0; they become
+PNG files with a report, as by `agarnet restore DIR -o OUT`. *Overhead* is all of that with a
+restorer that gives back the decoded picture: opening, checks, decoding, hashes, encoding, flushing
+to the disk, renaming, the report. Files a second are with the real one, in a process for each
+number of jobs that has warmed up, for the middle one of the sides.
+"""
+
+import dataclasses
+import itertools
+import multiprocessing
+import pathlib
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from agarnet_jax.restoration.options import RestoreOptions
+from agarnet_jax.restoration.reports import Identity, Report
+from agarnet_jax.restoration.running import Job, Run
+from benchmarks.timing import milliseconds, print_table, spread
+from data_pipelines.sources.folder import FolderRecords
+from experiments import program
+
+_IMAGES = flags.DEFINE_string("images", None, "Folder of images.", required=True)
+_SIDES = flags.DEFINE_list("sides", ["64", "256", "632"], "Heights and widths of the files.")
+_COUNT = flags.DEFINE_integer("count", 30, "Files of each size.")
+_JOBS = flags.DEFINE_list("jobs", ["1", "2"], "Files at a time.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Unchanged:
+    """In the place of `Restored`."""
+
+    image: Image.Image
+    quality_map: np.ndarray
+
+
+class NoRestorer:
+    """In the place of `Restorer`; makes of YCbCr the RGB that files hold."""
+
+    def restore(self, image: Image.Image, **_: Any) -> Unchanged:
+        quality = np.broadcast_to(np.float32(50), (image.height, image.width))
+        return Unchanged(image.convert("RGB"), quality)
+
+
+def write_squares(images: str, folder: pathlib.Path, *, side: int, count: int) -> list[Job]:
+    """Files, and jobs that restore them into another folder."""
+    jobs = []
+    for number, path in enumerate(itertools.islice(itertools.cycle(paths(images)), count)):
+        job = Job(folder / f"{side}_{number}.jpg", folder / "out" / f"{side}_{number}.png")
+        with Image.open(path) as image:
+            image.convert("RGB").resize((side, side)).save(job.source, quality=40)
+        jobs.append(job)
+    return jobs
+
+
+def paths(images: str) -> list[str]:
+    return FolderRecords(images).paths
+
+
+def run(jobs: list[Job], restorers: Any, *, workers: int) -> list[float]:
+    """Seconds between the ends of files, the first from the beginning."""
+    seconds = []
+    options = RestoreOptions()
+    with Report(jobs[0].source.parent / "report.jsonl", resume=False) as report:
+        begun = time.perf_counter()
+        made = Run(options, restorers, report, Identity(options, "tiny"))
+        for outcome in made.outcomes(jobs, workers=workers):
+            assert outcome.error is None, outcome.error
+            seconds.append(time.perf_counter() - begun)
+            begun = time.perf_counter()
+    return seconds
+
+
+def overhead(jobs: list[Job]) -> tuple[list[float], float]:
+    """Seconds of each file, and CPU seconds of a file."""
+
+    def nothing(_: int) -> NoRestorer:
+        return NoRestorer()
+
+    run(jobs[:2], nothing, workers=1)
+    begun = time.process_time()
+    wall = run(jobs, nothing, workers=1)
+    return wall, (time.process_time() - begun) / len(jobs)
+
+
+def files_a_second(jobs: list[Job], workers: int) -> float:
+    from agarnet_jax.cli.restorers import Restorers
+
+    restorers = Restorers("tiny", workers=workers)
+    for number in range(workers):
+        run(jobs[:1], lambda _, number=number: restorers(number), workers=1)
+    return len(jobs) / sum(run(jobs, restorers, workers=workers))
+
+
+def main() -> None:
+    sides = [int(side) for side in _SIDES.value]
+    rows, rates = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        jobs = {
+            side: write_squares(_IMAGES.value, folder, side=side, count=_COUNT.value)
+            for side in sides
+        }
+        for side in sides:
+            wall, cpu = overhead(jobs[side])
+            rows.append((f"{side}×{side}", spread(milliseconds(wall), 1), f"{1000 * cpu:.1f}"))
+        middle = sides[len(sides) // 2]
+        for workers in map(int, _JOBS.value):
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                rate = pool.apply(files_a_second, (jobs[middle], workers))
+            rates.append((workers, rate))
+    print_table("Overhead a file, median (range)", ("size", "ms", "CPU ms"), rows)
+    print_table(
+        f"Files of {middle}×{middle}",
+        ("jobs", "files/s", "beside the first"),
+        [(f"{n}", f"{rate:.2f}", f"{rate / rates[0][1]:.2f}") for n, rate in rates],
+    )
+
+
+if __name__ == "__main__":
+    program.start(main)

@@ -1,0 +1,76 @@
+"""How often the 8×8 grid is found in crops of decoded JPEGs, and imagined in clean pictures.
+
+    python -m benchmarks.grid --images=FOLDER [--count=100]
+
+Every picture is compressed in colour (4:2:0), and a square is cut from it at a random place. Cells
+are percentages: found where it is / found elsewhere.
+"""
+
+import time
+
+import numpy as np
+from absl import flags
+
+from agarnet_jax.color import luma
+from agarnet_jax.restoration.grid import find_grid
+from benchmarks.timing import print_table
+from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.sources.opening import open_images
+from experiments import program
+
+_IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
+_COUNT = flags.DEFINE_integer("count", 100, "Images of the folder to use.")
+
+QUALITIES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+SIDES = (64, 96, 128, 192, 248)
+CLEAN_CROPS = 5  # of each picture; a false alarm is rare
+
+
+def outcome(image: np.ndarray, side: int, rng: np.random.Generator) -> tuple[bool, bool]:
+    """Of one crop: whether a grid is found, and whether it is the image's."""
+    top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
+    crop = image[top : top + side, left : left + side]
+    plane = luma(crop.astype(np.float32)) if crop.ndim == 3 else crop.astype(np.float32)
+    found = find_grid(plane / 255)
+    right = found is not None and (found.row, found.column) == (-top % 8, -left % 8)
+    return found is not None, right
+
+
+def seconds_per_megapixel() -> float:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (1000, 1000)).astype(np.uint8)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        find_grid(image)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def main() -> None:
+    with program.one_line_errors():
+        source = open_images(_IMAGES.value)
+    images = [source[i] for i in range(min(_COUNT.value, len(source)))]
+    rows = []
+    for side in SIDES:
+        rng = np.random.default_rng(side)
+        fitting = [image for image in images if min(image.shape[:2]) >= side]
+        if not fitting:
+            continue
+        cells = []
+        for quality in QUALITIES:
+            results = [outcome(Jpeg(quality).compress(image), side, rng) for image in fitting]
+            found, right = np.mean(results, axis=0)
+            cells.append(f"{100 * right:.0f} / {100 * (found - right):.0f}")
+        clean = [outcome(image, side, rng)[0] for image in fitting * CLEAN_CROPS]
+        rows.append((f"{side}×{side}", *cells, f"{sum(clean)} of {len(clean)}"))
+    print_table(
+        f"{len(images)} images: grid found where it is / elsewhere, in %",
+        ("crop", *(f"Q {quality}" for quality in QUALITIES), "clean: found"),
+        rows,
+    )
+    print(f"\n{seconds_per_megapixel():.3f} s for a megapixel (the best of 5)")
+
+
+if __name__ == "__main__":
+    program.start(main)

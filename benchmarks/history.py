@@ -1,0 +1,138 @@
+"""Which JPEG files are taken for compressed once, and what consistency does to those that were not.
+
+    python -m benchmarks.history --images=FOLDER [--weights=tiny] [--count=50] [--restored=8]
+
+Pictures are compressed in colour (4:2:0), once or twice, aligned or after a crop off the grid.
+"Taken for single" should be 100 % of the first; here by the pixels of all pictures. The first few
+are also restored: estimated quality; whether they are taken for single with the estimate's help;
+and what consistency does to the luma, in dB of PSNR, were it applied to all of them, and where it
+is applied, to those that are taken for single.
+"""
+
+import dataclasses
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from agarnet_jax import runtime
+from agarnet_jax.metrics import as_batch, psnr
+from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.restoration.compression_history import assess
+from agarnet_jax.restoration.consistency import project
+from agarnet_jax.restoration.jpeg_header import JpegHeader
+from benchmarks.timing import print_table
+from data_pipelines.sources.opening import open_images
+from experiments import program
+
+_IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
+_WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
+_COUNT = flags.DEFINE_integer("count", 50, "Images of the folder to use.")
+_RESTORED = flags.DEFINE_integer("restored", 8, "Images of these to restore.")
+
+SINGLE = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+COARSER_FIRST = ((10, 30), (20, 40), (30, 50), (30, 70), (50, 75), (60, 65), (75, 90), (90, 95))
+OTHERS = ((50, 50), (75, 75), (40, 30), (50, 30), (75, 50), (90, 75), (95, 75), (30, 10))
+
+
+def encoded(image: np.ndarray, quality: int) -> io.BytesIO:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return file
+
+
+def first_component(file: io.BytesIO) -> tuple[np.ndarray, JpegHeader]:
+    with Image.open(file, formats=("JPEG",)) as picture:
+        picture.draft("YCbCr", None)
+        pixels = np.asarray(picture)
+        return (pixels if pixels.ndim == 2 else pixels[..., 0]), JpegHeader.of(picture)  # type: ignore[arg-type]
+
+
+def cropped(image: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
+    """Without `shift` rows and columns, of one size for all shifts."""
+    (row, column), (height, width) = shift, image.shape[:2]
+    return np.ascontiguousarray(image[row : height - 8 + row, column : width - 8 + column])
+
+
+def cases() -> Iterator[tuple[str, int | None, int, bool]]:
+    """Name, first quality, last quality, whether shifted."""
+    yield from ((f"{quality}", None, quality, False) for quality in SINGLE)
+    for first, last in (*COARSER_FIRST, *OTHERS):
+        yield f"{first}, {last} aligned", first, last, False
+        yield f"{first}, {last} shifted", first, last, True
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A picture compressed: its luma, what it was made of, and its header."""
+
+    luma: np.ndarray
+    clean: np.ndarray
+    header: JpegHeader
+
+    @classmethod
+    def of(cls, clean: np.ndarray, first: int | None, last: int, shift: tuple[int, int]) -> "Case":
+        image = clean if first is None else np.asarray(Image.open(encoded(clean, first)))
+        luma, header = first_component(encoded(cropped(image, shift), last))
+        return cls(luma, np.asarray(Image.fromarray(cropped(clean, shift)).convert("L")), header)
+
+    def single(self, estimate: float | None) -> bool:
+        return assess(self.luma, header=self.header, estimated_quality=estimate).single
+
+    def effect(self, restorer: Restorer, quality: float) -> float:
+        """Consistency's, in dB."""
+        restored = restorer.restore(self.luma.astype(np.float32) / 255, quality=quality).image
+        projected = project(restored, degraded=self.luma, table=self.header.tables[0])
+        target = as_batch(self.clean)
+        images = (image[None, ..., None] for image in (restored, projected))
+        before, after = (psnr(image, target).item() for image in images)
+        return after - before
+
+
+def rows(restorer: Restorer, images: list[np.ndarray]) -> Iterator[tuple[str, ...]]:
+    rng = np.random.default_rng(0)
+    for name, first, last, shifted in cases():
+        places = rng.integers(1, 64, len(images)).tolist()
+        shifts = [divmod(place, 8) if shifted else (0, 0) for place in places]
+        files = [Case.of(image, first, last, shift) for image, shift in zip(images, shifts)]
+        by_pixels = np.mean([file.single(None) for file in files])
+        results = []
+        for file in files[: _RESTORED.value]:
+            estimate = restorer.estimate(file.luma, sources=[QualitySource.IMAGE])
+            quality = estimate[QualitySource.IMAGE].item()
+            results.append((file.single(quality), quality, file.effect(restorer, quality)))
+        single, quality, effect = np.array(results, np.float64).T
+        yield (
+            name,
+            f"{100 * by_pixels:.0f}",
+            f"{quality.mean():.0f} ± {quality.std():.0f}",
+            f"{100 * single.mean():.0f}",
+            f"{effect.mean():+.3f}",
+            f"{(effect * single).mean():+.3f}",
+        )
+
+
+def main() -> None:
+    runtime.prepare()
+    with program.one_line_errors():
+        source = open_images(_IMAGES.value)
+        restorer = Restorer.from_pretrained(_WEIGHTS.value)
+    images = [source[i] for i in range(min(_COUNT.value, len(source)))]
+    print_table(
+        f"{len(images)} images; the first {_RESTORED.value} restored, weights {_WEIGHTS.value}",
+        (
+            "qualities",
+            "taken for single, %",
+            "estimate",
+            "with the estimate, %",
+            "consistency, dB",
+            "where applied, dB",
+        ),
+        rows(restorer, images),
+    )
+
+
+if __name__ == "__main__":
+    program.start(main)

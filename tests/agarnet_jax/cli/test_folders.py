@@ -1,0 +1,236 @@
+"""`agarnet restore` of many files, with a fake restorer."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from PIL import Image
+
+from agarnet_jax.restoration import reports, running
+from agarnet_jax.restoration.errors import InputError
+
+
+@pytest.fixture
+def photos(tmp_path, jpeg):
+    """Three photos, two of one name, and a text among them."""
+    folder = tmp_path / "photos"
+    for name in ("a.jpg", "sub/a.jpg", "sub/b.JPG"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg)
+    Image.new("L", (20, 20)).save(folder / "a.png")
+    (folder / "sub" / "bad.jpg").write_text("a text")
+    return folder
+
+
+def tree(folder):
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [f"{path.relative_to(folder)}" for path in paths]
+
+
+def lines(report):
+    return [json.loads(line) for line in report.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_folder_with_a_bad_file(agarnet, fake, photos, tmp_path, jobs):
+    out = tmp_path / "out"
+    code, printed, err = agarnet(
+        "restore", photos, "-o", out, "--recursive", "--grid=none", f"--jobs={jobs}"
+    )
+    assert code == 1
+    assert tree(out) == ["a.png", "a_png.png", "agarnet-report.jsonl", "sub/a.png", "sub/b.png"]
+    assert len(printed) == 5
+    assert printed[-1].startswith("4 restored, 1 failed in ")
+    assert err == [f"agarnet: '{photos}/sub/bad.jpg' is not an image that Pillow can read."]
+    report = {
+        pathlib.Path(line["source"]).name: line for line in lines(out / "agarnet-report.jsonl")
+    }
+    assert report["bad.jpg"]["status"] == "failed"
+    assert "not an image" in report["bad.jpg"]["error"]
+    good = report["b.JPG"]
+    assert (good["status"], good["width"], good["quality"]) == ("restored", 64, 42)
+    assert good["bytes"] == (out / "sub" / "b.png").stat().st_size
+    assert len(set(fake.asked)) <= jobs
+
+
+def test_without_recursive_only_the_folder_itself(agarnet, refused, fake, photos, tmp_path):
+    out = tmp_path / "out"
+    assert agarnet("restore", photos, "-o", out, "--format=webp", "--grid=none")[0] == 0
+    assert tree(out) == ["a.webp", "a_png.webp", "agarnet-report.jsonl"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "no image files" in refused("restore", empty, "-o", out)
+
+
+def test_files_and_folders_mixed(agarnet, fake, photos, tmp_path):
+    out = photos / "out"  # in the folder that is searched
+    inputs = [photos / "a.jpg", photos / "sub" / "a.jpg", tmp_path / "none.jpg", photos / "sub"]
+    for _ in range(2):
+        code, _, err = agarnet("restore", *inputs, "-o", out)
+        assert code == 1
+        assert any("none.jpg' does not exist" in line for line in err)
+        assert tree(out) == ["a.png", "a_jpg.png", "agarnet-report.jsonl", "b.png"]
+    agarnet("restore", photos, "-o", out, "--recursive", "--grid=none")
+    assert not any("out" in line["source"] for line in lines(out / "agarnet-report.jsonl"))
+
+
+def test_several_files_stand_beside_their_inputs(agarnet, fake, photos):
+    agarnet("restore", photos / "a.jpg", photos / "a.png", "--grid=none")
+    assert [n for n in tree(photos) if "restored" in n] == ["a_png_restored.png", "a_restored.png"]
+
+
+def test_in_place_of_a_folder(agarnet, fake, photos, jpeg):
+    report = photos / "report.jsonl"
+    arguments = ("restore", photos, "--in-place", "--grid=none", "--report", report)
+    assert agarnet(*arguments)[0] == 0
+    assert tree(photos)[:4] == ["a.jpg", "a.jpg.orig", "a.png", "a.png.orig"]
+    assert (photos / "a.jpg.orig").read_bytes() == jpeg
+    restored = (photos / "a.jpg").read_bytes()
+    printed = agarnet(*arguments, "--resume")[1]
+    assert printed[-1].startswith("2 skipped in ")
+    assert (photos / "a.jpg").read_bytes() == restored
+
+
+class TestResume:
+    @pytest.fixture
+    def run(self, agarnet, fake, photos, tmp_path):
+        def run(*arguments):
+            everything = (photos, "-o", tmp_path / "out", "--recursive", "--grid=none")
+            return agarnet("restore", *everything, *arguments)[1][-1].split(" in ")[0]
+
+        return run
+
+    def test_what_is_finished_is_skipped(self, run, tmp_path):
+        assert run() == "4 restored, 1 failed"
+        written = (tmp_path / "out" / "a.png").stat().st_mtime_ns
+        assert run("--resume") == "4 skipped, 1 failed"
+        assert run("--resume", "--jobs=2") == "4 skipped, 1 failed"
+        assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == written
+        assert run() == "4 restored, 1 failed"
+
+    def test_changes_are_done_again(self, run, photos, tmp_path, jpeg, monkeypatch):
+        run()
+        (photos / "a.jpg").write_bytes(jpeg + b"\0")
+        (tmp_path / "out" / "sub" / "b.png").write_bytes(b"cut")
+        (photos / "sub" / "bad.jpg").write_bytes(jpeg)
+        assert run("--resume") == "3 restored, 2 skipped"
+        assert run("--resume") == "5 skipped"
+        assert run("--resume", "--quality=30") == "5 restored"
+        assert run("--resume", "--quality=30", "--max-pixels=10000") == "5 skipped"
+        monkeypatch.setattr("agarnet_jax.cli.restore._digest_of_weights", lambda _: "others")
+        assert run("--resume", "--quality=30") == "5 restored"
+
+    def test_names_stay_when_files_are_added(self, run, photos, tmp_path, jpeg):
+        run()
+        assert tree(tmp_path / "out")[0] == "a.png"
+        (photos / "a.bmp").write_bytes(jpeg)  # sorts before a.jpg
+        assert run("--resume") == "1 restored, 4 skipped, 1 failed"
+        assert "a_bmp.png" in tree(tmp_path / "out")
+
+    def test_a_report_cut_by_a_crash(self, run, tmp_path):
+        run()
+        report = tmp_path / "out" / "agarnet-report.jsonl"
+        whole = report.read_text()
+        report.write_text(whole[: whole.index("\n") + 30])
+        assert run("--resume", "--jobs=1") == "3 restored, 1 skipped, 1 failed"
+        assert run("--resume") == "4 skipped, 1 failed"
+
+
+def test_maps_and_comparisons_of_many(agarnet, fake, photos, tmp_path):
+    code, _, err = agarnet(
+        "restore", photos, "-o", tmp_path / "out", "--recursive", "--grid=none",
+        "--map", tmp_path / "maps", "--compare", tmp_path / "both",
+    )  # fmt: skip
+    assert code == 1, err
+    assert tree(tmp_path / "maps") == ["a.png", "a_png.png", "sub/a.png", "sub/b.png"]
+    assert tree(tmp_path / "both") == tree(tmp_path / "maps")
+
+
+def test_a_mistake_of_ours_stops_nothing_else(agarnet, fake, photos, tmp_path, monkeypatch):
+    class Sometimes:
+        def restore(self, image, **arguments):
+            if image.width == 20:
+                raise RuntimeError("oh\nno")
+            return usual.restore(image, **arguments)
+
+    usual = fake.restorer
+    monkeypatch.setattr(fake, "restorer", Sometimes())
+    code, printed, err = agarnet("restore", photos, "-o", tmp_path / "out", "--grid=none")
+    assert code == 1
+    assert printed[-1].startswith("1 restored, 1 failed")
+    assert err == [f"agarnet: '{photos}/a.png': RuntimeError: oh"]
+
+
+def test_unusable_weights_stop_all(refused, photos, tmp_path):
+    for jobs in ("--jobs=1", "--jobs=2"):
+        line = refused("restore", photos, "-o", tmp_path / "out", "--weights=huge", jobs)
+        assert "'huge'" in line
+
+
+def test_a_full_disk_for_the_report_is_named(refused, agarnet, fake, photos, tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    assert "cannot be opened" in refused("restore", photos, "-o", tmp_path, "--report", photos)
+    monkeypatch.setattr(reports.json, "dumps", full)
+    code, _, err = agarnet("restore", photos / "a.jpg", "--report", tmp_path / "r.jsonl")
+    assert code == 2
+    assert "report" in err[-1]
+
+
+def test_a_report_that_cannot_go_on_ends_the_run(agarnet, fake, photos, tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise InputError("The report is full.")
+
+    monkeypatch.setattr(reports.Report, "add", full)
+    out = tmp_path / "out"
+    code, _, err = agarnet("restore", photos, "-o", out, "--recursive", "--jobs=2")
+    assert (code, err[-1]) == (2, "agarnet: The report is full.")
+    assert not any(thread.name.startswith(running.THREADS) for thread in threading.enumerate())
+    assert not [name for name in tree(out) if name.endswith(".part")]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_in_the_middle_of_a_run(photos, tmp_path, jobs, number, code):
+    """As a program: the restorer waits in the middle of each file, the writer of one half-way."""
+    script = """
+import os, sys, time, types
+from agarnet_jax import restoration
+from agarnet_jax.cli import main, restore
+from agarnet_jax.restoration import writing
+
+def encode(pixels, file, *_):
+    file.write(b"half a picture")
+    file.flush()
+    os.write(1, b"writing\\n")  # whole, whatever the other thread does
+    time.sleep(600)
+
+def restored(file, **_):
+    return types.SimpleNamespace(image=file.pixels)
+
+restoration.file_restoring = types.SimpleNamespace(restore=restored)  # the real one loads JAX
+writing._encode = encode
+restore.Restorers = lambda *_, **__: lambda number: None
+restore._digest_of_weights = lambda _: ""
+sys.exit(main.main(sys.argv[1:]))
+"""
+    out = tmp_path / "out"
+    arguments = ["restore", photos, "-o", out, "--grid=none", f"--jobs={jobs}"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    for _ in range(jobs):
+        assert process.stdout.readline() == b"writing\n"
+    assert len([name for name in tree(out) if name.endswith(".part")]) == jobs
+    process.send_signal(number)
+    _, err = process.communicate(timeout=40)
+    assert process.returncode == code, err
+    assert b"no partial file" in err
+    assert tree(out) == ["agarnet-report.jsonl"]
+    assert b"Traceback" not in err

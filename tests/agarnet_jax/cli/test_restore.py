@@ -1,0 +1,243 @@
+"""`agarnet restore` of one file; most tests with a fake restorer."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax import weights
+from agarnet_jax.cli import main, restore
+from agarnet_jax.restoration.options import GridChoice, QualityChoice
+
+
+@pytest.fixture
+def photo(tmp_path, jpeg):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpeg)
+    return path
+
+
+def names(folder):
+    return sorted(os.listdir(folder))
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tiff", "bmp", "jpg"])
+def test_writes_every_format(agarnet, fake, photo, tmp_path, suffix):
+    code, (line,), err = agarnet("restore", photo, "-o", tmp_path / f"out.{suffix}")
+    assert (code, err) == (0, [])
+    assert line == f"{tmp_path}/out.{suffix}: restored, assuming JPEG quality 42"
+    with Image.open(tmp_path / f"out.{suffix}") as image:
+        assert image.size == (64, 48)
+        assert image.mode == "RGB"
+    assert names(tmp_path) == [f"out.{suffix}", "photo.jpg"]
+
+
+def test_lossless_formats_hold_the_same_picture(agarnet, fake, photo, tmp_path):
+    pictures = []
+    for suffix in ("png", "webp", "tiff"):
+        agarnet("restore", photo, "-o", tmp_path / f"out.{suffix}")
+        with Image.open(tmp_path / f"out.{suffix}") as image:
+            pictures.append(np.asarray(image))
+    assert (pictures[0] == pictures[1]).all()
+    assert (pictures[0] == pictures[2]).all()
+
+
+def test_the_real_restorer(agarnet, tmp_path, gray_photo, encode):
+    path = tmp_path / "gray.jpg"
+    path.write_bytes(encode(gray_photo[:64, :64], 25))
+    code, (line,), _ = agarnet("restore", path, "-o", tmp_path / "a.png", "--quality=header")
+    assert code == 0
+    assert line.endswith("a.png: restored, assuming JPEG quality 25")
+    with Image.open(path) as before, Image.open(tmp_path / "a.png") as after:
+        clean = gray_photo[:64, :64].astype(float)
+        errors = [np.square(np.asarray(image) - clean).mean() for image in (before, after)]
+    assert errors[1] < 0.9 * errors[0]
+
+
+def test_default_output_stands_beside_the_input(agarnet, fake, photo, jpeg):
+    assert agarnet("restore", photo)[0] == 0
+    assert names(photo.parent) == ["photo.jpg", "photo_restored.png"]
+    assert photo.read_bytes() == jpeg
+    assert agarnet("restore", photo, "--format", "webp")[0] == 0
+    assert "photo_restored.webp" in names(photo.parent)
+
+
+def test_output_into_a_folder(agarnet, fake, photo, tmp_path):
+    assert agarnet("restore", photo, "-o", f"{tmp_path}/new/")[0] == 0
+    assert names(tmp_path / "new") == ["agarnet-report.jsonl", "photo.png"]
+
+
+def test_arguments_become_options(fake, photo, tmp_path, monkeypatch, agarnet):
+    seen = []
+    run = restore.Run
+    monkeypatch.setattr(
+        restore, "Run", lambda options, *rest: seen.append(options) or run(options, *rest)
+    )
+    agarnet(
+        "restore", photo, "-o", tmp_path / "a.png", "--quality=map", "--strength=0.5",
+        "--luma-only", "--grid=find", "--consistent", "--ensemble=8", "--bits=16", "--strict",
+        "--max-pixels=5000",
+    )  # fmt: skip
+    (options,) = seen
+    assert options.quality is QualityChoice.MAP
+    assert options.grid is GridChoice.FIND
+    assert (options.strength, options.chroma, options.consistent) == (0.5, False, True)
+    assert (options.ensemble, options.bits) == (8, 16)
+    assert (options.strict, options.max_pixels, options.in_place) == (True, 5000, False)
+
+
+def test_header_quality_of_a_png_is_refused(refused, fake, tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("L", (8, 8)).save(path)
+    assert "--quality auto" in refused(
+        "restore", path, "-o", tmp_path / "b.png", "--quality=header"
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("--quality=0", "'0'"),
+        ("--quality=101", "'101'"),
+        ("--quality=high", "'high'"),
+        ("--quality=nan", "'nan'"),
+        ("--strength=2", "--strength is 2.0; use 0 to 1.5"),
+        ("--ensemble=3", "--ensemble is 3"),
+        ("--bits=10", "--bits is 10"),
+        ("--max-pixels=0", "--max-pixels is 0"),
+        ("--jobs=0", "--jobs is 0"),
+        ("--resume", "--resume needs the report"),
+        ("--format=jpeg", "ends as a png file"),
+        ("--in-place", "--in-place keeps name and format"),
+        ("--weights=huge", "'huge'"),
+    ],
+)
+def test_impossible_arguments(refused, photo, tmp_path, argument, said):
+    assert said in refused("restore", photo, "-o", tmp_path / "x.png", argument)
+    assert names(tmp_path) == ["photo.jpg"]
+
+
+def test_unusable_inputs(refused, fake, tmp_path, jpeg):
+    text = tmp_path / "text.jpg"
+    text.write_text("not an image")
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+    before = names(tmp_path)
+    assert "not an image" in refused("restore", text)
+    assert "is empty" in refused("restore", empty)
+    assert "does not exist" in refused("restore", tmp_path / "none.jpg")
+    assert "too long" in refused("restore", tmp_path / ("x" * 300 + ".jpg"))
+    assert "is a folder" in refused("restore", tmp_path)
+    assert "is the input" in refused("restore", tmp_path, "-o", tmp_path)
+    assert names(tmp_path) == before
+    assert fake.asked == []  # JAX was not needed to say so
+
+
+def test_a_truncated_file_is_restored_with_a_word(agarnet, refused, fake, tmp_path, jpeg):
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(jpeg[:-150])
+    assert "leave out --strict" in refused("restore", cut, "--strict")
+    code, _, (line,) = agarnet("restore", cut)
+    assert code == 0
+    assert line.startswith(f"agarnet: '{cut}': it is truncated: rows ")
+    assert (tmp_path / "cut_restored.png").exists()
+
+
+def test_unusable_outputs(refused, fake, photo, tmp_path, jpeg):
+    assert "image suffix" in refused("restore", photo, "-o", tmp_path / "x.gif")
+    assert "is the input" in refused("restore", photo, "-o", photo)
+    assert "cannot be made: " in refused("restore", photo, "-o", photo / "no/x.png")
+    assert "written twice" in refused(
+        "restore", photo, "-o", tmp_path / "x.png", "--compare", tmp_path / "x.png"
+    )
+    assert "image suffix" in refused("restore", photo, "--map", tmp_path / "map.txt")
+    assert photo.read_bytes() == jpeg
+    assert names(tmp_path) == ["photo.jpg"]
+
+
+def test_in_place(agarnet, fake, photo, jpeg):
+    code, _, (note,) = agarnet("restore", photo, "--in-place")
+    assert code == 0
+    assert "photo.jpg.orig'" in note
+    assert names(photo.parent) == ["photo.jpg", "photo.jpg.orig"]
+    assert (photo.parent / "photo.jpg.orig").read_bytes() == jpeg
+
+
+def test_names_of_any_bytes(agarnet, refused, fake, tmp_path, jpeg):
+    name = pathlib.Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 \n.jpg"))
+    name.write_bytes(jpeg)
+    code, out, _ = agarnet("restore", name)
+    assert code == 0
+    assert "caf\\xe9" in out[0]
+    assert b"caf\xe9 \n_restored.png" in os.listdir(os.fsencode(tmp_path))
+    name.write_bytes(b"x")
+    assert "caf\\xe9 \\n.jpg' is not an image" in refused("restore", name)
+    long = tmp_path / ("x" * 251 + ".jpg")
+    long.write_bytes(jpeg)
+    assert agarnet("restore", long)[0] == 0
+    assert "x" * 242 + "_restored.png" in os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000)])
+def test_extreme_sizes(agarnet, tmp_path, size):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", size, "teal").save(path)
+    assert agarnet("restore", path, "-o", tmp_path / "b.png")[0] == 0
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.size == size
+
+
+def test_a_very_wide_image(agarnet, fake, tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (65500, 1)).save(path)
+    assert agarnet("restore", path, "-o", tmp_path / "b.png")[0] == 0
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.size == (65500, 1)
+
+
+def test_ctrl_c_in_the_middle(agarnet, fake, photo, monkeypatch):
+    class Interrupted:
+        def restore(self, *_args, **_kwargs):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fake, "restorer", Interrupted())
+    code, out, err = agarnet("restore", photo)
+    assert (code, out) == (130, [])
+    assert "stopped by SIGINT" in err[-1]
+    assert names(photo.parent) == ["photo.jpg"]
+
+
+def test_corrupt_weights_are_named(refused, photo, tmp_path):
+    path = tmp_path / "mine.safetensors"
+    weights.save(weights.load("tiny"), path)
+    contents = bytearray(path.read_bytes())
+    contents[-5] ^= 1
+    path.write_bytes(contents)
+    line = refused("restore", photo, "-o", tmp_path / "x.png", "--weights", path)
+    assert "mine.safetensors' is damaged" in line
+    assert "copy it again" in line
+
+
+def test_both_modules_run_as_programs(tmp_path):
+    for module in ("agarnet_jax.cli", "agarnet_jax.cli.main"):
+        result = subprocess.run(
+            [sys.executable, "-m", module, "restore", tmp_path / "none.jpg"],
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 2
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_closed_pipe_is_no_error_to_tell(fake, photo, monkeypatch, capfd):
+    def closed(*_args, **_kwargs):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(restore, "_tell_single", closed)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    assert main.main(["restore", f"{photo}"]) == 141
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,60 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agarnet_jax import jpeg_tables, weights
+from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE
+from agarnet_jax.models import AGARNet
+from agarnet_jax.restoration import network
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return weights.load("tiny")
+
+
+@pytest.fixture(scope="module")
+def planes(gray_photo):
+    """(2, 32, 32, 1)."""
+    return np.stack([gray_photo[:32, :32], gray_photo[64:96, 64:96]])[..., None] / np.float32(255)
+
+
+def test_it_is_the_network_with_a_table_of_its_own_for_each_plane(tiny, planes):
+    bases = (jpeg_tables.ANNEX_K_LUMINANCE, ANNEX_K_CHROMINANCE)
+    tables = np.stack([network.tables_by_quality(tiny.restorer_config, base=b) for b in bases])
+    restore = jax.jit(functools.partial(network.restore_planes, tiny.restorer_config))
+    quality = np.full((2, 1, 1, 1), 60.0, np.float32)
+    restored = restore(tiny.restorer_params, planes, quality, tables)
+    chosen = np.stack([jpeg_tables.quality_table(60, base=base) for base in bases])
+    expected = jax.jit(AGARNet(tiny.restorer_config).apply)(
+        {"params": tiny.restorer_params},
+        jnp.asarray(planes),
+        quality=quality,
+        tables=jpeg_tables.network_table(chosen)[:, None, None],
+    ).restored
+    np.testing.assert_allclose(restored, expected, atol=1e-6)
+
+
+def test_tables_of_every_quality(tiny):
+    found = network.tables_by_quality(tiny.restorer_config, base=ANNEX_K_CHROMINANCE)
+    assert found.shape == (101, 64)
+    expected = jpeg_tables.quality_table(70, base=ANNEX_K_CHROMINANCE)
+    np.testing.assert_array_equal(found[70], jpeg_tables.network_table(expected))
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_transposed_tables():
+    table = jpeg_tables.quality_table(35)
+    table[0, 5] = 7  # less symmetric
+    turned = network.transposed(jpeg_tables.network_table(table))
+    np.testing.assert_array_equal(turned, jpeg_tables.network_table(table.T))
+
+
+def test_lack_of_memory_is_told_from_other_failures():
+    lack = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
+    other = jax.errors.JaxRuntimeError("INTERNAL: broken")
+    assert network.is_out_of_memory(lack)
+    assert not network.is_out_of_memory(other)

@@ -1,0 +1,109 @@
+"""Every example as a user runs it: a model and a picture in, a picture out, as `Restorer` has it.
+
+The one for Node.js needs npm, which installs onnxruntime-node into `.venv-node` once (30 s and
+290 MB); without it, it is skipped, or fails where `CI=true`.
+"""
+
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax import weights
+from agarnet_jax.export import formats
+from agarnet_jax.restoration import Restorer
+
+PYTHON_EXAMPLES = {
+    "onnx_onnxruntime": "onnx",
+    "onnx_openvino": "onnx",
+    "stablehlo_jax": "stablehlo",
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """format → an exported file of the shipped weights."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def model(name: str) -> pathlib.Path:
+        path = folder / name
+        if not path.exists():
+            trained = weights.load("tiny")
+            formats.save(trained, path, file_format=name, part="blind_uint8", name="tiny")
+        return path
+
+    return model
+
+
+@pytest.fixture(scope="module")
+def picture(astronaut, tmp_path_factory):
+    """A gray photograph of JPEG quality 20, as PNG; its sides are not multiples of 8."""
+    luma = Image.fromarray(astronaut).convert("L").crop((120, 0, 274, 125))
+    buffer, path = io.BytesIO(), tmp_path_factory.mktemp("pictures") / "in.png"
+    luma.save(buffer, "JPEG", quality=20)
+    Image.open(buffer).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected(picture):
+    """By the library, continued as the examples continue it."""
+    luma = np.asarray(Image.open(picture))
+    height, width = luma.shape
+    padded = np.pad(luma, ((0, -height % 8), (0, -width % 8)), mode="edge")
+    result = Restorer.from_pretrained("tiny").restore(padded)
+    return result.image[:height, :width], float(result.quality_map[0, 0])
+
+
+def run(command, expected, out):
+    result = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=out.parent)
+    assert result.returncode == 0, result.stderr
+    image, quality = expected
+    assert float(result.stdout.removeprefix("quality ")) == pytest.approx(quality, abs=0.01)
+    with Image.open(out) as written:
+        assert written.mode == "L"
+        difference = np.abs(np.asarray(written).astype(int) - image)
+    assert difference.max() <= 1
+    assert (difference != 0).mean() < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PYTHON_EXAMPLES)
+def test_python(repository, model, picture, expected, tmp_path, name):
+    code = "import runpy, sys; sys.modules['agarnet_jax'] = None; sys.argv = sys.argv[1:];"
+    code += "runpy.run_path(sys.argv[0])"
+    example, out = repository / "examples" / f"{name}.py", tmp_path / "out.png"
+    file = model(PYTHON_EXAMPLES[name])
+    run([sys.executable, "-c", code, example, file, picture, out], expected, out)
+
+
+@pytest.fixture(scope="module")
+def node_folder(repository):
+    """A folder with the packages of `examples/package.json` installed."""
+    if shutil.which("npm") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("npm is not installed")
+        pytest.skip("npm is not installed")
+    folder, wanted = repository / ".venv-node", repository / "examples" / "package.json"
+    installed = folder / "installed.json"  # written when all is there
+    if not installed.exists() or installed.read_text() != wanted.read_text():
+        folder.mkdir(exist_ok=True)
+        shutil.copy(wanted, folder)
+        command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run([*command, "--no-package-lock"], cwd=folder, check=True)
+        shutil.copy(wanted, installed)
+    return folder
+
+
+@pytest.mark.slow
+def test_node(repository, node_folder, model, picture, expected, tmp_path):
+    """Node looks for packages beside the script."""
+    script = shutil.copy(repository / "examples" / "onnx_node.mjs", node_folder)
+    out = tmp_path / "out.png"
+    run(["node", script, model("onnx"), picture, out], expected, out)
