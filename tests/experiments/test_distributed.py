@@ -24,6 +24,7 @@ SMALL = [
     "--config=experiments/configs/estimator.py",  # compiles faster than a restorer
     "--config.model.features=(4,4,4,4)",
     "--config.data.crop=64",
+    "--config.data.crop_schedule=()",
     "--config.train.steps=10000",
     "--config.train.warmup_steps=1",
     "--config.train.batch_size=8",

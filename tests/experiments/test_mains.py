@@ -25,6 +25,7 @@ def train_arguments(name, folder, workdir, *more):
         f"--workdir={workdir}",
         f"--config.data.train_dir={folder}/train",
         f"--config.data.eval_dir={folder}/valid",
+        "--config.data.crop_schedule=()",
         "--config.data.eval_crop=128",
         *SMALL,
         *more,

@@ -200,7 +200,8 @@ def test_a_report_that_cannot_go_on_ends_the_run(agarnet, fake, photos, tmp_path
 def test_ctrl_c_in_the_middle_of_a_run(photos, tmp_path, jobs, number, code):
     """As a program: the restorer waits in the middle of each file, the writer of one half-way."""
     script = """
-import os, sys, time, types
+import os, signal, sys, time, types
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
 from agarnet_jax import restoration
 from agarnet_jax.cli import main, restore
 from agarnet_jax.restoration import writing
