@@ -212,8 +212,8 @@ def _color(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     if paper:
         rows.append(("JPEG [known]", *(published.COLOR_JPEG.get(case.x or 0) for case in cases)))
     note = (
-        f"PSNR in dB over R, G and B, {_count(cases, results)}; JPEG 4:2:0. The network restores "
-        "luma, chroma is the JPEG's."
+        f"PSNR in dB over R, G and B, {_count(cases, results)}; JPEG 4:2:0. Luma and both chroma "
+        "planes are restored."
     )
     heads = ("method", *(case.column for case in cases))
     return [Table("LIVE1, colour", heads, tuple(rows), note)]
