@@ -17,7 +17,7 @@ from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration import grid_traces
 from agarnet_jax.restoration.grid_traces import PHASES
 
-# Chosen on training pictures without a grid; `python -m benchmarks.grid` measures the result.
+# Chosen on training and validation pictures; `python -m benchmarks.grid` measures the result.
 _CONFIDENT = 4.5  # zeros alone
 # How far above any phase but its neighbours. Enlarged pixels have several equally good phases.
 _LEAST_LEAD = 0.5

@@ -395,15 +395,19 @@ def test_memory_that_never_suffices_and_other_failures_are_told(restorer, degrad
     with pytest.raises(jax.errors.JaxRuntimeError, match="Out of memory"):
         other.restore(degraded, quality=20)
 
+    calls = []
+
     def broken(*_):
+        calls.append(None)
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
-    for name in ("change", "cells"):
+    for name, quality in (("change", 20), ("cells", None)):
         monkeypatch.setattr(other._engine.networks, name, broken)
         with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
-            other.restore(degraded)
+            other.restore(degraded, quality=quality)
         with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
-            list(other.restore_many([degraded]))
+            list(other.restore_many([degraded], quality=quality))
+    assert len(calls) == 4  # nothing is tried again
 
 
 def test_memory_does_not_grow_with_the_image(restorer, monkeypatch):
