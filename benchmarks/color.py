@@ -17,7 +17,7 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from agarnet_jax import metrics
+from agarnet_jax import metrics, runtime
 from agarnet_jax.restoration import Restorer
 from benchmarks.timing import print_table
 from data_pipelines.sources.opening import open_images
@@ -59,6 +59,7 @@ def rows(images: Sequence[np.ndarray], restorer: Restorer) -> Iterator[tuple[str
 def main() -> None:
     if not _DATA_DIR.value:
         raise app.UsageError("Name the folder of the test sets: --data_dir=DIR or AGARNET_DATA.")
+    runtime.prepare()
     images = open_images(pathlib.Path(_DATA_DIR.value) / _SET.value, luma_range=None)
     chosen = list(itertools.islice(images, _IMAGES.value))
     print_table(

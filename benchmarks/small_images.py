@@ -12,6 +12,7 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
+from agarnet_jax import runtime
 from agarnet_jax.restoration import Restorer
 from benchmarks.timing import compare, milliseconds, print_table, spread
 from experiments import program
@@ -43,6 +44,7 @@ def together(restorer: Restorer, images: list[Image.Image]) -> None:
 
 
 def main() -> None:
+    runtime.prepare()
     restorer = Restorer.from_pretrained(_WEIGHTS.value)
     rows = []
     for side in map(int, _SIDES.value):
@@ -52,15 +54,15 @@ def main() -> None:
             for function in (one_by_one, together)
         }
         timings = compare(cases, rounds=_ROUNDS.value)
+        alone, joint = timings["one_by_one"], timings["together"]
         each = [
-            spread([time / _COUNT.value for time in milliseconds(timings[name].wall)])
-            for name in cases
+            spread([time / _COUNT.value for time in milliseconds(seconds)], digits=1)
+            for seconds in (alone.wall, joint.wall, alone.cpu, joint.cpu)
         ]
-        ratio = timings["together"].ratio(timings["one_by_one"])
-        rows.append((f"{side}×{side}", *each, spread(ratio)))
+        rows.append((f"{side}×{side}", *each, spread(joint.ratio(alone))))
     print_table(
         f"{_WEIGHTS.value}, {_COUNT.value} colour JPEGs: ms an image",
-        ("size", "one by one", "together", "together / one by one"),
+        ("size", "one by one", "together", "one by one, CPU", "together, CPU", "ratio"),
         rows,
     )
 

@@ -401,12 +401,13 @@ def test_memory_that_never_suffices_and_other_failures_are_told(restorer, degrad
         calls.append(None)
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
+    large = np.tile(degraded, (3, 3))  # smaller tiles would be possible
     for name, quality in (("change", 20), ("cells", None)):
         monkeypatch.setattr(other._engine.networks, name, broken)
         with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
-            other.restore(degraded, quality=quality)
+            other.restore(large, quality=quality)
         with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
-            list(other.restore_many([degraded], quality=quality))
+            list(other.restore_many([large], quality=quality))
     assert len(calls) == 4  # nothing is tried again
 
 
