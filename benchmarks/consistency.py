@@ -19,8 +19,8 @@ from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.consistency import project_image
 from agarnet_jax.restoration.jpeg_header import JpegHeader
+from benchmarks.pictures import first_pictures
 from benchmarks.timing import print_table
-from data_pipelines.sources.opening import open_images
 from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
@@ -66,9 +66,8 @@ def rows(restorer: Restorer, images: list[np.ndarray]) -> Iterator[list[str]]:
 def main() -> None:
     runtime.prepare()
     with program.one_line_errors():
-        source = open_images(_IMAGES.value)
         restorer = Restorer.from_pretrained(_WEIGHTS.value)
-    images = [source[i] for i in range(min(_COUNT.value, len(source)))]
+    images = first_pictures(_IMAGES.value, _COUNT.value)
     header = [
         f"{kind} {column}"
         for kind in ("gray:", "RGB:")

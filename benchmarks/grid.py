@@ -13,9 +13,9 @@ from absl import flags
 
 from agarnet_jax.color import luma
 from agarnet_jax.restoration.grid import find_grid
+from benchmarks.pictures import first_pictures
 from benchmarks.timing import print_table
 from data_pipelines.degradations.jpeg import Jpeg
-from data_pipelines.sources.opening import open_images
 from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
@@ -48,9 +48,7 @@ def seconds_per_megapixel() -> float:
 
 
 def main() -> None:
-    with program.one_line_errors():
-        source = open_images(_IMAGES.value)
-    images = [source[i] for i in range(min(_COUNT.value, len(source)))]
+    images = first_pictures(_IMAGES.value, _COUNT.value)
     rows = []
     for side in SIDES:
         rng = np.random.default_rng(side)

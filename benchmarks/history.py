@@ -23,8 +23,8 @@ from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.compression_history import assess
 from agarnet_jax.restoration.consistency import project
 from agarnet_jax.restoration.jpeg_header import JpegHeader
+from benchmarks.pictures import first_pictures
 from benchmarks.timing import print_table
-from data_pipelines.sources.opening import open_images
 from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
@@ -117,9 +117,8 @@ def rows(restorer: Restorer, images: list[np.ndarray]) -> Iterator[tuple[str, ..
 def main() -> None:
     runtime.prepare()
     with program.one_line_errors():
-        source = open_images(_IMAGES.value)
         restorer = Restorer.from_pretrained(_WEIGHTS.value)
-    images = [source[i] for i in range(min(_COUNT.value, len(source)))]
+    images = first_pictures(_IMAGES.value, _COUNT.value)
     print_table(
         f"{len(images)} images; the first {_RESTORED.value} restored, weights {_WEIGHTS.value}",
         (

@@ -17,11 +17,11 @@ from agarnet_jax import runtime
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
+from benchmarks.pictures import first_pictures
 from benchmarks.timing import print_table
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.recompression import Recompression, Reencoding, double
-from data_pipelines.sources.opening import open_images
 from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
@@ -60,9 +60,8 @@ def labels(recompression: Recompression, degraded: Degraded) -> list[float]:
 
 def main() -> None:
     runtime.prepare()
-    images = open_images(_IMAGES.value, luma_range=LumaRange.STUDIO)
     restorer = Restorer.from_pretrained(_WEIGHTS.value)
-    chosen = [images[i] for i in range(min(_COUNT.value, len(images)))]
+    chosen = first_pictures(_IMAGES.value, _COUNT.value, luma_range=LumaRange.STUDIO)
     table, totals = [], []
     for name, recompression in cases().items():
         degraded = [recompression.apply(image) for image in chosen]

@@ -10,11 +10,11 @@ import numpy as np
 from absl import flags
 
 from agarnet_jax.color import LumaRange
+from benchmarks.pictures import first_pictures
 from benchmarks.timing import print_table
 from data_pipelines.degradations.effective import effective_quality_of
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.tables import TableFamily
-from data_pipelines.sources.opening import open_images
 from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
@@ -24,8 +24,7 @@ SETTINGS = (5, 10, 30, 50, 75, 90)
 
 
 def main() -> None:
-    source = open_images(_IMAGES.value, luma_range=LumaRange.FULL)
-    images = [source[i] for i in range(min(_COUNT.value, len(source)))]
+    images = first_pictures(_IMAGES.value, _COUNT.value, luma_range=LumaRange.FULL)
     table, errors = [], []
     for family in TableFamily:
         for setting in SETTINGS if family is not TableFamily.IJG else ():

@@ -13,7 +13,7 @@ Run again after a kill: it starts over and ends with the same bytes. Needs the e
 import time
 from collections.abc import Sequence
 
-from absl import app, flags, logging
+from absl import app, flags
 
 from experiments import program
 
@@ -35,8 +35,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what else was prepar
 
 
 def main(arguments: Sequence[str]) -> None:
-    if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
+    program.log_warnings_only()
     start = time.monotonic()
     with program.one_line_errors():
         outcome = prepare(

@@ -13,18 +13,21 @@ def start(main: Callable[[], None]) -> None:
 
     A flag or a setting of `--config` that cannot be used ends the program with one line.
 
-    Logs warnings only, since Orbax tells at INFO of every file it renames; --verbosity=0 asks
-    for that.
     """
 
     def checked(argv: list[str]) -> None:
         if len(argv) > 1:
             raise app.UsageError(f"Unexpected arguments: {argv[1:]}; every setting is a --flag.")
-        if not flags.FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.WARNING)
+        log_warnings_only()
         main()
 
     app.run(checked, flags_parser=_parse)
+
+
+def log_warnings_only() -> None:
+    """Unless --verbosity asks for more: Orbax tells at INFO of every file it renames."""
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
 
 
 def _parse(arguments: list[str]) -> list[str]:

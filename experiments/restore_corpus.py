@@ -16,12 +16,12 @@ import sys
 import time
 from collections.abc import Sequence
 
-from absl import app, flags, logging
+from absl import app, flags
 
 from experiments import program
 
 with program.one_line_errors():  # the extra may be missing
-    from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
+    from agarnet_jax.restoration.options import GridChoice, RestoreOptions, parse_quality
     from experiments import beam_flags
     from experiments.restoring.run import restore_corpus
 
@@ -39,14 +39,8 @@ _SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Leave out what has a
 
 
 def _options() -> RestoreOptions:
-    text = _QUALITY.value
-    choices = list(QualityChoice)
-    try:
-        quality = QualityChoice(text) if text in choices else float(text)
-    except ValueError:
-        raise ValueError(f"--quality is {text!r}; use {', '.join(choices)} or 1 to 100.") from None
     return RestoreOptions(
-        quality=quality,
+        quality=parse_quality(_QUALITY.value),
         strength=_STRENGTH.value,
         chroma=_CHROMA.value,
         grid=_GRID.value,
@@ -56,8 +50,7 @@ def _options() -> RestoreOptions:
 
 
 def main(arguments: Sequence[str]) -> None:
-    if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
+    program.log_warnings_only()
     start = time.monotonic()
     with program.one_line_errors():
         outcome = restore_corpus(

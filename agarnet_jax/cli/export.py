@@ -4,6 +4,7 @@ import argparse
 import pathlib
 from typing import Any
 
+from agarnet_jax.cli import shared_arguments
 from agarnet_jax.restoration.errors import InputError
 
 FORMATS = ("stablehlo", "onnx", "saved_model", "litert", "safetensors")
@@ -26,9 +27,7 @@ def add_to(commands: Any) -> None:
         metavar="HxW",
         help="the only size taken, multiples of 8 (litert needs it; default: any)",
     )
-    parser.add_argument(
-        "--weights", default="tiny", help="shipped weights by name, or a file (default: tiny)"
-    )
+    shared_arguments.add_weights(parser)
     parser.set_defaults(run=run)
 
 

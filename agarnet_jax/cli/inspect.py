@@ -5,6 +5,7 @@ import json
 import pathlib
 from typing import Any
 
+from agarnet_jax.cli import shared_arguments
 from agarnet_jax.cli.restorers import Restorers
 from agarnet_jax.restoration import reading
 from agarnet_jax.restoration.errors import InputError
@@ -20,16 +21,8 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("input", type=pathlib.Path, metavar="FILE", help="an image file")
     parser.add_argument("--json", action="store_true", help="as JSON in place of words")
-    parser.add_argument(
-        "--weights", default="tiny", help="shipped weights by name, or a file (default: tiny)"
-    )
-    parser.add_argument(
-        "--max-pixels",
-        type=int,
-        default=reading.MAX_PIXELS,
-        metavar="N",
-        help=f"refuse larger images (default: {reading.MAX_PIXELS:,})",
-    )
+    shared_arguments.add_weights(parser)
+    shared_arguments.add_max_pixels(parser)
     parser.set_defaults(run=run)
 
 

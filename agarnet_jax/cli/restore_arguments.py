@@ -4,10 +4,11 @@ import argparse
 import pathlib
 from typing import Any
 
+from agarnet_jax.cli import shared_arguments
 from agarnet_jax.cli.layout import REPORT_NAME
-from agarnet_jax.restoration import formats, reading
+from agarnet_jax.restoration import formats
 from agarnet_jax.restoration.errors import InputError
-from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
+from agarnet_jax.restoration.options import GridChoice, RestoreOptions, parse_quality
 
 
 def add_to(commands: Any) -> argparse.ArgumentParser:
@@ -55,13 +56,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         help=f"a line of JSON for each file (default: {REPORT_NAME} in an output folder)",
     )
     group.add_argument("--strict", action="store_true", help="refuse truncated JPEG files")
-    group.add_argument(
-        "--max-pixels",
-        type=int,
-        default=reading.MAX_PIXELS,
-        metavar="N",
-        help=f"refuse larger images (default: {reading.MAX_PIXELS:,})",
-    )
+    shared_arguments.add_max_pixels(group)
 
 
 def _add_restoration(group: argparse._ArgumentGroup) -> None:
@@ -104,9 +99,7 @@ def _add_restoration(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="write before, after, difference and map side by side (folder: of all)",
     )
-    group.add_argument(
-        "--weights", default="tiny", help="shipped weights by name, or a file (default: tiny)"
-    )
+    shared_arguments.add_weights(group)
 
 
 def options(arguments: argparse.Namespace) -> RestoreOptions:
@@ -119,7 +112,7 @@ def options(arguments: argparse.Namespace) -> RestoreOptions:
         raise InputError(f"--jobs is {arguments.jobs}; use at least 1.")
     try:
         return RestoreOptions(
-            quality=_quality(arguments.quality),
+            quality=parse_quality(arguments.quality),
             strength=arguments.strength,
             chroma=arguments.chroma,
             grid=GridChoice(arguments.grid),
@@ -132,17 +125,3 @@ def options(arguments: argparse.Namespace) -> RestoreOptions:
         )
     except ValueError as error:
         raise InputError(f"--{error}".replace("_", "-", 1)) from None
-
-
-def _quality(text: str) -> QualityChoice | float:
-    if text in list(QualityChoice):
-        return QualityChoice(text)
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1 <= value <= 100:
-        raise InputError(
-            f"--quality {text!r} is neither a number from 1 to 100 nor 'auto', 'map' or 'header'."
-        )
-    return value

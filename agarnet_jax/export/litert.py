@@ -15,10 +15,10 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from agarnet_jax import weights
+from agarnet_jax import weights, whole_files
 from agarnet_jax.export import tf_function
 from agarnet_jax.export.blind import ParameterDtype, Tensor
-from agarnet_jax.export.model import Model, prepare, write
+from agarnet_jax.export.model import Model, prepare
 from agarnet_jax.models import CellPlacement
 from agarnet_jax.models.conv3d import Conv3D, stacked_conv3d
 from agarnet_jax.models.estimator import cell_grid
@@ -55,7 +55,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     about = model.metadata | {"jax": jax.__version__, "tensorflow": tf.__version__}
-    write(path, _with_metadata(converter.convert(), about))
+    whole_files.write(path, _with_metadata(converter.convert(), about))
 
 
 def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., Any]:

@@ -1,8 +1,8 @@
 """What is written in every format: a function, the shapes it is traced with, its metadata."""
 
+import contextlib
 import dataclasses
-import os
-import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -85,8 +85,13 @@ def prepare(
     return Model(function, about, size)
 
 
-def write(path: str | os.PathLike, contents: bytes) -> None:
-    """Writes a file, whole or not at all."""
-    partial = pathlib.Path(f"{os.fspath(path)}.part")
-    partial.write_bytes(contents)
-    partial.replace(path)
+@contextlib.contextmanager
+def without_source_paths() -> Iterator[None]:
+    """JAX notes where in the source an operation comes from; files are the same without it."""
+    name = "jax_traceback_in_locations_limit"
+    before = getattr(jax.config, name)
+    jax.config.update(name, 0)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)

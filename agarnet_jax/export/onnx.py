@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from agarnet_jax import weights
+from agarnet_jax import weights, whole_files
 from agarnet_jax.export import extras
 from agarnet_jax.export.blind import BLOCK, Tensor
-from agarnet_jax.export.model import Model, prepare, write
+from agarnet_jax.export.model import Model, prepare
 
 EXTRA = "export-onnx"
 
@@ -32,7 +32,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
     onnx = extras.load("onnx", extra=EXTRA)
     model = onnx_model(prepare(trained, **options))
     onnx.checker.check_model(model, full_check=True)
-    write(path, model.SerializeToString())
+    whole_files.write(path, model.SerializeToString())
 
 
 def onnx_model(model: Model) -> Any:

@@ -4,17 +4,15 @@ import json
 import os
 from typing import Any
 
-import flax.traverse_util
-import numpy as np
 import safetensors.numpy
 
-from agarnet_jax import weights
+from agarnet_jax import weights, whole_files
 from agarnet_jax.configs import to_plain
 from agarnet_jax.export.blind import Part
-from agarnet_jax.export.model import prepare, write
+from agarnet_jax.export.model import prepare
 
 _NETWORKS = {
-    Part.BLIND: ("restorer", "estimator"),
+    Part.BLIND: weights.PARTS,
     Part.RESTORER: ("restorer",),
     Part.ESTIMATOR: ("estimator",),
 }
@@ -39,10 +37,12 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
         raise ValueError(f"part is {part.value!r}; parameters are the same for 'blind'.")
     if model.size is not None:
         raise ValueError("Parameters have no height and width; leave them out.")
-    tensors, about = {}, dict(model.metadata)
-    for network in _NETWORKS[part]:
-        flat = flax.traverse_util.flatten_dict(getattr(trained, f"{network}_params"), sep="/")
-        for name, value in flat.items():
-            tensors[f"{network}/{name}"] = np.ascontiguousarray(value, model.metadata["parameters"])
-        about[network] = json.dumps(to_plain(getattr(trained, f"{network}_config")))
-    write(path, safetensors.numpy.save(tensors, about))
+    tensors = weights.flat_tensors(
+        trained, parts=_NETWORKS[part], dtype=model.metadata["parameters"]
+    )
+    configurations = {
+        network: json.dumps(to_plain(getattr(trained, f"{network}_config")))
+        for network in _NETWORKS[part]
+    }
+    contents = safetensors.numpy.save(tensors, model.metadata | configurations)
+    whole_files.write(path, contents)

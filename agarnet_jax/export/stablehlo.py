@@ -13,9 +13,9 @@ from typing import Any
 import jax
 from jax import export
 
-from agarnet_jax import weights
+from agarnet_jax import weights, whole_files
 from agarnet_jax.export import extras
-from agarnet_jax.export.model import Model, prepare, write
+from agarnet_jax.export.model import Model, prepare, without_source_paths
 
 EXTRA = "export-stablehlo"
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -45,9 +45,11 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
         members.writestr(FUNCTION, bytes(function.serialize()))
         members.writestr(METADATA, json.dumps(about, indent=1, ensure_ascii=False))
-    write(path, archive.getvalue())
+    whole_files.write(path, archive.getvalue())
 
 
 def exported(model: Model) -> export.Exported:
     """The model's function, lowered for all platforms."""
-    return export.export(jax.jit(model.function.call), platforms=PLATFORMS)(*model.traced_inputs())
+    with without_source_paths():
+        traced = export.export(jax.jit(model.function.call), platforms=PLATFORMS)
+        return traced(*model.traced_inputs())

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -11,7 +11,7 @@ import jax
 
 from agarnet_jax.export import extras
 from agarnet_jax.export.blind import Tensor
-from agarnet_jax.export.model import Model
+from agarnet_jax.export.model import Model, without_source_paths
 
 EXTRA = "export-tf"
 
@@ -72,7 +72,7 @@ def converted(
 
     @functools.wraps(function)
     def without_paths(*tensors: Any) -> Any:
-        with _without_source_paths():
+        with without_source_paths():
             return function(*tensors)
 
     return without_paths
@@ -87,15 +87,3 @@ def specification(tf: Any, tensor: Tensor, model: Model) -> Any:
     fixed = dict(zip(("height", "width"), model.size or (None, None)))
     shape = [side if isinstance(side, int) else fixed.get(side) for side in tensor.shape]
     return tf.TensorSpec(shape, tensor.dtype, tensor.name)
-
-
-@contextlib.contextmanager
-def _without_source_paths() -> Iterator[None]:
-    """JAX notes where in the source an operation comes from; files are the same without it."""
-    name = "jax_traceback_in_locations_limit"
-    before = getattr(jax.config, name)
-    jax.config.update(name, 0)
-    try:
-        yield
-    finally:
-        jax.config.update(name, before)

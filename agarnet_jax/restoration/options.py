@@ -22,6 +22,26 @@ class QualityChoice(enum.StrEnum):
     HEADER = "header"
 
 
+def parse_quality(text: str) -> QualityChoice | float:
+    """What a flag says of the quality.
+
+    Raises:
+      ValueError: neither a choice nor a quality.
+    """
+    if text in list(QualityChoice):
+        return QualityChoice(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not MIN_QUALITY <= value <= MAX_QUALITY:
+        raise ValueError(
+            f"quality {text!r} is neither a number from {MIN_QUALITY} to {MAX_QUALITY} nor 'auto', "
+            "'map' or 'header'."
+        )
+    return value
+
+
 class GridChoice(enum.StrEnum):
     """Where the 8×8 grid lies.
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.traverse_util
@@ -18,12 +18,14 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from agarnet_jax import whole_files
 from agarnet_jax.configs import to_plain
 from agarnet_jax.models import AGARNetConfig, EstimatorConfig
 
 _FOLDER = pathlib.Path(__file__).parent
 _SUFFIX = ".safetensors"
 _HASH = "sha256"
+PARTS = ("restorer", "estimator")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,19 +99,26 @@ def _check_hash(path: pathlib.Path, tensors: Mapping[str, np.ndarray], stated: s
 
 def save(weights: Weights, path: str | os.PathLike) -> None:
     """Writes weights to a file, whole or not at all."""
-    tensors = {}
-    for part in ("restorer", "estimator"):
-        flat = flax.traverse_util.flatten_dict(getattr(weights, f"{part}_params"), sep="/")
-        for name, value in flat.items():
-            tensors[f"{part}/{name}"] = np.ascontiguousarray(value, np.float32)
+    tensors = flat_tensors(weights)
     metadata = {
         "restorer": json.dumps(to_plain(weights.restorer_config)),
         "estimator": json.dumps(to_plain(weights.estimator_config)),
         _HASH: _hash(tensors),
     }
-    partial = pathlib.Path(f"{os.fspath(path)}.part")
-    partial.write_bytes(safetensors.numpy.save(tensors, metadata))
-    partial.replace(path)
+    whole_files.write(path, safetensors.numpy.save(tensors, metadata))
+
+
+def flat_tensors(
+    weights: Weights, *, parts: Sequence[str] = PARTS, dtype: Any = np.float32
+) -> dict[str, np.ndarray]:
+    """The parameters of networks, named `{part}/{parameter path}`."""
+    return {
+        f"{part}/{name}": np.ascontiguousarray(value, dtype)
+        for part in parts
+        for name, value in flax.traverse_util.flatten_dict(
+            getattr(weights, f"{part}_params"), sep="/"
+        ).items()
+    }
 
 
 def _hash(tensors: Mapping[str, np.ndarray]) -> str:

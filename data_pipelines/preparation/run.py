@@ -3,23 +3,20 @@
 import collections
 import contextlib
 import dataclasses
+import functools
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from data_pipelines.decoding import IMAGE_SUFFIXES
-from data_pipelines.preparation import beam_options, files, local, manifest, progress
+from data_pipelines.preparation import beam_options, execution, files, manifest, progress
+from data_pipelines.preparation.execution import PipelineError
 from data_pipelines.preparation.files import Listing
 from data_pipelines.preparation.images import skip_by_name
 from data_pipelines.preparation.marks import Marks
 from data_pipelines.preparation.options import PrepareOptions
 from data_pipelines.preparation.pipeline import Job, Report, build, read_report
-from data_pipelines.preparation.quiet_beam import (
-    FileSystems,
-    PipelineOptions,
-    PipelineState,
-    beam,
-)
+from data_pipelines.preparation.quiet_beam import FileSystems, PipelineOptions
 
 _STAGING = ".preparing-"
 
@@ -104,20 +101,12 @@ def _run_pipeline(
     with shown as marks_path:
         job = Job(source, staging, options, Marks(marks_path))
         files.write_listing(job.listing, listing)
-        runner = local.runner(pipeline_options, marks_path) if marks_path else None
         try:
-            pipeline = beam.Pipeline(runner=runner, options=pipeline_options)
-        except (ImportError, ValueError) as error:  # of the runner, several lines if many
-            reasons = "; ".join(line.strip() for line in str(error).strip().splitlines())
-            raise PreparationError(f"Beam: {reasons}") from error
-        build(pipeline, job)
-        try:
-            state = local.finish(pipeline) if is_local else pipeline.run().wait_until_finish()
-        except RuntimeError as error:  # Beam's form of what a worker raised: its whole traceback
-            reason = str(error).strip().splitlines()[-1]
-            raise PreparationError(f"Beam: {reason}") from error
-    if state != PipelineState.DONE:
-        raise PreparationError(f"Beam: the pipeline ended as {state}.")
+            execution.run(
+                functools.partial(build, job=job), pipeline_options, lock=marks_path or ""
+            )
+        except PipelineError as error:
+            raise PreparationError(f"{error}") from error
     return read_report(job.report)
 
 

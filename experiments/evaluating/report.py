@@ -17,6 +17,7 @@ import jax
 import PIL.features
 
 import agarnet_jax
+from agarnet_jax import whole_files
 from experiments.evaluating import records, tables
 from experiments.evaluating.records import Results
 from experiments.evaluating.report_parts import Plot, Report
@@ -70,16 +71,11 @@ def write(report: Report, results: Results, plots: Mapping[str, Plot], out: path
             for record in results.records
         ],
     }
-    _replace(out / "report.json", json.dumps(_finite(content), indent=1, allow_nan=False) + "\n")
-    _replace(out / "scores.csv", records.csv_text(results.records))
-    _replace(out / "tables.md", markdown(report))
-    _replace(out / "report.html", html_report.render(report))
-
-
-def _replace(path: pathlib.Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_text(text)
-    partial.replace(path)
+    as_json = json.dumps(_finite(content), indent=1, allow_nan=False) + "\n"
+    whole_files.write(out / "report.json", as_json.encode())
+    whole_files.write(out / "scores.csv", records.csv_text(results.records).encode())
+    whole_files.write(out / "tables.md", markdown(report).encode())
+    whole_files.write(out / "report.html", html_report.render(report).encode())
 
 
 def _finite(value: Any) -> Any:

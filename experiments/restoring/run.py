@@ -1,23 +1,20 @@
 """A whole corpus: what is asked for is checked, the pipeline run, its dead letters counted."""
 
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Sequence
 
 from agarnet_jax.restoration import formats
 from agarnet_jax.restoration.options import RestoreOptions
-from data_pipelines.preparation import beam_options, files, local
-from data_pipelines.preparation.quiet_beam import FileSystems, PipelineState, beam
+from data_pipelines.preparation import beam_options, execution, files
+from data_pipelines.preparation.quiet_beam import FileSystems
 from experiments.restoring.names import Names
 from experiments.restoring.pipeline import FAILED, KEPT, RESTORED, Job, build
 
 # One process with all devices; a network in each of several would take memory and gain nothing.
 _LOCAL_DEFAULTS = ("--direct_running_mode=in_memory",)
-
-
-class CorpusError(ValueError):
-    """The pipeline could not run; the message says why, on one line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,23 +40,14 @@ def restore_corpus(
 
     Raises:
       ValueError: a pattern without files, an unknown format, or an output among the inputs.
-      CorpusError: the pipeline failed.
+      PipelineError: the pipeline could not run, or failed.
     """
     pipeline_options = beam_options.parse([*_LOCAL_DEFAULTS, *beam_arguments])
     FileSystems.set_options(pipeline_options)
     names = _names(pattern, output, format)
     _remove_reports(names.output)
     job = Job(names, options, weights, skip_existing)
-    is_local = beam_options.is_local(pipeline_options)
-    try:
-        runner = local.runner(pipeline_options, lock="") if is_local else None
-        pipeline = beam.Pipeline(runner=runner, options=pipeline_options)
-        build(pipeline, job)
-        state = local.finish(pipeline) if is_local else pipeline.run().wait_until_finish()
-    except (ImportError, RuntimeError, ValueError) as error:  # of Beam, with whole tracebacks
-        raise CorpusError(f"Beam: {f'{error}'.strip().splitlines()[-1]}") from error
-    if state != PipelineState.DONE:
-        raise CorpusError(f"Beam: the pipeline ended as {state}.")
+    execution.run(functools.partial(build, job=job), pipeline_options)
     done = [line["status"] for line in _lines(names.output, RESTORED)]
     return Outcome(done.count(RESTORED), done.count(KEPT), _lines(names.output, FAILED))
 

@@ -102,6 +102,71 @@ def shipped_reference(shipped):
     return jax.jit(blind.functions(shipped).blind.call)
 
 
+@pytest.fixture(scope="session")
+def assert_agree():
+    """(outputs, expected): atol of what lies in [0, 1]; qualities are a hundred times as large."""
+
+    def assert_agree(actual, expected, *, atol: float = 2e-5) -> None:
+        assert actual.keys() == expected.keys()
+        for name, value in actual.items():
+            assert value.dtype == expected[name].dtype
+            assert value.shape == expected[name].shape
+            scale = 1 if name == "restored" else 100
+            np.testing.assert_allclose(value, expected[name], atol=scale * atol, err_msg=name)
+
+    return assert_agree
+
+
+@pytest.fixture(scope="session")
+def assert_levels_agree():
+    """(levels, expected): where a value is halfway between levels, either may be right."""
+
+    def assert_levels_agree(actual, expected) -> None:
+        assert actual.dtype == np.uint8
+        difference = actual.astype(int) - np.asarray(expected)
+        assert np.abs(difference).max() <= 1
+        assert (difference != 0).mean() < 1e-3
+
+    return assert_levels_agree
+
+
+@pytest.fixture(scope="session")
+def photograph(compressed):
+    """(height, width, quality) → a compressed photograph (1, height, width, 1) float32."""
+    return lambda *case: compressed(*case)[None, ..., None].astype(np.float32) / 255
+
+
+@pytest.fixture(scope="session")
+def assert_restored_as_by_jax(shipped_reference, photograph, compressed, psnr):
+    """(case of `photograph`, restored by the shipped weights): close, and as good."""
+
+    def assert_restored_as_by_jax(case, actual, *, atol: float) -> None:
+        (height, width, _), image = case, photograph(*case)
+        expected = shipped_reference(image)["restored"]
+        assert np.abs(expected - image).max() > 0.03
+        np.testing.assert_allclose(actual, expected, atol=atol)
+        clean = compressed(height, width, 100)[None, ..., None] / 255
+        assert abs(psnr(clean, actual) - psnr(clean, expected)) < 0.01
+
+    return assert_restored_as_by_jax
+
+
+@pytest.fixture(scope="session")
+def golden_weights(small_weights, golden_params) -> weights.Weights:
+    """The restorer of the golden vectors, with some estimator."""
+    restorer = AGARNetConfig(pixel_features=8)
+    estimator = small_weights.estimator_config, small_weights.estimator_params
+    return weights.Weights(restorer, golden_params, *estimator)
+
+
+@pytest.fixture(scope="session")
+def golden_call(golden):
+    """Inputs of a restorer by name, and what the released graph restored of them."""
+    case = golden("restore_scalar_q10_astronaut96x128")
+    quality = 100 * case["quality"].reshape(1, 1, 1, 1).astype(np.float32)
+    return {"image": case["image"], "quality": quality}, case["restored"]
+
+
 # For each given (path, options), writes weights: what `formats.save` does, many at a time.
 _SAVE = """
 import json, sys

@@ -11,10 +11,9 @@ import onnxruntime
 import openvino
 import pytest
 
-from agarnet_jax import weights
 from agarnet_jax.export import onnx as onnx_export
 from agarnet_jax.export import onnx_graph, onnx_lowering
-from agarnet_jax.models import AGARNetConfig, CellPlacement, EstimatorConfig
+from agarnet_jax.models import CellPlacement, EstimatorConfig
 
 
 class OnnxRuntime:
@@ -58,58 +57,40 @@ def small_file(small_weights, tmp_path_factory):
     return small_file
 
 
-def assert_equal(actual, expected, *, atol):
-    """atol of what lies in [0, 1]; qualities are a hundred times as large."""
-    assert list(actual) == [name for name in actual if name in expected]
-    assert len(actual) == len(expected)
-    for name, value in actual.items():
-        assert value.dtype == expected[name].dtype
-        assert value.shape == expected[name].shape
-        scale = 1 if name == "restored" else 100
-        np.testing.assert_allclose(value, expected[name], atol=scale * atol, err_msg=name)
-
-
 @RUNTIMES
-def test_one_file_for_all_sizes(runtime, small_file, reference, batch, size):
+def test_one_file_for_all_sizes(runtime, small_file, reference, batch, size, assert_agree):
     image = batch(*size)
     run, expected = runtime(small_file()), reference("blind", image)
-    assert_equal(run(image=image), expected, atol=2e-5)
+    assert_agree(run(image=image), expected, atol=2e-5)
     alone = {name: value[:1] for name, value in expected.items()}
-    assert_equal(run(image=image[:1]), alone, atol=2e-5)
+    assert_agree(run(image=image[:1]), alone, atol=2e-5)
 
 
 @RUNTIMES
-def test_map_and_whole_levels(runtime, small_file, reference, batch):
+def test_map_and_whole_levels(runtime, small_file, reference, batch, assert_levels_agree):
     image = np.rint(255 * batch(72, 104)).astype(np.uint8)
     run = runtime(small_file(part="blind_uint8", quality="map"))
     expected = reference("blind_uint8", image, quality="map")
-    actual = run(image=image)
-    assert actual["restored"].dtype == np.uint8
-    difference = actual["restored"].astype(int) - np.asarray(expected["restored"])
-    assert np.abs(difference).max() <= 1
-    assert (difference != 0).mean() < 1e-3
+    assert_levels_agree(run(image=image)["restored"], expected["restored"])
 
 
 @RUNTIMES
-def test_parts_alone(runtime, small_file, reference, batch):
+def test_parts_alone(runtime, small_file, reference, batch, assert_agree):
     image = batch(72, 104)
     estimated = runtime(small_file(part="estimator"))(image=image)
-    assert_equal(estimated, reference("estimator", image), atol=2e-5)
+    assert_agree(estimated, reference("estimator", image), atol=2e-5)
     told = np.array([10, 90], np.float32).reshape(2, 1, 1, 1)
     restored = runtime(small_file(part="restorer"))(image=image, quality=told)
-    assert_equal(restored, reference("restorer", image, told), atol=2e-5)
+    assert_agree(restored, reference("restorer", image, told), atol=2e-5)
 
 
 @pytest.mark.slow
 @RUNTIMES
-def test_restorer_is_the_released_graphs(runtime, golden, golden_params, tmp_path):
-    config = AGARNetConfig(pixel_features=8)
-    trained = weights.Weights(config, golden_params, EstimatorConfig(), {})
-    onnx_export.save(trained, tmp_path / "golden.onnx", part="restorer")
-    case = golden("restore_scalar_q10_astronaut96x128")
-    quality = 100 * case["quality"].reshape(1, 1, 1, 1).astype(np.float32)
-    actual = runtime(tmp_path / "golden.onnx")(image=case["image"], quality=quality)
-    np.testing.assert_allclose(actual["restored"], case["restored"], atol=5e-5)
+def test_restorer_is_the_released_graphs(runtime, golden_weights, golden_call, tmp_path):
+    onnx_export.save(golden_weights, tmp_path / "golden.onnx", part="restorer")
+    inputs, expected = golden_call
+    actual = runtime(tmp_path / "golden.onnx")(**inputs)
+    np.testing.assert_allclose(actual["restored"], expected, atol=5e-5)
 
 
 @RUNTIMES
@@ -130,13 +111,13 @@ def test_estimator_is_the_released_graphs(
 
 
 @RUNTIMES
-def test_half_parameters(runtime, small_file, reference, batch):
+def test_half_parameters(runtime, small_file, reference, batch, assert_agree):
     image = batch(72, 104)
     half, full = small_file(dtype="float16"), small_file()
     assert half.stat().st_size < full.stat().st_size
     actual = runtime(half)(image=image)
     expected = reference("blind", image, dtype="float16")
-    assert_equal(actual, expected, atol=2e-5)
+    assert_agree(actual, expected, atol=2e-5)
     stored = onnx.load(half).graph.initializer
     large = [t for t in stored if np.prod(t.dims) > 101 * 64 and len(t.dims) > 3]
     assert all(t.data_type == onnx.TensorProto.FLOAT16 for t in large)
@@ -146,18 +127,13 @@ def test_half_parameters(runtime, small_file, reference, batch):
 @RUNTIMES
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-5), ("float16", 5e-3)])
 def test_shipped_weights_on_photographs(
-    runtime, dtype, atol, shipped, shipped_reference, compressed, psnr, tmp_path
+    runtime, dtype, atol, shipped, photograph, assert_restored_as_by_jax, tmp_path
 ):
     onnx_export.save(shipped, tmp_path / "tiny.onnx", name="tiny", dtype=dtype)
     run = runtime(tmp_path / "tiny.onnx")
-    for height, width, quality in ((64, 64, 10), (136, 72, 40), (256, 320, 80)):
-        clean = compressed(height, width, 100)[None, ..., None] / 255
-        image = compressed(height, width, quality)[None, ..., None].astype(np.float32) / 255
-        actual, expected = run(image=image), shipped_reference(image)
-        assert np.abs(expected["restored"] - image).max() > 0.03
-        np.testing.assert_allclose(actual["restored"], expected["restored"], atol=atol)
-        scores = [psnr(clean, result["restored"]) for result in (actual, expected)]
-        assert abs(scores[0] - scores[1]) < 0.01
+    for case in ((64, 64, 10), (136, 72, 40), (256, 320, 80)):
+        restored = run(image=photograph(*case))["restored"]
+        assert_restored_as_by_jax(case, restored, atol=atol)
 
 
 def test_the_file_says_what_it_is(small_file):

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agarnet_jax import weights
 from agarnet_jax.export import saved_model
-from agarnet_jax.models import AGARNetConfig
 
 RUN = """
 import tensorflow as tf
@@ -19,16 +17,13 @@ def run(path, inputs):
     outputs = function(**{name: tf.constant(value) for name, value in inputs.items()})
     return {name: value.numpy() for name, value in outputs.items()}
 """
-CASES = ((64, 64, 10), (136, 72, 40), (256, 320, 80))
+PHOTOGRAPHS = ((64, 64, 10), (136, 72, 40), (256, 320, 80))
 
 
 @pytest.fixture(scope="module")
-def files(save_by_tensorflow, small_weights, shipped, golden_params, tmp_path_factory):
+def files(save_by_tensorflow, small_weights, shipped, golden_weights, tmp_path_factory):
     """Folders by name, all written by one process."""
     root = tmp_path_factory.mktemp("saved_model")
-    restorer = AGARNetConfig(pixel_features=8)
-    estimator = small_weights.estimator_config, small_weights.estimator_params
-    golden = weights.Weights(restorer, golden_params, *estimator)
     chosen = {
         "small": (small_weights, {"name": "small"}),
         "uint8": (small_weights, {"part": "blind_uint8", "quality": "map"}),
@@ -37,7 +32,7 @@ def files(save_by_tensorflow, small_weights, shipped, golden_params, tmp_path_fa
         "sized": (small_weights, {"part": "estimator", "size": (64, 72)}),
         "float32": (shipped, {}),
         "float16": (shipped, {"dtype": "float16"}),
-        "golden": (golden, {"part": "restorer"}),
+        "golden": (golden_weights, {"part": "restorer"}),
     }
     save_by_tensorflow(
         *(
@@ -48,25 +43,16 @@ def files(save_by_tensorflow, small_weights, shipped, golden_params, tmp_path_fa
     return {name: root / name for name in chosen}
 
 
-def assert_equal(actual, expected):
-    """2e-5 of what lies in [0, 1]; qualities are a hundred times as large."""
-    assert actual.keys() == expected.keys()
-    for name, value in actual.items():
-        assert value.dtype == expected[name].dtype
-        atol = 2e-5 if name == "restored" else 2e-3
-        np.testing.assert_allclose(value, expected[name], atol=atol, err_msg=name)
-
-
 @pytest.mark.slow
-def test_one_folder_for_all_sizes(files, call_in_runtime, reference, batch):
+def test_one_folder_for_all_sizes(files, call_in_runtime, reference, batch, assert_agree):
     images = [batch(72, 104), batch(8, 24)[:1], batch(128, 64)]
     calls = ((files["small"], {"image": image}) for image in images)
     for image, actual in zip(images, call_in_runtime(RUN, *calls)):
-        assert_equal(actual, reference("blind", image))
+        assert_agree(actual, reference("blind", image))
 
 
 @pytest.mark.slow
-def test_parts_alone(files, call_in_runtime, reference, batch):
+def test_parts_alone(files, call_in_runtime, reference, batch, assert_agree, assert_levels_agree):
     image = batch(72, 104)
     levels = np.rint(255 * image).astype(np.uint8)
     told = np.linspace(1, 100, image.size, dtype=np.float32).reshape(image.shape)
@@ -77,40 +63,29 @@ def test_parts_alone(files, call_in_runtime, reference, batch):
         (files["estimator"], {"image": image}),
         (files["sized"], {"image": batch(64, 72)}),
     )
-    assert_equal(estimated, reference("estimator", image))
-    assert_equal(sized, reference("estimator", batch(64, 72)))
+    assert_agree(estimated, reference("estimator", image))
+    assert_agree(sized, reference("estimator", batch(64, 72)))
     options = {"quality": "map", "dtype": "float16"}
-    assert_equal(restored, reference("restorer", image, told, **options))
+    assert_agree(restored, reference("restorer", image, told, **options))
     expected = reference("blind_uint8", levels, quality="map")
-    assert whole["restored"].dtype == np.uint8
-    # Where a value is halfway between levels, either may be right.
-    difference = whole["restored"].astype(int) - np.asarray(expected["restored"])
-    assert np.abs(difference).max() <= 1
-    assert (difference != 0).mean() < 1e-3
+    assert_levels_agree(whole["restored"], expected["restored"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-5), ("float16", 5e-3)])
 def test_shipped_weights_on_photographs(
-    files, call_in_runtime, shipped_reference, compressed, psnr, dtype, atol
+    files, call_in_runtime, photograph, assert_restored_as_by_jax, dtype, atol
 ):
-    images = [compressed(*case)[None, ..., None].astype(np.float32) / 255 for case in CASES]
-    results = call_in_runtime(RUN, *((files[dtype], {"image": image}) for image in images))
-    for (height, width, _), image, actual in zip(CASES, images, results):
-        expected = shipped_reference(image)["restored"]
-        assert np.abs(expected - image).max() > 0.03
-        np.testing.assert_allclose(actual["restored"], expected, atol=atol)
-        clean = compressed(height, width, 100)[None, ..., None] / 255
-        assert abs(psnr(clean, actual["restored"]) - psnr(clean, expected)) < 0.01
+    calls = ((files[dtype], {"image": photograph(*case)}) for case in PHOTOGRAPHS)
+    for case, actual in zip(PHOTOGRAPHS, call_in_runtime(RUN, *calls)):
+        assert_restored_as_by_jax(case, actual["restored"], atol=atol)
 
 
 @pytest.mark.slow
-def test_restorer_is_the_released_graphs(files, call_in_runtime, golden):
-    case = golden("restore_scalar_q10_astronaut96x128")
-    quality = 100 * case["quality"].reshape(1, 1, 1, 1).astype(np.float32)
-    inputs = {"image": case["image"], "quality": quality}
+def test_restorer_is_the_released_graphs(files, call_in_runtime, golden_call):
+    inputs, expected = golden_call
     (actual,) = call_in_runtime(RUN, (files["golden"], inputs))
-    np.testing.assert_allclose(actual["restored"], case["restored"], atol=5e-5)
+    np.testing.assert_allclose(actual["restored"], expected, atol=5e-5)
 
 
 REFUSED = """
