@@ -21,7 +21,7 @@ from experiments import program
 from experiments.evaluating import tables
 from experiments.evaluating.evaluation import Evaluation, Settings, evaluate
 from experiments.evaluating.models import Treatment
-from experiments.evaluating.settings import parse_qualities, parse_suites
+from experiments.evaluating.settings import ALL, parse_qualities, parse_suites
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "A shipped name, a weights file or a --workdir.")
 _OTHERS = flags.DEFINE_multi_string("other_weights", [], "NAME=WEIGHTS to compare with; repeat.")
@@ -56,6 +56,7 @@ def settings() -> Settings:
     return Settings(
         weights=_WEIGHTS.value,
         suites=parse_suites(_SUITE.value),
+        all_suites=ALL in _SUITE.value,
         data_dir=_DATA_DIR.value,
         images=_IMAGES.value,
         qualities=parse_qualities(_QUALITIES.value),

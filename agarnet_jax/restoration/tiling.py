@@ -10,6 +10,8 @@ import numpy as np
 TileFunction = Callable[..., np.ndarray]  # of arrays (B, …), the first (B, tile height, width, 1)
 T = TypeVar("T")
 
+_SHARE_UNIT = 64
+
 
 @dataclasses.dataclass(frozen=True)
 class Span:
@@ -38,9 +40,17 @@ class Tiling:
     scale: int = 1
 
     def side(self, length: int) -> int:
-        """The tile for a plane's side: all of it, up to the grid, or `largest`."""
+        """The tile for a plane's side: all of it, up to the grid, or about an even share.
+
+        Shares are rounded up to 64: planes of many sizes have few sizes of tiles to compile for.
+        """
         whole = -(-length // self.grid) * self.grid
-        return whole if self.largest is None else min(whole, self.largest)
+        if self.largest is None or whole <= self.largest:
+            return whole
+        shared = 2 * self.overlap
+        count = -(-(whole - shared) // (self.largest - shared))
+        share = -(-(whole - shared) // count) + shared
+        return min(self.largest, -(-share // _SHARE_UNIT) * _SHARE_UNIT)
 
     def spans(self, length: int) -> list[Span]:
         """Spans that cover [0, length) once, every result at least `overlap` from a cut.

@@ -23,12 +23,14 @@ NAME = "AGARNet"  # of the weights evaluated, in tables
 class Settings:
     """What to evaluate. `suites` need `data_dir`; `images` are of any folder, at `qualities`.
 
+    all_suites: whether "all" asked for them, where some take fewer images.
     other_weights, baselines: NAME=PLACE. out: where the report and the cache of scores go; None
     computes everything and writes nothing.
     """
 
     weights: str
     suites: tuple[str, ...] = ()
+    all_suites: bool = False
     data_dir: str | None = None
     images: str | None = None
     qualities: tuple[int, ...] = ()
@@ -166,7 +168,7 @@ def make_cases(settings: Settings, sets: Mapping[str, ImageSet]) -> list[Case]:
     cases = [
         case
         for suite in settings.suites
-        for case in suites.cases_of(suite, clips)
+        for case in suites.cases_of(suite, clips, among_all=settings.all_suites)
         if case.images in sets
     ]
     if settings.images:

@@ -1,20 +1,32 @@
+import jax
 import numpy as np
 import pytest
 import scipy.fft
 
-from agarnet_jax.losses import LossConfig, LossKind, charbonnier, frequency_l1, image_loss, mse
+from agarnet_jax.losses import (
+    LossConfig,
+    LossKind,
+    charbonnier,
+    frequency_l1,
+    image_loss,
+    mse,
+    rmse,
+)
 
 
 @pytest.fixture
 def pair():
     rng = np.random.default_rng(0)
-    return tuple(rng.random((2, 16, 24, 1), np.float32) for _ in range(2))
+    clean = rng.random((2, 16, 24, 1), np.float32)
+    errors = rng.normal(0, [[[[0.02]]], [[[0.3]]]], clean.shape)  # each image has its own
+    return (clean + errors).astype(np.float32), clean
 
 
 DISTANCES = {
     LossKind.L1: lambda d: np.abs(d).mean(),
     LossKind.CHARBONNIER: lambda d: (np.hypot(d, 0.05) - 0.05).mean(),
     LossKind.MSE: lambda d: (d**2).mean(),
+    LossKind.RMSE: lambda d: np.sqrt((d**2).mean(axis=(1, 2, 3))).mean(),
 }
 
 
@@ -32,6 +44,11 @@ def test_charbonnier_of_equal_images_is_zero_and_flat(pair):
     assert charbonnier(image + 1e-5, image, epsilon=1e-3) < 1e-7
 
 
+def test_the_root_is_smooth_where_images_are_equal(pair):
+    gradient = jax.grad(rmse)(pair[1], pair[1])
+    np.testing.assert_array_equal(gradient, 0)
+
+
 def test_frequency_l1_is_that_of_scipys_block_dct(pair):
     difference = np.subtract(*(image.astype(np.float64) for image in pair))
     blocks = difference.reshape(2, 2, 8, 3, 8)
@@ -46,7 +63,7 @@ def test_an_error_in_one_coefficient_costs_an_eighth_of_l1(pair):
 
 def test_shapes_must_be_equal(pair):
     image, other = pair
-    for loss in (mse, frequency_l1, lambda a, b: charbonnier(a, b, epsilon=1e-3)):
+    for loss in (mse, rmse, frequency_l1, lambda a, b: charbonnier(a, b, epsilon=1e-3)):
         with pytest.raises(ValueError, match="equal shapes"):
             loss(image, other[:1])
 
@@ -56,7 +73,7 @@ def test_shapes_must_be_equal(pair):
     [
         ({"charbonnier_epsilon": 0.0}, "epsilon is 0.0; it must be above 0"),
         ({"frequency_weight": -1.0}, "frequency_weight is -1.0; it must not be negative"),
-        ({"kind": "l2"}, "LossConfig.kind is 'l2'; choose one of: l1, charbonnier, mse"),
+        ({"kind": "l2"}, "LossConfig.kind is 'l2'; choose one of: l1, charbonnier, mse, rmse"),
     ],
 )
 def test_impossible_settings_are_named(options, message):

@@ -33,5 +33,5 @@ def test_comments_are_found_behind_a_field_and_before_it():
         "| hidden width of the gates generated from quality |"
     )
     assert "(30000, 96), (60000, 128, 4)); without" in by_name["data.crop_schedule"]
-    assert "`l1` or `charbonnier` or `mse` | `'l1'`" in by_name["train.loss.kind"]
+    assert "`l1` or `charbonnier` or `mse` or `rmse` | `'l1'`" in by_name["train.loss.kind"]
     assert AGARNetConfig.__doc__.splitlines()[0] in config_docs.page()

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,26 @@ def test_spans_cover_once_with_the_overlap_and_on_the_grid(length):
             assert span.first - span.start >= 8
         if i < len(spans) - 1:
             assert span.start + side - span.last >= 8
+
+
+@pytest.mark.parametrize(
+    ("length", "side", "count"),
+    [(512, 512, 1), (520, 320, 2), (768, 448, 2), (960, 512, 2), (968, 384, 3), (4000, 512, 9)],
+)
+def test_tiles_share_a_length_evenly(length, side, count):
+    cut = tiling(largest=512, overlap=32)
+    assert (cut.side(length), len(cut.spans(length))) == (side, count)
+
+
+@pytest.mark.parametrize("length", range(513, 1600, 7))
+def test_even_tiles_are_as_few_as_the_largest_would_be(length):
+    cut = tiling(largest=512, overlap=32)
+    spans = cut.spans(length)
+    assert len(spans) == -(-(-(-length // 8) * 8 - 64) // (512 - 64))
+    assert all(
+        b.first - b.start >= 32 <= a.start + cut.side(length) - a.last
+        for a, b in itertools.pairwise(spans)
+    )
 
 
 def test_whole_images_are_one_span():

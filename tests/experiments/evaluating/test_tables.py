@@ -133,3 +133,14 @@ def test_markdown_is_aligned():
         "| JPEG   | 1.000 |",
         "| a      | 0.250 |",
     ]
+
+
+def test_all_takes_a_third_of_some_suites_whose_known_rows_then_do_not_compare(all_cases, results):
+    for suite, columns in (("double", 11), ("color", 3)):
+        cases = cases_of(suite, among_all=True)
+        (table,) = tables.of_suite(suite, cases, results, paper=True)
+        assert "mean of 10 of 29 images" in table.note
+        assert {*rows(table)} == {INPUT, "AGARNet", "AGARNet-EST", "AGARNet-ESP"}
+        assert rows(table)["AGARNet-EST"] == (32.0,) * columns
+        assert len(table_of(suite, all_cases, results).rows) > len(table.rows)
+    assert cases_of("table2", among_all=True) == cases_of("table2")
