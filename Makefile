@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow lint clean web web-build
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python -m experiments.demo --out=demo
@@ -21,8 +21,31 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The browser demo, at http://localhost:PORT/: ONNX Runtime Web by npm, both networks as ONNX.
+WEB := docs/demo
+PORT ?= 8000
+RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
+NETWORKS := $(addprefix $(WEB)/built/,estimator.onnx restorer.onnx)
+
+web: web-build
+	$(BIN)/python $(WEB)/serve.py --port=$(PORT)
+
+web-build: $(WEB)/built/runtime.stamp $(NETWORKS)
+
+$(WEB)/built/runtime.stamp: $(WEB)/package.json
+	@command -v npm >/dev/null || { echo "The browser demo needs npm: apt-get install npm" >&2; exit 1; }
+	npm install --prefix=$(WEB) --ignore-scripts --no-audit --no-fund --no-package-lock
+	mkdir -p $(@D)
+	cp $(addprefix $(WEB)/node_modules/onnxruntime-web/dist/,$(RUNTIME)) $(@D)
+	touch $@
+
+$(NETWORKS): $(WEB)/built/%.onnx: agarnet_jax/weights/tiny.safetensors \
+		$(wildcard agarnet_jax/export/*.py agarnet_jax/models/*.py) | $(VENV)/dev.stamp
+	mkdir -p $(@D)
+	$(BIN)/python -m experiments.export --weights=tiny --format=onnx --part=$* --out=$@
+
 clean:
-	rm -rf $(VENV) .venv-* demo
+	rm -rf $(VENV) .venv-* demo $(WEB)/built $(WEB)/node_modules
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

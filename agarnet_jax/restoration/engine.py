@@ -11,7 +11,7 @@ import numpy as np
 from agarnet_jax import weights
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.models import CELL, CellPlacement, mean_over_area
-from agarnet_jax.restoration import planning
+from agarnet_jax.restoration import planning, quantization_steps
 from agarnet_jax.restoration.components import Change, Components
 from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
@@ -136,13 +136,16 @@ class Engine:
         return self.networks.cells(whole)[0, ..., 0]
 
     def estimated(
-        self, cells: np.ndarray, size: tuple[int, int], source: QualitySource
+        self, cells: np.ndarray, parts: Components, source: QualitySource
     ) -> np.ndarray | QualityMap:
         """Quality (), or pixel-wise for `QualitySource.MAP`."""
         if source is QualitySource.MAP:
-            return QualityMap.of_cells(cells, size=size, placement=self._placement)
+            return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
         batch = jnp.asarray(cells[None, ..., None])
-        return in_range(mean_over_area(batch, *size, self._placement)[0])
+        estimate = in_range(mean_over_area(batch, *parts.size, self._placement)[0])
+        if self._placement is not CellPlacement.PLACED:
+            return estimate  # as the release has it
+        return in_range(quantization_steps.refined(float(estimate), parts.lead))
 
     def _assumed(
         self, parts: Components, wishes: Wishes, cells: Callable[[], np.ndarray]
@@ -152,7 +155,7 @@ class Engine:
         if quality is QualitySource.HEADER:
             return Assumed(None)
         if isinstance(quality, QualitySource):
-            return Assumed(self.estimated(cells(), parts.size, quality))
+            return Assumed(self.estimated(cells(), parts, quality))
         return planning.given(checked(quality, parts.size))
 
     def _change(self, wishes: Wishes) -> TileFunction:

@@ -181,7 +181,7 @@ class Restorer:
         """
         parts = split(np.asarray(image), subsampling=Subsampling.S444)
         cells = self._engine.cells(parts)
-        estimated = {s: self._engine.estimated(cells, parts.size, s) for s in sources}
+        estimated = {s: self._engine.estimated(cells, parts, s) for s in sources}
         return {
             source: quality.whole() if isinstance(quality, QualityMap) else quality
             for source, quality in estimated.items()

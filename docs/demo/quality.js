@@ -1,0 +1,43 @@
+// Quality 1–100 out of the estimator's cells, as agarnet_jax/models/estimator.py and
+// agarnet_jax/restoration/quality.py compute it.
+//
+// Cells are { data, rows, columns }, one for 64×64 pixels, not limited to 1–100.
+
+export const CELL = 64;
+
+export const inRange = (quality) => Math.min(Math.max(quality, 1), 100);
+
+/** One quality for an image: the mean of its cells by the area of the image they cover. */
+export function meanOverArea({ data, rows, columns }, { width, height }) {
+  let sum = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const covered = Math.min(height - CELL * row, CELL) * Math.min(width - CELL * column, CELL);
+      sum += covered * data[row * columns + column];
+    }
+  }
+  return inRange(sum / (width * height));
+}
+
+/** The quality whose quantization steps are `strength` times as large. */
+export function strengthened(quality, strength) {
+  if (strength === 1) return quality;
+  const steps = strength * (quality < 50 ? 5000 / quality : 200 - 2 * quality);
+  return inRange(steps > 100 ? 5000 / Math.max(steps, 1) : 100 - steps / 2);
+}
+
+/** Spreads cells over an image bilinearly: a function of a pixel's place to quality. */
+export function spread({ data, rows, columns }) {
+  const neighbours = (pixel, cells) => {
+    const position = Math.min(Math.max(pixel / CELL - 0.5, 0), cells - 1);
+    const before = Math.floor(position);
+    return [before, Math.min(before + 1, cells - 1), position - before];
+  };
+  return (x, y) => {
+    const [left, right, across] = neighbours(x, columns);
+    const [upper, lower, down] = neighbours(y, rows);
+    const line = (row) =>
+      data[row * columns + left] * (1 - across) + data[row * columns + right] * across;
+    return inRange(line(upper) * (1 - down) + line(lower) * down);
+  };
+}

@@ -1,0 +1,37 @@
+// Quality and strength, as the user wants them.
+
+const find = (id) => document.querySelector(`#${id}`);
+
+export class Settings {
+  /** Calls `change` when something else is wanted. */
+  constructor(change) {
+    this.estimate = find("estimate");
+    this.given = find("given");
+    this.strength = find("strength");
+    this.estimate.addEventListener("change", () => {
+      this.given.disabled = this.estimate.checked;
+      change();
+    });
+    for (const input of [this.given, this.strength]) {
+      input.addEventListener("input", () => this.write());
+      input.addEventListener("change", change); // when it is let go
+    }
+  }
+
+  /** { quality, strength }; quality null where it is to be estimated. */
+  values() {
+    const quality = this.estimate.checked ? null : Number(this.given.value);
+    return { quality, strength: Number(this.strength.value) };
+  }
+
+  /** Where a quality of one's own begins from. */
+  suggest(estimated) {
+    if (this.estimate.checked) this.given.value = Math.round(estimated);
+    this.write();
+  }
+
+  write() {
+    find("given-number").value = this.given.value;
+    find("strength-number").value = Number(this.strength.value).toFixed(2);
+  }
+}

@@ -1,0 +1,88 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax.restoration import quantization_steps
+
+
+@pytest.fixture(scope="module")
+def photo(astronaut):
+    return np.asarray(Image.fromarray(astronaut).convert("L"))
+
+
+@pytest.fixture
+def decoded(encode):
+    """(array, quality, options) → what a decoder makes of its JPEG, (H, W) in [0, 1]."""
+
+    def decoded(image, quality=-1, **options):
+        file = Image.open(io.BytesIO(encode(image, quality, **options)))
+        return np.asarray(file.convert("L"), np.float32) / 255
+
+    return decoded
+
+
+@pytest.mark.parametrize("quality", [5, 10, 20, 35, 50, 65, 80, 90, 95])
+def test_steps_are_those_in_the_file(photo, decoded, encode, quality):
+    file = Image.open(io.BytesIO(encode(photo, quality)))
+    in_file = np.array(file.quantization[0])  # Pillow's order is zigzag's since 8.3
+    in_file = in_file.reshape(8, 8).ravel()[quantization_steps.ZIGZAG][1:21]
+    found = quantization_steps.steps(decoded(photo, quality))
+    known = found > 0
+    assert known.sum() >= 3
+    np.testing.assert_array_equal(found[known], in_file[known])
+
+
+@pytest.mark.parametrize("quality", [5, 10, 20, 35, 50, 65, 80, 90, 95, 97])
+def test_quality_is_exact_in_gray_and_colour(photo, astronaut, decoded, quality):
+    assert quantization_steps.quality(decoded(photo, quality)) == quality
+    assert quantization_steps.quality(decoded(astronaut, quality)) == pytest.approx(quality, abs=1)
+
+
+def test_the_finest_steps_cannot_be_told_apart(photo, decoded):
+    for image in (decoded(photo, 99), decoded(photo, 100), photo.astype(np.float32) / 255):
+        assert quantization_steps.quality(image) == 99.5
+
+
+def test_tables_that_are_not_ijgs_have_no_quality(photo, decoded):
+    image = decoded(photo, qtables=[[9] * 64])
+    found = quantization_steps.steps(image)
+    assert quantization_steps.quality(image) is None
+    assert set(found) <= {0, 8, 9}  # 8: no quality has 9 in some places
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 100), (100, 7), (8, 8), (64, 64)])
+def test_pictures_without_coefficients_have_no_quality(shape):
+    assert quantization_steps.quality(np.full(shape, 0.5, np.float32)) is None
+
+
+def test_only_a_part_of_a_large_picture_is_read(decoded, photo):
+    image = np.tile(decoded(photo, 30), (6, 2))
+    read = 0
+
+    class Counted:
+        shape = image.shape
+
+        def __getitem__(self, place):
+            nonlocal read
+            read += image[place].size
+            return image[place]
+
+    assert quantization_steps.quality(Counted()) == 30
+    assert read <= 2**17
+
+
+def test_estimates_near_what_steps_show_become_exact(photo, decoded):
+    image = decoded(photo, 60)
+    for estimate, expected in ((60, 60), (55, 60), (67, 60), (50, 50), (75, 75), (10, 10)):
+        assert quantization_steps.refined(estimate, image) == expected
+    flat = np.zeros((64, 64), np.float32)
+    assert quantization_steps.refined(33.3, flat) == 33.3
+
+
+def test_an_older_jpeg_on_another_grid_keeps_its_estimate(photo, decoded):
+    old = np.uint8(np.rint(255 * decoded(photo, 10)))
+    image = decoded(old[4:-4, 4:-4], 90)
+    assert quantization_steps.quality(image) == 90
+    assert quantization_steps.refined(12.5, image) == 12.5

@@ -1,0 +1,341 @@
+"""The browser demo in Debian's Chromium: it gives what `Restorer` gives, and tells nobody.
+
+It is built as `make web` builds it: npm brings ONNX Runtime Web (once, 140 MB).
+"""
+
+import base64
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image, ImageOps
+from playwright.sync_api import sync_playwright
+
+from agarnet_jax.restoration import Restorer
+
+pytestmark = pytest.mark.slow
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+ORIENTATION = 0x0112
+AT_LAST = 300_000  # milliseconds; a machine may be busy
+# How a file that is not chosen comes in: an event with a DataTransfer.
+BRING = """({name, base64, how}) => {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], name));
+    document.body.dispatchEvent(
+        how === "drop"
+            ? new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data })
+            : new ClipboardEvent("paste", { bubbles: true, clipboardData: data }),
+    );
+}"""
+PIXELS = """(canvas) => {
+    const { width, height } = canvas;
+    const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, width, height);
+    return new Promise((done) => {
+        const reader = new FileReader();
+        reader.onload = () => done([height, width, reader.result.split(",")[1]]);
+        reader.readAsDataURL(new Blob([data]));
+    });
+}"""
+SPANS = """async (lengths) => {
+    const { ESTIMATING, RESTORING } = await import("./restoration.js");
+    const plain = ({ start, first, last }) => [start, first, last];
+    return [ESTIMATING, RESTORING].map((tiling) =>
+        lengths.map((length) => tiling.spans(length).map(plain)));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = absent("chromium")
+    sandbox = os.geteuid() != 0  # Chromium's does not work for root, who runs CI
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
+        yield browser
+        browser.close()
+
+
+def absent(program):
+    """Where a program is; without it the test is skipped, or fails where `CI=true`."""
+    path = shutil.which(program)
+    if path is None:
+        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        give_up(f"there is no {program}: apt-get install {program}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def address(repository):
+    """Of the page, served by its own server."""
+    absent("npm")
+    # With the Python that runs the tests, whatever it has installed.
+    venv = pathlib.Path(sys.prefix)
+    command = ["make", f"--old-file={venv}/dev.stamp", f"VENV={venv}", "web-build"]
+    made = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    serve = [sys.executable, repository / "docs" / "demo" / "serve.py", "--port=0"]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield server.stdout.readline().split(" at ")[1].split(",")[0]
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Opens it in a fresh window; in the end nothing must have failed, or left for elsewhere."""
+    contexts, complaints, requests = [], [], []
+
+    def open_page(**options):
+        contexts.append(browser.new_context(**options))
+        contexts[-1].on("request", lambda request: requests.append(request.url))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(AT_LAST)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(f"{error}"))
+        with page.expect_request("**/restorer.onnx"):  # the worker's requests are seen too
+            page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith((address, "blob:", "data:"))] == []
+
+
+@pytest.fixture
+def page(open_page):
+    return open_page()
+
+
+@pytest.fixture(scope="module")
+def restorer():
+    return Restorer.from_pretrained("tiny")
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """A colour JPEG that takes two tiles of either network; its sides are not multiples of 8."""
+    left, right = skimage.data.coffee()[100:251, :600], skimage.data.astronaut()[80:231, 100:303]
+    path = tmp_path_factory.mktemp("pictures") / "wide.jpg"
+    Image.fromarray(np.hstack([left, right])).save(path, quality=20)
+    return path
+
+
+@pytest.fixture(scope="module")
+def gray(tmp_path_factory, gray_photo):
+    path = tmp_path_factory.mktemp("pictures") / "gray.jpg"
+    Image.fromarray(gray_photo[:101, :127]).save(path, quality=30)
+    return path
+
+
+def bring(page, path, how):
+    encoded = base64.b64encode(path.read_bytes()).decode()
+    page.evaluate(BRING, {"name": path.name, "base64": encoded, "how": how})
+
+
+def result(page):
+    """The restored canvas, (H, W, 4)."""
+    page.locator("body:not([data-state=working])").wait_for()
+    assert page.locator("#problem").inner_text() == ""
+    return pixels(page, ".after")
+
+
+def pixels(page, canvas):
+    height, width, encoded = page.locator(canvas).evaluate(PIXELS)
+    return np.frombuffer(base64.b64decode(encoded), np.uint8).reshape(height, width, 4)
+
+
+def assert_close(actual, expected):
+    """Within a level, and that seldom: where roundings of float meet a half.
+
+    Luma meets one exactly in a thousandth of RGB colours. The decoder is the same library, and what
+    changes in luma is added to R, G and B, so converting colours takes no further tolerance.
+    """
+    assert actual.shape == (*expected.shape[:2], 4)
+    assert (actual[..., 3] == 255).all()
+    if expected.ndim == 2:
+        expected = expected[..., None]
+    difference = np.abs(actual[..., :3].astype(int) - expected)
+    assert difference.max() <= 1
+    assert (difference != 0).mean() < 1e-3
+
+
+def test_a_colour_picture_gets_what_python_makes_of_it(page, wide, restorer, tmp_path):
+    page.locator("#file").set_input_files(wide)
+    actual = result(page)
+    with Image.open(wide) as picture:
+        before = np.asarray(picture)
+        expected = restorer.restore(picture, chroma=False)
+    decoded = pixels(page, ".before")[..., :3]
+    assert np.abs(decoded.astype(int) - before).max() == 0  # by the same library
+    assert np.abs(actual[..., :3].astype(int) - before).max() > 5
+    assert_close(actual, np.asarray(expected.image))
+    quality = float(page.locator("#quality").inner_text())
+    assert quality == pytest.approx(expected.quality_map[0, 0], abs=0.06)  # one decimal is shown
+    assert page.locator("progress").evaluate("bar => [bar.value, bar.max]") == [2, 2]
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "wide-restored.png"
+    download.value.save_as(tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as saved:
+        np.testing.assert_array_equal(np.asarray(saved.convert("RGBA")), actual)
+
+    check_the_divider(page)
+    check_the_map(page)
+
+
+def check_the_divider(page):
+    stage, split = page.locator(".stage"), page.locator(".split")
+    cut = "after => parseFloat(getComputedStyle(after).clipPath.split(' ').pop())"
+    box = stage.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 30)
+    page.mouse.up()
+    assert float(split.input_value()) == pytest.approx(25, abs=0.5)
+    assert page.locator(".after").evaluate(cut) == pytest.approx(25, abs=0.5)
+    page.keyboard.press("Home")
+    assert page.locator(".after").evaluate(cut) == 0
+    page.keyboard.press("ArrowRight")
+    assert float(split.input_value()) > 0
+
+
+def check_the_map(page):
+    shown = page.locator(".map")
+    assert not shown.is_visible()
+    page.get_by_role("switch", name="quality map").click()
+    assert shown.is_visible()
+    assert len(np.unique(pixels(page, ".map").reshape(-1, 4), axis=0)) > 10  # it varies
+    page.get_by_role("switch", name="quality map").click()
+    assert not shown.is_visible()
+
+
+def test_a_gray_picture_stays_gray_and_settings_are_followed(page, gray, restorer):
+    bring(page, gray, "drop")
+    actual = result(page)
+    with Image.open(gray) as picture:
+        assert picture.mode == "L"
+        assert_close(actual, np.asarray(restorer.restore(picture).image))
+        assert (actual[..., :1] == actual[..., :3]).all()
+
+        page.get_by_text("Settings").click()
+        page.get_by_role("switch", name="estimated").click()
+        page.locator("#given").fill("12")
+        result(page)
+        page.locator("#strength").fill("0.5")
+        expected = restorer.restore(picture, quality=12, strength=0.5).image
+        assert_close(result(page), np.asarray(expected))
+        page.locator("#strength").fill("0")
+        assert_close(result(page), np.asarray(picture))
+
+
+def test_photographs_are_shown_upright(page, gray, restorer, tmp_path):
+    turned = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    with Image.open(gray) as picture:
+        picture.save(turned, quality=30, exif=exif)
+    with Image.open(turned) as picture:
+        expected = restorer.restore(picture).image
+    expected.getexif()[ORIENTATION] = 6
+    bring(page, turned, "paste")
+    assert_close(result(page), np.asarray(ImageOps.exif_transpose(expected)))
+
+
+def test_numbers_of_wide_colours_are_kept(page, restorer, astronaut, tmp_path):
+    """Only what they mean is written: shown in other colours they would be other numbers."""
+    wide, profile = tmp_path / "wide.jpg", "Display P3".encode("utf-16-be")
+    Image.fromarray(astronaut[:101, 200:327]).save(wide, quality=20, icc_profile=profile)
+    page.locator("#file").set_input_files(wide)
+    page.locator("body[data-state=done]").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    download.value.save_as(tmp_path / "out.png")
+    with Image.open(wide) as picture, Image.open(tmp_path / "out.png") as saved:
+        expected = np.asarray(restorer.restore(picture, chroma=False).image)
+        assert_close(np.asarray(saved.convert("RGBA")), expected)
+        assert "Display P3".encode("utf-16-be") in saved.info["icc_profile"]
+
+
+def test_another_picture_takes_the_place_of_one_in_work(page, wide, gray):
+    page.locator("#file").set_input_files(wide)
+    page.locator("#result").wait_for()
+    page.locator("#another").set_input_files(gray)
+    assert result(page).shape == (101, 127, 4)
+
+
+def test_what_is_no_picture_is_refused_and_the_next_one_is_taken(page, gray, tmp_path):
+    text = tmp_path / "notes.jpg"
+    text.write_text("no picture")
+    page.locator("#file").set_input_files(text)
+    problem = page.get_by_role("alert")
+    problem.wait_for()
+    assert problem.inner_text() == "notes.jpg is not a picture that this browser can read."
+    assert page.get_by_text("Drop a JPEG here").is_visible()
+    page.locator("#file").set_input_files(gray)
+    assert result(page).shape == (101, 127, 4)
+
+
+@pytest.mark.parametrize("missing", ["restorer.onnx", "ort.wasm.min.mjs"])
+def test_what_is_not_built_yet_is_told(browser, address, missing):
+    page = browser.new_page()
+    page.route(f"**/{missing}", lambda route: route.fulfill(status=404))
+    page.goto(address)
+    problem = page.get_by_role("alert")
+    problem.wait_for()
+    assert problem.inner_text().endswith("is missing: build the page and serve it with “make web”.")
+    page.close()
+
+
+def test_a_phone_scrolls_down_only(open_page, gray):
+    page = open_page(**PHONE)
+    page.locator("#file").set_input_files(gray)
+    result(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.locator(".stage").tap(position={"x": 30, "y": 50})
+    width = page.locator(".stage").bounding_box()["width"]
+    assert float(page.locator(".split").input_value()) == pytest.approx(3000 / width, abs=0.5)
+
+
+def test_tiles_lie_as_in_python(page, restorer):
+    """A long list costs nothing here, and pictures are few above."""
+    lengths = [*range(1, 2200, 7), 512, 520, 768, 832, 960]
+    engine = restorer._engine
+    for actual, tiling in zip(
+        page.evaluate(SPANS, lengths), (engine._estimating, engine._restoring)
+    ):
+        spans = [[[s.start, s.first, s.last] for s in tiling.spans(n)] for n in lengths]
+        assert actual == spans
+
+
+def test_the_policy_bars_everything_from_elsewhere(browser, address):
+    page = browser.new_page()
+    page.goto(address)
+    barred = page.evaluate(
+        """() => new Promise((done) => {
+            addEventListener("securitypolicyviolation", (event) => done(event.blockedURI));
+            fetch("http://example.invalid/", { method: "POST", body: "x" }).catch(() => 0);
+        })"""
+    )
+    page.close()
+    assert barred == "http://example.invalid/"
+
+
+def test_the_server_names_a_port_in_use(repository, address):
+    port = address.rstrip("/").rsplit(":", 1)[1]
+    serve = [sys.executable, repository / "docs" / "demo" / "serve.py", f"--port={port}"]
+    run = subprocess.run(serve, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"Port {port} cannot be used (Address already in use)")
+    assert run.stderr.count("\n") == 1
