@@ -46,6 +46,7 @@ _CELLS = flags.DEFINE_enum_class(
 )
 _ENSEMBLE = flags.DEFINE_bool("ensemble", False, "Mean over 8 flips and rotations.")
 _CONSISTENT = flags.DEFINE_bool("consistent", False, "Keep to the JPEG's quantization intervals.")
+_STEPS = flags.DEFINE_bool("read_steps", True, "Estimates become exact where steps show.")
 _IMAGES_PER_SET = flags.DEFINE_integer(
     "images_per_set", None, "Only so many images of each set.", lower_bound=1
 )
@@ -66,7 +67,7 @@ def settings() -> Settings:
         luma_range=_LUMA.value,
         rounding=_ROUNDING.value,
         cells=_CELLS.value,
-        treatment=Treatment(_ENSEMBLE.value, _CONSISTENT.value),
+        treatment=Treatment(_ENSEMBLE.value, _CONSISTENT.value, _STEPS.value),
         images_per_set=_IMAGES_PER_SET.value,
     )
 

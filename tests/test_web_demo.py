@@ -4,6 +4,7 @@ It is built as `make web` builds it: npm brings ONNX Runtime Web (once, 140 MB).
 """
 
 import base64
+import io
 import os
 import pathlib
 import shutil
@@ -16,7 +17,7 @@ import skimage.data
 from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
 
-from agarnet_jax.restoration import Restorer
+from agarnet_jax.restoration import Restorer, quantization_steps
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +51,12 @@ SPANS = """async (lengths) => {
     const plain = ({ start, first, last }) => [start, first, last];
     return [ESTIMATING, RESTORING].map((tiling) =>
         lengths.map((length) => tiling.spans(length).map(plain)));
+}"""
+
+SHOWN = """async (planes) => {
+    const { shownQuality } = await import("./steps.js");
+    return planes.map(([height, width, levels]) =>
+        shownQuality({ height, width, data: Float32Array.from(levels, (level) => level / 255) }));
 }"""
 
 
@@ -317,6 +324,16 @@ def test_tiles_lie_as_in_python(page, restorer):
     ):
         spans = [[[s.start, s.first, s.last] for s in tiling.spans(n)] for n in lengths]
         assert actual == spans
+
+
+def test_steps_show_what_they_show_in_python(page, astronaut, encode):
+    picture = np.asarray(Image.fromarray(astronaut[:253, :382]).convert("L"))
+    opened = [Image.open(io.BytesIO(encode(picture, quality))) for quality in (10, 35, 80, 97, 100)]
+    planes = [picture, *map(np.asarray, opened), np.zeros((5, 20), np.uint8)]
+    found = page.evaluate(SHOWN, [[*plane.shape, plane.ravel().tolist()] for plane in planes])
+    expected = [quantization_steps.quality(plane.astype(np.float32) / 255) for plane in planes]
+    assert expected == [99.5, 10, 35, 80, 97, 99.5, None]
+    assert found == expected
 
 
 def test_the_policy_bars_everything_from_elsewhere(browser, address):

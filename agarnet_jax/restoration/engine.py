@@ -51,6 +51,7 @@ class Engine:
         tile: int | None,
         overlap: int,
         devices: Sequence[jax.Device] | None,
+        read_steps: bool,
     ):
         if tile is not None and (tile < CELL or tile % CELL):
             raise ValueError(f"tile is {tile}; use a multiple of {CELL}, or None for no tiles.")
@@ -58,6 +59,7 @@ class Engine:
             raise ValueError(f"overlap is {overlap}; use a multiple of 8 below half of the tile.")
         self._config = trained.restorer_config
         self._placement = trained.estimator_config.cells
+        self._read_steps = read_steps and self._placement is CellPlacement.PLACED
         self.networks = Networks(trained, devices=devices)
         self._restoring = Tiling(tile, overlap, grid=BLOCK, padding="edge")
         self._estimating = Tiling(
@@ -143,9 +145,9 @@ class Engine:
             return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
         batch = jnp.asarray(cells[None, ..., None])
         estimate = in_range(mean_over_area(batch, *parts.size, self._placement)[0])
-        if self._placement is not CellPlacement.PLACED:
-            return estimate  # as the release has it
-        return in_range(quantization_steps.refined(float(estimate), parts.lead))
+        if self._read_steps:
+            estimate = in_range(quantization_steps.refined(float(estimate), parts.lead))
+        return estimate
 
     def _assumed(
         self, parts: Components, wishes: Wishes, cells: Callable[[], np.ndarray]

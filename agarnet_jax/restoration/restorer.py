@@ -58,6 +58,7 @@ class Restorer:
         tile: int | None = 512,
         overlap: int = 32,
         devices: Sequence[jax.Device] | None = None,
+        read_steps: bool = True,
     ):
         """
         Args:
@@ -68,12 +69,17 @@ class Restorer:
             (measured); deeper networks see further.
           devices: what computes; None: all local devices. Restorers of one device each, called
             from threads, restore several images at a time.
+          read_steps: whether one estimate for an image becomes the quality that quantization steps
+            show where it is near it (`quantization_steps.py`), or is the network's alone. Weights
+            with `CellPlacement.RELEASED` estimate as the release does, without.
 
         Raises:
           ValueError: an impossible tile or overlap.
         """
         self.weights = trained
-        self._engine = Engine(trained, tile=tile, overlap=overlap, devices=devices)
+        self._engine = Engine(
+            trained, tile=tile, overlap=overlap, devices=devices, read_steps=read_steps
+        )
 
     @classmethod
     def from_pretrained(

@@ -8,6 +8,7 @@ import { decode } from "./decoding.js";
 import { loadNetworks } from "./model.js";
 import { meanOverArea } from "./quality.js";
 import { RESTORING, estimateCells, restoreTiles } from "./restoration.js";
+import { refined } from "./steps.js";
 
 const tell = (kind, contents = {}, moved = []) => postMessage({ kind, ...contents }, moved);
 const networks = loadNetworks();
@@ -23,7 +24,7 @@ async function work({ file, quality, strength, cells }) {
   const started = performance.now();
   const plane = luma(image);
   cells ??= await estimateCells(plane, estimate);
-  const estimated = meanOverArea(cells, image);
+  const estimated = refined(meanOverArea(cells, image), plane);
   tell("estimated", { cells, estimated, total: RESTORING.tiles(plane).length });
   const options = { quality: quality ?? estimated, strength, restorer: restore };
   for await (const tile of restoreTiles(image, plane, options)) {

@@ -60,6 +60,7 @@ class Treatment:
 
     ensemble: bool = False
     consistent: bool = False
+    read_steps: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,9 +146,13 @@ def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in flat.items()}
 
 
-def restorers(model: Model) -> list[Restorer]:
+def restorers(model: Model, treatment: Treatment) -> list[Restorer]:
     """One for each local device, so that each works on an image of its own."""
-    return [Restorer(model.weights, tile=_TILE, devices=[device]) for device in jax.local_devices()]
+    steps = treatment.read_steps
+    return [
+        Restorer(model.weights, tile=_TILE, devices=[device], read_steps=steps)
+        for device in jax.local_devices()
+    ]
 
 
 def outputs(

@@ -78,7 +78,7 @@ class Run:
         self.sets, self.limit = dict(sets), limit
         self.networks, self.baselines = networks, baselines
         self._treatment, self._rounding, self._cache = treatment, rounding, cache
-        per_model = {model.name: models.restorers(model) for model in networks}
+        per_model = {model.name: models.restorers(model, treatment) for model in networks}
         # Each station has a restorer of every network on one device, for one thread at a time.
         self._stations: queue.Queue[dict[str, Restorer]] = queue.Queue()
         for parts in zip(*per_model.values()):
@@ -158,6 +158,7 @@ class Run:
             "cells": to_plain(method.model.weights.estimator_config)["cells"],
             "ensemble": self._treatment.ensemble,
             "consistent": consistent,
+            "read_steps": self._treatment.read_steps,
         }
 
     def _known(self, unit: Unit) -> dict[str, Scores]:

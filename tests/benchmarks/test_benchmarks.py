@@ -33,6 +33,7 @@ COMMANDS = {
     "table_quality": ("--images={folder}",),
     "quality_label": ("--images={folder}",),
     "grid": ("--images={folder}",),
+    "quantization_steps": ("--images={folder}",),
     "history": ("--images={folder}", "--restored=1"),
     "consistency": ("--images={folder}", "--count=1"),
     "color": ("--data_dir={folder}", "--set=.", "--qualities=20"),

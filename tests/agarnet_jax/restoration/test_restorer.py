@@ -1,4 +1,5 @@
 import concurrent.futures
+import dataclasses
 import io
 import tracemalloc
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from agarnet_jax import jpeg_tables, weights
 from agarnet_jax.metrics import as_batch, psnr
-from agarnet_jax.models import AGARNet
+from agarnet_jax.models import AGARNet, CellPlacement
 from agarnet_jax.restoration import QualitySource, Restorer, components
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 
@@ -133,6 +134,25 @@ def test_one_look_gives_every_estimate(restorer, degraded):
     assert restorer.estimate(degraded, sources=[QualitySource.IMAGE]).keys() == {
         QualitySource.IMAGE
     }
+
+
+def test_steps_make_an_estimate_exact_and_can_be_left_unread(restorer, astronaut, encode):
+    picture = Image.fromarray(astronaut[:256, :320]).convert("L")
+    image = np.asarray(Image.open(io.BytesIO(encode(np.asarray(picture), 30))))
+    alone = Restorer(restorer.weights, read_steps=False)
+    released = dataclasses.replace(restorer.weights.estimator_config, cells=CellPlacement.RELEASED)
+    as_released = Restorer(dataclasses.replace(restorer.weights, estimator_config=released))
+    estimates = [
+        float(each.estimate(image)[QualitySource.IMAGE]) for each in (alone, as_released, restorer)
+    ]
+    assert estimates[0] == pytest.approx(estimates[1], abs=1e-3) != 30
+    assert estimates[2] == 30
+    assert restorer.restore(image).quality_map[0, 0] == 30
+    one, same = (
+        restorer.estimate(image)[QualitySource.MAP],
+        alone.estimate(image)[QualitySource.MAP],
+    )
+    np.testing.assert_array_equal(one, same)
 
 
 def test_restorers_of_one_device_each_work_side_by_side(restorer, degraded):

@@ -107,7 +107,7 @@ def test_a_second_run_computes_nothing(make_run, tmp_path, monkeypatch):
         again.results(more)
 
 
-@pytest.mark.parametrize("other", ["rounding", "cells", "ensemble", "consistent"])
+@pytest.mark.parametrize("other", ["rounding", "cells", "ensemble", "consistent", "read_steps"])
 def test_another_protocol_is_computed_anew(make_run, tmp_path, other):
     make_run(cache=tmp_path).results(CASES[:1])
     count = len(list(tmp_path.rglob("*.json")))
@@ -116,6 +116,7 @@ def test_another_protocol_is_computed_anew(make_run, tmp_path, other):
         "cells": {"cells": CellPlacement.RELEASED},
         "ensemble": {"treatment": Treatment(ensemble=True)},
         "consistent": {"treatment": Treatment(consistent=True)},
+        "read_steps": {"treatment": Treatment(read_steps=False)},
     }[other]
     run = make_run(cache=tmp_path, **options)
     units = run._units(CASES[:1])
