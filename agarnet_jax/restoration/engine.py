@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ import numpy as np
 from agarnet_jax import weights
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.models import CELL, CellPlacement, mean_over_area
-from agarnet_jax.restoration import planning, quantization_steps
+from agarnet_jax.restoration import memory, planning, quantization_steps
 from agarnet_jax.restoration.components import Change, Components
 from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
@@ -48,11 +49,14 @@ class Engine:
         self,
         trained: weights.Weights,
         *,
-        tile: int | None,
+        tile: int | Literal["auto"] | None,
         overlap: int,
         devices: Sequence[jax.Device] | None,
         read_steps: bool,
     ):
+        if tile == "auto":
+            on = jax.local_devices() if devices is None else devices
+            tile = memory.fitting_tile(trained.restorer_config.pixel_features, on)
         if tile is not None and (tile < CELL or tile % CELL):
             raise ValueError(f"tile is {tile}; use a multiple of {CELL}, or None for no tiles.")
         if overlap < 0 or overlap % BLOCK or (tile is not None and 2 * overlap >= tile):

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -55,7 +55,7 @@ class Restorer:
         self,
         trained: weights.Weights,
         *,
-        tile: int | None = 512,
+        tile: int | Literal["auto"] | None = "auto",
         overlap: int = 32,
         devices: Sequence[jax.Device] | None = None,
         read_steps: bool = True,
@@ -63,7 +63,8 @@ class Restorer:
         """
         Args:
           trained: the weights.
-          tile: largest side of a tile, a multiple of 64; None processes planes whole.
+          tile: largest side of a tile, a multiple of 64; "auto" takes 512 or what fits into the
+            memory that is free (`memory.py`), and None processes planes whole.
           overlap: how many pixels around a tile are computed and thrown away, a multiple of 8.
             Pixels more than 32 away change the result of `tiny` by less than 0.2 of 255 levels
             (measured); deeper networks see further.

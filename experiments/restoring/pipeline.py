@@ -18,6 +18,7 @@ from PIL import Image
 from agarnet_jax.restoration import one_file
 from agarnet_jax.restoration.errors import InputError
 from agarnet_jax.restoration.options import RestoreOptions
+from agarnet_jax.restoration.tiling import Tiling
 from data_pipelines.preparation import files
 from data_pipelines.preparation.quiet_beam import CompressionTypes, FileSystems, beam
 from experiments.restoring.names import Names
@@ -25,8 +26,8 @@ from experiments.restoring.names import Names
 FAILED, RESTORED, KEPT = "failed", "restored", "kept"
 _BATCH = 32  # files that a worker takes at a time
 _BATCH_SECONDS = 30  # how long it waits for them
-_SHAPE = 64  # sides up to a multiple of it, and up to a tile, share a compiled program
-_TILE = 512
+# As the restorer cuts large images, which share programs; small ones are taken by sides up to 64.
+_TILING = Tiling(512, 32, grid=64, padding="edge")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,9 +95,8 @@ class _Look(beam.DoFn):
 
 
 def shape_key(width: int, height: int) -> str:
-    """Equal for images that share compiled programs; cut into tiles, all large ones do."""
-    sides = (min(-(-side // _SHAPE) * _SHAPE, _TILE) for side in (height, width))
-    return "x".join(map(str, sides))
+    """Equal for images that share compiled programs; cut into tiles, most large ones do."""
+    return "x".join(f"{_TILING.side(side)}" for side in (height, width))
 
 
 class _Restore(beam.DoFn):

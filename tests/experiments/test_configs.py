@@ -18,6 +18,7 @@ from experiments.config import default_config, from_config_dict
 PARAMETERS = {
     "paper": 9_655_940,
     "tiny": 382_653,
+    "tiny_continued": 382_653,
     "smoke": 30_952,
     "estimator": 143_425,
     "joint": 382_653 + 143_425,

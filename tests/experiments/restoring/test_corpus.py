@@ -35,7 +35,8 @@ def test_outputs_are_built_as_the_inputs_below_the_first_wildcard(pattern, root)
 
 def test_images_that_share_a_program_are_grouped():
     assert shape_key(100, 40) == shape_key(65, 64) == "64x128"
-    assert shape_key(4000, 3000) == shape_key(513, 512) == "512x512"
+    assert shape_key(4000, 3000) == shape_key(6000, 500) == "512x512"
+    assert shape_key(520, 512) == "512x320"  # two tiles of 320
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,53 @@
+"""How much memory devices have left, and how large the tiles may be that they compute."""
+
+import pathlib
+from collections.abc import Sequence
+
+import jax
+
+LARGEST_TILE = 512  # larger ones are not faster
+_SMALLEST_TILE = 128
+# Temporary memory of XLA:CPU for each feature of the pixel branch at each pixel of a tile; `tiny`,
+# of 16, takes 143 MB for 512×512.
+_BYTES_PER_FEATURE = 35
+_USED_SHARE = 0.5  # of what is free: pixels, parameters and others want some, too
+_MEMORY_INFO = pathlib.Path("/proc/meminfo")
+_GROUP = pathlib.Path("/sys/fs/cgroup")  # of a container
+
+
+def fitting_tile(pixel_features: int, devices: Sequence[jax.Device]) -> int:
+    """The side of tiles of a restorer of such a width, 128–512, by the memory that is free now."""
+    known = [size for device in devices if (size := free_bytes(device)) is not None]
+    tile = LARGEST_TILE
+    if known:
+        affordable = _USED_SHARE * min(known) / (_BYTES_PER_FEATURE * pixel_features)
+        while tile > _SMALLEST_TILE and tile**2 > affordable:
+            tile //= 2
+    return tile
+
+
+def free_bytes(device: jax.Device) -> int | None:
+    """What a device has left; CPU devices share what the machine has. None if it cannot be told."""
+    stats = device.memory_stats()
+    if stats and "bytes_limit" in stats:
+        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    known = [size for size in (_free_on_machine(), _free_in_container()) if size is not None]
+    if device.platform != "cpu" or not known:
+        return None
+    return min(known) // jax.local_device_count("cpu")
+
+
+def _free_on_machine() -> int | None:
+    try:
+        lines = dict(line.split(":") for line in _MEMORY_INFO.read_text().splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    except (OSError, ValueError, KeyError):  # not Linux
+        return None
+
+
+def _free_in_container() -> int | None:
+    try:
+        limit, used = (int((_GROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        return max(0, limit - used)
+    except (OSError, ValueError):  # no container, or "max": no limit
+        return None
