@@ -329,10 +329,11 @@ def test_tiles_lie_as_in_python(page, restorer):
 def test_steps_show_what_they_show_in_python(page, astronaut, encode):
     picture = np.asarray(Image.fromarray(astronaut[:253, :382]).convert("L"))
     opened = [Image.open(io.BytesIO(encode(picture, quality))) for quality in (10, 35, 80, 97, 100)]
-    planes = [picture, *map(np.asarray, opened), np.zeros((5, 20), np.uint8)]
+    wide = np.tile(np.asarray(opened[1])[:248, :376], (3, 4))  # a part is looked at
+    planes = [picture, *map(np.asarray, opened), wide, np.zeros((5, 20), np.uint8)]
     found = page.evaluate(SHOWN, [[*plane.shape, plane.ravel().tolist()] for plane in planes])
     expected = [quantization_steps.quality(plane.astype(np.float32) / 255) for plane in planes]
-    assert expected == [99.5, 10, 35, 80, 97, 99.5, None]
+    assert expected == [99.5, 10, 35, 80, 97, 99.5, 35, None]
     assert found == expected
 
 

@@ -2,8 +2,9 @@
 
 Pure functions of arrays that close over the parameters, built for tracing with symbolic batch,
 height and width. What `Restorer` does in NumPy around the networks is inside: mirroring to whole
-cells, the spread map, limits, and for uint8 the scaling and rounding. Convolutions are native
-ones whatever traces them, since the formulations of `models/formulations.py` suit XLA:CPU alone.
+cells, the spread map, limits, and for uint8 the scaling and rounding; not its reading of
+quantization steps (`read_steps`). Convolutions are native ones whatever traces them, since the
+formulations of `models/formulations.py` suit XLA:CPU alone.
 
     functions = blind.functions(weights.load("tiny"))
     result = jax.jit(functions.blind)(image)  # {"restored", "quality_map", "quality"}

@@ -16,6 +16,7 @@ from agarnet_jax.restoration import block_transform
 
 _LOW_FREQUENCIES = 20  # the lowest but the mean; others are mostly zero
 _PIXELS_MAX = 2**17  # looked at
+_PIECE = 512  # pixels side by side
 _LEAST_COEFFICIENTS = 16  # that are not zero
 _ROUNDING = 0.3  # levels, standard deviation: of pixels to whole levels, seen in coefficients
 _LEAST_SHARE = 0.7  # of the concentration that steps and that rounding alone would make
@@ -88,16 +89,18 @@ def _step(values: np.ndarray, candidates: np.ndarray) -> int:
 
 
 def _coefficients(plane: Any) -> np.ndarray:
-    """(20, blocks) in levels, of rows of blocks spread evenly over the plane."""
+    """(20, blocks) in levels, of pieces of rows of blocks spread evenly over the plane."""
     height, width = (side - side % BLOCK for side in plane.shape)
-    count = height // BLOCK
-    if not (count and width):
-        return np.empty((_LOW_FREQUENCIES, 0), np.float32)
-    wanted = min(count, max(1, _PIXELS_MAX // (BLOCK * width)))
-    found = []
-    for row in np.unique(np.linspace(0, count - 1, wanted).round().astype(int)):
-        strip = 255 * plane[row * BLOCK : (row + 1) * BLOCK, :width].astype(np.float32)
-        found.append(block_transform.forward(strip).reshape(-1, BLOCK * BLOCK))
+    found = [np.empty((0, BLOCK * BLOCK), np.float32)]
+    starts = range(0, width, _PIECE)
+    count = height // BLOCK * len(starts)
+    wanted = min(count, _PIXELS_MAX // (BLOCK * min(width, _PIECE))) if count else 0
+    for number in range(wanted):
+        row, column = divmod(number * (count - 1) // max(1, wanted - 1), len(starts))
+        start = starts[column]
+        rows = slice(row * BLOCK, (row + 1) * BLOCK)
+        piece = 255 * plane[rows, start : min(start + _PIECE, width)].astype(np.float32)
+        found.append(block_transform.forward(piece).reshape(-1, BLOCK * BLOCK))
     return np.concatenate(found).T[ZIGZAG[1 : 1 + _LOW_FREQUENCIES]]
 
 

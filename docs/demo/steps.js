@@ -3,6 +3,7 @@
 
 const BLOCK = 8;
 const PIXELS_MAX = 2 ** 17;
+const PIECE = 512;
 const LEAST_COEFFICIENTS = 16;
 const ROUNDING = 0.3;
 const LEAST_SHARE = 0.7;
@@ -84,19 +85,19 @@ function stepOf(all, steps) {
   return found || (values.length >= 4 * LEAST_SIGNIFICANCE ** 2 ? 1 : 0);
 }
 
-/** For each of FREQUENCIES, in levels, of rows of blocks spread evenly over the plane. */
+/** For each of FREQUENCIES, in levels, of pieces of rows of blocks spread evenly over the plane. */
 function absoluteCoefficients({ data, width, height }) {
-  const [across, down] = [Math.floor(width / BLOCK), Math.floor(height / BLOCK)];
   const found = FREQUENCIES.map(() => []);
-  if (!across || !down) return found;
-  const wanted = Math.min(down, Math.max(1, Math.floor(PIXELS_MAX / (BLOCK * BLOCK * across))));
-  const rows = new Set();
-  for (let i = 0; i < wanted; i++) {
-    rows.add(Math.round(wanted > 1 ? (i * (down - 1)) / (wanted - 1) : 0));
-  }
-  for (const row of rows) {
-    for (let column = 0; column < across; column++) {
-      const at = (y, x) => data[(row * BLOCK + y) * width + column * BLOCK + x];
+  const [across, down] = [width, height].map((side) => side - (side % BLOCK));
+  const pieces = Math.ceil(across / PIECE);
+  const count = (down / BLOCK) * pieces;
+  const wanted = Math.min(count, Math.floor(PIXELS_MAX / (BLOCK * Math.min(across, PIECE))));
+  for (let number = 0; number < wanted; number++) {
+    const place = Math.floor((number * (count - 1)) / Math.max(1, wanted - 1));
+    const top = Math.floor(place / pieces) * BLOCK;
+    const start = (place % pieces) * PIECE;
+    for (let left = start; left < Math.min(start + PIECE, across); left += BLOCK) {
+      const at = (y, x) => data[(top + y) * width + left + x];
       FREQUENCIES.forEach(([v, u], i) => {
         let sum = 0;
         for (let y = 0; y < BLOCK; y++) {

@@ -15,7 +15,7 @@ from data_pipelines.degradations.jpeg import Jpeg
 COMMANDS = {
     "network": (
         "--config=experiments/configs/smoke.py",
-        "--forward=1x32,2x32",
+        "--forward=1x32",
         "--train=2x32",
         "--rounds=1",
     ),

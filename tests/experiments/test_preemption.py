@@ -82,7 +82,7 @@ def test_killed_at_random_moments_it_ends_as_if_it_was_not(
     codes: list[int] = []
     while not codes or codes[-1] != 0:
         process = start(command(picture_folders, tmp_path), repository)
-        if len(codes) < 4:
+        if len(codes) < 3:
             wait_for_lines(process, tmp_path, draw.randint(0, 20))
             time.sleep(draw.random() / 5)
             process.send_signal(number)
