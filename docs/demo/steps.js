@@ -22,7 +22,11 @@ const FREQUENCIES = [
   [0, 5, 40], [1, 4, 26], [2, 3, 24], [3, 2, 22], [4, 1, 22], [5, 0, 24],
 ];
 
-/** The quality that the steps of a plane show where an estimate is near it, else the estimate. */
+/**
+ * The quality that the steps of a plane show where an estimate is near it, else the estimate.
+ *
+ * At the highest qualities Python also takes it further off, if no other grid shows.
+ */
 export function refined(estimate, plane) {
   const shown = shownQuality(plane);
   if (shown === null || Math.abs(estimate - shown) > Math.min(NEAR, NEAR_SHARE * shown)) {

@@ -1,4 +1,6 @@
-"""The restorer that ships as `tiny`: a narrow AGARNet for machines without an accelerator.
+"""`tiny`: a narrow AGARNet restorer for machines without an accelerator, from random weights.
+
+What ships was trained further by `tiny_continued.py`.
 
 Run:      python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
@@ -11,8 +13,7 @@ Duration: about 80 minutes, 11,500 steps, 377 million pixels (2026-11-24). The s
 Result:   +1.15 dB over the JPEG, mean over the cases below of VALID (100 crops of DIV2K, their
           128×128 centres), true quality: at Q 5, 10, 20, 40, 60, 80, 95, 100 +1.45, 1.42, 1.40,
           1.42, 1.38, 1.23, 0.39, 0.00; at (10, 50) and (50, 30) off the grid +1.35, 1.49. After
-          7,500 and 10,000 steps it was +1.04 and +1.12: the curve still climbs. Held-out
-          results are in agarnet_jax/weights/tiny.md.
+          7,500 and 10,000 steps it was +1.04 and +1.12.
 """
 
 import ml_collections
