@@ -9,9 +9,9 @@ Hardware: two CPU cores, shared with other work (60 to 110 thousand pixels a sec
 Duration: about 130 minutes, 20,000 steps, 655 million pixels (2026-11-25), on from the
           `tiny` of 2026-11-24. The first 10,000 steps, at a constant rate, had the loss L1; as it
           stands, all have the root of the mean square.
-Result:   +1.33 dB over the JPEG, mean over the cases of VALID of `tiny.py`, true quality: at Q 5, 10,
-          20, 40, 60, 80, 95, 100 +1.64, 1.59, 1.58, 1.62, 1.58, 1.42, 0.68, 0.00; at (10, 50) and
-          (50, 30) off the grid +1.51, 1.68. It began at +1.15; after 10,000 steps it was +1.21,
+Result:   +1.33 dB over the JPEG, mean over the cases of VALID of `tiny.py`, true quality: at Q 5,
+          10, 20, 40, 60, 80, 95, 100 +1.64, 1.59, 1.58, 1.62, 1.58, 1.42, 0.68, 0.00; at (10, 50)
+          and (50, 30) off the grid +1.51, 1.68. It began at +1.15; after 10,000 steps it was +1.21,
           after 12,500, 15,000, 17,500 +1.26, 1.29, 1.32. Held-out results are in
           agarnet_jax/weights/tiny.md.
 """
