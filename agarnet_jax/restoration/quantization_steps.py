@@ -13,7 +13,6 @@ import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY, ZIGZAG, quality_table
 from agarnet_jax.restoration import block_transform
-from agarnet_jax.restoration.earlier_grid import find_earlier_grid
 
 _LOW_FREQUENCIES = 20  # the lowest but the mean; others are mostly zero
 _PIXELS_MAX = 2**17  # looked at
@@ -26,26 +25,22 @@ _NEIGHBOURS = 0.75  # of a step that fits, next to which a smaller one may fit b
 _COARSE = 8  # no table of IJG has both this step and 1 among the lowest frequencies
 _LEAST_STEPS = 3
 _NEAR, _NEAR_SHARE = 10.0, 1 / 8  # of quality; two standard deviations of estimates or more
-_HARMLESS = 96  # quality that leaves hardly anything to restore
-_FAR = 25.0  # below it
-_GRID_SIDE = 2048  # pixels looked at for another grid
+_LOSSLESS, _NEAR_LOSSLESS = 96, 20.0  # quality that leaves hardly anything to restore
 _LARGEST_MISFIT = 0.1  # mean |ln(step / table's)| over the steps found
 
 
 def refined(estimate: float, plane: Any) -> float:
     """The quality that the steps of `plane` (as of `quality`) show, where an estimate is near it.
 
-    Further from it, the estimate holds: there was an earlier compression. But where steps are next
-    to nothing, restoring does harm, so there an estimate must be far off, or another grid show.
+    Further from it, the estimate holds: there was an earlier compression. Where steps are next to
+    nothing, near is wider: restoring an image that is as good as that does more harm than leaving
+    one alone that was better before.
     """
     shown = quality(plane)
     if shown is None:
         return estimate
-    if abs(estimate - shown) <= min(_NEAR, _NEAR_SHARE * shown):
-        return shown
-    if shown >= _HARMLESS and estimate >= shown - _FAR:
-        return estimate if find_earlier_grid(plane[:_GRID_SIDE, :_GRID_SIDE]) else shown
-    return estimate
+    near = _NEAR_LOSSLESS if shown >= _LOSSLESS else min(_NEAR, _NEAR_SHARE * shown)
+    return shown if abs(estimate - shown) <= near else estimate
 
 
 def quality(plane: Any) -> float | None:

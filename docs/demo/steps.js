@@ -13,6 +13,7 @@ const COARSE = 8;
 const LEAST_STEPS = 3;
 const LARGEST_MISFIT = 0.1;
 const [NEAR, NEAR_SHARE] = [10, 1 / 8];
+const [LOSSLESS, NEAR_LOSSLESS] = [96, 20];
 
 // Of the lowest frequencies but the mean, in zigzag order: [down, across], and the step that ITU-T
 // T.81, Annex K gives it for luma.
@@ -22,17 +23,12 @@ const FREQUENCIES = [
   [0, 5, 40], [1, 4, 26], [2, 3, 24], [3, 2, 22], [4, 1, 22], [5, 0, 24],
 ];
 
-/**
- * The quality that the steps of a plane show where an estimate is near it, else the estimate.
- *
- * At the highest qualities Python also takes it further off, if no other grid shows.
- */
+/** The quality that the steps of a plane show where an estimate is near it, else the estimate. */
 export function refined(estimate, plane) {
   const shown = shownQuality(plane);
-  if (shown === null || Math.abs(estimate - shown) > Math.min(NEAR, NEAR_SHARE * shown)) {
-    return estimate;
-  }
-  return shown;
+  if (shown === null) return estimate;
+  const near = shown >= LOSSLESS ? NEAR_LOSSLESS : Math.min(NEAR, NEAR_SHARE * shown);
+  return Math.abs(estimate - shown) <= near ? shown : estimate;
 }
 
 /** The IJG quality of a plane's last compression, or null. */

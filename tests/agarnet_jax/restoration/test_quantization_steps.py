@@ -88,11 +88,7 @@ def test_an_older_jpeg_on_another_grid_keeps_its_estimate(photo, decoded):
     assert quantization_steps.refined(12.5, image) == 12.5
 
 
-def test_next_to_no_steps_are_believed_unless_another_grid_shows(photo, decoded):
-    fine = decoded(photo, 97)
-    assert [quantization_steps.refined(e, fine) for e in (73, 85, 95)] == [97, 97, 97]
-    assert quantization_steps.refined(60, fine) == 60
-    old = np.uint8(np.rint(255 * decoded(photo, 60)))
-    again = decoded(old[4:-4, 4:-4], 97)
-    assert quantization_steps.quality(again) == 97
-    assert quantization_steps.refined(73, again) == 73
+def test_next_to_no_steps_are_believed_from_further_off(photo, decoded):
+    image = decoded(photo, 97)
+    refined = [quantization_steps.refined(estimate, image) for estimate in (76, 78, 85, 99)]
+    assert refined == [76, 97, 97, 97]
