@@ -83,7 +83,7 @@ def test_tables_derived_for_a_transposed_image_are_transposed(restorer, gray_pho
 
 
 def test_it_restores_at_least_as_well(restorer, gray_photo, encode):
-    gray = gray_photo[:64, :64]
+    gray = gray_photo  # all of it: in a small part either may be better by chance
     image = compressed(gray, encode, 15)
     for quality in (15.0, QualitySource.MAP):
         single = restorer.restore(image, quality=quality)
