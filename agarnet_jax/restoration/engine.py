@@ -58,7 +58,9 @@ class Engine:
             on = jax.local_devices() if devices is None else devices
             tile = memory.fitting_tile(trained.restorer_config.pixel_features, on)
         if tile is not None and (tile < CELL or tile % CELL):
-            raise ValueError(f"tile is {tile}; use a multiple of {CELL}, or None for no tiles.")
+            raise ValueError(
+                f'tile is {tile}; use a multiple of {CELL}, "auto", or None for no tiles.'
+            )
         if overlap < 0 or overlap % BLOCK or (tile is not None and 2 * overlap >= tile):
             raise ValueError(f"overlap is {overlap}; use a multiple of 8 below half of the tile.")
         self._config = trained.restorer_config

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import jax
 
-LARGEST_TILE = 512  # larger ones are not faster
+from agarnet_jax.restoration.tiling import LARGEST_TILE
+
 _SMALLEST_TILE = 128
 # Temporary memory of XLA:CPU for each feature of the pixel branch at each pixel of a tile; `tiny`,
 # of 16, takes 143 MB for 512×512.
@@ -31,10 +32,10 @@ def free_bytes(device: jax.Device) -> int | None:
     stats = device.memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
-    known = [size for size in (_free_on_machine(), _free_in_container()) if size is not None]
-    if device.platform != "cpu" or not known:
+    if device.platform != "cpu":
         return None
-    return min(known) // jax.local_device_count("cpu")
+    known = [size for size in (_free_on_machine(), _free_in_container()) if size is not None]
+    return min(known) // jax.local_device_count("cpu") if known else None
 
 
 def _free_on_machine() -> int | None:

@@ -18,6 +18,7 @@ from agarnet_jax.restoration.network import is_out_of_memory
 from agarnet_jax.restoration.planning import Orientation, Wishes
 from agarnet_jax.restoration.quality import ESTIMATED, QualityMap, QualitySource
 from agarnet_jax.restoration.subsampling import Subsampling
+from agarnet_jax.restoration.tiling import OVERLAP
 
 __all__ = ["Orientation", "QualitySource", "Restored", "Restorer"]
 
@@ -56,7 +57,7 @@ class Restorer:
         trained: weights.Weights,
         *,
         tile: int | Literal["auto"] | None = "auto",
-        overlap: int = 32,
+        overlap: int = OVERLAP,
         devices: Sequence[jax.Device] | None = None,
         read_steps: bool = True,
     ):

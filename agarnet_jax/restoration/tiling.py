@@ -10,6 +10,7 @@ import numpy as np
 TileFunction = Callable[..., np.ndarray]  # of arrays (B, …), the first (B, tile height, width, 1)
 T = TypeVar("T")
 
+LARGEST_TILE, OVERLAP = 512, 32  # a restorer's, unless it is told others; see `Restorer`
 _SHARE_UNIT = 64
 
 

@@ -13,11 +13,7 @@ def jpeg_rows(cases: Sequence[Case], results: Results, *, luma_range: LumaRange)
 
     Only cases with all of a set's images are checked.
     """
-    whole = {
-        (case.images, case.course): case
-        for case in cases
-        if len(results.indices(case)) == results.size(case)
-    }
+    whole = {(case.images, case.course): case for case in cases if results.is_whole(case)}
     lines = []
     for name in dict.fromkeys(name for name, _ in whole if name in SET_SIZES):
         found = next(results.size(case) for (images, _), case in whole.items() if images == name)

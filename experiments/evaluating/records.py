@@ -59,6 +59,10 @@ class Results:
         found = [self._found[key] for key in keys if key in self._found]
         return found if len(found) == len(keys) else []
 
+    def is_whole(self, case: Case) -> bool:
+        """Whether it is of all images of its set, as those of papers are."""
+        return len(self.indices(case)) == self.size(case)
+
     def mean(self, cases: Case | Sequence[Case], method: str, metric: str) -> float | None:
         """The mean over images of a case, or of these means over cases; None if one is missing."""
         if isinstance(cases, Case):

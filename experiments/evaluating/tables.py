@@ -153,7 +153,7 @@ def _gain(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
 
 def _double(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     rows = _psnr_rows(cases, results)
-    if paper and _whole(cases, results):
+    if paper and all(map(results.is_whole, cases)):
         for name, values in {"JPEG [known]": published.DOUBLE_JPEG, **published.DOUBLE}.items():
             rows.append((name, *(values.get(pair) for pair in published.DOUBLE_JPEG)))
     heads = ("method", *(case.column for case in cases))
@@ -209,7 +209,7 @@ def _video(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
 
 def _color(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     rows = _psnr_rows(cases, results)
-    if paper and _whole(cases, results):
+    if paper and all(map(results.is_whole, cases)):
         rows.append(("JPEG [known]", *(published.COLOR_JPEG.get(case.x or 0) for case in cases)))
     note = (
         f"PSNR in dB over R, G and B, {_count(cases, results)}; JPEG 4:2:0. Luma and both chroma "
@@ -257,11 +257,6 @@ def _ssim(value: float | None) -> str:
 
 def _plus_minus(value: tuple[float, float] | None) -> str | None:
     return None if value is None else f"{value[0]:.2f} ± {value[1]:.2f}"
-
-
-def _whole(cases: Sequence[Case], results: Results) -> bool:
-    """Whether means are over all images, as those of papers are."""
-    return all(len(results.indices(case)) == results.size(case) for case in cases)
 
 
 def _count(cases: Sequence[Case], results: Results) -> str:

@@ -18,7 +18,7 @@ from PIL import Image
 from agarnet_jax.restoration import one_file
 from agarnet_jax.restoration.errors import InputError
 from agarnet_jax.restoration.options import RestoreOptions
-from agarnet_jax.restoration.tiling import Tiling
+from agarnet_jax.restoration.tiling import LARGEST_TILE, OVERLAP, Tiling
 from data_pipelines.preparation import files
 from data_pipelines.preparation.quiet_beam import CompressionTypes, FileSystems, beam
 from experiments.restoring.names import Names
@@ -27,7 +27,7 @@ FAILED, RESTORED, KEPT = "failed", "restored", "kept"
 _BATCH = 32  # files that a worker takes at a time
 _BATCH_SECONDS = 30  # how long it waits for them
 # As the restorer cuts large images, which share programs; small ones are taken by sides up to 64.
-_TILING = Tiling(512, 32, grid=64, padding="edge")
+_TILING = Tiling(LARGEST_TILE, OVERLAP, grid=64, padding="edge")
 
 
 @dataclasses.dataclass(frozen=True)

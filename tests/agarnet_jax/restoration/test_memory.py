@@ -57,7 +57,7 @@ def test_wider_networks_take_smaller_tiles(machine):
     assert memory.fitting_tile(32, jax.devices("cpu")) == 256
 
 
-def test_a_restorer_chooses_and_can_be_told(machine, monkeypatch):
+def test_a_restorer_chooses_and_can_be_told(machine):
     machine(available=140)
     small = Restorer.from_pretrained("tiny")
     assert small._engine._restoring.largest == 128
