@@ -1,5 +1,6 @@
 """`python -m experiments.prepare` in processes of its own, killed ones among them."""
 
+import contextlib
 import json
 import os
 import signal
@@ -123,33 +124,39 @@ def kill_when(marked, process, temporary):
     process.communicate(timeout=10)  # ends when the workers, too, have closed these pipes
 
 
+@contextlib.contextmanager
+def blocked(source, aside):
+    """A pipe that nobody writes to stands for a file: a worker waits for it for ever."""
+    place = source / "below" / "07.bmp"
+    place.rename(aside)
+    os.mkfifo(place)
+    try:
+        yield
+    finally:
+        aside.replace(place)
+
+
 @pytest.mark.parametrize("stage", ["verifying", "packing"])
 def test_after_a_kill_the_same_command_ends_with_the_same_bytes(
     command, prepare, source, alone, tmp_path, stage
 ):
-    """A pipe that nobody writes to stands for a file: a worker waits for it for ever."""
-    out, temporary, blocked = tmp_path / "out", tmp_path / "temporary", source / "below" / "07.bmp"
+    out, temporary = tmp_path / "out", tmp_path / "temporary"
     temporary.mkdir()
     arguments = (f"--input={source}", f"--output={out}", *OPTIONS, TWO_WORKERS)
     if stage == "verifying":
-        blocked.rename(tmp_path / "away.bmp")
-        os.mkfifo(blocked)
-    process = command(*arguments, temporary=temporary)
-    try:
-        if stage == "verifying":
+        with blocked(source, tmp_path / "away.bmp"):
+            process = command(*arguments, temporary=temporary)
             kill_when(lambda marks: len(marks) >= 2, process, temporary)
-        else:
-            kill_when(lambda marks: 1 <= marks.count(b"p") < IMAGES, process, temporary)
-    finally:
-        if stage == "verifying":
-            (tmp_path / "away.bmp").replace(blocked)
+    else:
+        process = command(*arguments, temporary=temporary)
+        kill_when(lambda marks: 1 <= marks.count(b"p") < IMAGES, process, temporary)
     assert [path.name[:11] for path in out.iterdir()] == [".preparing-"]
     prepare(*arguments)
     assert contents(out) == contents(alone[0])
 
 
 def test_a_killed_worker_ends_the_program(command, source, tmp_path):
-    process = command(f"--input={source}", f"--output={tmp_path / 'out'}", *OPTIONS, TWO_WORKERS)
+    out = tmp_path / "out"
 
     def workers():
         listed = subprocess.run(
@@ -157,13 +164,15 @@ def test_a_killed_worker_ends_the_program(command, source, tmp_path):
         ).stdout
         return [line.split()[0] for line in listed.splitlines() if "preparation.worker" in line]
 
-    wait_for(workers, process)
-    os.kill(int(workers()[0]), signal.SIGKILL)
-    _, stderr = process.communicate(timeout=60)
+    with blocked(source, tmp_path / "away.bmp"):  # or it might be done before it is seen
+        process = command(f"--input={source}", f"--output={out}", *OPTIONS, TWO_WORKERS)
+        wait_for(workers, process)
+        os.kill(int(workers()[0]), signal.SIGKILL)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Worker subprocess exited with return code" in stderr.splitlines()[-1]
     assert "Traceback" not in stderr
-    assert not list((tmp_path / "out").iterdir())
+    assert not list(out.iterdir())
 
 
 def test_another_run_needs_overwrite_and_then_replaces(prepare, source, alone, tmp_path):
