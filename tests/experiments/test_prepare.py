@@ -160,7 +160,9 @@ def test_a_killed_worker_ends_the_program(command, source, tmp_path):
 
     def workers():
         listed = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--sid", str(process.pid)], capture_output=True, text=True
+            ["ps", "-ww", "-o", "pid=,args=", "--sid", str(process.pid)],
+            capture_output=True,
+            text=True,
         ).stdout
         return [line.split()[0] for line in listed.splitlines() if "preparation.worker" in line]
 
