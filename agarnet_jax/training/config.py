@@ -4,6 +4,7 @@ was not released."""
 import dataclasses
 
 from agarnet_jax.losses import LossConfig
+from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.joint import JointOptions
 from agarnet_jax.training.optimizer_config import OptimizerConfig, ScheduleConfig
 
@@ -33,7 +34,7 @@ class TrainConfig:
     checkpoints_kept: int = 2  # the latest; the best is kept too
     checkpoint_keep_period: int = 0  # checkpoints of multiples of it are kept for good; 0: none
     eval_images: int = 2  # samples of each case to show in TensorBoard; 0: none
-    init_partial: bool = False  # of `init_from`, load the parameters that fit and name the others
+    init_fit: InitialFit = InitialFit.EXACT  # how the weights of `init_from` come into the model
     max_non_finite: int = 10  # updates skipped in a row for non-finite gradients before it stops
     stall_seconds: float = 900.0  # without a step, before all stacks are dumped; 0: never
 

@@ -7,8 +7,9 @@ import jax
 from jax.sharding import Mesh
 
 from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.fitting import check_fit, fit
 from agarnet_jax.training.optimizer import make_optimizer
-from agarnet_jax.training.state import TrainState, check_fit, take_what_fits
+from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.step import state_shardings
 from agarnet_jax.training.tasks import Task
 
@@ -19,18 +20,18 @@ def fresh_state(
     """The state before the first step, in its places on the mesh; at random or from parameters.
 
     Raises:
-      ValueError: `initial_params` do not fit the model; with `config.init_partial`, none does.
+      ValueError: `initial_params` do not fit the model as `config.init_fit` says.
     """
     optimizer = make_optimizer(config)
     if initial_params is not None:
         expected = jax.eval_shape(task.init, jax.random.key(config.seed))
-        if report := check_fit(initial_params, expected, partial=config.init_partial):
+        if report := check_fit(initial_params, expected, config.init_fit):
             logging.getLogger(__name__).warning("%s", report)
 
     def create() -> TrainState:
         params = task.init(jax.random.key(config.seed))
         if initial_params is not None:
-            params = take_what_fits(initial_params, params)
+            params = fit(initial_params, params, config.init_fit)
         return TrainState.create(params, optimizer)
 
     return jax.jit(create, out_shardings=state_shardings(task, optimizer, mesh))()

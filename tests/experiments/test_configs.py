@@ -11,8 +11,8 @@ import pytest
 
 from agarnet_jax.configs import to_plain
 from agarnet_jax.losses import LossKind
+from agarnet_jax.training.fitting import check_fit
 from agarnet_jax.training.joint import MapGradient
-from agarnet_jax.training.state import check_fit
 from experiments.config import default_config, from_config_dict
 
 PARAMETERS = {

@@ -13,6 +13,7 @@ import pytest
 from agarnet_jax.models import AGARNetConfig, EstimatorConfig
 from agarnet_jax.training import loop
 from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.signals import Interrupted
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask
 
@@ -274,7 +275,7 @@ def test_profiling_leaves_a_trace(tmp_path):
 def test_what_fits_is_loaded_if_asked_to_and_the_rest_named(whole_run, tmp_path, caplog):
     params = jax.tree.map(np.asarray, whole_run[1].params)
     fitting = dict(params) | {"blend": np.zeros(3)}
-    config = dataclasses.replace(CONFIG, learning_rate=0.0, init_partial=True)
+    config = dataclasses.replace(CONFIG, learning_rate=0.0, init_fit=InitialFit.PARTIAL)
     state = train(tmp_path, config=config, initial_params=fitting, stop_at=1, eval_batches=None)
     fresh = train(tmp_path / "fresh", config=config, stop_at=1, eval_batches=None)
     expected = params | {"blend": fresh.params["blend"]}
@@ -282,5 +283,5 @@ def test_what_fits_is_loaded_if_asked_to_and_the_rest_named(whole_run, tmp_path,
     ours = [r for r in caplog.records if r.name.startswith("agarnet_jax")]
     message = ours[0].getMessage()
     assert message.splitlines()[1:] == ["  blend: (3,), the model has (2,)"]
-    with pytest.raises(ValueError, match="init_partial"):
+    with pytest.raises(ValueError, match="init_fit"):
         train(tmp_path / "b", config=config, initial_params={"blend": np.zeros(3)})

@@ -1,0 +1,67 @@
+"""How weights to start from come into a model. Parameters are nested dicts."""
+
+import enum
+from typing import Any
+
+import flax.traverse_util
+import jax.numpy as jnp
+
+from agarnet_jax.training.growth import check_growth, grow
+
+
+class InitialFit(enum.Enum):
+    """EXACT: every parameter of the weights has its place in the model, and none is missing.
+    PARTIAL: those of the same name and shape are loaded, the others named in the log. GROWN: the
+    weights are of a narrower or shallower network than the model, which computes at first what
+    that network does.
+    """
+
+    EXACT = "exact"
+    PARTIAL = "partial"
+    GROWN = "grown"
+
+
+def check_fit(params: Any, expected: Any, how: InitialFit = InitialFit.EXACT) -> str:
+    """Returns what to tell of parameters of which some do not fit; "" if all do.
+
+    Raises:
+      ValueError: naming those that do not fit, if any; with PARTIAL, only if none does; with
+        GROWN, those that are larger than the model's.
+    """
+    if how is InitialFit.GROWN:
+        check_growth(params, expected)
+        return ""
+    given, wanted = _shapes(params), _shapes(expected)
+    names = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))
+    if not names:
+        return ""
+    listed = "".join(
+        f"\n  {name}: {given.get(name, 'missing')}, the model has {wanted.get(name, 'no such')}"
+        for name in names
+    )
+    loaded = sum(shape == wanted.get(name) for name, shape in given.items())
+    if how is InitialFit.EXACT or not loaded:
+        raise ValueError(
+            "These weights do not fit the model (train.init_fit: partial loads what fits, grown "
+            f"starts a larger model):{listed}"
+        )
+    return f"Loaded {loaded} of the model's {len(wanted)} parameters; not:{listed}"
+
+
+def fit(params: Any, fresh: Any, how: InitialFit) -> Any:
+    """`fresh` with `params`, which `check_fit` has passed, in their places."""
+    if how is InitialFit.GROWN:
+        return grow(params, fresh)
+    given = flax.traverse_util.flatten_dict(params, sep="/")
+    return flax.traverse_util.unflatten_dict(
+        {
+            name: given[name] if name in given and jnp.shape(given[name]) == value.shape else value
+            for name, value in flax.traverse_util.flatten_dict(fresh, sep="/").items()
+        },
+        sep="/",
+    )
+
+
+def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
+    flat = flax.traverse_util.flatten_dict(params, sep="/")
+    return {name: tuple(jnp.shape(value)) for name, value in flat.items()}

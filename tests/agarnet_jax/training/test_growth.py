@@ -1,0 +1,86 @@
+import dataclasses
+import functools
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agarnet_jax.models import AGARNet, AGARNetConfig
+from agarnet_jax.training.fitting import InitialFit, check_fit, fit
+
+SMALLER = AGARNetConfig(
+    pixel_features=4,
+    dct_features=4,
+    dct_blocks=1,
+    encoder1_blocks=1,
+    encoder2_blocks=1,
+    encoder4_blocks=1,
+    decoder2_blocks=1,
+    decoder2_gated_blocks=1,
+    decoder1_blocks=1,
+    decoder1_gated_blocks=1,
+    gate_features=8,
+    correction_gate=True,
+)
+LARGER = {
+    "pixels": {"pixel_features": 6},
+    "frequencies": {"dct_features": 6},
+    "gates": {"gate_features": 12},
+    "blocks": {
+        field.name: 2 for field in dataclasses.fields(SMALLER) if field.name.endswith("blocks")
+    },
+}
+LARGER["everything"] = {name: size for sizes in LARGER.values() for name, size in sizes.items()}
+IMAGE = jax.random.uniform(jax.random.key(1), (1, 24, 16, 1))
+QUALITY = jax.random.uniform(jax.random.key(2), IMAGE.shape, minval=1, maxval=100)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def params_of(config: AGARNetConfig, seed: int):
+    """Parameters of which none is zero, biases and both scalars of the blend among them."""
+    params = AGARNet(config).init(jax.random.key(seed), IMAGE, quality=50)["params"]
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(seed), len(leaves))
+    noise = [jax.random.normal(key, leaf.shape) / 5 for key, leaf in zip(keys, leaves)]
+    return jax.tree.unflatten(tree, [a + b for a, b in zip(leaves, noise)])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def restored(config: AGARNetConfig, params):
+    return AGARNet(config).apply({"params": params}, IMAGE, quality=QUALITY)
+
+
+@pytest.mark.parametrize("change", LARGER)
+def test_a_larger_network_begins_as_the_smaller_one(change):
+    config = dataclasses.replace(SMALLER, **LARGER[change])
+    smaller, fresh = params_of(SMALLER, 3), params_of(config, 4)
+    check_fit(smaller, fresh, InitialFit.GROWN)
+    grown = fit(smaller, fresh, InitialFit.GROWN)
+    expected, actual = restored(SMALLER, smaller), restored(config, grown)
+    assert np.abs(expected.restored).mean() > 1  # far above what rounding leaves
+    np.testing.assert_allclose(actual.restored, expected.restored, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(actual.dct_restored, expected.dct_restored, rtol=1e-4, atol=1e-3)
+    assert jax.tree.map(jnp.shape, grown) == jax.tree.map(jnp.shape, fresh)
+
+
+def test_every_new_feature_is_taught():
+    """The gradient reaches what connects the new features, which is zero at first."""
+    config = dataclasses.replace(SMALLER, **LARGER["pixels"], **LARGER["frequencies"])
+    grown = fit(params_of(SMALLER, 3), params_of(config, 4), InitialFit.GROWN)
+    gradient = jax.grad(lambda params: jnp.mean(restored(config, params).restored ** 2))(grown)
+    flat = flax.traverse_util.flatten_dict(gradient, sep="/")
+    for name, values in flat.items():
+        if name.endswith("conv1/kernel"):
+            assert np.abs(values[..., 4:, :4]).max(axis=-1).min() > 0, name
+
+
+@pytest.mark.parametrize("change", ["pixels", "blocks"])
+def test_a_network_does_not_grow_into_a_smaller_one(change):
+    larger = params_of(dataclasses.replace(SMALLER, **LARGER[change]), 3)
+    with pytest.raises(ValueError, match="cannot grow") as raised:
+        check_fit(larger, params_of(SMALLER, 4), InitialFit.GROWN)
+    named = {"pixels": "encoder2_block0/conv1/kernel: (3, 3, 12, 12), the model has (3, 3, 8, 8)"}
+    missing = "dct_branch/block1/conv1/kernel: (3, 3, 3, 4, 4), the model has no such"
+    assert named.get(change, missing) in str(raised.value)
