@@ -18,9 +18,7 @@ from agarnet_jax.configs import to_plain
 from agarnet_jax.export.blind import SIDES, Function, ParameterDtype, Quality, Tensor
 
 UNKNOWN = "unknown"
-_SHIPPED_LICENCES = {
-    "tiny": "Apache-2.0 for the code; the weights for research use, see their model card"
-}
+_SHIPPED_LICENCE = "Apache-2.0 for the code; the weights for research use, see their model card"
 _OTHER_LICENCE = "Apache-2.0 for the code; the weights as their maker says"
 
 
@@ -46,6 +44,7 @@ def describe(
       size: (height, width) where they are fixed.
       licence: of code and weights; None for what is known of a shipped name.
     """
+    shipped = name in weights.shipped_names()
     described = {
         "name": f"agarnet-{name}",
         "version": agarnet_jax.__version__,
@@ -55,7 +54,7 @@ def describe(
         "inputs": _contract(function.inputs, size),
         "outputs": _contract(function.outputs, size),
         "weights_sha256": weights_hash(trained),
-        "licence": licence or _SHIPPED_LICENCES.get(name, _OTHER_LICENCE),
+        "licence": licence or (_SHIPPED_LICENCE if shipped else _OTHER_LICENCE),
         "source": "agarnet-jax",
         "source_commit": source_commit(),
     }

@@ -18,7 +18,10 @@ def shapes(tree):
     return jax.tree.map(lambda x: tuple(x.shape), tree)
 
 
-def test_tiny_is_shipped_and_fits_its_own_configuration(shipped):
+@pytest.mark.parametrize("name", weights.shipped_names())
+def test_weights_fit_their_own_configuration_and_have_a_card(name):
+    shipped = weights.load(name)
+    assert f"# Model card: `{name}`" in weights.path_of(name).with_suffix(".md").read_text()
     image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
     restorer = jax.eval_shape(
         lambda rng, x: AGARNet(shipped.restorer_config).init(rng, x, quality=50.0),
