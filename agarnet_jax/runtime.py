@@ -13,18 +13,20 @@ import jax
 CACHE_VARIABLE = "AGARNET_COMPILATION_CACHE"  # a folder, or "off"
 _MOST_CPU_DEVICES = 4  # beyond, XLA's own threads use the cores
 # Parameters of glibc's mallopt (malloc.h).
-_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
+_LARGEST_MMAP_THRESHOLD = 32 * 2**20  # bytes; glibc takes no more
 
 
-def prepare(*, batch_size: int | None = None) -> None:
+def prepare(*, batch_size: int | None = None, sizes_vary: bool = False) -> None:
     """Sets up compilation cache, CPU devices and memory; call before the first JAX operation.
 
     Args:
       batch_size: what all devices must be able to share equally; None: anything.
+      sizes_vary: whether arrays come in many sizes, as in restoration; see `keep_freed_memory`.
     """
     use_compilation_cache()
     use_cpu_devices(batch_size)
-    keep_freed_memory()
+    keep_freed_memory(sizes_vary=sizes_vary)
 
 
 def use_compilation_cache() -> None:
@@ -64,15 +66,23 @@ def use_cpu_devices(batch_size: int | None = None) -> None:
     jax.config.update("jax_num_cpu_devices", count)
 
 
-def keep_freed_memory() -> None:
-    """Tells glibc to reuse large buffers instead of returning them; does nothing elsewhere.
+def keep_freed_memory(*, sizes_vary: bool = False) -> None:
+    """Tells glibc to reuse freed buffers instead of returning them; does nothing elsewhere.
 
     Every execution on CPU allocates its temporary buffers anew; without this, the system maps
     and clears their pages each time.
+
+    Args:
+      sizes_vary: returns those above 32 MiB after all. A step of training asks for the same sizes
+        again and again; where images of many sizes come, the gaps between kept buffers fit none
+        of the next, and memory grows (`docs/performance.md` has both sides).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is None:
         return
     mallopt(_M_ARENA_MAX, 1)  # only the main arena can grow without mapping
-    mallopt(_M_MMAP_MAX, 0)
+    if sizes_vary:
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
+    else:
+        mallopt(_M_MMAP_MAX, 0)
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

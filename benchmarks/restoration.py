@@ -29,7 +29,7 @@ def measure(weights: str, tile: int, megapixels: float) -> tuple[float, float, f
     from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 
     runtime.use_cpu_devices()
-    runtime.keep_freed_memory()
+    runtime.keep_freed_memory(sizes_vary=True)
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = round(megapixels * 1e6 / height)
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)

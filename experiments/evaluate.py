@@ -86,7 +86,7 @@ def show(evaluation: Evaluation) -> None:
 
 
 def main() -> None:
-    runtime.prepare()
+    runtime.prepare(sizes_vary=True)
     with program.one_line_errors():
         evaluation = evaluate(settings())
     show(evaluation)

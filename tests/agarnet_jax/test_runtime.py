@@ -59,6 +59,25 @@ print(jax.device_count())
     assert in_process(code, XLA_FLAGS=flag, AGARNET_COMPILATION_CACHE="off") == ["5"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc, and /proc to look into")
+@pytest.mark.parametrize("sizes_vary", [True, False])
+def test_large_buffers_are_returned_where_sizes_vary(sizes_vary):
+    code = f"""
+import os, pathlib
+import numpy as np
+from agarnet_jax import runtime
+runtime.prepare(sizes_vary={sizes_vary})
+def resident():
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+before = resident()
+buffer = np.ones(200 * 2**20, np.uint8)
+del buffer
+print(resident() - before)
+"""
+    (grown,) = in_process(code, AGARNET_COMPILATION_CACHE="off")
+    assert (int(grown) < 50 * 2**20) == sizes_vary
+
+
 def test_imports_start_no_backend():
     """`jax.distributed.initialize` and the number of devices must come first."""
     code = """
