@@ -56,7 +56,8 @@ class Engine:
     ):
         if tile == "auto":
             on = jax.local_devices() if devices is None else devices
-            tile = memory.fitting_tile(trained.restorer_config.pixel_features, on)
+            features = trained.restorer_config.pixel_features
+            tile = memory.fitting_tile(features, on, overlap=overlap)
         if tile is not None and (tile < CELL or tile % CELL):
             raise ValueError(
                 f'tile is {tile}; use a multiple of {CELL}, "auto", or None for no tiles.'

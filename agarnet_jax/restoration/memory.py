@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import jax
 
+from agarnet_jax.models import CELL
 from agarnet_jax.restoration.tiling import LARGEST_TILE
 
 _SMALLEST_TILE = 128
@@ -16,15 +17,19 @@ _MEMORY_INFO = pathlib.Path("/proc/meminfo")
 _GROUP = pathlib.Path("/sys/fs/cgroup")  # of a container
 
 
-def fitting_tile(pixel_features: int, devices: Sequence[jax.Device]) -> int:
-    """The side of tiles of a restorer of such a width, 128–512, by the memory that is free now."""
+def fitting_tile(pixel_features: int, devices: Sequence[jax.Device], *, overlap: int) -> int:
+    """The side of tiles of a restorer of such a width, by the memory that is free now.
+
+    128–512, but more than twice the overlap, a multiple of `CELL`.
+    """
+    smallest = max(_SMALLEST_TILE, CELL * (2 * overlap // CELL + 1))
     known = [size for device in devices if (size := free_bytes(device)) is not None]
     tile = LARGEST_TILE
     if known:
         affordable = _USED_SHARE * min(known) / (_BYTES_PER_FEATURE * pixel_features)
-        while tile > _SMALLEST_TILE and tile**2 > affordable:
+        while tile // 2 >= smallest and tile**2 > affordable:
             tile //= 2
-    return tile
+    return max(tile, smallest)
 
 
 def free_bytes(device: jax.Device) -> int | None:

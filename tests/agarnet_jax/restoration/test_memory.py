@@ -49,12 +49,19 @@ def test_an_accelerator_has_its_own(machine):
 )
 def test_tiles_fit_into_half_of_what_is_free(machine, available, tile):
     machine(available=available)
-    assert memory.fitting_tile(16, jax.devices("cpu")) == tile
+    assert memory.fitting_tile(16, jax.devices("cpu"), overlap=32) == tile
 
 
 def test_wider_networks_take_smaller_tiles(machine):
     machine(available=600)
-    assert memory.fitting_tile(32, jax.devices("cpu")) == 256
+    assert memory.fitting_tile(32, jax.devices("cpu"), overlap=32) == 256
+
+
+@pytest.mark.parametrize(("overlap", "tile"), [(0, 128), (56, 128), (64, 256), (256, 576)])
+def test_tiles_are_larger_than_their_overlaps(machine, overlap, tile):
+    machine(available=1)
+    assert memory.fitting_tile(16, jax.devices("cpu"), overlap=overlap) == tile
+    assert Restorer.from_pretrained("tiny", overlap=overlap)._engine._restoring.largest == tile
 
 
 def test_a_restorer_chooses_and_can_be_told(machine):
