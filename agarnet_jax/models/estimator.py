@@ -118,10 +118,9 @@ def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array
 def mean_over_area(
     cells: jax.Array, height: int, width: int, placement: CellPlacement
 ) -> jax.Array:
-    """The image's quality (B,): the mean of its cells by the area they cover."""
+    """The image's quality (B,): the mean of `cells` (B, rows, columns, 1) by covered area."""
     if placement is CellPlacement.RELEASED:
         return cells.mean(axis=(1, 2, 3))
-    covered_rows = jnp.clip(height - CELL * jnp.arange(cells.shape[1]), 1, CELL)
-    covered_cols = jnp.clip(width - CELL * jnp.arange(cells.shape[2]), 1, CELL)
-    weight = covered_rows[None, :, None] * covered_cols[None, None, :] / (height * width)
-    return (cells[..., 0] * weight).sum(axis=(1, 2))
+    rows = jnp.clip(height - CELL * jnp.arange(cells.shape[1]), 1, CELL) / height
+    columns = jnp.clip(width - CELL * jnp.arange(cells.shape[2]), 1, CELL) / width
+    return (cells[..., 0] * rows[None, :, None] * columns[None, None, :]).sum(axis=(1, 2))

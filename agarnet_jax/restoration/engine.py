@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from agarnet_jax import weights
@@ -34,6 +33,9 @@ from agarnet_jax.restoration.tiling import (
 _ESTIMATOR_TILE, _ESTIMATOR_OVERLAP = 12 * CELL, 2 * CELL
 # Of images computed together: most planes for each device at a time, and most of their pixels.
 _BATCH, _BATCH_PIXELS = 8, 2**17
+
+# One program for each number of cells; operation by operation there would be a dozen to compile.
+_mean = jax.jit(mean_over_area, static_argnames="placement")
 
 Computed = tuple[Assumed, list[Change]]
 _log = logging.getLogger(__name__)
@@ -150,8 +152,7 @@ class Engine:
         """Quality (), or pixel-wise for `QualitySource.MAP`."""
         if source is QualitySource.MAP:
             return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
-        batch = jnp.asarray(cells[None, ..., None])
-        estimate = in_range(mean_over_area(batch, *parts.size, self._placement)[0])
+        estimate = in_range(_mean(cells[None, ..., None], *parts.size, self._placement)[0])
         if self._read_steps:
             estimate = in_range(quantization_steps.refined(float(estimate), parts.lead))
         return estimate
