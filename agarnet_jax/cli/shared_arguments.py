@@ -7,7 +7,9 @@ from agarnet_jax.restoration import reading
 
 def add_weights(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--weights", default="tiny", help="shipped weights by name, or a file (default: tiny)"
+        "--weights",
+        default="tiny",
+        help="tiny (default); small, which is better and slower; or a file",
     )
 
 
