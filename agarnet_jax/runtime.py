@@ -17,16 +17,16 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20  # bytes; glibc takes no more
 
 
-def prepare(*, batch_size: int | None = None, sizes_vary: bool = False) -> None:
+def prepare(*, batch_size: int | None = None) -> None:
     """Sets up compilation cache, CPU devices and memory; call before the first JAX operation.
 
     Args:
-      batch_size: what all devices must be able to share equally; None: anything.
-      sizes_vary: whether arrays come in many sizes, as in restoration; see `keep_freed_memory`.
+      batch_size: of training, the batches that all devices must be able to share equally; None: of
+        restoration, images of any number and size.
     """
     use_compilation_cache()
     use_cpu_devices(batch_size)
-    keep_freed_memory(sizes_vary=sizes_vary)
+    keep_freed_memory(sizes_vary=batch_size is None)
 
 
 def use_compilation_cache() -> None:

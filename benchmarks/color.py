@@ -59,7 +59,7 @@ def rows(images: Sequence[np.ndarray], restorer: Restorer) -> Iterator[tuple[str
 def main() -> None:
     if not _DATA_DIR.value:
         raise app.UsageError("Name the folder of the test sets: --data_dir=DIR or AGARNET_DATA.")
-    runtime.prepare(sizes_vary=True)
+    runtime.prepare()
     images = open_images(pathlib.Path(_DATA_DIR.value) / _SET.value, luma_range=None)
     chosen = list(itertools.islice(images, _IMAGES.value))
     print_table(

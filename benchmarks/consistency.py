@@ -64,7 +64,7 @@ def rows(restorer: Restorer, images: list[np.ndarray]) -> Iterator[list[str]]:
 
 
 def main() -> None:
-    runtime.prepare(sizes_vary=True)
+    runtime.prepare()
     with program.one_line_errors():
         restorer = Restorer.from_pretrained(_WEIGHTS.value)
     images = first_pictures(_IMAGES.value, _COUNT.value)

@@ -59,7 +59,7 @@ def labels(recompression: Recompression, degraded: Degraded) -> list[float]:
 
 
 def main() -> None:
-    runtime.prepare(sizes_vary=True)
+    runtime.prepare()
     restorer = Restorer.from_pretrained(_WEIGHTS.value)
     chosen = first_pictures(_IMAGES.value, _COUNT.value, luma_range=LumaRange.STUDIO)
     table, totals = [], []

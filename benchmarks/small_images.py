@@ -44,7 +44,7 @@ def together(restorer: Restorer, images: list[Image.Image]) -> None:
 
 
 def main() -> None:
-    runtime.prepare(sizes_vary=True)
+    runtime.prepare()
     restorer = Restorer.from_pretrained(_WEIGHTS.value)
     rows = []
     for side in map(int, _SIDES.value):

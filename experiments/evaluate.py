@@ -86,7 +86,7 @@ def show(evaluation: Evaluation) -> None:
 
 
 def main() -> None:
-    runtime.prepare(sizes_vary=True)
+    runtime.prepare()
     with program.one_line_errors():
         evaluation = evaluate(settings())
     show(evaluation)

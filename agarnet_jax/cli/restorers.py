@@ -37,7 +37,7 @@ class Restorers:
             from agarnet_jax.restoration import Restorer
 
             if not self._made:
-                runtime.prepare(sizes_vary=True)
+                runtime.prepare()
             devices = jax.local_devices()
             if self._workers > 1:
                 devices = [devices[number % len(devices)]]

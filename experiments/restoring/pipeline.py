@@ -111,7 +111,7 @@ class _Restore(beam.DoFn):
         from agarnet_jax import runtime
         from agarnet_jax.restoration import Restorer
 
-        runtime.prepare(sizes_vary=True)
+        runtime.prepare()
         with _local_copy(self._job.weights) as weights:
             self._restorer = Restorer.from_pretrained(weights)
 

@@ -22,7 +22,7 @@ def made(monkeypatch):
             return cls(name, **options)
 
     monkeypatch.setattr(restoration, "Restorer", Recorded, raising=False)
-    monkeypatch.setattr("agarnet_jax.runtime.prepare", lambda *, sizes_vary: None)
+    monkeypatch.setattr("agarnet_jax.runtime.prepare", lambda: None)
     return made
 
 
