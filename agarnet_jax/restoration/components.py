@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from agarnet_jax import color
+from agarnet_jax.restoration import chroma_detail
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.pixels import (
     DTYPES,
@@ -62,7 +63,11 @@ class Components:
         return height, width
 
     def merge(
-        self, restored: Sequence[np.ndarray | None], *, bits: int | None = None
+        self,
+        restored: Sequence[np.ndarray | None],
+        *,
+        bits: int | None = None,
+        detail: float = 0,
     ) -> np.ndarray:
         """The image with other planes. An unchanged plane changes nothing, not even by rounding.
 
@@ -76,6 +81,8 @@ class Components:
         Args:
           restored: for each plane an array of its shape, or None for no change.
           bits: 8 or 16 for uint8 or uint16; None: as the image.
+          detail: how much of the detail that luma shows is added to changed chroma that was
+            subsampled (`chroma_detail.py`), 0 to 1.
 
         Returns:
           (H, W) or (H, W, C), clipped and rounded.
@@ -98,22 +105,24 @@ class Components:
             for plane, values in zip(self.planes, restored)
             if values is not None
         ]
-        return self.merge_changes(changes, bits=bits)
+        return self.merge_changes(changes, bits=bits, detail=detail)
 
-    def merge_changes(self, changes: Sequence[Change], *, bits: int | None = None) -> np.ndarray:
+    def merge_changes(
+        self, changes: Sequence[Change], *, bits: int | None = None, detail: float = 0
+    ) -> np.ndarray:
         """As `merge`, of planes' changes, which are read from top to bottom."""
         result = None
-        for rows, strip in self.strips(changes, bits=bits):
+        for rows, strip in self.strips(changes, bits=bits, detail=detail):
             if result is None:
                 result = np.empty((*self.size, strip.shape[2]), strip.dtype)
             result[rows] = strip
         assert result is not None
         return result[..., 0] if self._flat else result
 
-    def picture(self, changes: Sequence[Change]) -> Image.Image:
+    def picture(self, changes: Sequence[Change], *, detail: float = 0) -> Image.Image:
         """As `merge_changes`, as a Pillow picture of as many bits as the image."""
         result = Image.new(self.mode, self.size[::-1])
-        for rows, strip in self.strips(changes):
+        for rows, strip in self.strips(changes, detail=detail):
             height, width, channels = strip.shape
             raw = np.ascontiguousarray(strip[..., 0] if channels == 1 else strip)
             piece = Image.frombytes(self.mode, (width, height), raw.tobytes())
@@ -121,11 +130,12 @@ class Components:
         return result
 
     def strips(
-        self, changes: Sequence[Change], *, bits: int | None = None
+        self, changes: Sequence[Change], *, bits: int | None = None, detail: float = 0
     ) -> Iterator[tuple[slice, np.ndarray]]:
-        """The result from top to bottom: rows and their pixels (rows, W, C)."""
+        """The result of `merge_changes` from top to bottom: rows and their pixels (rows, W, C)."""
         dtype = self._dtype(bits)
         numbers = {id(plane): i for i, plane in enumerate(self.planes)}
+        margin = chroma_detail.REACH * max(plane.upsampling.factors[0] for plane in self.planes)
         peak = np.float32(INTEGER_PEAKS.get(self.pixels.dtype, 1))
         for rows in strips(self.pixels.shape):
             raw = self.pixels.read(rows, slice(0, self.size[1]))
@@ -136,10 +146,36 @@ class Components:
             image = values[..., : len(self._change)]
             if self._rgb_of_ycbcr:
                 image[...] = (image - _NEUTRAL) @ self._change.T
-            for planes, read in changes:
+            near = slice(max(0, rows.start - margin), min(self.size[0], rows.stop + margin))
+            held = [(planes, _held(read, planes[0].upsampling, near)) for planes, read in changes]
+            for planes, read in held:
+                change = planes[0].upsampling.rows(read, rows)
+                if detail and planes[0].chroma and planes[0].upsampling.factors != (1, 1):
+                    change = change + detail * self._detail(planes, held, rows, near)
                 mixing = self._change[:, [numbers[id(plane)] for plane in planes]]
-                image += np.moveaxis(planes[0].upsampling.rows(read, rows), 0, -1) @ mixing.T
+                image += np.moveaxis(change, 0, -1) @ mixing.T
             yield rows, encoded(values, dtype)
+
+    def _detail(
+        self, chroma: Sequence[Plane], changes: Sequence[Change], rows: slice, near: slice
+    ) -> np.ndarray:
+        """Of restored chroma, (planes, rows, W); the rows `near` it may be read."""
+
+        def restored(planes: Sequence[Plane]) -> Rows:
+            def read(first: int, last: int) -> np.ndarray:
+                values = np.stack([plane[first:last, :] for plane in planes])
+                for changed, change in changes:
+                    for number, plane in enumerate(planes):
+                        if plane in changed:
+                            values[number] += change(first, last)[changed.index(plane)]
+                return values
+
+            return _held(read, planes[0].upsampling, near)
+
+        luma = restored(self.planes[:1])
+        return chroma_detail.detail(
+            restored(chroma), lambda first, last: luma(first, last)[0], chroma[0].upsampling, rows
+        )
 
     def has_bits(self, bits: int | None) -> bool:
         """Whether the image has as many bits as asked for."""
@@ -210,6 +246,14 @@ def split(
         _change=change,
         _rgb_of_ycbcr=mode == "YCbCr",
     )
+
+
+def _held(read: Rows, upsampling: Upsampling, rows: slice) -> Rows:
+    """What a component has for rows of the image, read once, to be read again in any order."""
+    factor = upsampling.factors[0]
+    start, stop = rows.start // factor, -(-rows.stop // factor)
+    values = read(start, stop)
+    return lambda first, last: values[:, first - start : last - start]
 
 
 def _own_header(picture: Image.Image) -> JpegHeader | None:

@@ -34,9 +34,9 @@ def project_image(
 ) -> np.ndarray | Image.Image:
     """The image nearest to `restored` that agrees with a JPEG compressed once, plane by plane.
 
-    Chroma is projected at its own resolution. What the projection moves is added to `restored`, so
-    what agrees already stays exactly as it is. Planes are read by pieces: besides the images,
-    memory grows with the width only.
+    Chroma is projected as an encoder would subsample it. What the projection moves is added to
+    `restored`, so what agrees already stays exactly as it is. Planes are read by pieces: besides
+    the images, memory grows with the width only.
 
         header = JpegHeader.of(picture)
         restored = restorer.restore(picture, quality=QualitySource.HEADER, bits=16).image
@@ -120,7 +120,7 @@ def _change(restored: Plane, decoded: Plane) -> Change:
     def read(first: int, last: int) -> np.ndarray:
         start = first // BLOCK * BLOCK
         rows = slice(start, min(decoded.shape[0], -(-last // BLOCK) * BLOCK))
-        values = restored[rows, :]
+        values = restored.subsampled(rows)
         assert decoded.table is not None  # there is a header
         projected = project(
             values, degraded=decoded[rows, :], table=decoded.table, upsampled=upsampled

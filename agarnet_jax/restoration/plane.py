@@ -6,7 +6,7 @@ import numpy as np
 
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
-from agarnet_jax.restoration.upsampling import Upsampling
+from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
 _FLAT = 0.25 / 255  # floating point makes of gray that much color, and less
 
@@ -42,6 +42,12 @@ class Plane:
     def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
         inside = (slice(*part.indices(side)[:2]) for part, side in zip(place, self.shape))
         return self.upsampling.coded(self._at_full_size, *inside)
+
+    def subsampled(self, rows: slice) -> np.ndarray:
+        """Rows of it as an encoder would make them of the image: means of pixels."""
+        factor, (height, width) = self.upsampling.factors[0], self.upsampling.size
+        pixels = slice(factor * rows.start, min(height, factor * rows.stop))
+        return block_means(self._at_full_size(pixels, slice(0, width)), self.upsampling.factors)
 
     def is_flat(self) -> bool:
         """Whether it has one value only, as chroma of gray images has."""

@@ -59,6 +59,11 @@ class Wishes:
         by_source = isinstance(self.quality, QualitySource)
         return self.quality is None or (by_source and self.quality is not QualitySource.HEADER)
 
+    @property
+    def detail(self) -> float:
+        """How much of luma's detail restored chroma gets, 0 to 1; none where nothing is restored."""
+        return min(1.0, self.strength)
+
     def __post_init__(self) -> None:
         check_strength(self.strength)
         if self.ensemble not in ENSEMBLE_SIZES:

@@ -227,8 +227,9 @@ def _parts(image: Picture, header: JpegHeader | None, wishes: Wishes) -> Compone
 def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishes) -> Restored:
     assumed, changes = computed
     if isinstance(image, Image.Image) and parts.has_bits(wishes.bits):
-        return Restored(parts.picture(changes), assumed.whole_map(parts))
-    return Restored(parts.merge_changes(changes, bits=wishes.bits), assumed.whole_map(parts))
+        return Restored(parts.picture(changes, detail=wishes.detail), assumed.whole_map(parts))
+    result = parts.merge_changes(changes, bits=wishes.bits, detail=wishes.detail)
+    return Restored(result, assumed.whole_map(parts))
 
 
 def _windows(

@@ -1,0 +1,99 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from agarnet_jax.restoration import chroma_detail, pixels
+from agarnet_jax.restoration.components import split
+from agarnet_jax.restoration.subsampling import Subsampling
+from agarnet_jax.restoration.upsampling import Upsampling, block_means
+
+SUBSAMPLINGS = [(2, 2), (1, 2), (2, 1), (1, 4)]
+
+
+def rows_of(values):
+    return lambda first, last: values[..., first:last, :]
+
+
+def detail_of(chroma, luma, factors, rows=None):
+    upsampling = Upsampling(luma.shape, factors)
+    rows = rows or slice(0, luma.shape[0])
+    return chroma_detail.detail(rows_of(chroma), rows_of(luma), upsampling, rows)
+
+
+def upsampled(values, size, factors):
+    return Upsampling(size, factors).rows(rows_of(values), slice(0, size[0]))
+
+
+def slopes_one_by_one(luma, chroma):
+    """Least squares in each 5×5 window, with 25 more points that pull the slope to 0."""
+    slopes = np.empty_like(chroma)
+    padded_luma, padded = (np.pad(values, 2, mode="edge") for values in (luma, chroma))
+    for y, x in itertools.product(*map(range, luma.shape)):
+        of_luma = padded_luma[y : y + 5, x : x + 5].ravel()
+        of_chroma = padded[y : y + 5, x : x + 5].ravel()
+        deviations = np.concatenate([of_luma - of_luma.mean(), [12 / 255] * 25])
+        target = np.concatenate([of_chroma - of_chroma.mean(), [0.0] * 25])
+        slopes[y, x] = np.linalg.lstsq(deviations[:, None], target, rcond=None)[0][0]
+    return slopes
+
+
+def test_slopes_are_those_of_ridge_regression_in_windows():
+    luma, other = np.random.default_rng(0).uniform(size=(2, 32, 40))
+    chroma = 0.3 * luma + 0.1 * other
+    coarse, coarse_luma = block_means(chroma, (2, 2)), block_means(luma, (2, 2))
+    slopes = slopes_one_by_one(coarse_luma, coarse)
+    means = np.lib.stride_tricks.sliding_window_view(slopes, (5, 5)).mean(axis=(2, 3))
+    inside = np.s_[12:-12, 12:-12]
+    fine = luma - upsampled(coarse_luma, luma.shape, (2, 2))
+    expected = upsampled(np.pad(means, 2), luma.shape, (2, 2)) * fine
+    found = detail_of(coarse[None], luma, (2, 2))
+    np.testing.assert_allclose(found[0][inside], expected[inside], atol=1e-6)
+    assert np.abs(expected[inside]).max() > 0.05
+
+
+@pytest.mark.parametrize("factors", SUBSAMPLINGS)
+def test_a_picture_of_two_colours_gets_its_chroma_back(gray_photo, factors):
+    luma = gray_photo[:61, :99].astype(np.float32) / 255
+    chroma = np.stack([0.6 - 0.3 * luma, 0.2 + 0.4 * luma])
+    coarse = np.stack([block_means(plane, factors) for plane in chroma])
+    plain = upsampled(coarse, luma.shape, factors)
+    errors = [
+        np.square(image - chroma).mean()
+        for image in (plain, plain + detail_of(coarse, luma, factors))
+    ]
+    assert errors[1] < 0.2 * errors[0]
+
+
+def test_even_chroma_gets_none(gray_photo):
+    luma = gray_photo[:32, :32].astype(np.float32) / 255
+    even = np.full((1, 16, 16), 0.3, np.float32)
+    assert np.abs(detail_of(even, luma, (2, 2))).max() < 1e-5
+
+
+@pytest.mark.parametrize("strip", [1, 3, 7, 40])
+def test_strips_of_any_height_make_the_whole(astronaut, monkeypatch, strip):
+    image = astronaut[:45, :52]
+    parts = split(image, subsampling=Subsampling.S420)
+    random = np.random.default_rng(0)
+    values = [0.05 * random.normal(size=plane.shape).astype(np.float32) for plane in parts.planes]
+    changes = [
+        (parts.planes[:1], rows_of(values[0][None])),
+        (parts.planes[1:], rows_of(np.stack(values[1:]))),
+    ]
+    whole = parts.merge_changes(changes, detail=1)
+    monkeypatch.setattr(pixels, "_STRIP_PIXELS", strip * image.shape[1])
+    np.testing.assert_array_equal(parts.merge_changes(changes, detail=1), whole)
+    assert (whole != parts.merge_changes(changes)).any()
+
+
+def test_luma_that_is_not_restored_shows_detail_too(astronaut):
+    parts = split(astronaut[:45, :52], subsampling=Subsampling.S420)
+    none = [np.zeros((1, *plane.shape), np.float32) for plane in parts.planes]
+    chroma = [([plane], rows_of(zeros)) for plane, zeros in zip(parts.planes[1:], none[1:])]
+    with_luma = [([parts.planes[0]], rows_of(none[0])), *chroma]
+    np.testing.assert_array_equal(
+        parts.merge_changes(chroma, detail=1), parts.merge_changes(with_luma, detail=1)
+    )
+    unchanged = parts.merge_changes(with_luma[:1], detail=1)
+    np.testing.assert_array_equal(unchanged, astronaut[:45, :52])
