@@ -13,7 +13,7 @@ from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
 _RADIUS = 2  # of the windows, in samples
 # Of luma's variance, below which slopes fade: 12 levels, chosen on validation images from 3 to 20,
-# with the radius. Less gains more where chroma is coarse, and loses in some images where it is fine.
+# with the radius. Less gains more at low quality, and at high quality some images lose.
 _REGULARIZATION = (12 / 255) ** 2
 REACH = 2 * _RADIUS + 2  # samples up or down that are read at most: two windows, interpolation
 

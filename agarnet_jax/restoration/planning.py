@@ -61,7 +61,7 @@ class Wishes:
 
     @property
     def detail(self) -> float:
-        """How much of luma's detail restored chroma gets, 0 to 1; none where nothing is restored."""
+        """How much of luma's detail restored chroma gets, 0 to 1."""
         return min(1.0, self.strength)
 
     def __post_init__(self) -> None:

@@ -105,6 +105,6 @@ def test_what_needs_no_restoration_is_left_out(parts, astronaut):
     assert len(group) == 3
 
 
-@pytest.mark.parametrize("strength, detail", [(0, 0), (0.5, 0.5), (1, 1), (1.5, 1)])
+@pytest.mark.parametrize(("strength", "detail"), [(0, 0), (0.5, 0.5), (1, 1), (1.5, 1)])
 def test_less_strength_takes_less_detail_from_luma(strength, detail):
     assert wishes(strength=strength).detail == detail
