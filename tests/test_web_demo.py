@@ -53,10 +53,12 @@ SPANS = """async (lengths) => {
         lengths.map((length) => tiling.spans(length).map(plain)));
 }"""
 
-SHOWN = """async (planes) => {
-    const { shownQuality } = await import("./steps.js");
-    return planes.map(([height, width, levels]) =>
-        shownQuality({ height, width, data: Float32Array.from(levels, (level) => level / 255) }));
+SHOWN = """async ([planes, estimates]) => {
+    const { shownQuality, refined } = await import("./steps.js");
+    return planes.map(([height, width, levels]) => {
+        const plane = { height, width, data: Float32Array.from(levels, (level) => level / 255) };
+        return [shownQuality(plane), ...estimates.map((estimate) => refined(estimate, plane))];
+    });
 }"""
 
 
@@ -331,10 +333,14 @@ def test_steps_show_what_they_show_in_python(page, astronaut, encode):
     opened = [Image.open(io.BytesIO(encode(picture, quality))) for quality in (10, 35, 80, 97, 100)]
     wide = np.tile(np.asarray(opened[1])[:248, :376], (3, 4))  # a part is looked at
     planes = [picture, *map(np.asarray, opened), wide, np.zeros((5, 20), np.uint8)]
-    found = page.evaluate(SHOWN, [[*plane.shape, plane.ravel().tolist()] for plane in planes])
-    expected = [quantization_steps.quality(plane.astype(np.float32) / 255) for plane in planes]
-    assert expected == [99.5, 10, 35, 80, 97, 99.5, 35, None]
-    assert found == expected
+    estimates = [10, 30, 32, 50, 51, 71, 79, 95]
+    arguments = [[[*plane.shape, plane.ravel().tolist()] for plane in planes], estimates]
+    expected = []
+    for plane in (levels.astype(np.float32) / 255 for levels in planes):
+        refined = [quantization_steps.refined(estimate, plane) for estimate in estimates]
+        expected.append([quantization_steps.quality(plane), *refined])
+    assert [shown for shown, *_ in expected] == [99.5, 10, 35, 80, 97, 99.5, 35, None]
+    assert page.evaluate(SHOWN, arguments) == expected
 
 
 def test_the_policy_bars_everything_from_elsewhere(browser, address):

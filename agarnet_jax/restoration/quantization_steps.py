@@ -25,6 +25,7 @@ _NEIGHBOURS = 0.75  # of a step that fits, next to which a smaller one may fit b
 _COARSE = 8  # no table of IJG has both this step and 1 among the lowest frequencies
 _LEAST_STEPS = 3
 _NEAR, _NEAR_SHARE = 10.0, 1 / 8  # of quality; two standard deviations of estimates or more
+_NEAR_ABOVE = 15.0
 _LOSSLESS, _NEAR_LOSSLESS = 96, 20.0  # quality that leaves hardly anything to restore
 _LARGEST_MISFIT = 0.1  # mean |ln(step / table's)| over the steps found
 
@@ -32,15 +33,17 @@ _LARGEST_MISFIT = 0.1  # mean |ln(step / table's)| over the steps found
 def refined(estimate: float, plane: Any) -> float:
     """The quality that the steps of `plane` (as of `quality`) show, where an estimate is near it.
 
-    Further from it, the estimate holds: there was an earlier compression. Where steps are next to
-    nothing, near is wider: restoring an image that is as good as that does more harm than leaving
-    one alone that was better before.
+    Further below, the estimate holds: there was an earlier compression. Nothing is better than its
+    last compression, so near is wider above, though not unlimited: pictures that were drawn may
+    show steps, too. And it is wider where steps are next to nothing: restoring an image that is as
+    good as that does more harm than leaving one alone that was worse before.
     """
     shown = quality(plane)
     if shown is None:
         return estimate
-    near = _NEAR_LOSSLESS if shown >= _LOSSLESS else min(_NEAR, _NEAR_SHARE * shown)
-    return shown if abs(estimate - shown) <= near else estimate
+    below = _NEAR_LOSSLESS if shown >= _LOSSLESS else min(_NEAR, _NEAR_SHARE * shown)
+    above = max(below, _NEAR_ABOVE)
+    return shown if -below <= estimate - shown <= above else estimate
 
 
 def quality(plane: Any) -> float | None:

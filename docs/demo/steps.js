@@ -12,7 +12,7 @@ const NEIGHBOURS = 0.75;
 const COARSE = 8;
 const LEAST_STEPS = 3;
 const LARGEST_MISFIT = 0.1;
-const [NEAR, NEAR_SHARE] = [10, 1 / 8];
+const [NEAR, NEAR_SHARE, NEAR_ABOVE] = [10, 1 / 8, 15];
 const [LOSSLESS, NEAR_LOSSLESS] = [96, 20];
 
 // Of the lowest frequencies but the mean, in zigzag order: [down, across], and the step that ITU-T
@@ -27,8 +27,9 @@ const FREQUENCIES = [
 export function refined(estimate, plane) {
   const shown = shownQuality(plane);
   if (shown === null) return estimate;
-  const near = shown >= LOSSLESS ? NEAR_LOSSLESS : Math.min(NEAR, NEAR_SHARE * shown);
-  return Math.abs(estimate - shown) <= near ? shown : estimate;
+  const below = shown >= LOSSLESS ? NEAR_LOSSLESS : Math.min(NEAR, NEAR_SHARE * shown);
+  const above = Math.max(below, NEAR_ABOVE);
+  return shown - below <= estimate && estimate <= shown + above ? shown : estimate;
 }
 
 /** The IJG quality of a plane's last compression, or null. */
