@@ -19,6 +19,7 @@ PARAMETERS = {
     "paper": 9_655_940,
     "tiny": 382_653,
     "tiny_continued": 382_653,
+    "tiny_large_crops": 382_653,
     "small": 1_493_109,
     "smoke": 30_952,
     "estimator": 143_425,
