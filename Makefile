@@ -9,12 +9,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 demo: $(VENV)/demo.stamp
 	$(BIN)/python -m experiments.demo --out=demo
 
+# A file's tests stay on one worker, where what one of them compiled is at hand to the next.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 -m "not slow"
 
 # The commands of the README among them: run `make demo` first.
 test-slow: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 -m slow
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -17,6 +17,9 @@ from agarnet_jax.training.tasks import Batch, Metrics, Task
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 EvalStep = Callable[[Any, Batch], Metrics]
 
+# Without LLVM's later passes a step compiles faster and is no slower (`docs/performance.md`).
+_CPU_OPTIONS = {"xla_backend_optimization_level": 1}
+
 
 def state_shardings(task: Task, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
     """How a state of this task and optimizer lies on the mesh, by `sharding.split_by_leaf`."""
@@ -82,6 +85,7 @@ def make_train_step(
         in_shardings=(at, split_by_batch(mesh)),
         out_shardings=(at, everywhere),
         donate_argnums=0,
+        compiler_options=_CPU_OPTIONS if mesh.devices.flat[0].platform == "cpu" else None,
     )
 
 
