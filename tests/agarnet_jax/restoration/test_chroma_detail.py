@@ -25,30 +25,44 @@ def upsampled(values, size, factors):
     return Upsampling(size, factors).rows(rows_of(values), slice(0, size[0]))
 
 
-def slopes_one_by_one(luma, chroma):
-    """Least squares in each 5×5 window, with 25 more points that pull the slope to 0."""
-    slopes = np.empty_like(chroma)
+def fitted_one_by_one(luma, chroma, fades):
+    """Least squares in each 5×5 window, with 25 more points that pull the slope to 0.
+
+    Slope, offset, and the mean square of what strays.
+    """
+    found = np.empty((3, *chroma.shape))
     padded_luma, padded = (np.pad(values, 2, mode="edge") for values in (luma, chroma))
     for y, x in itertools.product(*map(range, luma.shape)):
         of_luma = padded_luma[y : y + 5, x : x + 5].ravel()
         of_chroma = padded[y : y + 5, x : x + 5].ravel()
-        deviations = np.concatenate([of_luma - of_luma.mean(), [12 / 255] * 25])
+        deviations = np.concatenate([of_luma - of_luma.mean(), [fades / 255] * 25])
         target = np.concatenate([of_chroma - of_chroma.mean(), [0.0] * 25])
-        slopes[y, x] = np.linalg.lstsq(deviations[:, None], target, rcond=None)[0][0]
-    return slopes
+        (slope,), (strays,), *_ = np.linalg.lstsq(deviations[:, None], target, rcond=None)
+        found[:, y, x] = slope, of_chroma.mean() - slope * of_luma.mean(), strays / 25
+    return found
 
 
-def test_slopes_are_those_of_ridge_regression_in_windows():
+def test_lines_are_those_of_ridge_regression_in_windows():
     luma, other = np.random.default_rng(0).uniform(size=(2, 32, 40))
-    chroma = 0.3 * luma + 0.1 * other
+    chroma = 0.3 * luma + 0.02 * other
     coarse, coarse_luma = block_means(chroma, (2, 2)), block_means(luma, (2, 2))
-    slopes = slopes_one_by_one(coarse_luma, coarse)
-    means = np.lib.stride_tricks.sliding_window_view(slopes, (5, 5)).mean(axis=(2, 3))
-    inside = np.s_[12:-12, 12:-12]
-    fine = luma - upsampled(coarse_luma, luma.shape, (2, 2))
-    expected = upsampled(np.pad(means, 2), luma.shape, (2, 2)) * fine
+    lines = fitted_one_by_one(coarse_luma, coarse, 1.5)
+    detail_slopes = fitted_one_by_one(coarse_luma, coarse, 12)[:1]
+    slopes, offsets, strays, detail_slopes = (
+        np.pad(np.lib.stride_tricks.sliding_window_view(values, (5, 5)).mean(axis=(2, 3)), 2)
+        for values in (*lines, *detail_slopes)
+    )
+    share = (1.5 / 255) ** 2 / ((1.5 / 255) ** 2 + strays)
+    corrections = share * (slopes * coarse_luma + offsets - coarse)
+    coarse_luma, corrections, detail_slopes = (
+        upsampled(values, luma.shape, (2, 2))
+        for values in (coarse_luma, corrections, detail_slopes)
+    )
+    expected = corrections + detail_slopes * (luma - coarse_luma)
     found = detail_of(coarse[None], luma, (2, 2))
+    inside = np.s_[12:-12, 12:-12]
     np.testing.assert_allclose(found[0][inside], expected[inside], atol=1e-6)
+    assert np.abs(corrections[inside]).max() > 0.002
     assert np.abs(expected[inside]).max() > 0.05
 
 
@@ -63,6 +77,17 @@ def test_a_picture_of_two_colours_gets_its_chroma_back(gray_photo, factors):
         for image in (plain, plain + detail_of(coarse, luma, factors))
     ]
     assert errors[1] < 0.2 * errors[0]
+
+
+def test_noise_is_moved_to_the_line(gray_photo):
+    luma = gray_photo[:64, :96].astype(np.float32) / 255
+    chroma = 0.6 - 0.3 * block_means(luma, (2, 2))[None]
+    noisy = chroma + np.random.default_rng(0).normal(0, 2 / 255, chroma.shape).astype(np.float32)
+    errors = [
+        np.square(upsampled(image, luma.shape, (2, 2)) + added - (0.6 - 0.3 * luma)).mean()
+        for image, added in ((noisy, 0), (noisy, detail_of(noisy, luma, (2, 2))))
+    ]
+    assert errors[1] < 0.5 * errors[0]
 
 
 def test_even_chroma_gets_none(gray_photo):
