@@ -130,6 +130,24 @@ def released_arrays(released_shapes, recipe_weight):
 
 
 @pytest.fixture(scope="session")
+def random_params():
+    """(model, image, seed) → parameters of which none is zero, of NumPy: nothing is compiled."""
+
+    def random_params(model, image, seed):
+        init = lambda key: model.init(key, image, quality=50.0)  # noqa: E731
+        shapes = jax.eval_shape(init, jax.random.key(0))["params"]
+        rng = np.random.default_rng(seed)
+
+        def normal(leaf):
+            scale = np.prod(leaf.shape[:-1]) ** -0.5 if leaf.ndim > 1 else 0.1
+            return jax.numpy.asarray(rng.normal(0, scale, leaf.shape), np.float32)
+
+        return jax.tree.map(normal, shapes)
+
+    return random_params
+
+
+@pytest.fixture(scope="session")
 def golden_restorer_arrays(released_arrays):
     return released_arrays(8, ("Reconstruction", "Generating"))
 

@@ -48,19 +48,17 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def params(model, image):
-    """Random parameters with every bias and the blend away from their initial zeros."""
-    params = model.init(jax.random.key(0), image, quality=50.0)["params"]
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(1), len(leaves))
-    return jax.tree.unflatten(
-        tree, [x + 0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves)]
-    )
+def params(random_params, model, image):
+    return random_params(model, image, 0)
+
+
+def applied(model, params):
+    return jax.jit(lambda x, **kw: model.apply({"params": params}, x, **kw))
 
 
 @pytest.fixture(scope="module")
 def apply(model, params):
-    return jax.jit(lambda x, **kw: model.apply({"params": params}, x, **kw))
+    return applied(model, params)
 
 
 @pytest.mark.parametrize(
@@ -134,18 +132,16 @@ def test_gradients_are_finite_and_reach_every_parameter(model, params, image):
         assert np.abs(gradient).max() > 0, path
 
 
-def test_remat_changes_nothing(model, params, image):
-    out = model.apply({"params": params}, image, quality=30.0)
-    again = AGARNet(AGARNetConfig(**SMALL, remat=True)).apply(
-        {"params": params}, image, quality=30.0
-    )
+def test_remat_changes_nothing(apply, params, image):
+    out = apply(image, quality=30.0)
+    again = applied(AGARNet(AGARNetConfig(**SMALL, remat=True)), params)(image, quality=30.0)
     np.testing.assert_array_equal(out.restored, again.restored)
 
 
-def test_bfloat16_computes_roughly_the_same_in_float32_out(model, params, image):
+def test_bfloat16_computes_roughly_the_same_in_float32_out(apply, params, image):
     config = AGARNetConfig(**SMALL, compute_dtype=ComputeDtype.BFLOAT16)
-    coarse = AGARNet(config).apply({"params": params}, image, quality=30.0)
-    fine = model.apply({"params": params}, image, quality=30.0)
+    coarse = applied(AGARNet(config), params)(image, quality=30.0)
+    fine = apply(image, quality=30.0)
     assert coarse.restored.dtype == coarse.dct_restored.dtype == jnp.float32
     difference = np.abs(coarse.restored - fine.restored).mean()
     assert 0 < difference < 0.05  # 8 bits of mantissa over a dozen layers
