@@ -7,11 +7,9 @@ the line, what strays is taken for what compression left (a Wiener filter). Ours
 which restores luma only. Constants, in levels of 255, were chosen on validation images.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
-from agarnet_jax.restoration.upsampling import Upsampling, block_means
+from agarnet_jax.restoration.upsampling import Rows, Upsampling, block_means
 
 _RADIUS = 2  # of the windows, in samples
 # Variances of luma below which slopes fade. With less than 12 levels for the detail, some images of
@@ -20,8 +18,6 @@ _DETAIL_FADES, _LINE_FADES = (12 / 255) ** 2, (1.5 / 255) ** 2
 _NOISE = (1.5 / 255) ** 2  # of restored chroma
 _AROUND = 2 * _RADIUS  # samples that two windows reach
 REACH = _AROUND + 2  # samples up or down that are read at most, by interpolation too
-
-Rows = Callable[[int, int], np.ndarray]  # reads rows [first, last): (…, last − first, width)
 
 
 def detail(chroma: Rows, luma: Rows, upsampling: Upsampling, rows: slice) -> np.ndarray:

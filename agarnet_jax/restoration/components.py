@@ -7,7 +7,7 @@ RGB-coded files, the inks of CMYK ones. Adobe's YCCK is luma and chroma of the i
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from agarnet_jax.restoration.pixels import (
 )
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.subsampling import Subsampling, find_subsampling, saturated
-from agarnet_jax.restoration.upsampling import Upsampling
+from agarnet_jax.restoration.upsampling import Rows, Upsampling
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of arrays, by channels
 _COLOR_CHANNELS = {"L": 1, "LA": 1, "I;16": 1, "RGB": 3, "RGBA": 3, "YCbCr": 3, "CMYK": 4}
@@ -36,7 +36,6 @@ _CODINGS = {1: (Coding.GRAY,), 3: (Coding.YCBCR, Coding.RGB), 4: (Coding.CMYK, C
 _MIDDLE = 128 / 255  # of chroma
 _NEUTRAL = np.array([0, _MIDDLE, _MIDDLE], np.float32)
 
-Rows = Callable[[int, int], np.ndarray]  # reads rows [first, last): (planes, last − first, width)
 Change = tuple[Sequence[Plane], Rows]  # of planes of one shape
 
 
@@ -135,7 +134,8 @@ class Components:
         """The result of `merge_changes` from top to bottom: rows and their pixels (rows, W, C)."""
         dtype = self._dtype(bits)
         numbers = {id(plane): i for i, plane in enumerate(self.planes)}
-        margin = chroma_detail.REACH * max(plane.upsampling.factors[0] for plane in self.planes)
+        reach = chroma_detail.REACH if detail else 1  # samples; upsampling alone takes the next one
+        margin = reach * max(plane.upsampling.factors[0] for plane in self.planes)
         peak = np.float32(INTEGER_PEAKS.get(self.pixels.dtype, 1))
         for rows in strips(self.pixels.shape):
             raw = self.pixels.read(rows, slice(0, self.size[1]))

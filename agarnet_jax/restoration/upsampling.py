@@ -20,6 +20,7 @@ _INVERSE = (2**0.5 * (8**0.5 - 3) ** np.abs(np.arange(-_REACH, _REACH + 1))).ast
 _SMOOTH_FACTORS = ((1, 2), (2, 1), (2, 2))  # (vertical, horizontal)
 
 Reader = Callable[[slice, slice], np.ndarray]  # of rows and columns, inside the image
+Rows = Callable[[int, int], np.ndarray]  # reads rows [first, last): (…, last − first, width)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Upsampling:
         enough = self.factors[1] == 1 or self.coded_size[1] > 2
         return self.factors in _SMOOTH_FACTORS and enough
 
-    def rows(self, coded: Callable[[int, int], np.ndarray], rows: slice) -> np.ndarray:
+    def rows(self, coded: Rows, rows: slice) -> np.ndarray:
         """Rows of the image, (…, rows, width), float.
 
         Args:
