@@ -4,9 +4,10 @@ from typing import Any
 
 import jax
 import optax
+import optax.contrib
 
 from agarnet_jax.training.config import TrainConfig
-from agarnet_jax.training.optimizer_config import OptimizerKind, ScheduleKind
+from agarnet_jax.training.optimizer_config import OptimizerConfig, OptimizerKind, ScheduleKind
 
 
 def make_schedule(config: TrainConfig) -> optax.Schedule:
@@ -43,10 +44,35 @@ def _update_rule(config: TrainConfig) -> optax.GradientTransformation:
     decay = {"weight_decay": chosen.weight_decay, "mask": decayed}
     if chosen.kind is OptimizerKind.LION:
         return optax.lion(rate, b1=chosen.lion.beta1, b2=chosen.lion.beta2, **decay)
+    if chosen.kind is OptimizerKind.MUON:
+        return _muon(rate, chosen)
     adam = {"b1": chosen.adam.beta1, "b2": chosen.adam.beta2, "eps": chosen.adam.epsilon}
     if chosen.kind is OptimizerKind.ADAMW:
         return optax.adamw(rate, **adam, **decay)
     return optax.adam(rate, **adam)
+
+
+def _muon(rate: optax.Schedule, chosen: OptimizerConfig) -> optax.GradientTransformation:
+    return optax.contrib.muon(
+        rate,
+        beta=chosen.muon.beta,
+        consistent_rms=chosen.muon.rms,
+        weight_decay=chosen.weight_decay,
+        adam_b1=chosen.adam.beta1,
+        adam_b2=chosen.adam.beta2,
+        muon_weight_dimension_numbers=_matrices,
+    )
+
+
+def _matrices(params: Any) -> Any:
+    """Kernels as matrices from inputs, of all taps, to outputs; None for what is no kernel."""
+
+    def matrix(leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
+        if leaf.ndim < 2:
+            return None
+        return optax.contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
+
+    return jax.tree.map(matrix, params)
 
 
 def decayed(params: Any) -> Any:

@@ -48,16 +48,18 @@ class ScheduleConfig(Config):
 
 class OptimizerKind(enum.Enum):
     """ADAM; ADAMW: Adam with decoupled weight decay; LION: the sign of a running average, with a
-    learning rate some 3 to 10 times smaller than Adam's."""
+    learning rate some 3 to 10 times smaller than Adam's. MUON: orthogonalized momentum for kernels,
+    Adam for the rest, with Adam's learning rates."""
 
     ADAM = "adam"
     ADAMW = "adamw"
     LION = "lion"
+    MUON = "muon"
 
 
 @dataclasses.dataclass(frozen=True)
 class AdamConfig(Config):
-    """Of `adam` and `adamw`; the defaults are those of Kingma and Ba."""
+    """Of `adam`, `adamw`, and what `muon` leaves to Adam; the defaults are those of Kingma and Ba."""
 
     beta1: float = 0.9
     beta2: float = 0.999
@@ -73,14 +75,24 @@ class LionConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
+class MuonConfig(Config):
+    """Of `muon`; the defaults are those of Jordan et al., the scale that of Liu et al.
+    (arXiv:2502.16982, section 2.2): an update's root mean square is then Adam's."""
+
+    beta: float = 0.95
+    rms: float = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
 class OptimizerConfig(Config):
     """The rule of update, after clipping."""
 
     kind: OptimizerKind = OptimizerKind.ADAM
-    # `adamw` and `lion`, times the learning rate; of kernels, not of biases and single numbers.
+    # All but `adam`, times the learning rate; of kernels, not of biases and single numbers.
     weight_decay: float = 0.0
     adam: AdamConfig = AdamConfig()
     lion: LionConfig = LionConfig()
+    muon: MuonConfig = MuonConfig()
 
     def __post_init__(self):
         super().__post_init__()

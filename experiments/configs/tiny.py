@@ -39,6 +39,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.degradation.mixture.recompression = 0.3
     config.data.planes.full, config.data.planes.studio = 0.45, 0.45
     config.data.planes.cb, config.data.planes.cr = 0.05, 0.05
+    config.data.eval_crop = 128
     config.data.eval_qualities = (5, 10, 20, 40, 60, 80, 95, 100)
     config.data.eval_doubles = ((10, 50), (50, 30))
     config.train.schedule.kind = "stable_decay"

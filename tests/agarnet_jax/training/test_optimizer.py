@@ -10,6 +10,7 @@ from agarnet_jax.training.optimizer import make_optimizer, make_schedule
 from agarnet_jax.training.optimizer_config import (
     AdamConfig,
     LionConfig,
+    MuonConfig,
     OptimizerConfig,
     OptimizerKind,
     ScheduleConfig,
@@ -115,6 +116,29 @@ def lion(beta1, beta2):
     return update
 
 
+def muon(beta, rms, beta1=0.9, beta2=0.999):
+    """Nesterov momentum, for kernels orthogonalized by five quintic Newton-Schulz steps."""
+
+    def orthogonalized(x):
+        x = x / np.linalg.norm(x)
+        for _ in range(5):
+            gram = x @ x.T
+            x = 3.4445 * x + (-4.775 * gram + 2.0315 * gram @ gram) @ x
+        return x
+
+    def update(gradient, memory, number):
+        decay = beta if gradient.ndim > 1 else beta1
+        mean = decay * memory[0] + (1 - decay) * gradient
+        ahead = decay * mean / (1 - decay ** (number + 1))
+        ahead = ahead + (1 - decay) * gradient / (1 - decay**number)
+        if gradient.ndim > 1:
+            return rms * np.sqrt(max(gradient.shape)) * orthogonalized(ahead), (mean, 0.0)
+        square = beta2 * memory[1] + (1 - beta2) * gradient**2
+        return ahead / (np.sqrt(square / (1 - beta2**number)) + 1e-8), (mean, square)
+
+    return update
+
+
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
@@ -129,12 +153,30 @@ def lion(beta1, beta2):
             OptimizerConfig(OptimizerKind.LION, lion=LionConfig(0.8, 0.5)),
             by_hand(lion(0.8, 0.5)),
         ),
+        (OptimizerConfig(OptimizerKind.MUON, DECAY), by_hand(muon(0.95, 0.2), decay=DECAY)),
+        (
+            OptimizerConfig(OptimizerKind.MUON, muon=MuonConfig(0.8, 0.5)),
+            by_hand(muon(0.8, 0.5)),
+        ),
     ],
-    ids=["adam", "adam options", "adamw", "lion", "lion options"],
+    ids=["adam", "adam options", "adamw", "lion", "lion options", "muon", "muon options"],
 )
 def test_updates_equal_the_rule_by_hand_and_decay_spares_biases_and_scalars(config, expected):
     actual = trained(config)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), actual, expected)
+
+
+def test_muon_takes_all_taps_of_a_convolution_for_inputs():
+    config = TrainConfig(optimizer=OptimizerConfig(OptimizerKind.MUON), warmup_steps=0)
+    gradient = jnp.asarray(np.random.default_rng(0).normal(size=(3, 3, 2, 4)), jnp.float32)
+    optimizer = make_optimizer(config)
+
+    def update(gradient):
+        params = {"kernel": jnp.zeros_like(gradient)}
+        return optimizer.update({"kernel": gradient}, optimizer.init(params), params)[0]["kernel"]
+
+    as_matrix = update(gradient.reshape(18, 4)).reshape(gradient.shape)
+    np.testing.assert_allclose(update(gradient), as_matrix, rtol=1e-4, atol=1e-8)
 
 
 def test_gradients_are_clipped_together():
