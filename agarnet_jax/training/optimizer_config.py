@@ -49,7 +49,7 @@ class ScheduleConfig(Config):
 class OptimizerKind(enum.Enum):
     """ADAM; ADAMW: Adam with decoupled weight decay; LION: the sign of a running average, with a
     learning rate some 3 to 10 times smaller than Adam's. MUON: orthogonalized momentum for kernels,
-    Adam for the rest, with Adam's learning rates."""
+    Adam (with Nesterov's momentum) for the rest; see `experiments/sweeps/optimizers.py`."""
 
     ADAM = "adam"
     ADAMW = "adamw"
@@ -59,7 +59,7 @@ class OptimizerKind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class AdamConfig(Config):
-    """Of `adam`, `adamw`, and what `muon` leaves to Adam; the defaults are those of Kingma and Ba."""
+    """Of `adam`, `adamw` and Adam's part of `muon`; the defaults are those of Kingma and Ba."""
 
     beta1: float = 0.9
     beta2: float = 0.999

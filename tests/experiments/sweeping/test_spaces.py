@@ -76,7 +76,8 @@ def test_a_space_is_tried_without_a_study(base, load):
         spaces.check(load(GOOD + "GRID = {'speed': [0.1]}"), base)
 
 
-def test_the_shipped_space(repository, base):
-    space = spaces.load(f"{repository}/experiments/sweeps/lr_width.py")
+@pytest.mark.parametrize(("name", "size"), [("lr_width", 4), ("optimizers", 4), ("tiny_split", 4)])
+def test_the_shipped_spaces(repository, base, name, size):
+    space = spaces.load(f"{repository}/experiments/sweeps/{name}.py")
     spaces.check(space, base)
-    assert space.grid_size == 4
+    assert space.grid_size == size
