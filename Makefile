@@ -13,9 +13,9 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 -m "not slow"
 
-# The commands of the README among them: run `make demo` first.
+# The commands of the README among them: run `make demo` first. Files in the order of the collection.
 test-slow: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 -m slow
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

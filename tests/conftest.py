@@ -33,6 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["AGARNET_COMPILATION_CACHE"] = str(config.cache.mkdir("programs"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The README's commands first: they take longest, and would keep one worker after the rest."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 REPOSITORY = pathlib.Path(__file__).parent.parent
 
