@@ -21,6 +21,7 @@ PARAMETERS = {
     "tiny_continued": 382_653,
     "tiny_large_crops": 382_653,
     "small": 1_493_109,
+    "small_large_crops": 1_493_109,
     "smoke": 30_952,
     "estimator": 143_425,
     "joint": 382_653 + 143_425,
