@@ -1,4 +1,6 @@
-"""`small`: the widths of `tiny` doubled, grown from its weights. Trained on by `small_large_crops.py`.
+"""`small`: the widths of `tiny` doubled, grown from its weights.
+
+What ships was trained further by `small_large_crops.py`.
 
 Run:      python -m experiments.train --config=experiments/configs/small.py --workdir=FIRST \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
