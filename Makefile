@@ -13,7 +13,7 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 -m "not slow"
 
-# The commands of the README among them: run `make demo` first. Files in the order of the collection.
+# The commands of the README first, as tests/conftest.py has it: they need what `make demo` leaves.
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 -m slow
 
