@@ -56,6 +56,7 @@ def _muon(rate: optax.Schedule, chosen: OptimizerConfig) -> optax.GradientTransf
     return optax.contrib.muon(
         rate,
         beta=chosen.muon.beta,
+        eps=chosen.adam.epsilon,
         consistent_rms=chosen.muon.rms,
         weight_decay=chosen.weight_decay,
         adam_b1=chosen.adam.beta1,
@@ -68,7 +69,7 @@ def _matrices(params: Any) -> Any:
     """Kernels as matrices from inputs, of all taps, to outputs; None for what is no kernel."""
 
     def matrix(leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
-        if leaf.ndim < 2:
+        if not _is_kernel(leaf):
             return None
         return optax.contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
 
@@ -80,4 +81,8 @@ def decayed(params: Any) -> Any:
 
     Biases and the two scalars that blend the branches set levels; they are left alone.
     """
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+    return jax.tree.map(_is_kernel, params)
+
+
+def _is_kernel(leaf: jax.Array) -> bool:
+    return leaf.ndim > 1

@@ -116,11 +116,11 @@ def lion(beta1, beta2):
     return update
 
 
-def muon(beta, rms, beta1=0.9, beta2=0.999):
+def muon(beta, rms, beta1=0.9, beta2=0.999, epsilon=1e-8):
     """Nesterov momentum, for kernels orthogonalized by five quintic Newton-Schulz steps."""
 
     def orthogonalized(x):
-        x = x / np.linalg.norm(x)
+        x = x / (np.linalg.norm(x) + epsilon)
         for _ in range(5):
             gram = x @ x.T
             x = 3.4445 * x + (-4.775 * gram + 2.0315 * gram @ gram) @ x
@@ -134,7 +134,7 @@ def muon(beta, rms, beta1=0.9, beta2=0.999):
         if gradient.ndim > 1:
             return rms * np.sqrt(max(gradient.shape)) * orthogonalized(ahead), (mean, 0.0)
         square = beta2 * memory[1] + (1 - beta2) * gradient**2
-        return ahead / (np.sqrt(square / (1 - beta2**number)) + 1e-8), (mean, square)
+        return ahead / (np.sqrt(square / (1 - beta2**number)) + epsilon), (mean, square)
 
     return update
 
@@ -155,8 +155,10 @@ def muon(beta, rms, beta1=0.9, beta2=0.999):
         ),
         (OptimizerConfig(OptimizerKind.MUON, DECAY), by_hand(muon(0.95, 0.2), decay=DECAY)),
         (
-            OptimizerConfig(OptimizerKind.MUON, muon=MuonConfig(0.8, 0.5)),
-            by_hand(muon(0.8, 0.5)),
+            OptimizerConfig(
+                OptimizerKind.MUON, adam=AdamConfig(0.5, 0.9, 0.1), muon=MuonConfig(0.8, 0.5)
+            ),
+            by_hand(muon(0.8, 0.5, 0.5, 0.9, 0.1)),
         ),
     ],
     ids=["adam", "adam options", "adamw", "lion", "lion options", "muon", "muon options"],
