@@ -18,20 +18,15 @@ Result:   +1.46 dB over the JPEG, mean over the cases of VALID of `tiny.py` (the
 
 import ml_collections
 
-from experiments.configs import small
+from experiments.configs import small, tiny_large_crops
 
 
 def get_config() -> ml_collections.ConfigDict:
-    config = small.get_config()
+    config = tiny_large_crops.get_config()
+    config.model = small.get_config().model
     config.init_from = "small"
-    config.train.init_fit = "exact"
-    config.data.crop = 128
-    config.data.planes.full, config.data.planes.studio = 0.4, 0.4
-    config.data.planes.cb, config.data.planes.cr = 0.1, 0.1
     config.train.optimizer.kind = "muon"
-    config.train.batch_size = 4
     config.train.seed = 5
     config.train.steps = 7_000
     config.train.learning_rate = 1.5e-3
-    config.train.schedule.decay_share = 0.9
     return config
