@@ -1,6 +1,6 @@
 """`tiny`: a narrow AGARNet restorer for machines without an accelerator, from random weights.
 
-What ships was trained further by `tiny_continued.py` and `tiny_large_crops.py`.
+What ships was trained further by `tiny_continued.py`, `tiny_large_crops.py` and `tiny_muon.py`.
 
 Run:      python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
