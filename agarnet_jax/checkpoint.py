@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import logging
+import math
 import platform
 from collections.abc import Mapping
 from typing import Any
@@ -75,8 +76,12 @@ class Checkpoints:
         """Begins to save `state` after `step` steps, unless that step is saved already.
 
         A step saved without a score, by a run that was stopped while it evaluated, is saved again
-        with it. The data position is the number of batches consumed, one a step.
+        with it. A score that is not finite counts as none: it could not be compared. The data
+        position is the number of batches consumed, one a step.
         """
+        if score is not None and not math.isfinite(score):
+            _log.warning("The score of step %d is %s; it is saved without one.", step, score)
+            score = None
         if step in self._manager.all_steps():
             if score is None or self.is_scored(step):
                 return

@@ -8,7 +8,7 @@ import dataclasses
 import difflib
 import enum
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 _IN_WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a string"}
@@ -22,6 +22,14 @@ class Config:
         for name, kind in field_types(type(self)).items():
             value = _typed(kind, getattr(self, name), f"{type(self).__name__}.{name}")
             object.__setattr__(self, name, value)
+
+
+def require(config: Any, words: str, holds: Callable[[Any], bool], *names: str) -> None:
+    """Raises ValueError for the first of the named fields whose value is not as `words` say."""
+    for name in names:
+        value = getattr(config, name)
+        if not holds(value):
+            raise ValueError(f"{type(config).__name__}.{name} is {value}; it must be {words}.")
 
 
 def field_types(kind: type) -> dict[str, Any]:
@@ -93,6 +101,15 @@ def _member(kind: type[enum.Enum], value: Any, path: str) -> enum.Enum:
     except ValueError:
         choices = [str(member.value) for member in kind]
         raise ValueError(f"{path} is {value!r}; {nearest(str(value), choices)}.") from None
+
+
+def differences(known: Any, asked: Any, path: str) -> Iterator[str]:
+    """Of two plain configurations, "{path}.{name} = {known}, not {asked}" for what differs."""
+    if isinstance(known, Mapping) and isinstance(asked, Mapping):
+        for key in sorted(known.keys() | asked.keys()):
+            yield from differences(known.get(key), asked.get(key), f"{path}.{key}")
+    elif known != asked:
+        yield f"{path} = {known!r}, not {asked!r}"
 
 
 def to_plain(config: Any) -> Any:

@@ -9,7 +9,7 @@ with status `LOST`; the same command on all hosts continues from the last checkp
 import contextlib
 import ctypes
 import dataclasses
-import multiprocessing
+import hashlib
 import os
 import signal
 import sys
@@ -20,7 +20,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import numpy as np
 from jax._src.distributed import global_state  # the only way to the key-value store
+from jax.experimental import multihost_utils
+
+from agarnet_jax.runtime import end_now
 
 LOST = 69  # exit status: another process is gone or failed (EX_UNAVAILABLE of sysexits.h)
 
@@ -80,6 +84,28 @@ def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
         life.leave()
         raise
     life.leave()
+
+
+def check_alike(**texts: str) -> None:
+    """All processes call this together.
+
+    Raises:
+      ValueError: in all of them, if a text of one is not what it is in process 0; names the text,
+        underscores as spaces.
+    """
+    if jax.process_count() == 1:
+        return
+    here = [hashlib.sha256(text.encode()).digest()[:8] for text in texts.values()]
+    everywhere = multihost_utils.process_allgather(np.frombuffer(b"".join(here), np.uint32))
+    digests = everywhere.reshape(jax.process_count(), len(texts), -1)
+    for number, name in enumerate(texts):
+        of_text = digests[:, number]
+        others = np.flatnonzero((of_text != of_text[0]).any(axis=1)).tolist()
+        if others:
+            raise ValueError(
+                f"The {name.replace('_', ' ')} of process {', '.join(map(str, others))} are not "
+                f"those of process 0 (here: {texts[name].splitlines()[0]}); make them alike."
+            )
 
 
 def say(message: str) -> None:
@@ -157,7 +183,7 @@ class _Life:
         with contextlib.suppress(Exception):
             _write(_FAILED + _first_line(error))
             time.sleep(2 * self._pause)
-        _exit(1)
+        end_now(1)
 
 
 def _write(word: str) -> None:
@@ -177,14 +203,7 @@ def _stop(reason: str) -> None:
     os.write(2, f"\n{who} stops: {reason}. {remedy}\n".encode())
     if global_state.process_id == 0:
         time.sleep(3)  # for the others to read the same before their service is gone
-    _exit(LOST)
-
-
-def _exit(status: int) -> None:
-    for child in multiprocessing.active_children():
-        child.kill()
-    sys.stdout.flush()
-    os._exit(status)
+    end_now(LOST)
 
 
 def _end_readably_on_abort() -> None:

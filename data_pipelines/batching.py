@@ -3,11 +3,13 @@
 import bisect
 import dataclasses
 import functools
+import signal
 import sys
 from collections.abc import Iterator
 
 import grain
 import numpy as np
+from absl import flags
 
 from agarnet_jax.color import LumaRange
 from data_pipelines import transforms
@@ -86,8 +88,20 @@ def train_batches(
         )
     )
     if config.workers:
-        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=config.workers))
+        if not flags.FLAGS.is_parsed():  # in a notebook or a script without flags; Grain reads some
+            flags.FLAGS.mark_as_parsed()
+        stream = stream.mp_prefetch(
+            grain.MultiprocessingOptions(num_workers=config.workers),
+            worker_init_fn=_leave_signals_to_the_parent,
+        )
     return iter(stream)
+
+
+def _leave_signals_to_the_parent(*_: int) -> None:
+    """A terminal, Slurm and timeout(1) signal all processes of a group; a worker that obeyed would
+    take the batch with it that the parent waits for before it can save."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def train_transform(config: DataConfig) -> transforms.RandomSample:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from agarnet_jax.configs import require
 from data_pipelines.degradations.mixture import DegradationConfig
 from data_pipelines.phases import Phase, check_schedule, phases
 from data_pipelines.planes import PlaneWeights
@@ -31,6 +32,8 @@ class DataConfig:
     def __post_init__(self):
         for name in ("crop_schedule", "eval_doubles", "eval_mosaics"):  # JSON has no tuples
             object.__setattr__(self, name, tuple(tuple(item) for item in getattr(self, name)))
+        require(self, ">= 1", lambda value: value >= 1, "eval_batch_size", "threads")
+        require(self, ">= 0", lambda value: value >= 0, "workers", "cache_gib")
         check_schedule(self.crop, self.crop_schedule)
         if self.eval_crop < 8 or self.eval_crop % 8:
             raise ValueError(f"DataConfig.eval_crop is {self.eval_crop}; use a multiple of 8.")
@@ -38,6 +41,11 @@ class DataConfig:
         for quality in (*self.eval_qualities, *(q for pair in pairs for q in pair)):
             if not 1 <= quality <= 100:
                 raise ValueError(f"DataConfig evaluates at quality {quality}; it must be in 1–100.")
+        if self.eval_dir and not (self.eval_qualities or pairs):
+            raise ValueError(
+                f"DataConfig.eval_dir is {self.eval_dir!r}, but there is no case to evaluate; set "
+                "eval_qualities, eval_doubles or eval_mosaics."
+            )
 
     def phases(self, batch_size: int) -> tuple[Phase, ...]:
         """The sizes of training batches, each from a step on; `batch_size` where none is set."""

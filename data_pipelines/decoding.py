@@ -17,6 +17,10 @@ class UnusableImageError(ValueError):
     """An image that cannot be trained on; the message says why, without naming the file."""
 
 
+class UnreachableImageError(UnusableImageError):
+    """The system did not hand over the file, which may be different next time."""
+
+
 def image_size(file: bytes | str | os.PathLike[str]) -> tuple[int, int]:
     """Height and width by the header of an image file (its bytes or its path).
 
@@ -58,7 +62,9 @@ def _open(file: bytes | str | os.PathLike[str]) -> Image.Image:
         size = len(file) if isinstance(file, bytes) else os.path.getsize(file)
         raise UnusableImageError("not an image" if size else "empty file") from error
     except Exception as error:  # as in `decode`
-        raise UnusableImageError(f"unreadable: {error}") from error
+        of_system = isinstance(error, OSError) and error.errno is not None
+        kind = UnreachableImageError if of_system else UnusableImageError
+        raise kind(f"unreadable: {error}") from error
     # A second picture in a JPEG (MPO) is a preview or the other eye's view.
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         image.close()

@@ -47,16 +47,11 @@ class ExperimentConfig:
                 )
 
     @property
-    def batch_sizes(self) -> tuple[int, ...]:
-        """Of every phase of training, then of evaluation; over all devices and processes."""
-        phases = self.data.phases(self.train.batch_size)
-        return (*(phase.batch_size for phase in phases), self.data.eval_batch_size)
-
-    @property
     def devices_divide(self) -> int:
         """What the number of devices has to divide: every batch that is computed at once."""
-        *sizes, held_out = self.batch_sizes
-        return math.gcd(*(size // self.train.accumulation for size in sizes), held_out)
+        phases = self.data.phases(self.train.batch_size)
+        held_out = [self.data.eval_batch_size] if self.data.eval_dir else []
+        return math.gcd(*(p.batch_size // self.train.accumulation for p in phases), *held_out)
 
     def make_task(self) -> Task:
         if isinstance(self.model, AGARNetConfig):

@@ -12,12 +12,14 @@ or else each with --coordinator_address=HOST:PORT --num_processes=N --process_id
 """
 
 import contextlib
+import dataclasses
 import functools
 import json
 from collections.abc import Callable
 
 import jax
 from absl import flags
+from etils import epath
 from ml_collections import config_flags
 
 from agarnet_jax import distributed, runtime
@@ -25,6 +27,7 @@ from agarnet_jax.checkpoint import CheckpointError
 from agarnet_jax.configs import to_plain
 from agarnet_jax.places import check_reachable
 from agarnet_jax.sharding import check_batch_size, make_mesh
+from agarnet_jax.training.growth import MisfitError
 from agarnet_jax.training.loop import train
 from agarnet_jax.training.state import TrainState
 from data_pipelines import batching
@@ -63,14 +66,17 @@ def run(
         for phase in data.phases(settings.batch_size):
             name = "train.batch_size or data.crop_schedule"
             check_batch_size(name, phase.batch_size, mesh, accumulation=accumulation)
-        check_batch_size("data.eval_batch_size", data.eval_batch_size, mesh)
-        initial_params = experiment.initial_params()
+        initial_params = None if _has_checkpoint(workdir) else experiment.initial_params()
         source = batching.train_source(data)
+        images = {"training_images": source.summary()}
         if data.eval_dir:
+            check_batch_size("data.eval_batch_size", data.eval_batch_size, mesh)
             held_out = batching.eval_source(data)
+            images["held_out_images"] = held_out.summary()
             eval_batches = functools.partial(
                 batching.eval_batches, held_out, config=data, **processes
             )
+        distributed.check_alike(settings=_without_places(experiment), **images)
     distributed.say(f"{len(source)} training images, {source.skipped} skipped.")
 
     state = train(
@@ -96,15 +102,27 @@ def run(
     return state
 
 
+def _has_checkpoint(workdir: str) -> bool:
+    return any(path.name.isdigit() for path in (epath.Path(workdir) / "checkpoints").glob("*"))
+
+
+def _without_places(experiment: ExperimentConfig) -> str:
+    """The configuration as JSON, less what may lie elsewhere on each host."""
+    data = dataclasses.replace(experiment.data, train_dir="", eval_dir="")
+    return json.dumps(to_plain(dataclasses.replace(experiment, data=data, init_from="")))
+
+
 def _profile_steps() -> tuple[int, int] | None:
     if not _PROFILE.value:
         return None
     try:
         first, last = map(int, _PROFILE.value)
-        return first, last
+        if 1 <= first <= last:
+            return first, last
     except ValueError:
-        given = ",".join(_PROFILE.value)
-        raise ValueError(f"--profile_steps is {given}; it takes two steps, as 10,20.") from None
+        pass
+    given = ",".join(_PROFILE.value)
+    raise ValueError(f"--profile_steps is {given}; it takes the first and last step, as 10,20.")
 
 
 def _joined() -> contextlib.AbstractContextManager[None]:
@@ -126,7 +144,7 @@ def main() -> None:
         distributed.say(f"Configuration: {json.dumps(to_plain(experiment))}")
         try:
             run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value, profile_steps=profile_steps)
-        except (CheckpointError, FloatingPointError) as error:
+        except (CheckpointError, MisfitError, FloatingPointError) as error:
             raise SystemExit(f"{error}") from None
 
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import secrets
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
@@ -24,6 +25,8 @@ def atomically(
 ) -> Iterator[BinaryIO]:
     """A new file beside `path` that takes its name when the block ends, or else is gone.
 
+    It has the permissions of the file that it replaces.
+
     Args:
       path: in an existing folder.
       before_replacing: called when the new file is complete, and `path` still the old one.
@@ -38,6 +41,9 @@ def atomically(
             _unfinished.add(temporary)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                with contextlib.suppress(FileNotFoundError):
+                    # Who may not read the old file may not read the new one.
+                    os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

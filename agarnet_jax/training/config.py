@@ -3,6 +3,7 @@ was not released."""
 
 import dataclasses
 
+from agarnet_jax.configs import require
 from agarnet_jax.losses import LossConfig
 from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.joint import JointOptions
@@ -29,9 +30,10 @@ class TrainConfig:
     dct_loss_weight: float = 0.1  # of the loss on the DCT branch's own image; restorer only
     joint: JointOptions = JointOptions()
     log_every: int = 50
+    agree_every: int = 10  # how often several processes ask each other whether one was told to stop
     eval_every: int = 5_000
     checkpoint_every: int = 1_000
-    checkpoints_kept: int = 2  # the latest; the best is kept too
+    checkpoints_kept: int = 2  # the latest, 2 or more; the best is kept too
     checkpoint_keep_period: int = 0  # checkpoints of multiples of it are kept for good; 0: none
     eval_images: int = 2  # samples of each case to show in TensorBoard; 0: none
     init_fit: InitialFit = InitialFit.EXACT  # how the weights of `init_from` come into the model
@@ -39,14 +41,17 @@ class TrainConfig:
     stall_seconds: float = 900.0  # without a step, before all stacks are dumped; 0: never
 
     def __post_init__(self):
-        intervals = ("log_every", "eval_every", "checkpoint_every")
-        counts = ("steps", "batch_size", "accumulation", "fsdp", "checkpoints_kept")
-        for name in (*counts, *intervals, "max_non_finite"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"TrainConfig.{name} is {getattr(self, name)}; it must be >= 1.")
-        for name in ("checkpoint_keep_period", "eval_images", "stall_seconds"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"TrainConfig.{name} is {getattr(self, name)}; it must be >= 0.")
+        intervals = ("log_every", "agree_every", "eval_every", "checkpoint_every")
+        counts = ("steps", "batch_size", "accumulation", "fsdp", "max_non_finite")
+        require(self, ">= 1", lambda value: value >= 1, *counts, *intervals)
+        # One is being written while the other is the latest that is whole.
+        require(self, ">= 2", lambda value: value >= 2, "checkpoints_kept")
+        numbers = ("warmup_steps", "checkpoint_keep_period", "eval_images", "stall_seconds")
+        weights = ("learning_rate", "dct_loss_weight")
+        require(self, ">= 0", lambda value: value >= 0, *numbers, *weights)
+        require(self, "above 0", lambda value: value > 0, "clip_norm")
+        require(self, "in 0–1", lambda value: 0 <= value <= 1, "final_learning_rate_ratio")
+        require(self, "in 0–1, below 1", lambda value: 0 <= value < 1, "ema_decay")
         if self.batch_size % self.accumulation:
             raise ValueError(
                 f"TrainConfig.accumulation is {self.accumulation}, which does not divide "

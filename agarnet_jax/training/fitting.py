@@ -6,7 +6,7 @@ from typing import Any
 import flax.traverse_util
 import jax.numpy as jnp
 
-from agarnet_jax.training.growth import check_growth, grow
+from agarnet_jax.training.growth import MisfitError, check_growth, grow
 
 
 class InitialFit(enum.Enum):
@@ -25,7 +25,7 @@ def check_fit(params: Any, expected: Any, how: InitialFit = InitialFit.EXACT) ->
     """Returns what to tell of parameters of which some do not fit; "" if all do.
 
     Raises:
-      ValueError: naming those that do not fit, if any; with PARTIAL, only if none does; with
+      MisfitError: naming those that do not fit, if any; with PARTIAL, only if none does; with
         GROWN, those that are larger than the model's.
     """
     if how is InitialFit.GROWN:
@@ -41,7 +41,7 @@ def check_fit(params: Any, expected: Any, how: InitialFit = InitialFit.EXACT) ->
     )
     loaded = sum(shape == wanted.get(name) for name, shape in given.items())
     if how is InitialFit.EXACT or not loaded:
-        raise ValueError(
+        raise MisfitError(
             "These weights do not fit the model (train.init_fit: partial loads what fits, grown "
             f"starts a larger model):{listed}"
         )

@@ -17,9 +17,13 @@ import jax.numpy as jnp
 _MERGES = ("decoder2_merge", "decoder1_merge")
 
 
+class MisfitError(ValueError):
+    """Weights to start from do not fit the model."""
+
+
 def check_growth(smaller: Any, larger: Any) -> None:
     """Raises:
-    ValueError: naming the parameters of `smaller` that are not a part of those of `larger`.
+    MisfitError: naming the parameters of `smaller` that are not a part of those of `larger`.
     """
     given, wanted = _flat(smaller), _flat(larger)
     problems = [
@@ -29,7 +33,7 @@ def check_growth(smaller: Any, larger: Any) -> None:
         if path not in wanted or not _is_part(jnp.shape(value), wanted[path].shape)
     ]
     if problems:
-        raise ValueError(
+        raise MisfitError(
             "These weights cannot grow into the model, which has to be at least as wide and deep:"
             + "".join(problems)
         )

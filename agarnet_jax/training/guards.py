@@ -18,10 +18,16 @@ def keep_if_not_finite(
     old: TrainState, new: TrainState, metrics: Mapping[str, jax.Array]
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """`new`, or `old` one step on if the metrics `loss` or `gradient_norm` are not finite; and the
-    metrics with `SKIPPED` among them. For use inside the compiled step."""
+    metrics with `SKIPPED` among them. For use inside the compiled step.
+
+    Counts go on in either case, those of the optimizer among them: schedules follow the step.
+    """
     finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
-    kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
-    return kept.replace(step=new.step), {**metrics, SKIPPED: 1.0 - finite}
+
+    def choose(new: jax.Array, old: jax.Array) -> jax.Array:
+        return new if jnp.issubdtype(new.dtype, jnp.integer) else jnp.where(finite, new, old)
+
+    return jax.tree.map(choose, new, old), {**metrics, SKIPPED: 1.0 - finite}
 
 
 class NonFiniteGuard:

@@ -20,7 +20,7 @@ def fresh_state(
     """The state before the first step, in its places on the mesh; at random or from parameters.
 
     Raises:
-      ValueError: `initial_params` do not fit the model as `config.init_fit` says.
+      MisfitError: `initial_params` do not fit the model as `config.init_fit` says.
     """
     optimizer = make_optimizer(config)
     if initial_params is not None:

@@ -59,7 +59,8 @@ def train(
       Interrupted: a signal asked to leave; the state was saved, and the same call continues.
       FloatingPointError: `config.max_non_finite` updates in a row were skipped.
       CheckpointError: there are checkpoints, but none of this model that can be read.
-      ValueError: the initial parameters do not fit, or the batch cannot be shared.
+      MisfitError: the initial parameters do not fit.
+      ValueError: the batch cannot be shared.
     """
     mesh = make_mesh(fsdp=config.fsdp)
     check_batch_size("train.batch_size", config.batch_size, mesh, accumulation=config.accumulation)
@@ -79,11 +80,17 @@ def train(
             task, config=config, mesh=mesh, workdir=workdir, start=start, profile=profile_steps
         )
         stack.callback(observers.close)
+        if start:
+            observers.continued(checkpoints.config(start), resolved_config, last=last)
         batches = batches_from(start)
+
+        def leave() -> bool:
+            observers.evaluating()
+            return stop.asked(agree=True)
 
         for step in range(start, last + 1):
             finished, score = step == last, None
-            leaving = stop.asked(agree=finished or step % config.log_every == 0)
+            leaving = stop.asked(agree=finished or step % config.agree_every == 0)
             due = step > 0 and (finished or step % config.eval_every == 0)
             if eval_batches and due and not leaving and not checkpoints.is_scored(step):
                 held_out = evaluate(
@@ -91,7 +98,7 @@ def train(
                     eval_batches(),
                     eval_step=eval_step,
                     mesh=mesh,
-                    leave=lambda: stop.asked(agree=True),
+                    leave=leave,
                     look=observers.look(step),
                 )
                 leaving = held_out is None

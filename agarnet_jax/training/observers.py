@@ -1,5 +1,6 @@
 """Everything that watches a run without changing it: logs, guards and measurements."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from agarnet_jax.configs import differences
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.guards import SKIPPED, NonFiniteGuard
 from agarnet_jax.training.images import make_picture_step, sheet
@@ -31,7 +33,7 @@ class Observers:
         start: int,
         profile: tuple[int, int] | None,
     ):
-        self._config, self._task = config, task
+        self._config, self._task, self._start = config, task, start
         self._pictures = make_picture_step(task, mesh)
         kind = mesh.devices.flat[0].device_kind
         self._utilization = Utilization(kind, mesh.size)
@@ -56,16 +58,27 @@ class Observers:
         ):
             part.close()
 
+    def continued(self, begun: Mapping[str, Any], now: Mapping[str, Any], *, last: int) -> None:
+        """The run goes on from a checkpoint that was saved with the configuration `begun`."""
+        same_form = json.loads(json.dumps(now))  # tuples are lists in a checkpoint
+        if changed := list(differences(dict(begun), same_form, "config")):
+            self._progress.say(f"Begun with {'; '.join(changed)} as now.")
+        if self._start > last:
+            self._progress.say(f"Nothing to do: step {last} has been passed.")
+
     def look(self, step: int) -> Callable[[str, Any, Mapping[str, jax.Array]], None]:
         """Shows samples of each case of the evaluation after `step` steps."""
 
         def look(case: str, params: Any, batch: Mapping[str, jax.Array]) -> None:
-            self._watchdog.beat()
             if self._config.eval_images:
                 pictures = self._pictures(params, dict(batch))
                 self._writer.image(step, f"eval/{case}", sheet(pictures, self._config.eval_images))
 
         return look
+
+    def evaluating(self) -> None:
+        """Another batch of an evaluation is about to begin."""
+        self._watchdog.beat()
 
     def finished(self, best: tuple[int, float] | None) -> None:
         """The run is at its end; `best` is the step with the best score, and that."""

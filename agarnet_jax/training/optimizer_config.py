@@ -5,7 +5,7 @@ import dataclasses
 import enum
 import itertools
 
-from agarnet_jax.configs import Config
+from agarnet_jax.configs import Config, require
 
 
 class ScheduleKind(enum.Enum):
@@ -39,11 +39,7 @@ class ScheduleConfig(Config):
             raise ValueError(
                 f"ScheduleConfig.milestones are {self.milestones}; they must rise between 0 and 1."
             )
-        for name in ("factor", "decay_share"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(
-                    f"ScheduleConfig.{name} is {getattr(self, name)}; it must be in (0, 1]."
-                )
+        require(self, "in (0, 1]", lambda value: 0 < value <= 1, "factor", "decay_share")
 
 
 class OptimizerKind(enum.Enum):

@@ -3,7 +3,6 @@
 The exit code is 128 + the signal's number, as shells report it: 143 and 130.
 """
 
-import os
 import signal
 import socket
 import sys
@@ -13,6 +12,8 @@ import time
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+
+from agarnet_jax.runtime import end_now
 
 HANDLED = (signal.SIGTERM, signal.SIGINT)
 # Some senders, such as timeout(1), signal the process and then its group.
@@ -24,7 +25,6 @@ class Interrupted(SystemExit):
 
     def __init__(self, number: int):
         super().__init__(128 + number)
-        self.name = signal.Signals(number).name
 
 
 class StopSignals:
@@ -98,6 +98,4 @@ class StopSignals:
 
 def _leave(number: int, message: str) -> None:
     print(message, file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(128 + number)
+    end_now(128 + number)

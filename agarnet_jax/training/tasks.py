@@ -25,6 +25,10 @@ from agarnet_jax.models.estimator import CELL
 Batch = dict[str, jax.Array]  # see data_pipelines.batching
 Metrics = dict[str, jax.Array]
 
+# PSNR is infinite for what JPEG leaves as it was, such as flat images; means need a number. One
+# level off in one of 512×512 pixels is 102 dB.
+_HIGHEST_PSNR = 110.0
+
 # Parameters do not depend on its size. NumPy: an import must not start JAX's backends.
 _ANY_IMAGE = np.zeros((1, CELL, CELL, 1), np.float32)
 
@@ -83,9 +87,11 @@ class RestorationTask:
         return total, terms
 
     def metrics_of(self, out: AGARNetOutput, batch: Batch) -> Metrics:
-        """PSNR of the JPEG and of the restored images, and its gain."""
-        jpeg = psnr(batch["degraded"], batch["clean"])
-        restored = psnr(out.restored, batch["clean"])
+        """PSNR of the JPEG and of the restored images, of at most 110 dB, and its gain."""
+        jpeg, restored = (
+            jnp.minimum(psnr(image, batch["clean"]), _HIGHEST_PSNR)
+            for image in (batch["degraded"], out.restored)
+        )
         return {"psnr_jpeg": jpeg, "psnr": restored, "psnr_gain": restored - jpeg}
 
     def loss(self, params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:

@@ -8,7 +8,7 @@ import os
 import numpy as np
 
 from data_pipelines import decoding
-from data_pipelines.decoding import UnusableImageError, image_size
+from data_pipelines.decoding import UnreachableImageError, UnusableImageError, image_size
 from data_pipelines.sources import manifest_cache
 from data_pipelines.sources.images import too_small
 
@@ -88,7 +88,7 @@ def _headers(folder: str, paths: list[str]) -> dict[str, Header]:
         try:
             status = os.stat(path)
         except OSError as error:  # a dangling link, or gone since it was listed
-            return Header(-1, -1, problem=f"unreadable: {error.strerror}")
+            return _unknown(f"unreadable: {error.strerror}")
         cached = known.get(path)
         if cached and (cached.size, cached.mtime_ns) == (status.st_size, status.st_mtime_ns):
             return cached
@@ -101,9 +101,16 @@ def _headers(folder: str, paths: list[str]) -> dict[str, Header]:
     return headers
 
 
+def _unknown(problem: str) -> Header:
+    """Of a file of no size, so that the next start reads it again."""
+    return Header(-1, -1, problem=problem)
+
+
 def _read_header(path: str, status: os.stat_result) -> Header:
     try:
         height, width = image_size(path)
+    except UnreachableImageError as error:
+        return _unknown(f"{error}")
     except UnusableImageError as error:
         return Header(status.st_size, status.st_mtime_ns, problem=str(error))
     return Header(status.st_size, status.st_mtime_ns, height, width)

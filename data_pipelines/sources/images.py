@@ -1,6 +1,7 @@
 """Random access to clean images, whatever they are stored in."""
 
 import logging
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,6 +43,13 @@ class ImageSource(Sequence[np.ndarray]):
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def summary(self) -> str:
+        """How many images, then names of up to a thousand, without folders: lines that are equal
+        for the same images in another place."""
+        some = np.unique(np.linspace(0, len(self) - 1, 1000).astype(int)).tolist()
+        names = (os.path.basename(self.records.name(index)) for index in some)
+        return "\n".join([f"{len(self)} images", *names])
 
     def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
         """

@@ -6,6 +6,7 @@ default `~/.cache/agarnet-jax/data`.
 """
 
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import logging
@@ -13,12 +14,15 @@ import os
 import pathlib
 import shutil
 import tempfile
+import time
 from typing import Any
 
 import fsspec
 
 CACHE_VARIABLE = "AGARNET_DATA_CACHE"
-_INDEX = ".fetched.json"  # no image's name; what each file was when it was fetched
+# No image's name. A line [name, version] for each file fetched: who is killed goes on there.
+_INDEX = ".fetched.jsonl"
+_UNFINISHED, _ABANDONED_SECONDS = ".fetching-", 24 * 3600
 _CONNECTIONS = 16
 _log = logging.getLogger(__name__)
 
@@ -34,7 +38,8 @@ def local_copy(url: str) -> str:
     Raises:
       ModuleNotFoundError: no package here reads such a URL.
       FileNotFoundError: there is nothing below it.
-      ValueError: the store does not answer, or the disk is too small.
+      ValueError: the store does not answer, or the disk is too small. What was fetched until then
+        is not fetched again.
     """
     try:
         store, root = fsspec.core.url_to_fs(url)
@@ -68,6 +73,10 @@ def _fetch(store: Any, root: str, files: dict[str, Any], *, folder: pathlib.Path
     ]
     for name in known.keys() - versions.keys():
         (folder / name).unlink(missing_ok=True)
+    for unfinished in folder.glob(f"{_UNFINISHED}*"):
+        with contextlib.suppress(FileNotFoundError):  # another process is done with it
+            if time.time() - unfinished.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(unfinished)
     needed, free = sum(files[name]["size"] for name in missing), shutil.disk_usage(folder).free
     if needed > free:
         raise ValueError(
@@ -80,13 +89,20 @@ def _fetch(store: Any, root: str, files: dict[str, Any], *, folder: pathlib.Path
     def fetch(name: str) -> None:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as temporary:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=_UNFINISHED) as temporary:
             part = os.path.join(temporary, "part")
             store.get_file(f"{root}/{name}", part)
             os.replace(part, target)
+        with open(folder / _INDEX, "a") as index:
+            index.write(_line(name, versions[name]))
 
-    with concurrent.futures.ThreadPoolExecutor(_CONNECTIONS) as pool:
-        list(pool.map(fetch, missing))
+    try:
+        with concurrent.futures.ThreadPoolExecutor(_CONNECTIONS) as pool:
+            list(pool.map(fetch, missing))
+    except Exception as error:  # as in `local_copy`
+        raise ValueError(
+            f"{url} cannot be fetched ({error}); the same command goes on where this one stopped."
+        ) from error
     if missing or known.keys() - versions.keys():
         _write_index(folder, versions)
 
@@ -100,15 +116,22 @@ def _version(info: dict[str, Any]) -> list[str]:
 
 
 def _read_index(folder: pathlib.Path) -> dict[str, list[str]]:
-    try:
-        return json.loads((folder / _INDEX).read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
+    known = {}
+    with contextlib.suppress(FileNotFoundError):
+        for line in (folder / _INDEX).read_text().splitlines():
+            with contextlib.suppress(ValueError):  # the last line of who was killed
+                name, version = json.loads(line)
+                known[name] = version
+    return known
+
+
+def _line(name: str, version: list[str]) -> str:
+    return f"{json.dumps([name, version])}\n"
 
 
 def _write_index(folder: pathlib.Path, versions: dict[str, list[str]]) -> None:
     with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
-        json.dump(versions, file)
+        file.writelines(_line(name, version) for name, version in versions.items())
     os.replace(file.name, folder / _INDEX)
 
 

@@ -3,11 +3,12 @@
 import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-from data_pipelines.decoding import decode
+from data_pipelines.decoding import UnusableImageError, decode
 
 MANIFEST = "manifest.json"
 _FORMAT = "agarnet-images"
@@ -27,8 +28,8 @@ class ShardRecords:
     def __init__(self, folder: str | os.PathLike[str], *, min_side: int = 1):
         """
         Raises:
-          ValueError: the manifest is damaged, a shard is missing or not as the manifest says, or
-            the smallest image is smaller than `min_side`.
+          ValueError: the manifest is damaged, a shard is missing, has no index or is not as the
+            manifest says, or the smallest image is smaller than `min_side`.
         """
         name = os.fspath(folder)
         self._folder = pathlib.Path(folder)
@@ -42,9 +43,13 @@ class ShardRecords:
         self._shards = manifest["shards"]
         for shard in self._shards:
             _check_size(self._folder / shard["name"], shard["bytes"])
-        self._records = ArrayRecordDataSource(
-            [str(self._folder / shard["name"]) for shard in self._shards]
-        )
+        try:
+            self._records = ArrayRecordDataSource(
+                [str(self._folder / shard["name"]) for shard in self._shards]
+            )
+        except RuntimeError as error:
+            problem = str(error).splitlines()[0]
+            raise ValueError(f"A shard of {name!r} is damaged ({problem}); {_REMEDY}.") from error
         if len(self._records) != manifest["records"]:
             raise ValueError(
                 f"The shards of {name!r} hold {len(self._records)} records, its manifest says "
@@ -62,7 +67,19 @@ class ShardRecords:
         return f"record {index} of {self._folder / shard['name']}"
 
     def read(self, index: int) -> np.ndarray:
-        return decode(self._records[index])
+        return decode(read_record(self._records, index))
+
+
+def read_record(records: Any, index: int) -> Any:
+    """A record of ArrayRecord files.
+
+    Raises:
+      UnusableImageError: it is damaged.
+    """
+    try:
+        return records[index]
+    except (RuntimeError, ValueError, OSError) as error:
+        raise UnusableImageError(f"damaged record: {str(error).splitlines()[0]}") from error
 
 
 def _read_manifest(path: pathlib.Path) -> dict:

@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from data_pipelines.decoding import decode
+from data_pipelines.sources.shards import read_record
 
 PREFIX = "tfds:"
 
@@ -55,7 +56,7 @@ class TfdsRecords:
         return f"record {index} of {self._spec}"
 
     def read(self, index: int) -> np.ndarray:
-        return decode(self._source[index][self._feature])
+        return decode(read_record(self._source, index)[self._feature])
 
 
 def _image_feature(features) -> str:

@@ -15,6 +15,7 @@ from experiments.config import default_config
 def get_config() -> ml_collections.ConfigDict:
     config = default_config("restorer")
     config.data.workers = 8
+    config.data.eval_batch_size = 64
     config.train.steps = 500_000
     config.train.batch_size = 64
     config.train.learning_rate = 2e-4

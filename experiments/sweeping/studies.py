@@ -8,6 +8,7 @@ import optuna
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 
+from agarnet_jax.configs import differences
 from experiments.sweeping.pruners import AshaPruner, HyperbandOfSurvivors
 from experiments.sweeping.spaces import Space
 
@@ -73,9 +74,9 @@ def join(
             study.set_user_attr(key, value)
         return study
     for key in _IDENTITY:
-        if difference := _first_difference(known.get(key), identified[key], key):
+        if difference := next(differences(known.get(key), identified[key], key), ""):
             raise ValueError(
-                f"The study {name} was begun with {difference} now; "
+                f"The study {name} was begun with {difference} as now; "
                 "use what it was begun with, or another --study."
             )
     return study
@@ -88,13 +89,3 @@ def load(name: str, storage: optuna.storages.BaseStorage) -> optuna.Study:
     except KeyError:
         names = ", ".join(optuna.get_all_study_names(storage)) or "none"
         raise ValueError(f"The storage has no study {name!r}; it has: {names}.") from None
-
-
-def _first_difference(known: Any, asked: Any, path: str) -> str:
-    if isinstance(known, dict) and isinstance(asked, dict):
-        for key in sorted(known.keys() | asked.keys()):
-            inside = _first_difference(known.get(key), asked.get(key), f"{path}.{key}")
-            if inside:
-                return inside
-        return ""
-    return "" if known == asked else f"{path} = {known!r}, not {asked!r} as"

@@ -72,6 +72,15 @@ def test_a_step_saved_without_a_score_can_be_given_one(checkpoints):
     assert checkpoints.best_score() == (1, 0.5)
 
 
+def test_a_score_that_is_no_number_takes_no_better_one_s_place(tmp_path, caplog):
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    for step, score in enumerate((1.0, float("nan"), 0.5, float("inf")), start=1):
+        checkpoints.save(step, state(step), config={}, score=score)
+    checkpoints.close()
+    assert checkpoints.best_score() == (1, 1.0)
+    assert "score of step 2 is nan" in caplog.text
+
+
 def files(folder, pattern):
     return [path for path in folder.rglob(pattern) if path.is_file()]
 

@@ -1,12 +1,14 @@
 import dataclasses
 import io
 import itertools
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from absl import flags
 from PIL import Image
 
 from data_pipelines import batching
@@ -106,8 +108,20 @@ def test_unequal_shares_are_refused(config):
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_worker_processes_change_nothing(mixture, workers):
-    flags.FLAGS.mark_as_parsed()
     assert_equal(take(5, dataclasses.replace(mixture, workers=workers)), take(5, mixture))
+
+
+@pytest.mark.slow
+def test_workers_leave_signals_to_the_process_that_has_to_save(mixture):
+    config = dataclasses.replace(mixture, workers=2)
+    source = batching.train_source(config)
+    batches = batching.train_batches(source, config=config, batch_size=4, seed=3)
+    read = [next(batches)]
+    for worker in multiprocessing.active_children():
+        os.kill(worker.pid, signal.SIGTERM)
+        os.kill(worker.pid, signal.SIGINT)
+    read += itertools.islice(batches, 30)  # more than were made before the signals came
+    assert_equal(read, take(31, mixture))
 
 
 @pytest.mark.slow
@@ -131,7 +145,6 @@ def test_two_programs_read_one_stream_and_continue_as_one(mixture, tmp_path):
 READ_SHARE = """
 import dataclasses, itertools, sys
 import numpy as np
-from absl import flags
 from data_pipelines import batching
 from data_pipelines.config import DataConfig
 from data_pipelines.degradations.jpeg import *
@@ -142,7 +155,6 @@ from data_pipelines.degradations.video import CodecWeights, VideoOptions
 from data_pipelines.planes import PlaneWeights
 
 if __name__ == "__main__":
-    flags.FLAGS.mark_as_parsed()
     config = dataclasses.replace(eval(sys.argv[3]), workers=2)
     batches = batching.train_batches(
         batching.train_source(config), config=config, batch_size=4, seed=3,
@@ -190,3 +202,18 @@ def test_impossible_settings_are_named():
         DataConfig(crop=20)
     with pytest.raises(ValueError, match="quality 101"):
         DataConfig(eval_doubles=((10, 101),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"eval_batch_size": 0}, r"DataConfig.eval_batch_size is 0; it must be >= 1"),
+        ({"threads": 0}, r"DataConfig.threads is 0; it must be >= 1"),
+        ({"workers": -1}, r"DataConfig.workers is -1; it must be >= 0"),
+        ({"cache_gib": -1.0}, r"DataConfig.cache_gib is -1.0; it must be >= 0"),
+        ({"eval_qualities": ()}, r"there is no case to evaluate; set eval_qualities"),
+    ],
+)
+def test_values_out_of_range_are_named(config, changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(config, **changes)

@@ -11,6 +11,7 @@ import pytest
 
 from agarnet_jax.configs import to_plain
 from agarnet_jax.losses import LossKind
+from agarnet_jax.sharding import check_batch_size
 from agarnet_jax.training.fitting import check_fit
 from agarnet_jax.training.joint import MapGradient
 from experiments.config import default_config, from_config_dict
@@ -134,7 +135,22 @@ def test_every_choice_of_the_training_section_reaches_its_place():
     assert task.restoration.dct_loss_weight == 0.7
     assert task.options.map_gradient is MapGradient.STOPPED
     assert task.estimation.config.features == (1, 2, 3, 4)
-    assert experiment.batch_sizes == (16, 2, 8)
+    assert experiment.devices_divide == 2
+
+
+def test_the_paper_s_size_runs_on_the_slice_that_the_guide_names(repository):
+    experiment = from_config_dict(load(repository, "paper"))
+    slice_of_32 = jax.sharding.AbstractMesh((32, 1), ("data", "fsdp"))
+    check_batch_size("data.eval_batch_size", experiment.data.eval_batch_size, slice_of_32)
+    check_batch_size("train.batch_size", experiment.train.batch_size, slice_of_32)
+
+
+def test_held_out_batches_bind_only_where_there_are_any():
+    config = default_config("restorer")
+    config.train.batch_size, config.data.eval_batch_size = 32, 8
+    assert from_config_dict(config).devices_divide == 32
+    config.data.eval_dir = "somewhere"
+    assert from_config_dict(config).devices_divide == 8
 
 
 @pytest.mark.parametrize("task", ["restorer", "estimator", "joint"])

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,10 +43,11 @@ def free_port():
 
 @pytest.fixture
 def start(repository, picture_folders, tmp_path):
-    """Starts a run of so many processes; kills what is left of them at the end."""
+    """Starts a run of so many processes, the `last` with flags of its own; kills what is left of
+    them at the end."""
     started = []
 
-    def start(count, workdir, *more):
+    def start(count, workdir, *more, last=()):
         port = free_port()
         environment = os.environ | {"JAX_NUM_CPU_DEVICES": "1"}
         run = []
@@ -62,6 +64,7 @@ def start(repository, picture_folders, tmp_path):
                 f"--workdir={workdir}",
                 *(cluster if count > 1 else ()),
                 *more,
+                *(last if process == count - 1 else ()),
             ]
             with (tmp_path / f"errors{len(started)}{process}").open("w") as errors:
                 output = {"stdout": subprocess.PIPE, "stderr": errors, "text": True}
@@ -131,6 +134,18 @@ def test_when_one_is_killed_the_other_stops_and_the_run_continues(start, tmp_pat
     first, _ = outputs(start(2, workdir, f"--stop_at={latest + 1}"), tmp_path)
     assert f"Starting at step {latest} of 10000" in first
     assert list(losses(workdir)) == list(range(1, latest + 2))
+
+
+def test_processes_that_read_different_images_do_not_begin(start, picture_folders, tmp_path):
+    fewer = tmp_path / "fewer"
+    shutil.copytree(picture_folders / "train", fewer)
+    next(fewer.iterdir()).unlink()
+    run = start(2, tmp_path / "run", last=[f"--config.data.train_dir={fewer}"])
+    outputs(run, tmp_path, returncode=1)
+    for process, here in enumerate(("3 images", "2 images")):
+        *_, line = (tmp_path / f"errors0{process}").read_text().strip().splitlines()
+        assert "The training images of process 1 are not those of process 0" in line
+        assert f"here: {here}" in line
 
 
 WHOLE_BATCH = """

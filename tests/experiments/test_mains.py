@@ -185,3 +185,19 @@ def test_a_folder_without_images_is_not_trained_on(program, tmp_path):
     result = program(*arguments, f"--config.data.train_dir={tmp_path}/bad", fails=True)
     assert "holds no image of at least 64 pixels" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--config.init_from=tiny", "These weights do not fit the model"),
+        ("--profile_steps=5,2", "--profile_steps is 5,2; it takes the first and last step"),
+        ("--config.data.eval_batch_size=0", "eval_batch_size is 0; it must be >= 1"),
+    ],
+)
+def test_what_cannot_be_trained_with_is_said_without_a_traceback(
+    program, picture_folders, tmp_path, flag, message
+):
+    result = program(*train_arguments("smoke", picture_folders, tmp_path, flag), fails=True)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

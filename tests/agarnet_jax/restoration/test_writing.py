@@ -203,6 +203,16 @@ def test_ctrl_c_while_writing_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"private")
+    path.chmod(0o600)
+    with atomic.atomically(path) as file:
+        file.write(b"private, too")
+    assert path.read_bytes() == b"private, too"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_unfinished_files_of_all_threads_are_abandoned(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic, "_beginning", threading.Lock())
 

@@ -25,7 +25,12 @@ def test_only_the_step_moves_on_without_finite_numbers(loss, norm, skipped):
     old, new = states()
     metrics = {"loss": jnp.float32(loss), "gradient_norm": jnp.float32(norm)}
     kept, reported = jax.jit(keep_if_not_finite)(old, new, metrics)
-    expected = (old if skipped else new).replace(step=new.step)
+    count = optax.tree_utils.tree_get(kept.opt_state, "count")
+    assert count == 1  # the learning rate follows the step
+    expected = old if skipped else new
+    expected = expected.replace(
+        step=new.step, opt_state=optax.tree_utils.tree_set(expected.opt_state, count=count)
+    )
     jax.tree.map(np.testing.assert_array_equal, kept, expected)
     assert reported[SKIPPED] == skipped
     assert reported.keys() == {*metrics, SKIPPED}

@@ -57,12 +57,12 @@ def held_out():
 
 
 def train(workdir, *, task=None, config=CONFIG, **options):
-    options = {"batches_from": batches_from, "eval_batches": held_out} | options
+    defaults = {"batches_from": batches_from, "eval_batches": held_out}
+    options = defaults | {"resolved_config": {"any": "thing"}} | options
     return loop.train(
         task or RestorationTask(SMALL, 0.1),
         config=config,
         workdir=str(workdir),
-        resolved_config={"any": "thing"},
         **options,
     )
 
@@ -96,6 +96,14 @@ def test_a_finished_run_is_left_as_it_is(whole_run):
     again = train(workdir)
     jax.tree.map(np.testing.assert_array_equal, again, expected)
     assert lines(workdir) == before
+
+
+def test_what_changed_since_a_run_was_begun_is_said(tmp_path, capsys):
+    train(tmp_path, stop_at=2, resolved_config={"seed": 1, "sizes": (1, 2), "same": 3})
+    train(tmp_path, stop_at=1, resolved_config={"seed": 2, "sizes": (1, 2), "same": 3})
+    said = "".join(capsys.readouterr())
+    assert "Begun with config.seed = 1, not 2 as now." in said
+    assert "Nothing to do: step 1 has been passed." in said
 
 
 def test_parameters_and_their_average_move(whole_run, tmp_path):
@@ -244,7 +252,9 @@ def spoiled(start, numbers):
 def test_a_batch_with_no_finite_loss_changes_nothing_but_the_step(tmp_path):
     state = train(tmp_path, batches_from=lambda n: spoiled(n, {1}), stop_at=2)
     one = train(tmp_path / "one", stop_at=1)
-    jax.tree.map(np.testing.assert_array_equal, state, one.replace(step=one.step + 1))
+    for tree in ("params", "ema_params"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(state, tree), getattr(one, tree))
+    assert (int(one.step), int(state.step)) == (1, 2)
     rows = [row for row in lines(tmp_path) if "train/loss" in row]
     assert [row["train/skipped_updates"] for row in rows] == [0, 1]
     assert rows[1]["train/loss"] is None

@@ -1,5 +1,7 @@
 """Real signals to real processes."""
 
+import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -165,3 +167,40 @@ def test_all_processes_stop_at_the_same_step_if_one_is_asked_to():
     step, number = map(int, stopped[0])
     assert step % 3 == 0
     assert number == signal.SIGTERM
+
+
+WITH_A_WORKER = """
+import multiprocessing, time
+from agarnet_jax.training.signals import StopSignals
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(3600,))
+    worker.start()
+    with StopSignals():
+        print(worker.pid, flush=True)
+        time.sleep(3600)
+"""
+
+
+def test_leaving_at_once_ends_the_workers_too(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(WITH_A_WORKER)
+    process = subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True)
+    worker = int(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    for _ in range(100):
+        if not is_running(worker):
+            return
+        time.sleep(0.1)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the worker goes on")
+
+
+def is_running(pid):
+    """Whether there is such a process, and not only its remains."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

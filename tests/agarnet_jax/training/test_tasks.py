@@ -7,7 +7,13 @@ import pytest
 
 from agarnet_jax.jpeg_tables import network_tables_by_quality
 from agarnet_jax.losses import LossConfig, l1
-from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
+from agarnet_jax.models import (
+    AGARNet,
+    AGARNetConfig,
+    AGARNetOutput,
+    EstimatorConfig,
+    QualityEstimator,
+)
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask
 
@@ -45,7 +51,34 @@ def test_impossible_settings_are_named():
         TrainConfig(batch_size=0)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("ema_decay", 1.5, "in 0–1, below 1"),
+        ("learning_rate", -1.0, ">= 0"),
+        ("clip_norm", 0.0, "above 0"),
+        ("warmup_steps", -5, ">= 0"),
+        ("dct_loss_weight", -1.0, ">= 0"),
+        ("final_learning_rate_ratio", 3.0, "in 0–1"),
+        ("agree_every", 0, ">= 1"),
+        ("checkpoints_kept", 1, ">= 2"),
+    ],
+)
+def test_values_out_of_range_are_named(name, value, expected):
+    with pytest.raises(ValueError, match=rf"TrainConfig.{name} is {value}; .* be {expected}\.$"):
+        TrainConfig(**{name: value})
+
+
 FIELDS = dataclasses.fields(AGARNetConfig)
+
+
+def test_images_that_jpeg_leaves_as_they_are_do_not_spoil_the_mean():
+    task = RestorationTask(AGARNetConfig(), dct_loss_weight=0.0)
+    flat = jnp.full((2, 8, 8, 1), 0.5).at[1, 0, 0].set(0.6)  # the second one is not
+    out = AGARNetOutput(restored=jnp.full(flat.shape, 0.5), dct_restored=flat)
+    metrics = task.metrics_of(out, {"degraded": flat.at[:].set(0.5), "clean": flat})
+    assert metrics["psnr_gain"].tolist() == [0, 0]
+    assert metrics["psnr"][0] == 110 > metrics["psnr"][1]
 
 
 def test_restoration_is_conditioned_on_the_tables_of_the_batch():

@@ -1,6 +1,8 @@
+import errno
 import json
 import logging
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -113,3 +115,27 @@ def test_a_cache_that_cannot_be_written_or_is_off(folder, opened, cache, monkeyp
         assert len(FolderRecords(folder)) == 4
     assert len(opened) == 8
     assert [path.name for path in cache.iterdir()] == ["file"]
+
+
+def test_what_the_system_did_not_hand_over_is_asked_for_again(folder, monkeypatch):
+    opening = Image.open
+
+    def failing(file, *arguments):
+        if str(file).endswith("a.png"):
+            raise OSError(errno.EIO, "Input/output error")
+        return opening(file, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", failing)
+        assert FolderRecords(folder).left_out == 1
+    assert FolderRecords(folder).left_out == 0
+
+
+def test_a_summary_is_of_the_images_wherever_they_lie(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(folder, elsewhere)
+    here, there = (ImageSource(FolderRecords(place)).summary() for place in (folder, elsewhere))
+    assert here == there
+    assert here.splitlines() == ["4 images", "a.png", "b.JPG", "c.webp", "d.bmp"]
+    (elsewhere / "b.JPG").unlink()
+    assert ImageSource(FolderRecords(elsewhere)).summary().startswith("3 images\n")

@@ -1,3 +1,4 @@
+import os
 import pathlib
 
 import fsspec
@@ -21,7 +22,7 @@ def contents(folder):
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in files
-        if path.name != ".fetched.json"
+        if path.name != ".fetched.jsonl"
     }
 
 
@@ -74,3 +75,37 @@ def test_a_full_disk_is_said_before_anything_is_fetched(store, monkeypatch):
     monkeypatch.setattr(remote.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 0}))
     with pytest.raises(ValueError, match=r"set AGARNET_DATA_CACHE to a larger disk"):
         remote.local_copy("memory://bucket/set")
+
+
+def test_a_fetch_that_was_interrupted_goes_on_where_it_stopped(store, monkeypatch):
+    names = [f"{number:02}.png" for number in range(20)]
+    store.pipe({f"/bucket/set/{name}": name.encode() for name in names})
+    fetched = []
+    get_file = type(store).get_file
+
+    def failing_once(self, source, target, **options):
+        name = source.rsplit("/", 1)[1]
+        fetched.append(name)
+        if name == "17.png" and fetched.count(name) == 1:
+            raise RuntimeError("connection lost")
+        get_file(self, source, target, **options)
+
+    monkeypatch.setattr(type(store), "get_file", failing_once)
+    with pytest.raises(ValueError, match=r"cannot be fetched \(connection lost\); the same"):
+        remote.local_copy("memory://bucket/set")
+    done = set(fetched) - {"17.png"}
+    assert done
+    folder = remote.local_copy("memory://bucket/set")
+    assert all(fetched.count(name) == 1 for name in done)
+    assert sorted(contents(folder)) == names
+
+
+def test_what_was_abandoned_long_ago_is_cleared(store):
+    store.pipe("/bucket/set/a.png", b"a")
+    folder = pathlib.Path(remote.local_copy("memory://bucket/set"))
+    for name in (".fetching-old", ".fetching-new"):
+        (folder / name).mkdir()
+    os.utime(folder / ".fetching-old", (0, 0))
+    remote.local_copy("memory://bucket/set")
+    assert not (folder / ".fetching-old").exists()
+    assert (folder / ".fetching-new").exists()

@@ -79,3 +79,19 @@ def test_a_manifest_that_does_not_match(prepared):
 def test_images_too_small_for_a_crop(prepared):
     with pytest.raises(ValueError, match=r"images of 40 pixels.*--min_side=64"):
         open_images(prepared, min_side=64)
+
+
+def test_a_damaged_record_is_skipped(prepared, caplog):
+    path = prepared / "images-00002-of-00003.array_record"
+    content = path.read_bytes()
+    path.write_bytes(content[:300] + bytes(100) + content[400:])
+    source = open_images(prepared)
+    images = [source[index] for index in range(5)]
+    assert all(image.shape == (40, 48, 3) for image in images)
+    assert source.skipped >= 1
+    assert f"of {path}: damaged record" in caplog.text
+
+    index = 2**16  # in the last block
+    path.write_bytes(content[:index] + bytes(24) + content[index + 24 :])
+    with pytest.raises(ValueError, match=r"A shard of .* is damaged \(.*\); prepare the folder"):
+        open_images(prepared)
