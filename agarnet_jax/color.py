@@ -28,7 +28,7 @@ def luma(rgb: np.ndarray, *, luma_range: LumaRange = LumaRange.FULL) -> np.ndarr
     """Luma (H, W) float64 in 0–255 of an (H, W, 3) image in 0–255, not rounded.
 
     STUDIO is Y = 16 + 65.481 R + 128.553 G + 24.966 B with R, G, B in [0, 1], the protocol of
-    `EVALUATION.md`.
+    `docs/evaluation.md`.
     """
     rgb = np.asarray(rgb, np.float64)
     if luma_range is LumaRange.STUDIO:

@@ -105,13 +105,25 @@ def network_table(table: np.ndarray) -> np.ndarray:
     return (network_order(table) / 255).astype(np.float32)
 
 
-def network_tables_by_quality(scaling: TableScaling) -> np.ndarray:
-    """(101, 64) float32: row q is the luminance table of quality q in the network's form.
+def network_tables_by_quality(
+    scaling: TableScaling, *, base: np.ndarray = ANNEX_K_LUMINANCE
+) -> np.ndarray:
+    """(101, 64) float32: row q is the table `base` at quality q in the network's form.
 
     Row 0 repeats row 1, so that a quality rounded to an integer indexes it directly.
     """
-    rows = [quality_table(max(q, MIN_QUALITY), scaling=scaling) for q in range(MAX_QUALITY + 1)]
-    return network_table(np.stack(rows))
+    return _network_tables_by_quality(scaling, np.asarray(base, np.int64).tobytes())
+
+
+@functools.cache
+def _network_tables_by_quality(scaling: TableScaling, base: bytes) -> np.ndarray:
+    steps = np.frombuffer(base, np.int64).reshape(BLOCK, BLOCK)
+    qualities = (max(q, MIN_QUALITY) for q in range(MAX_QUALITY + 1))
+    tables = network_table(
+        np.stack([quality_table(q, scaling=scaling, base=steps) for q in qualities])
+    )
+    tables.flags.writeable = False  # the cache's own
+    return tables
 
 
 def effective_quality(table: np.ndarray, *, base: np.ndarray = ANNEX_K_LUMINANCE) -> int:

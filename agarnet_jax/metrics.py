@@ -12,7 +12,7 @@ from agarnet_jax.jpeg_tables import BLOCK
 
 
 class Rounding(enum.Enum):
-    """How restored values become the 8-bit levels that are scored (`EVALUATION.md`).
+    """How restored values become the 8-bit levels that are scored (`docs/evaluation.md`).
 
     ROUND to the nearest level; TRUNCATE towards zero as the authors' script does.
     """

@@ -23,7 +23,7 @@ from data_pipelines.sources.opening import open_images
 from data_pipelines.transforms import Sample
 
 Batch = dict[str, np.ndarray]
-_EVAL_SHIFT = (4, 4)  # of double JPEG, as in `EVALUATION.md`
+_EVAL_SHIFT = (4, 4)  # of double JPEG, as in `docs/evaluation.md`
 
 
 def train_source(config: DataConfig) -> ImageSource:

@@ -1,4 +1,4 @@
-"""Video clips as frames, and the video-to-JPEG protocol of `EVALUATION.md`."""
+"""Video clips as frames, and the video-to-JPEG protocol of `docs/evaluation.md`."""
 
 import contextlib
 import itertools

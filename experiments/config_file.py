@@ -54,16 +54,16 @@ def _check_key(config: ml_collections.ConfigDict, key: str) -> None:
         if not isinstance(group, ml_collections.ConfigDict):
             raise flags.Error(f"config.{'.'.join(names[:depth])} is one value; it has no {name!r}.")
         if name not in group:
-            close = difflib.get_close_matches(key, list(_keys(config)), n=2)
+            close = difflib.get_close_matches(key, list(setting_names(config)), n=2)
             hint = f"nearest: {', '.join(close)}" if close else nearest(name, group)
             raise flags.Error(f"There is no config.{key}; {hint}.")
         group = group[name]
 
 
-def _keys(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[str]:
-    """Every dotted key, "train.steps"."""
+def setting_names(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[str]:
+    """Every dotted name, "train.steps"."""
     for name, value in config.items():
         if isinstance(value, ml_collections.ConfigDict):
-            yield from _keys(value, f"{prefix}{name}.")
+            yield from setting_names(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"

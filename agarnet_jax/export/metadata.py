@@ -42,9 +42,8 @@ def describe(
       name: what to call the model: a shipped name, or any.
       quality, dtype: as of `blind.functions`.
       size: (height, width) where they are fixed.
-      licence: of code and weights; None for what is known of a shipped name.
+      licence: of code and weights; None for what is known of shipped ones.
     """
-    shipped = name in weights.shipped_names()
     described = {
         "name": f"agarnet-{name}",
         "version": agarnet_jax.__version__,
@@ -54,7 +53,7 @@ def describe(
         "inputs": _contract(function.inputs, size),
         "outputs": _contract(function.outputs, size),
         "weights_sha256": weights_hash(trained),
-        "licence": licence or (_SHIPPED_LICENCE if shipped else _OTHER_LICENCE),
+        "licence": licence or (_SHIPPED_LICENCE if _is_shipped(trained) else _OTHER_LICENCE),
         "source": "agarnet-jax",
         "source_commit": source_commit(),
     }
@@ -87,6 +86,12 @@ def weights_hash(trained: weights.Weights) -> str:
             digest.update(f"{name} {list(np.shape(value))}".encode())
             digest.update(np.ascontiguousarray(value, "<f4").tobytes())
     return digest.hexdigest()
+
+
+def _is_shipped(trained: weights.Weights) -> bool:
+    """Whatever their file is called."""
+    here = weights_hash(trained)
+    return any(weights_hash(weights.load(name)) == here for name in weights.shipped_names())
 
 
 def source_commit() -> str:

@@ -1,16 +1,16 @@
 """The networks as pure functions of planes: to compile, differentiate or map as one likes.
 
     import functools, jax, numpy as np
-    from agarnet_jax import weights
+    from agarnet_jax import jpeg_tables, weights
     from agarnet_jax.restoration import network
 
     tiny = weights.load("tiny")
     restore = jax.jit(functools.partial(network.restore_planes, tiny.restorer_config))
-    tables = network.tables_by_quality(tiny.restorer_config)[None]
+    tables = jpeg_tables.network_tables_by_quality(tiny.restorer_config.table_scaling)[None]
     planes = np.zeros((1, 64, 64, 1), np.float32)
     restored = restore(tiny.restorer_params, planes, np.full((1, 1, 1, 1), 30.0), tables)
 
-Chroma planes take `base=jpeg_tables.ANNEX_K_CHROMINANCE` for `tables_by_quality`.
+Chroma planes take the tables of `base=jpeg_tables.ANNEX_K_CHROMINANCE`.
 """
 
 import functools
@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agarnet_jax import jpeg_tables, weights
-from agarnet_jax.jpeg_tables import ANNEX_K_LUMINANCE, BLOCK, TableScaling
+from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
 from agarnet_jax.models.blocks import average_pool
 from agarnet_jax.sharding import make_mesh, replicated, split_by_batch
@@ -44,8 +44,8 @@ def restore_planes(
       config, params: `Weights.restorer_config` and `.restorer_params`.
       planes: (B, H, W, 1) float32 in [0, 1], H and W multiples of 8, the grid at the origin.
       quality: JPEG quality 1–100, (B, 1, 1, 1) or pixel-wise (B, H, W, 1).
-      tables: (B, 101, 64), for each plane the table of every quality (`tables_by_quality`), or
-        its own table repeated.
+      tables: (B, 101, 64), for each plane the table of every quality
+        (`jpeg_tables.network_tables_by_quality`), or its own table repeated.
     """
     quality = jnp.asarray(quality, jnp.float32)
     block_quality = jnp.round(average_pool(quality, BLOCK))[..., 0].astype(jnp.int32)
@@ -68,24 +68,6 @@ def change_of_planes(
 def estimate_cells(config: EstimatorConfig, params: Any, planes: jax.typing.ArrayLike) -> jax.Array:
     """Quality of each 64×64 cell, not clipped: (B, H, W, 1) to (B, rows, columns, 1)."""
     return QualityEstimator(config).apply({"params": params}, planes).cells
-
-
-@functools.cache
-def _tables(scaling: TableScaling, base: bytes) -> np.ndarray:
-    qualities = np.maximum(np.arange(jpeg_tables.MAX_QUALITY + 1), jpeg_tables.MIN_QUALITY)
-    steps = np.frombuffer(base, np.int64).reshape(BLOCK, BLOCK)
-    by_quality = [
-        jpeg_tables.quality_table(q, scaling=scaling, base=steps) for q in qualities.tolist()
-    ]
-    return jpeg_tables.network_table(np.stack(by_quality))
-
-
-def tables_by_quality(config: AGARNetConfig, *, base: np.ndarray = ANNEX_K_LUMINANCE) -> np.ndarray:
-    """The Annex K table `base` of every quality in the network's form: (101, 64) float32.
-
-    Row 0 repeats row 1, so that a rounded quality indexes it.
-    """
-    return _tables(config.table_scaling, np.asarray(base, np.int64).tobytes())
 
 
 def transposed(tables: np.ndarray) -> np.ndarray:

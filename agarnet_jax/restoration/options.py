@@ -2,7 +2,6 @@
 
 import dataclasses
 import enum
-import math
 
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.restoration.reading import MAX_PIXELS
@@ -40,6 +39,14 @@ def parse_quality(text: str) -> QualityChoice | float:
             "'map' or 'header'."
         )
     return value
+
+
+def check_strength(strength: float) -> None:
+    if not 0 <= strength <= MAX_STRENGTH:
+        raise ValueError(
+            f"strength is {strength}; use a number from 0 (nothing changes) to {MAX_STRENGTH}, "
+            "1 for what the quality asks for."
+        )
 
 
 class GridChoice(enum.StrEnum):
@@ -98,8 +105,7 @@ class RestoreOptions:
                 "quality is 'header', which tells of the grid at the corner; use it with grid "
                 "'auto' or 'none'."
             )
-        if not 0 <= self.strength <= MAX_STRENGTH or not math.isfinite(self.strength):
-            raise ValueError(f"strength is {self.strength!r}; use 0 to {MAX_STRENGTH}.")
+        check_strength(self.strength)
         if self.ensemble not in (1, 8):
             raise ValueError(f"ensemble is {self.ensemble!r}; use 1 (none) or 8.")
         if self.bits not in (None, 8, 16):

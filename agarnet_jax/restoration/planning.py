@@ -11,16 +11,17 @@ from agarnet_jax.jpeg_tables import (
     MAX_QUALITY,
     effective_quality,
     network_table,
+    network_tables_by_quality,
 )
 from agarnet_jax.models import AGARNetConfig
 from agarnet_jax.restoration.components import Components, Plane
 from agarnet_jax.restoration.ensemble import ENSEMBLE_SIZES
 from agarnet_jax.restoration.jpeg_header import JpegHeader
-from agarnet_jax.restoration.network import tables_by_quality, transposed
+from agarnet_jax.restoration.network import transposed
+from agarnet_jax.restoration.options import check_strength
 from agarnet_jax.restoration.quality import (
     QualityMap,
     QualitySource,
-    check_strength,
     strengthened,
 )
 from agarnet_jax.restoration.tiling import Everywhere, Layer
@@ -152,7 +153,7 @@ def _tables(plane: Plane, by_header: bool, wishes: Wishes, config: AGARNetConfig
     """(101, 64): the table of every quality, or all the same where it is known."""
     known = plane.table if by_header else None if plane.chroma else wishes.table
     if known is None:
-        derived = tables_by_quality(config, base=plane.annex_k)
+        derived = network_tables_by_quality(config.table_scaling, base=plane.annex_k)
         return transposed(derived) if wishes.orientation is Orientation.TRANSPOSED else derived
     steps = np.clip(np.rint(wishes.strength * np.asarray(known, np.float64)), 1, 255)
     return np.broadcast_to(network_table(steps), (MAX_QUALITY + 1, BLOCK * BLOCK))

@@ -12,8 +12,6 @@ from agarnet_jax.models import CELL, CellPlacement
 from agarnet_jax.restoration.pixels import strips
 from agarnet_jax.restoration.upsampling import block_means
 
-MAX_STRENGTH = 1.5
-
 
 class QualitySource(enum.Enum):
     """Where quality comes from.
@@ -44,14 +42,6 @@ def strengthened(quality: ArrayLike, strength: float) -> np.ndarray:
     steps = strength * np.where(quality < 50, 5000 / quality, 200 - 2 * quality)
     moved = np.where(steps > 100, 5000 / np.maximum(steps, 1), 100 - steps / 2)
     return np.clip(moved, MIN_QUALITY, MAX_QUALITY).astype(np.float32)
-
-
-def check_strength(strength: float) -> None:
-    if not 0 <= strength <= MAX_STRENGTH:
-        raise ValueError(
-            f"strength is {strength}; use a number from 0 (nothing changes) to {MAX_STRENGTH}, "
-            "1 for what the quality asks for."
-        )
 
 
 def checked(quality: float | np.ndarray, size: tuple[int, int]) -> np.ndarray:

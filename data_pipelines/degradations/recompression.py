@@ -64,7 +64,7 @@ class Recompression:
 
 
 def double(first: int, second: int, *, shift: tuple[int, int] = (0, 0)) -> Recompression:
-    """IJG qualities `first`, then `second`: the double JPEG of `EVALUATION.md`."""
+    """IJG qualities `first`, then `second`: the double JPEG of `docs/evaluation.md`."""
     return Recompression(Jpeg(first), (Reencoding(Jpeg(second), shift),))
 
 

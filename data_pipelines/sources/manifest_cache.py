@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+from data_pipelines.sources.user_cache import cache_folder
+
 CACHE_VARIABLE = "AGARNET_FOLDER_CACHE"
 _VERSION = 1
 _log = logging.getLogger(__name__)
@@ -45,9 +47,7 @@ def save(folder: str, files: Mapping[str, Any]) -> None:
 
 
 def _path(folder: str) -> pathlib.Path | None:
-    choice = os.environ.get(CACHE_VARIABLE, "")
-    if choice == "off":
+    if os.environ.get(CACHE_VARIABLE) == "off":
         return None
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    place = pathlib.Path(choice or pathlib.Path(home) / "agarnet-jax" / "folders")
+    place = cache_folder(CACHE_VARIABLE, "folders")
     return place / f"{hashlib.sha256(os.path.realpath(folder).encode()).hexdigest()[:32]}.json"

@@ -19,6 +19,8 @@ from typing import Any
 
 import fsspec
 
+from data_pipelines.sources.user_cache import cache_folder
+
 CACHE_VARIABLE = "AGARNET_DATA_CACHE"
 # No image's name. A line [name, version] for each file fetched: who is killed goes on there.
 _INDEX = ".fetched.jsonl"
@@ -57,7 +59,8 @@ def local_copy(url: str) -> str:
     files = {name: info for name, info in below.items() if info.get("size") and name != "."}
     if not files:
         raise FileNotFoundError(f"{url} does not exist or holds no file.")
-    folder = _place() / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
+    name = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
+    folder = cache_folder(CACHE_VARIABLE, "data") / name
     folder.mkdir(parents=True, exist_ok=True)
     _fetch(store, root, files, folder=folder, url=url)
     return os.fspath(folder)
@@ -133,10 +136,3 @@ def _write_index(folder: pathlib.Path, versions: dict[str, list[str]]) -> None:
     with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
         file.writelines(_line(name, version) for name, version in versions.items())
     os.replace(file.name, folder / _INDEX)
-
-
-def _place() -> pathlib.Path:
-    if choice := os.environ.get(CACHE_VARIABLE, ""):
-        return pathlib.Path(choice)
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(home) / "agarnet-jax" / "data"

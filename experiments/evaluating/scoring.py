@@ -1,4 +1,4 @@
-"""How good a restored image is: every metric of `EVALUATION.md` at once."""
+"""How good a restored image is: every metric of `docs/evaluation.md` at once."""
 
 import dataclasses
 import functools

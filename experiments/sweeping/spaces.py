@@ -13,6 +13,7 @@ import ml_collections
 import optuna
 
 from experiments.config import ExperimentConfig, from_config_dict
+from experiments.config_file import setting_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +78,7 @@ def configured(base: ml_collections.ConfigDict, values: Mapping[str, Any]) -> Ex
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"suggest(trial) returned {values!r}; expected {{dotted name: value}}.")
-    names = list(_names(base))
+    names = list(setting_names(base))
     for name in values:
         if name not in names:
             near = difflib.get_close_matches(str(name), names, n=1, cutoff=0)[0]
@@ -89,17 +90,6 @@ def configured(base: ml_collections.ConfigDict, values: Mapping[str, Any]) -> Ex
         except TypeError as error:
             raise ValueError(f"The space sets {name} to {value!r}: {error}") from error
     return from_config_dict(config)
-
-
-def _names(config: ml_collections.ConfigDict, prefix: str = "") -> list[str]:
-    """Dotted names of all settings."""
-    names = []
-    for name, value in config.items():
-        if isinstance(value, ml_collections.ConfigDict):
-            names += _names(value, f"{prefix}{name}.")
-        else:
-            names.append(f"{prefix}{name}")
-    return names
 
 
 def check(space: Space, base: ml_collections.ConfigDict) -> None:

@@ -65,3 +65,12 @@ def test_effective_quality_of_a_flat_table_is_between_the_extremes():
 def test_quality_out_of_range_is_named(quality):
     with pytest.raises(ValueError, match=r"1 to 100.*" + str(quality)):
         jpeg_tables.quality_table(quality)
+
+
+def test_network_tables_of_every_quality():
+    base = jpeg_tables.ANNEX_K_CHROMINANCE
+    found = jpeg_tables.network_tables_by_quality(TableScaling.LIBJPEG, base=base)
+    assert found.shape == (101, 64)
+    expected = jpeg_tables.quality_table(70, base=base)
+    np.testing.assert_array_equal(found[70], jpeg_tables.network_table(expected))
+    np.testing.assert_array_equal(found[0], found[1])

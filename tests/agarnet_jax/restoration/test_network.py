@@ -24,7 +24,8 @@ def planes(gray_photo):
 
 def test_it_is_the_network_with_a_table_of_its_own_for_each_plane(tiny, planes):
     bases = (jpeg_tables.ANNEX_K_LUMINANCE, ANNEX_K_CHROMINANCE)
-    tables = np.stack([network.tables_by_quality(tiny.restorer_config, base=b) for b in bases])
+    scaling = tiny.restorer_config.table_scaling
+    tables = np.stack([jpeg_tables.network_tables_by_quality(scaling, base=b) for b in bases])
     restore = jax.jit(functools.partial(network.restore_planes, tiny.restorer_config))
     quality = np.full((2, 1, 1, 1), 60.0, np.float32)
     restored = restore(tiny.restorer_params, planes, quality, tables)
@@ -36,14 +37,6 @@ def test_it_is_the_network_with_a_table_of_its_own_for_each_plane(tiny, planes):
         tables=jpeg_tables.network_table(chosen)[:, None, None],
     ).restored
     np.testing.assert_allclose(restored, expected, atol=1e-6)
-
-
-def test_tables_of_every_quality(tiny):
-    found = network.tables_by_quality(tiny.restorer_config, base=ANNEX_K_CHROMINANCE)
-    assert found.shape == (101, 64)
-    expected = jpeg_tables.quality_table(70, base=ANNEX_K_CHROMINANCE)
-    np.testing.assert_array_equal(found[70], jpeg_tables.network_table(expected))
-    np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_transposed_tables():

@@ -1,7 +1,11 @@
 import pytest
 
-from agarnet_jax.restoration import options, quality
-from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
+from agarnet_jax.restoration.options import (
+    GridChoice,
+    QualityChoice,
+    RestoreOptions,
+    check_strength,
+)
 
 
 @pytest.mark.parametrize(
@@ -9,7 +13,7 @@ from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOp
     [
         ({"quality": 0}, "quality is 0"),
         ({"quality": float("nan")}, "quality is nan"),
-        ({"strength": 1.6}, r"strength is 1\.6; use 0 to 1\.5"),
+        ({"strength": 1.6}, r"strength is 1\.6; use a number from 0 .* to 1\.5"),
         ({"strength": float("nan")}, "strength is nan"),
         ({"ensemble": 4}, r"ensemble is 4; use 1 \(none\) or 8"),
         ({"bits": 12}, "bits is 12; use 8, 16"),
@@ -28,5 +32,7 @@ def test_json_tells_options_apart_that_change_results():
     assert RestoreOptions().as_json()["quality"] == "auto"
 
 
-def test_the_strongest_is_the_restorers():
-    assert options.MAX_STRENGTH == quality.MAX_STRENGTH
+@pytest.mark.parametrize("strength", [-0.1, 1.6, float("nan")])
+def test_impossible_strength_is_named(strength):
+    with pytest.raises(ValueError, match=r"strength is .*from 0"):
+        check_strength(strength)

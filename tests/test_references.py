@@ -1,0 +1,25 @@
+"""Pages that docstrings, comments and other pages refer to by name are in the repository."""
+
+import re
+import subprocess
+
+# CONTRIBUTING.md, `docs/tpu.md`; not what programs write, such as tables.md.
+PAGE = re.compile(r"\b(?:docs/[\w-]+|[A-Z]{4,})\.md\b")
+
+
+def test_pages_that_are_referred_to_exist(repository):
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.md"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    missing = {
+        f"{file}: {page}"
+        for file in listed
+        for page in PAGE.findall((repository / file).read_text(encoding="utf-8"))
+        if not any((folder / page).is_file() for folder in (repository, repository / "docs"))
+    }
+    assert len(listed) > 100
+    assert not missing
