@@ -57,9 +57,19 @@ def _check(arguments: argparse.Namespace, given_folders: Sequence[pathlib.Path])
             f"{shown(given_folders[0])} is a folder; say with -o FOLDER where its restored files "
             "go, or give --in-place."
         )
+    several = len(arguments.inputs) > 1 or bool(given_folders)
+    for path in (output, arguments.map, arguments.compare):
+        if several and path is not None and _names_a_picture(path):
+            raise InputError(
+                f"{shown(path)} ends as an image file, but several files may come; give a folder."
+            )
     for folder in given_folders:
         if output is not None and os.path.isdir(output) and os.path.samefile(folder, output):
             raise InputError(f"{shown(output)} is the input; give another folder with -o.")
+
+
+def _names_a_picture(path: pathlib.Path) -> bool:
+    return path.suffix.lower() in formats.SUFFIXES and not os.path.isdir(path)
 
 
 def _means_folder(output: pathlib.Path) -> bool:
@@ -77,7 +87,8 @@ def plan(arguments: argparse.Namespace, layout: Layout, *, earlier: Mapping[str,
     Raises:
       InputError: there are none, or outputs that would be written on one another.
     """
-    apart_from = [layout.folder] if layout.folder is not None else []
+    written = [layout.folder, *([] if layout.single else [arguments.map, arguments.compare])]
+    apart_from = [folder for folder in written if folder is not None]
     found = list(
         folders.find(arguments.inputs, recursive=arguments.recursive, apart_from=apart_from)
     )
@@ -88,7 +99,11 @@ def plan(arguments: argparse.Namespace, layout: Layout, *, earlier: Mapping[str,
         )
     destinations = _destinations(arguments, layout, found, earlier)
     pictures = _pictures(arguments, layout, found)
-    _check_apart([*destinations, *(path for item in pictures for path in item.paths())])
+    report = [layout.report] if layout.report is not None else []
+    _check_apart([*destinations, *(path for item in pictures for path in item.paths()), *report])
+    inputs = {os.path.realpath(item.path) for item in found}
+    if report and os.path.realpath(report[0]) in inputs:
+        raise InputError(f"{shown(report[0])} is an input; give another name with --report.")
     return [
         Job(item.path, destination, picture, item.problem)
         for item, destination, picture in zip(found, destinations, pictures)
@@ -100,8 +115,8 @@ def _check_apart(paths: Sequence[pathlib.Path]) -> None:
     for path in paths:
         if os.path.abspath(path) in seen:
             raise InputError(
-                f"{shown(path)} would be written twice; -o, --map and --compare need places of "
-                "their own."
+                f"{shown(path)} would be written twice; -o, --map, --compare and --report "
+                "need places of their own."
             )
         seen.add(os.path.abspath(path))
 

@@ -33,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         with _sigterm_like_ctrl_c():
-            return arguments.run(arguments)
+            code = arguments.run(arguments)
+            sys.stdout.flush()
+            return code
     except InputError as error:
         print(f"agarnet: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -42,8 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\nagarnet: stopped by {number.name}; no partial file is left.", file=sys.stderr)
         return _left(128 + number)
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return _left(EXIT_BROKEN_PIPE)
+    except OSError as error:  # of files, errors are said above
+        _discard_output()
+        print(f"agarnet: the output cannot be written: {error.strerror}.", file=sys.stderr)
+        return _left(EXIT_BAD_INPUT)
+
+
+def _discard_output() -> None:
+    """Python would fail once more on what is still to be printed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _left(code: int) -> int:

@@ -63,6 +63,9 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     else:
         pixels = _changed(file.pixels, alignment.apply) if moved else file.pixels
         restored = restorer.restore(pixels, **arguments)
+        if _is_contradicted(file, arguments, float(restored.quality_map.flat[0]), notes):
+            arguments["quality"] = QualitySource.HEADER
+            restored = restorer.restore(pixels, **arguments)
         image = _changed(restored.image, alignment.undo) if moved else restored.image
         quality_map = alignment.undo(restored.quality_map)
     return Outcome(
@@ -72,6 +75,27 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
         consistent=consistent,
         notes=tuple(notes),
     )
+
+
+def _is_contradicted(
+    file: ImageFile, arguments: dict[str, Any], estimate: float, notes: list[str]
+) -> bool:
+    """Whether the header is to be believed instead of the estimate for the image."""
+    header = arguments["header"]
+    if arguments["quality"] is not QualitySource.IMAGE or header is None:
+        return False
+    if header.coding not in compression_history.ASSESSED:
+        return False
+    assert isinstance(file.pixels, Image.Image)  # only files with a header of a JPEG get here
+    luma = np.asarray(file.pixels.getchannel(0))
+    if not compression_history.contradicts(luma, header=header, estimated_quality=estimate):
+        return False
+    notes.append(
+        f"its pixels look like quality {estimate:.0f}, but show no trace of such a compression, as "
+        "drawings and text do; so its header's quality was assumed (--quality "
+        f"{estimate:.0f} for the other)"
+    )
+    return True
 
 
 def _is_single(

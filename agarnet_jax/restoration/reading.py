@@ -26,9 +26,11 @@ from agarnet_jax.restoration.metadata import Metadata
 # 250 megapixels: more than any camera writes, and 0.75 GB of colour.
 MAX_PIXELS = 250_000_000
 _JPEG_MAGIC = b"\xff\xd8\xff"
-_ORIENTATION = 0x0112
-_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "YCbCr", "CMYK", "I;16")
-_CONVERSIONS = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "PA": "RGBA", "HSV": "RGB"}
+_ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0106, 0
+_PNG_BIT_DEPTH = 24  # where it stands in the file: signature, IHDR's head, width, height
+_KEPT_MODES = ("LA", "RGB", "RGBA", "YCbCr", "CMYK")
+_GRAY_MODES = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")
+_CONVERSIONS = {"La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "PA": "RGBA", "HSV": "RGB"}
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png",),
@@ -79,7 +81,7 @@ def read(path: pathlib.Path, *, max_pixels: int = MAX_PIXELS, strict: bool = Fal
     Raises:
       InputError: no such file, not an image, damaged, animated, too large, or strictly refused.
     """
-    _check_is_file(path)
+    check_is_file(path)
     with _named_errors(path), open(path, "rb") as file:
         if file.read(3) == _JPEG_MAGIC:
             image, header, warnings = _read_jpeg(file, path, max_pixels=max_pixels, strict=strict)
@@ -100,7 +102,7 @@ def read(path: pathlib.Path, *, max_pixels: int = MAX_PIXELS, strict: bool = Fal
     return ImageFile(pixels, metadata, kind, tuple(warnings), header)
 
 
-def _check_is_file(path: pathlib.Path) -> None:
+def check_is_file(path: pathlib.Path) -> None:
     with _named_errors(path):
         status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
@@ -223,21 +225,49 @@ def _other_pixels(image: PillowFile, file: BinaryIO, warnings: list[str]) -> tur
         image.load()
         if deep:
             return deep_pixels.read_deep(lambda: _opened(file))
+        if image.mode in _GRAY_MODES:
+            return _gray(image, file, warnings)
         return _in_kept_mode(image, warnings)
+
+
+def _gray(image: PillowFile, file: BinaryIO, warnings: list[str]) -> turning.Pixels:
+    """Of 8 or 16 bits, with alpha where one level is transparent."""
+    transparent = image.info.get("transparency")
+    if image.mode == "L" and transparent is None:
+        return image
+    if image.mode == "1":
+        warnings.append("its two tones were converted to gray")
+    deep = image.mode not in ("1", "L")
+    levels = np.asarray(image.convert("L") if image.mode == "1" else image)
+    levels = levels.astype(np.uint16 if deep else np.uint8)
+    peak = np.iinfo(levels.dtype).max
+    if deep and _is_white_zero(image):
+        levels = peak - levels
+    if not isinstance(transparent, int):
+        return Image.fromarray(levels)
+    if image.format == "PNG" and image.mode != "1":  # the level is as the file has it
+        file.seek(_PNG_BIT_DEPTH)
+        transparent = transparent * peak // (2 ** file.read(1)[0] - 1)
+    alpha = np.where(levels == transparent, 0, peak).astype(levels.dtype)
+    pixels = np.stack([levels, alpha], axis=-1)
+    return pixels if deep else Image.fromarray(pixels)
+
+
+def _is_white_zero(image: PillowFile) -> bool:
+    """Whether a TIFF file counts from white to black, which Pillow minds in 8 bits only."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    return image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
 
 
 def _in_kept_mode(image: Image.Image, warnings: list[str]) -> Image.Image:
     mode, has_transparency = image.mode, "transparency" in image.info
-    if mode in ("I;16B", "I;16L", "I;16N"):
-        return Image.fromarray(np.asarray(image).astype(np.uint16))
     if mode == "P":
         warnings.append("its palette was converted to RGB")
         return image.convert("RGBA" if has_transparency else "RGB")
-    if has_transparency and mode in ("L", "RGB"):
-        return image.convert("LA" if mode == "L" else "RGBA")
+    if has_transparency and mode == "RGB":
+        return image.convert("RGBA")
     if mode in _CONVERSIONS:
-        if mode == "1":
-            warnings.append("its two tones were converted to gray")
         return image.convert(_CONVERSIONS[mode])
     if mode not in _KEPT_MODES:
         raise ValueError(f"its pixels are of kind {mode!r}; save it as gray or RGB of 8 or 16 bits")

@@ -13,6 +13,7 @@ import agarnet_jax
 from agarnet_jax.restoration.errors import InputError, reason, shown
 from agarnet_jax.restoration.options import RestoreOptions
 
+_BEGIN = b'{"source": '  # of a report, by `running.Outcome.as_json`
 RESTORED, FAILED, SKIPPED = "restored", "failed", "skipped"
 
 
@@ -54,10 +55,11 @@ class Report:
           resume: whether it is continued, and `finished` known; otherwise it begins anew.
 
         Raises:
-          InputError: it cannot be read or written.
+          InputError: it cannot be read or written, or is another file than a report.
         """
         self._path = path
         try:
+            _check_is_report(path)
             lines = _lines(path) if resume else []
             self._file: TextIO = path.open("a" if resume else "w", encoding="utf-8")
             if resume and _ends_within_a_line(path):
@@ -106,6 +108,18 @@ class Report:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def _check_is_report(path: pathlib.Path) -> None:
+    """A report is begun anew, and no other file may be lost by a mistake in its name."""
+    if not path.exists():
+        return
+    if path.is_file():
+        with open(path, "rb") as file:
+            begin = file.read(len(_BEGIN))
+        if begin in (b"", _BEGIN):
+            return
+    raise InputError(f"{shown(path)} is there and no report; give another name with --report.")
 
 
 def _lines(path: pathlib.Path) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agarnet_jax.restoration import one_file
+from agarnet_jax.restoration import one_file, reading
 from agarnet_jax.restoration.errors import InputError, reason, shown
 from agarnet_jax.restoration.one_file import FileResult, Pictures
 from agarnet_jax.restoration.options import RestoreOptions
@@ -172,6 +172,7 @@ class _Worker:
     def _outcome(self, job: Job) -> Outcome:
         if job.problem is not None:
             raise InputError(f"{shown(job.source)}: {job.problem}.")
+        reading.check_is_file(job.source)
         key = self._key(job)
         if key is not None and self._is_finished(job, key):
             return Outcome(job, SKIPPED, key=key)

@@ -91,7 +91,7 @@ def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metada
         directory[_DENSITY_UNIT] = _INCH
         directory[_X_DENSITY], directory[_Y_DENSITY] = metadata.density
     if metadata.texts.get(COMMENT) and _DESCRIPTION not in directory:
-        directory[_DESCRIPTION] = metadata.texts[COMMENT]
+        directory[_DESCRIPTION] = metadata.texts[COMMENT].encode()  # UTF-8, as most readers guess
     return warnings
 
 

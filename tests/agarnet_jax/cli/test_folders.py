@@ -1,6 +1,7 @@
 """`agarnet restore` of many files, with a fake restorer."""
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -176,7 +177,7 @@ def test_a_full_disk_for_the_report_is_named(refused, agarnet, fake, photos, tmp
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    assert "cannot be opened" in refused("restore", photos, "-o", tmp_path, "--report", photos)
+    assert "no report" in refused("restore", photos, "-o", tmp_path, "--report", photos)
     monkeypatch.setattr(reports.json, "dumps", full)
     code, _, err = agarnet("restore", photos / "a.jpg", "--report", tmp_path / "r.jsonl")
     assert code == 2
@@ -235,3 +236,27 @@ sys.exit(main.main(sys.argv[1:]))
     assert b"no partial file" in err
     assert tree(out) == ["agarnet-report.jsonl"]
     assert b"Traceback" not in err
+
+
+def test_a_pipe_is_refused_and_not_waited_for(agarnet, fake, photos, tmp_path):
+    os.mkfifo(photos / "pipe.jpg")
+    code, printed, err = agarnet("restore", photos, "-o", tmp_path / "out", "--grid=none")
+    assert code == 1
+    assert printed[-1].startswith("2 restored, 1 failed")
+    assert err == [f"agarnet: '{photos}/pipe.jpg' is a device or pipe; give an image file."]
+
+
+def test_maps_and_comparisons_are_no_inputs(agarnet, fake, photos):
+    pictures = ("--map", photos / "maps", "--compare", photos / "both")
+    arguments = ("restore", photos, "-o", photos / "out", "--recursive", "--grid=none", *pictures)
+    for more in ((), ("--resume",)):
+        printed = agarnet(*arguments, *more)[1]
+    assert printed[-1].startswith("4 skipped, 1 failed")
+    assert tree(photos / "maps") == ["a.png", "a_png.png", "sub/a.png", "sub/b.png"]
+
+
+@pytest.mark.parametrize("flag", ["-o", "--map"])
+def test_one_file_for_the_outputs_of_several_is_refused(refused, fake, photos, tmp_path, flag):
+    line = refused("restore", photos / "a.jpg", photos / "a.png", flag, tmp_path / "x.png")
+    assert "x.png' ends as an image file, but several files may come" in line
+    assert not (tmp_path / "x.png").exists()

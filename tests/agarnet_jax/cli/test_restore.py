@@ -105,7 +105,7 @@ def test_header_quality_of_a_png_is_refused(refused, fake, tmp_path):
         ("--quality=101", "'101'"),
         ("--quality=high", "'high'"),
         ("--quality=nan", "'nan'"),
-        ("--strength=2", "--strength is 2.0; use 0 to 1.5"),
+        ("--strength=2", "--strength is 2.0; use a number from 0"),
         ("--ensemble=3", "--ensemble is 3"),
         ("--bits=10", "--bits is 10"),
         ("--max-pixels=0", "--max-pixels is 0"),
@@ -241,3 +241,26 @@ def test_a_closed_pipe_is_no_error_to_tell(fake, photo, monkeypatch, capfd):
     monkeypatch.setattr(os, "dup2", lambda *_: None)
     assert main.main(["restore", f"{photo}"]) == 141
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_full_disk_behind_the_output_is_said(photo):
+    command = [sys.executable, "-m", "agarnet_jax.cli", "inspect", f"{photo}"]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 2
+    assert result.stderr == "agarnet: the output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "out.png", "notes.txt"])
+def test_a_report_replaces_no_other_file(refused, fake, photo, tmp_path, jpeg, name):
+    (tmp_path / "notes.txt").write_text("mine")
+    arguments = ("restore", photo, "-o", tmp_path / "out.png", "--report", tmp_path / name)
+    assert name in refused(*arguments)
+    assert photo.read_bytes() == jpeg
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_missing_input_leaves_no_folder(refused, fake, tmp_path):
+    assert "does not exist" in refused("restore", tmp_path / "no.jpg", "-o", tmp_path / "a" / "b")
+    assert not (tmp_path / "a" / "b").exists() or not list((tmp_path / "a" / "b").rglob("*.png"))

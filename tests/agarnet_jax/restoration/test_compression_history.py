@@ -4,11 +4,11 @@ import io
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from agarnet_jax.jpeg_tables import quality_table
 from agarnet_jax.restoration import compression_history, double_quantization
-from agarnet_jax.restoration.compression_history import assess
+from agarnet_jax.restoration.compression_history import assess, contradicts
 from agarnet_jax.restoration.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 
@@ -121,3 +121,34 @@ def test_likelihoods_are_those_of_drawn_coefficients(earlier, later):
 def test_another_kind_of_luma_is_named(photos):
     with pytest.raises(ValueError, match="uint8, got float64"):
         assess(photos[0][..., 0] / 255, header=None, estimated_quality=None)
+
+
+def written_text(size):
+    """A page of gray text, which no network takes for a photograph."""
+    page = Image.new("L", size, 255)
+    font = ImageFont.load_default(14)
+    for top in range(8, size[1] - 16, 15):
+        ImageDraw.Draw(page).text((8, top), "The quick brown fox jumps over 0123456789", 0, font)
+    return np.asarray(page)
+
+
+def pixel_art():
+    return np.kron(np.random.default_rng(0).integers(0, 255, (32, 32)), np.ones((8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("picture", "quality"), [(pixel_art(), 75), (pixel_art(), 90), (written_text((400, 300)), 97)]
+)
+def test_a_low_estimate_of_a_drawn_picture_is_contradicted(encode, picture, quality):
+    file = Image.open(io.BytesIO(encode(picture.astype(np.uint8), quality)))
+    luma, header = np.asarray(file), JpegHeader.of(file)
+    assert contradicts(luma, header=header, estimated_quality=20)
+    assert not contradicts(luma, header=header, estimated_quality=quality - 10)
+
+
+@pytest.mark.parametrize("first", [30, 55])
+@pytest.mark.parametrize("shift", [0, 3])
+def test_a_low_estimate_of_a_photo_that_was_compressed_before_is_not(decoded, photos, first, shift):
+    for photo in photos:
+        luma, _, header = decoded(decoded(photo, first)[1][shift:, shift:], 90)
+        assert not contradicts(luma, header=header, estimated_quality=first)

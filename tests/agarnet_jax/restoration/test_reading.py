@@ -117,13 +117,17 @@ def test_conversions_are_said(file, rgb, encoded):
 
 
 def deep_png(pixels, color_type, **chunks):
-    """By this test: filter 0 throughout."""
-    height, width = pixels.shape[:2]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    """Of 16 bits."""
+    rows = pixels.astype(">u2").reshape(len(pixels), -1).view(np.uint8)
+    return png(rows, width=pixels.shape[1], depth=16, color_type=color_type, **chunks)
+
+
+def png(rows, *, width, depth, color_type, **chunks):
+    """Of packed bytes, by this test: filter 0 throughout."""
     parts = {
-        "IHDR": struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0),
+        "IHDR": struct.pack(">IIBBBBB", width, len(rows), depth, color_type, 0, 0, 0),
         **chunks,
-        "IDAT": zlib.compress(rows),
+        "IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
         "IEND": b"",
     }
     contents = b"\x89PNG\r\n\x1a\n"
@@ -149,6 +153,27 @@ def test_a_transparent_colour_of_16_bits_becomes_alpha(file):
     read = reading.read(file(deep_png(pixels, 2, tRNS=b"\x12\x35" * 3)))
     assert read.pixels.shape == (4, 5, 4)
     assert [tuple(place) for place in np.argwhere(read.pixels[..., 3] == 0)] == [(1, 2)]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_a_transparent_level_of_gray_becomes_alpha(file, depth):
+    levels = np.arange(64).reshape(8, 8) % 2**depth
+    bits = np.unpackbits(levels.astype(">u2")[..., None].view(np.uint8), axis=2)
+    rows = np.packbits(bits[..., 16 - depth :].reshape(8, -1), axis=1)
+    contents = png(rows, width=8, depth=depth, color_type=0, tRNS=b"\0\1")
+    pixels = np.asarray(reading.read(file(contents)).pixels)
+    assert pixels.dtype == (np.uint16 if depth == 16 else np.uint8)
+    np.testing.assert_array_equal(pixels[..., 1], np.where(levels == 1, 0, pixels.max()))
+    peak = np.iinfo(pixels.dtype).max
+    np.testing.assert_array_equal(pixels[..., 0], levels * (peak // (2**depth - 1)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiff_that_counts_from_white(tmp_path, dtype):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (9, 13), dtype=dtype)
+    tifffile.imwrite(tmp_path / "negative.tif", pixels, photometric="miniswhite", byteorder="<")
+    read = np.asarray(reading.read(tmp_path / "negative.tif").pixels)
+    np.testing.assert_array_equal(read, np.iinfo(dtype).max - pixels)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
