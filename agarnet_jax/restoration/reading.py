@@ -27,6 +27,7 @@ from agarnet_jax.restoration.metadata import Metadata
 MAX_PIXELS = 250_000_000
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0106, 0
+_IPTC = 0x0404  # among the resources of Photoshop in APP13
 _PNG_BIT_DEPTH = 24  # where it stands in the file: signature, IHDR's head, width, height
 _KEPT_MODES = ("LA", "RGB", "RGBA", "YCbCr", "CMYK")
 _GRAY_MODES = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")
@@ -138,6 +139,8 @@ def _read_jpeg(
     warnings = []
     if "mp" in image.info:
         warnings.append("it holds further pictures (MPF), of which none is restored or kept")
+    if _IPTC in image.info.get("photoshop", {}):
+        warnings.append("its IPTC data is not kept")
     if any(b"http://ns.adobe.com/xmp/extension/" in part[:40] for _, part in image.applist):
         warnings.append("its XMP data is longer than 64 KB and kept only in part")
     try:

@@ -25,6 +25,7 @@ _JPEG_OPTIONS = {"quality": 95, "subsampling": "4:4:4", "optimize": True}
 _PNG_OPTIONS = {"compress_type": zlib.Z_RLE}
 _WEBP_OPTIONS = {"lossless": True, "exact": True}
 _LARGEST_JPEG_SEGMENT = 65533
+_ICC_SPACE = slice(16, 20)  # where a profile names the colours it describes
 _XMP_PREFIX_BYTES = 29
 
 
@@ -90,10 +91,11 @@ def _fitted(
     elif pixels.mode in ("LA", "RGBA") and "RGBA" not in format.modes:
         pixels = pixels.convert("L" if pixels.mode == "LA" else "RGB")
         warnings.append(f"{format.name} holds no transparency, which was left out")
-    elif pixels.mode == "LA":
-        pixels = pixels.convert("RGBA")
     else:
-        pixels = pixels.convert("RGB")
+        if metadata.icc_profile[_ICC_SPACE] == b"GRAY":
+            metadata = dataclasses.replace(metadata, icc_profile=b"")
+            warnings.append(f"{format.name} holds no gray, so its gray ICC profile was left out")
+        pixels = pixels.convert("RGBA" if pixels.mode == "LA" else "RGB")
     return pixels, metadata, warnings
 
 
@@ -123,6 +125,9 @@ def _encode(
     metadata: Metadata,
     warnings: list[str],
 ) -> None:
+    others = sorted(metadata.texts.keys() - {COMMENT})
+    if others and format.name not in ("PNG", "BMP"):  # BMP tells of all
+        warnings.append(f"only PNG holds its texts {', '.join(others)}, which were left out")
     if format.name == "TIFF":
         cmyk = isinstance(pixels, Image.Image) and pixels.mode == "CMYK"
         warnings += tiff_writing.write(np.asarray(pixels), file, metadata=metadata, cmyk=cmyk)

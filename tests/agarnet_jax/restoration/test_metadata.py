@@ -147,6 +147,35 @@ def test_texts_of_png_stay(tmp_path, encoded):
     )
     copied(reading.read(source), copy)
     assert opened(copy).text == {"Author": "A", "Title": "Ω"}
+    for suffix in ("tif", "webp", "jpg"):
+        (note,) = copied(reading.read(source), tmp_path / f"a.{suffix}")[1]
+        assert "its texts Author, Title, which were left out" in note
+
+
+def test_a_comment_keeps_its_letters_in_tiff(tmp_path):
+    metadata = Metadata(texts={"Comment": "hällo Ω"})
+    writing.write(Image.new("L", (3, 3)), tmp_path / "a.tif", metadata=metadata)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].tags[270].value == "hällo Ω"
+
+
+def test_a_gray_profile_does_not_describe_colours(tmp_path):
+    path, picture = tmp_path / "a.webp", Image.new("L", (3, 3))
+    (note,) = writing.write(picture, path, metadata=Metadata(icc_profile=bytes(16) + b"GRAY"))
+    assert "gray ICC profile was left out" in note
+    assert "icc_profile" not in opened(path).info
+    profile = bytes(16) + b"RGB "
+    assert writing.write(picture, path, metadata=Metadata(icc_profile=profile)) == []
+    assert opened(path).info["icc_profile"] == profile
+
+
+def test_captions_of_agencies_are_said_to_be_lost(tmp_path, photo_bytes):
+    resource = b"8BIM" + struct.pack(">HBxI", 0x0404, 0, 4) + b"IPTC"
+    segment = b"Photoshop 3.0\0" + resource
+    contents = photo_bytes[:2] + b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment
+    path = tmp_path / "agency.jpg"
+    path.write_bytes(contents + photo_bytes[2:])
+    assert "its IPTC data is not kept" in reading.read(path).warnings
 
 
 def test_all_comments_of_a_jpeg(photo_bytes, tmp_path):
