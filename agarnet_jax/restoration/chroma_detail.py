@@ -7,20 +7,44 @@ the line, what strays is taken for what compression left (a Wiener filter). Ours
 which restores luma only. Constants, in levels of 255, were chosen on validation images.
 """
 
+import dataclasses
+
 import numpy as np
 
 from agarnet_jax.restoration.upsampling import Rows, Upsampling, block_means
 
 _RADIUS = 2  # of the windows, in samples
-# Variances of luma below which slopes fade. With less than 12 levels for the detail, some images of
-# high quality lose.
-_DETAIL_FADES, _LINE_FADES = (12 / 255) ** 2, (1.5 / 255) ** 2
-_NOISE = (1.5 / 255) ** 2  # of restored chroma
+_TINY = 1e-12  # where there is neither noise nor anything that strays
+_LINE_FADES = (1.5 / 255) ** 2  # variance of luma below which the slopes of lines fade
 _AROUND = 2 * _RADIUS  # samples that two windows reach
 REACH = _AROUND + 2  # samples up or down that are read at most, by interpolation too
 
 
-def detail(chroma: Rows, luma: Rows, upsampling: Upsampling, rows: slice) -> np.ndarray:
+@dataclasses.dataclass(frozen=True)
+class Detail:
+    """How much of it to add.
+
+    share: 0–1, of all. quality: 1–100, the JPEG quality that chroma had: the better it is, the
+    less of it is noise, and the more there is to lose by a slope that fits badly.
+    """
+
+    share: float
+    quality: float
+
+    @property
+    def noise(self) -> float:
+        """Variance of restored chroma."""
+        return (1.5 / 255 * min(1.0, (100 - self.quality) / 15)) ** 2
+
+    @property
+    def fades(self) -> float:
+        """Variance of luma below which the slopes of the detail fade."""
+        return ((12 + 28 * max(0.0, (self.quality - 80) / 20)) / 255) ** 2
+
+
+def detail(
+    chroma: Rows, luma: Rows, upsampling: Upsampling, rows: slice, *, wanted: Detail
+) -> np.ndarray:
     """What to add to upsampled chroma, (planes, rows, image's width), in [-1, 1].
 
     Args:
@@ -28,6 +52,7 @@ def detail(chroma: Rows, luma: Rows, upsampling: Upsampling, rows: slice) -> np.
       luma: reads the image's restored luma, (rows, width); all in [0, 1].
       upsampling: of chroma.
       rows: which rows of the image.
+      wanted: how much.
     """
     count, factor = upsampling.coded_size[0], upsampling.factors[0]
 
@@ -43,14 +68,14 @@ def detail(chroma: Rows, luma: Rows, upsampling: Upsampling, rows: slice) -> np.
             sides = [(0, 0)] * (values.ndim - 2) + [missing, (_AROUND, _AROUND)]
             return np.pad(values, sides, mode="edge")
 
-        return _fitted(padded(coarse_luma(start, stop)), padded(chroma(start, stop)))
+        return _fitted(padded(coarse_luma(start, stop)), padded(chroma(start, stop)), wanted)
 
     fine = luma(rows.start, rows.stop) - upsampling.rows(coarse_luma, rows)
     slopes, corrections = upsampling.rows(fitted, rows)
-    return corrections + slopes * fine
+    return wanted.share * (corrections + slopes * fine)
 
 
-def _fitted(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+def _fitted(luma: np.ndarray, chroma: np.ndarray, wanted: Detail) -> np.ndarray:
     """(2, planes, h, w): slopes for the detail, and what brings samples to their line.
 
     Of (H, W) and (planes, H, W), which are larger by `_AROUND` on each side.
@@ -62,8 +87,8 @@ def _fitted(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
     inside = np.s_[..., _AROUND:-_AROUND, _AROUND:-_AROUND]
     line = _window_means(slopes) * luma[inside] + _window_means(means - slopes * mean)
     strays = _window_means(chroma**2) - means**2 - slopes * covariance
-    share = _NOISE / (_NOISE + _window_means(np.maximum(strays, 0)))
-    detail_slopes = _window_means(covariance / (variance + _DETAIL_FADES))
+    share = wanted.noise / (wanted.noise + _window_means(np.maximum(strays, 0)) + _TINY)
+    detail_slopes = _window_means(covariance / (variance + wanted.fades))
     return np.stack([detail_slopes, share * (line - chroma[inside])])
 
 

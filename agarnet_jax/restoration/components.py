@@ -15,6 +15,7 @@ from PIL import Image, JpegImagePlugin
 
 from agarnet_jax import color
 from agarnet_jax.restoration import chroma_detail
+from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.pixels import (
     DTYPES,
@@ -66,7 +67,7 @@ class Components:
         restored: Sequence[np.ndarray | None],
         *,
         bits: int | None = None,
-        detail: float = 0,
+        detail: Detail | None = None,
     ) -> np.ndarray:
         """The image with other planes. An unchanged plane changes nothing, not even by rounding.
 
@@ -81,7 +82,7 @@ class Components:
           restored: for each plane an array of its shape, or None for no change.
           bits: 8 or 16 for uint8 or uint16; None: as the image.
           detail: how much of the detail that luma shows is added to changed chroma that was
-            subsampled (`chroma_detail.py`), 0 to 1.
+            subsampled (`chroma_detail.py`); None: nothing.
 
         Returns:
           (H, W) or (H, W, C), clipped and rounded.
@@ -107,7 +108,7 @@ class Components:
         return self.merge_changes(changes, bits=bits, detail=detail)
 
     def merge_changes(
-        self, changes: Sequence[Change], *, bits: int | None = None, detail: float = 0
+        self, changes: Sequence[Change], *, bits: int | None = None, detail: Detail | None = None
     ) -> np.ndarray:
         """As `merge`, of planes' changes, which are read from top to bottom."""
         result = None
@@ -118,7 +119,7 @@ class Components:
         assert result is not None
         return result[..., 0] if self._flat else result
 
-    def picture(self, changes: Sequence[Change], *, detail: float = 0) -> Image.Image:
+    def picture(self, changes: Sequence[Change], *, detail: Detail | None = None) -> Image.Image:
         """As `merge_changes`, as a Pillow picture of as many bits as the image."""
         result = Image.new(self.mode, self.size[::-1])
         for rows, strip in self.strips(changes, detail=detail):
@@ -129,7 +130,7 @@ class Components:
         return result
 
     def strips(
-        self, changes: Sequence[Change], *, bits: int | None = None, detail: float = 0
+        self, changes: Sequence[Change], *, bits: int | None = None, detail: Detail | None = None
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """The result of `merge_changes` from top to bottom: rows and their pixels (rows, W, C)."""
         dtype = self._dtype(bits)
@@ -151,13 +152,18 @@ class Components:
             for planes, read in held:
                 change = planes[0].upsampling.rows(read, rows)
                 if detail and planes[0].chroma and planes[0].upsampling.factors != (1, 1):
-                    change = change + detail * self._detail(planes, held, rows, near)
+                    change = change + self._detail(planes, held, rows, near, detail)
                 mixing = self._change[:, [numbers[id(plane)] for plane in planes]]
                 image += np.moveaxis(change, 0, -1) @ mixing.T
             yield rows, encoded(values, dtype)
 
     def _detail(
-        self, chroma: Sequence[Plane], changes: Sequence[Change], rows: slice, near: slice
+        self,
+        chroma: Sequence[Plane],
+        changes: Sequence[Change],
+        rows: slice,
+        near: slice,
+        wanted: Detail,
     ) -> np.ndarray:
         """Of restored chroma, (planes, rows, W); the rows `near` it may be read."""
 
@@ -174,7 +180,11 @@ class Components:
 
         luma = restored(self.planes[:1])
         return chroma_detail.detail(
-            restored(chroma), lambda first, last: luma(first, last)[0], chroma[0].upsampling, rows
+            restored(chroma),
+            lambda first, last: luma(first, last)[0],
+            chroma[0].upsampling,
+            rows,
+            wanted=wanted,
         )
 
     def has_bits(self, bits: int | None) -> bool:

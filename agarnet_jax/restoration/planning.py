@@ -14,6 +14,7 @@ from agarnet_jax.jpeg_tables import (
     network_tables_by_quality,
 )
 from agarnet_jax.models import AGARNetConfig
+from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Components, Plane
 from agarnet_jax.restoration.ensemble import ENSEMBLE_SIZES
 from agarnet_jax.restoration.jpeg_header import JpegHeader
@@ -60,11 +61,6 @@ class Wishes:
         by_source = isinstance(self.quality, QualitySource)
         return self.quality is None or (by_source and self.quality is not QualitySource.HEADER)
 
-    @property
-    def detail(self) -> float:
-        """How much of luma's detail restored chroma gets, 0 to 1."""
-        return min(1.0, self.strength)
-
     def __post_init__(self) -> None:
         check_strength(self.strength)
         if self.ensemble not in ENSEMBLE_SIZES:
@@ -94,6 +90,15 @@ class Assumed:
                 "JPEG file, a number, or QualitySource.IMAGE to estimate it."
             )
         return np.array(effective_quality(plane.table, base=plane.annex_k), np.float32)
+
+    def detail(self, parts: Components, wishes: Wishes) -> Detail | None:
+        """What restored chroma gets of luma's detail."""
+        chroma = [plane for plane in parts.planes if plane.chroma]
+        if not chroma or wishes.strength == 0:
+            return None
+        quality = self.of_plane(chroma[0])
+        mean = quality.mean() if isinstance(quality, QualityMap) else quality
+        return Detail(min(1.0, wishes.strength), float(mean))
 
     def whole_map(self, parts: Components) -> np.ndarray:
         """(H, W) float32, of the leading plane."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -111,6 +112,10 @@ class QualityMap:
 
         height, width = (-(-side // f) for side, f in zip(self.shape, factors))
         return QualityMap((height, width), read)
+
+    def mean(self) -> float:
+        sums = [self[rows, :].sum(dtype=np.float64) for rows in strips(self.shape)]
+        return sum(sums) / math.prod(self.shape)
 
     def whole(self) -> np.ndarray:
         """(H, W) float32."""

@@ -226,9 +226,10 @@ def _parts(image: Picture, header: JpegHeader | None, wishes: Wishes) -> Compone
 
 def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishes) -> Restored:
     assumed, changes = computed
+    detail = assumed.detail(parts, wishes)
     if isinstance(image, Image.Image) and parts.has_bits(wishes.bits):
-        return Restored(parts.picture(changes, detail=wishes.detail), assumed.whole_map(parts))
-    result = parts.merge_changes(changes, bits=wishes.bits, detail=wishes.detail)
+        return Restored(parts.picture(changes, detail=detail), assumed.whole_map(parts))
+    result = parts.merge_changes(changes, bits=wishes.bits, detail=detail)
     return Restored(result, assumed.whole_map(parts))
 
 

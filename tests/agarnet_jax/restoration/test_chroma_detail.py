@@ -8,6 +8,7 @@ from agarnet_jax.restoration.components import split
 from agarnet_jax.restoration.subsampling import Subsampling
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
+FULL = chroma_detail.Detail(share=1, quality=50)
 SUBSAMPLINGS = [(2, 2), (1, 2), (2, 1), (1, 4)]
 
 
@@ -15,10 +16,10 @@ def rows_of(values):
     return lambda first, last: values[..., first:last, :]
 
 
-def detail_of(chroma, luma, factors, rows=None):
+def detail_of(chroma, luma, factors, rows=None, wanted=FULL):
     upsampling = Upsampling(luma.shape, factors)
     rows = rows or slice(0, luma.shape[0])
-    return chroma_detail.detail(rows_of(chroma), rows_of(luma), upsampling, rows)
+    return chroma_detail.detail(rows_of(chroma), rows_of(luma), upsampling, rows, wanted=wanted)
 
 
 def upsampled(values, size, factors):
@@ -106,9 +107,9 @@ def test_strips_of_any_height_make_the_whole(astronaut, monkeypatch, strip):
         (parts.planes[:1], rows_of(values[0][None])),
         (parts.planes[1:], rows_of(np.stack(values[1:]))),
     ]
-    whole = parts.merge_changes(changes, detail=1)
+    whole = parts.merge_changes(changes, detail=FULL)
     monkeypatch.setattr(pixels, "_STRIP_PIXELS", strip * image.shape[1])
-    np.testing.assert_array_equal(parts.merge_changes(changes, detail=1), whole)
+    np.testing.assert_array_equal(parts.merge_changes(changes, detail=FULL), whole)
     assert (whole != parts.merge_changes(changes)).any()
 
 
@@ -118,7 +119,20 @@ def test_luma_that_is_not_restored_shows_detail_too(astronaut):
     chroma = [([plane], rows_of(zeros)) for plane, zeros in zip(parts.planes[1:], none[1:])]
     with_luma = [([parts.planes[0]], rows_of(none[0])), *chroma]
     np.testing.assert_array_equal(
-        parts.merge_changes(chroma, detail=1), parts.merge_changes(with_luma, detail=1)
+        parts.merge_changes(chroma, detail=FULL), parts.merge_changes(with_luma, detail=FULL)
     )
-    unchanged = parts.merge_changes(with_luma[:1], detail=1)
+    unchanged = parts.merge_changes(with_luma[:1], detail=FULL)
     np.testing.assert_array_equal(unchanged, astronaut[:45, :52])
+
+
+def test_the_better_chroma_is_the_less_is_changed(gray_photo):
+    luma = gray_photo[:64, :96].astype(np.float32) / 255
+    chroma = np.random.default_rng(0).uniform(0.4, 0.6, (1, 32, 48)).astype(np.float32)
+    added = [
+        np.abs(detail_of(chroma, luma, (2, 2), wanted=chroma_detail.Detail(1, quality))).mean()
+        for quality in (50, 80, 90, 95, 98, 100)
+    ]
+    assert added[0] == added[1]
+    assert (np.diff(added[1:]) < 0).all()
+    half = detail_of(chroma, luma, (2, 2), wanted=chroma_detail.Detail(0.5, 50))
+    np.testing.assert_allclose(half, detail_of(chroma, luma, (2, 2)) / 2, atol=1e-7)

@@ -5,6 +5,7 @@ from agarnet_jax import jpeg_tables
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE
 from agarnet_jax.models import AGARNetConfig
 from agarnet_jax.restoration import planning
+from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Subsampling, split
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.planning import Assumed, Orientation, Wishes
@@ -105,6 +106,16 @@ def test_what_needs_no_restoration_is_left_out(parts, astronaut):
     assert len(group) == 3
 
 
-@pytest.mark.parametrize(("strength", "detail"), [(0, 0), (0.5, 0.5), (1, 1), (1.5, 1)])
-def test_less_strength_takes_less_detail_from_luma(strength, detail):
-    assert wishes(strength=strength).detail == detail
+@pytest.mark.parametrize(("strength", "share"), [(0.5, 0.5), (1, 1), (1.5, 1)])
+def test_less_strength_takes_less_detail_from_luma(parts, strength, share):
+    assumed = Assumed(np.float32(80))
+    assert assumed.detail(parts, wishes(strength=strength)) == Detail(share, 80)
+
+
+def test_detail_is_of_the_quality_of_chroma(parts, astronaut):
+    pixelwise = np.full(parts.size, 30, np.float32)
+    pixelwise[:, ::2] = 50
+    assert planning.given(pixelwise).detail(parts, wishes()) == Detail(1, 40)
+    assert Assumed(np.float32(80)).detail(parts, wishes(strength=0)) is None
+    gray = split(astronaut[:40, :56, 0])
+    assert Assumed(np.float32(80)).detail(gray, wishes()) is None

@@ -13,6 +13,7 @@ from agarnet_jax import jpeg_tables, weights
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.models import AGARNet, CellPlacement
 from agarnet_jax.restoration import QualitySource, Restorer, components
+from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 
 
@@ -223,7 +224,7 @@ def test_each_plane_is_restored_by_itself_with_its_table(restorer, color_jpeg):
         restorer.restore(np.array(plane[:, :]), quality=30, table=table).image
         for plane, table in zip(parts.planes, tables, strict=True)
     ]
-    expected = parts.merge(planes, bits=16, detail=1).astype(int)
+    expected = parts.merge(planes, bits=16, detail=Detail(1, 30)).astype(int)
     for quality in (30.0, QualitySource.HEADER):
         actual = restorer.restore(picture, quality=quality, bits=16).image
         # A plane alone is clipped to [0, 1]; sums in another order.
