@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from agarnet_jax.jpeg_tables import effective_quality, quality_table
+from agarnet_jax.jpeg_tables import BLOCK, effective_quality, quality_table
 from agarnet_jax.restoration import double_quantization, quantization_steps
 from agarnet_jax.restoration.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
@@ -68,29 +68,43 @@ def assess(
     return History(not reasons, tuple(reasons))
 
 
-def contradicts(luma: np.ndarray, *, header: JpegHeader, estimated_quality: float) -> bool:
-    """Whether an estimate far below the header's quality has no trace in the pixels to explain it.
+def is_far_below(header: JpegHeader, estimated_quality: float) -> bool:
+    """Whether the estimate's steps are several times the file's; to believe it wrongly does great
+    harm then, and pixels tell (`contradicts`)."""
+    return _coarser(header, estimated_quality) >= _FAR
 
-    Far is where its steps are several times the file's, and believing it wrongly does great harm.
+
+def _coarser(header: JpegHeader, estimated_quality: float) -> float:
+    steps = quality_table(round(estimated_quality))
+    return float(steps.mean() / np.mean(header.tables[0]))
+
+
+def contradicts(luma: np.ndarray, *, header: JpegHeader, estimated_quality: float) -> bool:
+    """Whether an estimate that is far below the header has no trace in the pixels to explain it.
+
     Text, pixel art and noise look badly compressed to the network. Where photographs were, pixels
     show it: of 300 crops of DIV2K compressed at 10 to 70, then at 60 to 97, aligned or not, 2 are
-    contradicted. In text another grid may seem to show; where the last steps
-    are so fine that the earlier ones must show on it, too, they have to.
+    contradicted. In text another grid may seem to show; where the last steps are so fine that the
+    earlier ones must show on it, too, they have to.
 
     Args:
       luma: as of `assess`.
     """
-    table = header.tables[0]
-    coarser = quality_table(round(estimated_quality)).mean() / np.mean(table)
-    if coarser < _FAR or _is_quantized_twice(luma, header):
+    if not is_far_below(header, estimated_quality) or _is_quantized_twice(luma, header):
         return False
-    stated = effective_quality(table)
     earlier = find_earlier_grid(luma)
-    if earlier is None or (coarser < _VERY_FAR and stated < _HIGH):
+    stated = effective_quality(header.tables[0])
+    must_show = stated >= _HIGH or _coarser(header, estimated_quality) >= _VERY_FAR
+    if earlier is None or not must_show:
         return earlier is None
-    moved = luma[earlier[0] :, earlier[1] :].astype(np.float32) / 255
-    shown = quantization_steps.quality(moved)
+    shown = quantization_steps.quality(_middle(luma, earlier).astype(np.float32) / 255)
     return shown is None or shown > stated - ESTIMATE_BELOW_HEADER / 2
+
+
+def _middle(luma: np.ndarray, grid: tuple[int, int], *, most: int = 1024) -> np.ndarray:
+    """At most so many rows and columns, beginning where a block of a grid does."""
+    starts = (g + max(0, side - most) // 2 // BLOCK * BLOCK for g, side in zip(grid, luma.shape))
+    return luma[tuple(slice(start, start + most) for start in starts)]
 
 
 def _is_quantized_twice(luma: np.ndarray, header: JpegHeader) -> bool:

@@ -86,6 +86,8 @@ def _is_contradicted(
         return False
     if header.coding not in compression_history.ASSESSED:
         return False
+    if not compression_history.is_far_below(header, estimate):
+        return False
     assert isinstance(file.pixels, Image.Image)  # only files with a header of a JPEG get here
     luma = np.asarray(file.pixels.getchannel(0))
     if not compression_history.contradicts(luma, header=header, estimated_quality=estimate):
