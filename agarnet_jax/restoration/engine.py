@@ -151,6 +151,8 @@ class Engine:
     ) -> np.ndarray | QualityMap:
         """Quality (), or pixel-wise for `QualitySource.MAP`."""
         if source is QualitySource.MAP:
+            if self._read_steps:
+                cells = quantization_steps.refined_cells(cells, parts.lead)
             return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
         estimate = in_range(_mean(cells[None, ..., None], *parts.size, self._placement)[0])
         if self._read_steps:

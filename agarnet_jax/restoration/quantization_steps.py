@@ -27,6 +27,7 @@ _LEAST_STEPS = 3
 _NEAR, _NEAR_SHARE = 10.0, 1 / 8  # of quality; two standard deviations of estimates or more
 _NEAR_ABOVE = 15.0
 _LOSSLESS, _NEAR_LOSSLESS = 96, 20.0  # quality that leaves hardly anything to restore
+_EXACT_CELLS = 90  # quality from which cells of a map become exact, too
 _LARGEST_MISFIT = 0.1  # mean |ln(step / table's)| over the steps found
 
 
@@ -39,11 +40,22 @@ def refined(estimate: float, plane: Any) -> float:
     good as that does more harm than leaving one alone that was worse before.
     """
     shown = quality(plane)
-    if shown is None:
-        return estimate
+    return estimate if shown is None else float(_exact(np.asarray(estimate, np.float64), shown))
+
+
+def refined_cells(cells: np.ndarray, plane: Any) -> np.ndarray:
+    """The same of each cell of a map (rows, columns), where the quality shown is high.
+
+    There a map that wavers does more harm than good; below, it may know more than the steps.
+    """
+    shown = quality(plane)
+    return cells if shown is None or shown < _EXACT_CELLS else _exact(cells, shown)
+
+
+def _exact(estimates: np.ndarray, shown: float) -> np.ndarray:
     below = _NEAR_LOSSLESS if shown >= _LOSSLESS else min(_NEAR, _NEAR_SHARE * shown)
-    above = max(below, _NEAR_ABOVE)
-    return shown if -below <= estimate - shown <= above else estimate
+    near = (estimates - shown >= -below) & (estimates - shown <= max(below, _NEAR_ABOVE))
+    return np.where(near, shown, estimates).astype(estimates.dtype)
 
 
 def quality(plane: Any) -> float | None:

@@ -72,7 +72,8 @@ class Restorer:
           devices: what computes; None: all local devices. Restorers of one device each, called
             from threads, restore several images at a time.
           read_steps: whether one estimate for an image becomes the quality that quantization steps
-            show where it is near it (`quantization_steps.py`), or is the network's alone. Weights
+            show where it is near it (`quantization_steps.py`), as do a map's cells from quality 90
+            on; or all are the network's alone. Weights
             with `CellPlacement.RELEASED` estimate as the release does, without.
 
         Raises:

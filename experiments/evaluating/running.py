@@ -158,7 +158,7 @@ class Run:
             "cells": to_plain(method.model.weights.estimator_config)["cells"],
             "ensemble": self._treatment.ensemble,
             "consistent": consistent,
-            "read_steps": self._treatment.read_steps and method.variant is Variant.IMAGE,
+            "read_steps": self._treatment.read_steps and method.variant is not Variant.TRUE,
         }
 
     def _known(self, unit: Unit) -> dict[str, Scores]:

@@ -92,3 +92,13 @@ def test_next_to_no_steps_are_believed_from_further_off(photo, decoded):
     image = decoded(photo, 97)
     refined = [quantization_steps.refined(estimate, image) for estimate in (76, 78, 85, 99)]
     assert refined == [76, 97, 97, 97]
+
+
+def test_cells_of_a_map_become_exact_where_quality_is_high(photo, decoded):
+    cells = np.array([[97, 85], [78, 30]], np.float32)
+    fine = quantization_steps.refined_cells(cells, decoded(photo, 97))
+    np.testing.assert_array_equal(fine, [[97, 97], [97, 30]])
+    assert fine.dtype == np.float32
+    coarse = decoded(photo, 80)
+    assert quantization_steps.quality(coarse) == 80
+    np.testing.assert_array_equal(quantization_steps.refined_cells(cells, coarse), cells)

@@ -121,9 +121,9 @@ def test_another_protocol_is_computed_anew(make_run, tmp_path, other):
     run = make_run(cache=tmp_path, **options)
     units = run._units(CASES[:1])
     missing = [method for unit in units for method in run._missing(unit, run._known(unit))]
-    # The input itself depends on rounding only by its name in the protocol; one estimate of the
-    # four methods reads steps.
-    share = {"rounding": 4, "read_steps": 1}.get(other, 3)
+    # The input itself depends on rounding only by its name in the protocol; the two that
+    # estimate, of four methods, read steps.
+    share = {"rounding": 4, "read_steps": 2}.get(other, 3)
     assert len(missing) == count * share // 4
 
 
