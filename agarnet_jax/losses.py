@@ -6,7 +6,7 @@ import enum
 import jax
 import jax.numpy as jnp
 
-from agarnet_jax.configs import Config
+from agarnet_jax.configs import Config, require
 from agarnet_jax.dct import block_dct
 
 # Keeps a root's gradient finite for equal images; a fortieth of a gray level, squared.
@@ -36,10 +36,7 @@ class LossConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.charbonnier_epsilon > 0:
-            raise ValueError(
-                f"LossConfig.charbonnier_epsilon is {self.charbonnier_epsilon}; it must be above 0."
-            )
+        require(self, "above 0", lambda value: value > 0, "charbonnier_epsilon")
         if not self.frequency_weight >= 0:
             raise ValueError(
                 f"LossConfig.frequency_weight is {self.frequency_weight}; it must not be negative."

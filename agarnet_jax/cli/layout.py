@@ -37,7 +37,7 @@ class Layout:
         inputs, output = arguments.inputs, arguments.output
         given_folders = [path for path in inputs if os.path.isdir(path)]
         single = len(inputs) == 1 and not given_folders
-        _check(arguments, given_folders)
+        _check(arguments, given_folders, single=single)
         folder = output if output is not None and (not single or _means_folder(output)) else None
         report = arguments.report or (folder and folder / REPORT_NAME)
         if arguments.resume and report is None:
@@ -48,7 +48,9 @@ class Layout:
         return cls(single, folder, report)
 
 
-def _check(arguments: argparse.Namespace, given_folders: Sequence[pathlib.Path]) -> None:
+def _check(
+    arguments: argparse.Namespace, given_folders: Sequence[pathlib.Path], *, single: bool
+) -> None:
     output = arguments.output
     if arguments.in_place and (output is not None or arguments.format is not None):
         raise InputError("--in-place keeps name and format; leave out -o and --format, or it.")
@@ -57,9 +59,8 @@ def _check(arguments: argparse.Namespace, given_folders: Sequence[pathlib.Path])
             f"{shown(given_folders[0])} is a folder; say with -o FOLDER where its restored files "
             "go, or give --in-place."
         )
-    several = len(arguments.inputs) > 1 or bool(given_folders)
     for path in (output, arguments.map, arguments.compare):
-        if several and path is not None and _names_a_picture(path):
+        if not single and path is not None and _names_a_picture(path):
             raise InputError(
                 f"{shown(path)} ends as an image file, but several files may come; give a folder."
             )
@@ -101,9 +102,6 @@ def plan(arguments: argparse.Namespace, layout: Layout, *, earlier: Mapping[str,
     pictures = _pictures(arguments, layout, found)
     report = [layout.report] if layout.report is not None else []
     _check_apart([*destinations, *(path for item in pictures for path in item.paths()), *report])
-    inputs = {os.path.realpath(item.path) for item in found}
-    if report and os.path.realpath(report[0]) in inputs:
-        raise InputError(f"{shown(report[0])} is an input; give another name with --report.")
     return [
         Job(item.path, destination, picture, item.problem)
         for item, destination, picture in zip(found, destinations, pictures)

@@ -88,8 +88,7 @@ def _is_contradicted(
         return False
     if not compression_history.is_far_below(header, estimate):
         return False
-    assert isinstance(file.pixels, Image.Image)  # only files with a header of a JPEG get here
-    luma = np.asarray(file.pixels.getchannel(0))
+    luma = _first_component(file)
     if not compression_history.contradicts(luma, header=header, estimated_quality=estimate):
         return False
     notes.append(
@@ -108,8 +107,7 @@ def _is_single(
     if header is None:
         notes.append("--consistent is for JPEG files with their own grid, so it was not applied")
         return False
-    assert isinstance(file.pixels, Image.Image)  # only files with a header of a JPEG get here
-    luma = np.asarray(file.pixels.getchannel(0))
+    luma = _first_component(file)
     estimate = float(restorer.estimate(luma, sources=[QualitySource.IMAGE])[QualitySource.IMAGE])
     history = compression_history.assess(luma, header=header, estimated_quality=estimate)
     if not history.single:
@@ -117,6 +115,12 @@ def _is_single(
     elif arguments["quality"] is QualitySource.IMAGE:
         arguments["quality"] = estimate
     return history.single
+
+
+def _first_component(file: ImageFile) -> np.ndarray:
+    """(H, W) uint8, as decoded, of a JPEG file."""
+    assert isinstance(file.pixels, Image.Image)
+    return np.asarray(file.pixels.getchannel(0))
 
 
 def _consistent(

@@ -104,6 +104,7 @@ def read(path: pathlib.Path, *, max_pixels: int = MAX_PIXELS, strict: bool = Fal
 
 
 def check_is_file(path: pathlib.Path) -> None:
+    """Raises InputError unless there is a file of some bytes; a pipe would be waited for."""
     with _named_errors(path):
         status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
