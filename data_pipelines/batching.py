@@ -3,8 +3,11 @@
 import bisect
 import dataclasses
 import functools
+import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 
 import grain
@@ -92,16 +95,25 @@ def train_batches(
             flags.FLAGS.mark_as_parsed()
         stream = stream.mp_prefetch(
             grain.MultiprocessingOptions(num_workers=config.workers),
-            worker_init_fn=_leave_signals_to_the_parent,
+            worker_init_fn=_live_and_end_with_the_parent,
         )
     return iter(stream)
 
 
-def _leave_signals_to_the_parent(*_: int) -> None:
+def _live_and_end_with_the_parent(*_: int) -> None:
     """A terminal, Slurm and timeout(1) signal all processes of a group; a worker that obeyed would
-    take the batch with it that the parent waits for before it can save."""
+    take the batch with it that the parent waits for before it can save. A parent that was killed
+    tells its workers nothing; they would wait for it forever."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_after_the_parent, daemon=True).start()
+
+
+def _end_after_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def train_transform(config: DataConfig) -> transforms.RandomSample:
@@ -202,7 +214,12 @@ def _eval_sample(
 
 
 def _stack(samples: list[Sample]) -> Batch:
-    return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
+    # Only what is contiguous goes from a worker through shared memory; the rest fills a pipe, at
+    # which a worker that should end waits for a reader.
+    return {
+        key: np.ascontiguousarray(np.stack([sample[key] for sample in samples]))
+        for key in samples[0]
+    }
 
 
 def _share(batch_size: int, process_index: int, process_count: int) -> range:

@@ -100,6 +100,11 @@ def test_processes_together_have_each_batch(config, mixture, processes, mixed):
     assert_equal(joined, take(3, config))
 
 
+def test_batches_fit_shared_memory(mixture):
+    """What is not contiguous, workers would send through a pipe."""
+    assert all(value.flags.c_contiguous for batch in take(4, mixture) for value in batch.values())
+
+
 def test_unequal_shares_are_refused(config):
     with pytest.raises(ValueError, match=r"batch of 4.*3 processes"):
         take(1, config, process_count=3)
@@ -125,6 +130,16 @@ def test_workers_leave_signals_to_the_process_that_has_to_save(mixture):
 
 
 @pytest.mark.slow
+def test_workers_end_with_a_killed_parent(mixture):
+    program = subprocess.Popen(
+        [sys.executable, "-c", READ_AND_WAIT, repr(mixture)], stdout=subprocess.PIPE, text=True
+    )
+    assert program.stdout.readline() == "read\n"
+    program.kill()
+    program.communicate(timeout=60)  # returns when no process holds the pipe, the workers too
+
+
+@pytest.mark.slow
 def test_two_programs_read_one_stream_and_continue_as_one(mixture, tmp_path):
     """Two processes of two workers each stop in mid-epoch; one process goes on."""
     shares = [tmp_path / f"share{i}.npz" for i in (0, 1)]
@@ -142,8 +157,8 @@ def test_two_programs_read_one_stream_and_continue_as_one(mixture, tmp_path):
     assert_equal(take(3, mixture, start=2), whole[2:])
 
 
-READ_SHARE = """
-import dataclasses, itertools, sys
+IMPORTS = """
+import dataclasses, itertools, sys, time
 import numpy as np
 from data_pipelines import batching
 from data_pipelines.config import DataConfig
@@ -153,7 +168,8 @@ from data_pipelines.degradations.mosaic import MosaicOptions
 from data_pipelines.degradations.recompression import RecompressionOptions
 from data_pipelines.degradations.video import CodecWeights, VideoOptions
 from data_pipelines.planes import PlaneWeights
-
+"""
+READ_SHARE = f"""{IMPORTS}
 if __name__ == "__main__":
     config = dataclasses.replace(eval(sys.argv[3]), workers=2)
     batches = batching.train_batches(
@@ -161,7 +177,16 @@ if __name__ == "__main__":
         process_index=int(sys.argv[2]), process_count=2,
     )
     taken = itertools.islice(batches, 2)
-    np.savez(sys.argv[1], **{f"{k}{i}": v for i, b in enumerate(taken) for k, v in b.items()})
+    np.savez(sys.argv[1], **{{f"{{k}}{{i}}": v for i, b in enumerate(taken) for k, v in b.items()}})
+"""
+READ_AND_WAIT = f"""{IMPORTS}
+if __name__ == "__main__":
+    config = dataclasses.replace(eval(sys.argv[1]), workers=2)
+    source = batching.train_source(config)
+    batches = batching.train_batches(source, config=config, batch_size=4, seed=3)
+    read = list(itertools.islice(batches, 2))  # one of each worker: both have begun
+    print("read", flush=True)
+    time.sleep(600)
 """
 
 
