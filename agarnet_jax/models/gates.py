@@ -8,6 +8,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.models.blocks import average_pool
 from agarnet_jax.models.config import AGARNetConfig
 
@@ -68,10 +69,11 @@ class DctTableGate(nn.Module):
 
 
 class CorrectionGate(nn.Module):
-    """Ours: quality (B, 1|H, 1|W, 1) → how much of the correction to apply, in (0, 2), same shape.
+    """Ours: quality (B, 1|H, 1|W, 1) → how much of the correction to apply, in [0, 2), same shape.
 
     The last qualities before 100 differ most in what there is to correct, so it sees the logarithm
-    of the distance to 100, too. Starts at 1.
+    of the distance to 100, too. Starts at 1. From 99 on it is 0: what is wrong there is mostly the
+    rounding of pixels, which nothing tells.
     """
 
     config: AGARNetConfig
@@ -83,4 +85,5 @@ class CorrectionGate(nn.Module):
             jnp.concatenate([quality, distance], axis=-1)
         )
         head = nn.Dense(1, kernel_init=nn.initializers.zeros_init(), name="head")
-        return 2 * nn.sigmoid(head(nn.relu(hidden)))
+        share = 2 * nn.sigmoid(head(nn.relu(hidden)))
+        return share * jnp.clip(99 - MAX_QUALITY * quality, 0, 1)

@@ -204,6 +204,16 @@ def test_the_correction_gate_scales_the_difference_from_the_input(gated, image):
     np.testing.assert_allclose(part, 0.25 * full, atol=1e-6)
 
 
+@pytest.mark.parametrize(("quality", "share"), [(98, 1), (98.25, 0.75), (99, 0), (100, 0)])
+def test_the_correction_gate_closes_below_99(gated, image, quality, share):
+    model, params = gated
+    without = {name: value for name, value in params.items() if name != "correction_gate"}
+    full = AGARNet(AGARNetConfig(**SMALL)).apply({"params": without}, image, quality=quality)
+    actual = model.apply({"params": params}, image, quality=quality)
+    expected = image + share * (full.restored - image)
+    np.testing.assert_allclose(actual.restored, expected, atol=1e-6 * bool(share))
+
+
 def test_the_correction_gate_needs_gates():
     with pytest.raises(ValueError, match="correction_gate is set without gates"):
         AGARNetConfig(gates=False, correction_gate=True)
