@@ -17,7 +17,13 @@ from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.planning import Assumed, Wishes
-from agarnet_jax.restoration.quality import QualityMap, QualitySource, checked, in_range
+from agarnet_jax.restoration.quality import (
+    QualityMap,
+    QualitySource,
+    checked,
+    in_range,
+    steadied,
+)
 from agarnet_jax.restoration.tiling import (
     BandRows,
     Layer,
@@ -150,14 +156,15 @@ class Engine:
         self, cells: np.ndarray, parts: Components, source: QualitySource
     ) -> np.ndarray | QualityMap:
         """Quality (), or pixel-wise for `QualitySource.MAP`."""
-        if source is QualitySource.MAP:
-            if self._read_steps:
-                cells = quantization_steps.refined_cells(cells, parts.lead)
-            return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
         estimate = in_range(_mean(cells[None, ..., None], *parts.size, self._placement)[0])
         if self._read_steps:
             estimate = in_range(quantization_steps.refined(float(estimate), parts.lead))
-        return estimate
+        if source is not QualitySource.MAP:
+            return estimate
+        if self._read_steps:
+            cells = quantization_steps.refined_cells(cells, parts.lead)
+            cells = steadied(cells, float(estimate))
+        return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
 
     def _assumed(
         self, parts: Components, wishes: Wishes, cells: Callable[[], np.ndarray]

@@ -4,7 +4,7 @@ import pytest
 
 from agarnet_jax import jpeg_tables, models
 from agarnet_jax.models import CellPlacement
-from agarnet_jax.restoration.quality import QualityMap, checked, strengthened
+from agarnet_jax.restoration.quality import QualityMap, checked, steadied, strengthened
 
 
 @pytest.mark.parametrize("quality", [20, 40, 50, 60, 80])
@@ -26,6 +26,14 @@ def test_strength_at_its_ends():
     assert (
         np.diff([strengthened(qualities, s) for s in np.linspace(0, 1.5, 16)], axis=0) <= 0
     ).all()
+
+
+def test_cells_near_the_estimate_are_steadied():
+    cells = np.array([[50, 55, 45.5], [60, 70, 10]], np.float32)
+    steady = steadied(cells, 50.0)
+    np.testing.assert_array_equal(steady[0], 50)
+    np.testing.assert_allclose(steady[1], [60 - 2.5, 70 - 1.25, 10 + 0.625], rtol=1e-6)
+    assert steady.dtype == np.float32
 
 
 @pytest.mark.parametrize("placement", CellPlacement)

@@ -149,11 +149,9 @@ def test_steps_make_an_estimate_exact_and_can_be_left_unread(restorer, astronaut
     assert estimates[0] == pytest.approx(estimates[1], abs=1e-3) != 30
     assert estimates[2] == 30
     assert restorer.restore(image).quality_map[0, 0] == 30
-    one, same = (
-        restorer.estimate(image)[QualitySource.MAP],
-        alone.estimate(image)[QualitySource.MAP],
-    )
-    np.testing.assert_array_equal(one, same)
+    maps = [each.estimate(image)[QualitySource.MAP] for each in (alone, restorer)]
+    assert maps[0].std() > 0.1
+    assert (maps[1] == 30).all()  # its cells waver around the image's estimate
 
 
 def test_restorers_of_one_device_each_work_side_by_side(restorer, degraded):
