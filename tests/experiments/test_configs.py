@@ -26,6 +26,7 @@ PARAMETERS = {
     "small_large_crops": 1_493_109,
     "smoke": 30_952,
     "estimator": 143_425,
+    "estimator_muon": 143_425,
     "joint": 382_653 + 143_425,
 }
 
