@@ -13,8 +13,8 @@ Duration: 3 minutes (2026-11-28): the first 987 of 2,500 steps, with
 Result:   mean absolute error as in `estimator.py`, at Q 5, 10, 20, 40, 60, 80, 90, 95: 0.6, 0.6,
           1.3, 2.9, 3.6, 2.3, 1.8, 1.9 (`estimator.py`: 0.6, 0.8, 1.4, 3.2, 3.6, 2.6, 2.1, 2.3); on
           two compressions off the grid (30, 10), (10, 50), (50, 30), (10, 90): 0.8, 2.6, 3.3, 3.6
-          (0.8, 5.5, 3.9, 8.5); on halves of 10 and 50, of 30 and 80: 2.2, 1.8 (2.1, 2.3). After 500,
-          1,000, 1,500 steps the mean of these was 3.1, 2.4, 2.2, at the end 2.1: still falling.
+          (0.8, 5.5, 3.9, 8.5); on halves of 10 and 50, of 30 and 80: 2.2, 1.8 (2.1, 2.3). The mean
+          over images was 3.1, 2.4, 2.2, 2.1 after 500, 1,000, 1,500, 2,000 steps: still falling.
 """
 
 import ml_collections

@@ -12,9 +12,9 @@ Duration: 91 minutes, 15,000 steps, and 72 minutes, 11,500 steps; 1,737 million 
 Result:   +1.44 dB over the JPEG, mean over the cases of VALID of `tiny.py` (their 128×128 centres),
           true quality: at Q 5, 10, 20, 40, 60, 80, 95, 100 +1.76, 1.69, 1.70, 1.77, 1.74, 1.58,
           0.83, 0.00; at (10, 50) and (50, 30) off the grid +1.59, 1.78. It began at +1.36; after
-          3,000, 6,000, 9,000, 12,000, 15,000 steps of the first part it was +1.30, 1.34, 1.37, 1.40,
-          1.42, after 2,500, 5,000, 7,500, 10,000 of the second +1.38, 1.40, 1.42, 1.44. Held-out
-          results are in agarnet_jax/weights/tiny.md.
+          3,000, 6,000, 9,000, 12,000, 15,000 steps of the first part it was +1.30, 1.34, 1.37,
+          1.40, 1.42, after 2,500, 5,000, 7,500, 10,000 of the second +1.38, 1.40, 1.42, 1.44.
+          Held-out results are in agarnet_jax/weights/tiny.md.
 """
 
 import ml_collections
