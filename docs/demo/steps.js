@@ -12,7 +12,7 @@ const NEIGHBOURS = 0.75;
 const COARSE = 8;
 const LEAST_STEPS = 3;
 const LARGEST_MISFIT = 0.1;
-const [NEAR, NEAR_SHARE, NEAR_ABOVE] = [10, 1 / 8, 15];
+const [NEAR, NEAR_SHARE, NEAR_ABOVE] = [12, 1 / 5, 15];
 const [LOSSLESS, NEAR_LOSSLESS] = [96, 20];
 
 // Of the lowest frequencies but the mean, in zigzag order: [down, across], and the step that ITU-T
