@@ -66,7 +66,8 @@ def test_parts_alone(files, call_in_runtime, reference, batch, assert_agree, ass
         (files["estimator"], {"image": image}),
     )
     assert_agree(estimated, reference("estimator", image))
-    assert_agree(restored, reference("restorer", image, told, quality="map"))
+    # Between 98 and 99 the correction gate closes, and what rounding does to a quality shows.
+    assert_agree(restored, reference("restorer", image, told, quality="map"), atol=5e-5)
     expected = reference("blind_uint8", levels, quality="map")
     assert_levels_agree(whole["restored"], expected["restored"])
 
