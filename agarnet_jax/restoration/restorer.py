@@ -73,8 +73,8 @@ class Restorer:
             from threads, restore several images at a time.
           read_steps: whether one estimate for an image becomes the quality that quantization steps
             show where it is near it (`quantization_steps.py`), as do a map's cells from quality 90
-            on; or all are the network's alone. Weights with `CellPlacement.RELEASED` estimate as
-            the release does, without.
+            on, and cells near that estimate become it; or all are the network's alone. Weights with
+            `CellPlacement.RELEASED` estimate as the release does, without.
 
         Raises:
           ValueError: an impossible tile or overlap.
