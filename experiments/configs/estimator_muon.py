@@ -1,8 +1,9 @@
 """The last part of the training of the estimator of `tiny`: on from the weights of `estimator.py`,
 with Muon, on crops of 256×256 from the start.
 
-Run:      python -m experiments.train --config=experiments/configs/estimator_muon.py --workdir=DIR \
-            --config.init_from=FILE --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
+Run:      python -m experiments.train --config=experiments/configs/estimator_muon.py \\
+            --workdir=DIR --config.init_from=FILE --config.data.train_dir=TRAIN \\
+            --config.data.eval_dir=VALID
           FILE has the estimator that `estimator.py` trained (`experiments.pack_weights`). Without
           it, on from the shipped weights.
 Hardware: one NVIDIA H200 with 16 cores for a first part, then two CPU cores.

@@ -1,11 +1,11 @@
 """The last part of the training of `tiny`: on from the weights of `tiny_large_crops.py`, with Muon.
 
-Run:      python -m experiments.train --config=experiments/configs/tiny_muon.py --workdir=FIRST \
+Run:      python -m experiments.train --config=experiments/configs/tiny_muon.py --workdir=FIRST \\
             --config.init_from=FILE --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
           FILE has the restorer that `tiny_large_crops.py` trained (`experiments.pack_weights`).
           Without it, on from the shipped weights. Then on from its own, packed into FILE:
-          python -m experiments.train --config=experiments/configs/tiny_muon.py --workdir=SECOND \
-            --config.init_from=FILE --config.data.train_dir=TRAIN --config.data.eval_dir=VALID \
+          python -m experiments.train --config=experiments/configs/tiny_muon.py --workdir=SECOND \\
+            --config.init_from=FILE --config.data.train_dir=TRAIN --config.data.eval_dir=VALID \\
             --config.train.seed=8 --config.train.steps=11500 --config.train.learning_rate=1.5e-3
 Hardware: two CPU cores, shared with light work (150 to 210 thousand pixels a second).
 Duration: 91 minutes, 15,000 steps, and 72 minutes, 11,500 steps; 1,737 million pixels (2026-11-28).
