@@ -337,8 +337,9 @@ def test_steps_show_what_they_show_in_python(page, astronaut, encode):
     arguments = [[[*plane.shape, plane.ravel().tolist()] for plane in planes], estimates]
     expected = []
     for plane in (levels.astype(np.float32) / 255 for levels in planes):
-        refined = [quantization_steps.refined(estimate, plane) for estimate in estimates]
-        expected.append([quantization_steps.quality(plane), *refined])
+        shown = quantization_steps.quality(plane)
+        refined = [quantization_steps.refined(estimate, shown) for estimate in estimates]
+        expected.append([shown, *refined])
     assert [shown for shown, *_ in expected] == [99.5, 10, 35, 80, 97, 99.5, 35, None]
     assert page.evaluate(SHOWN, arguments) == expected
 

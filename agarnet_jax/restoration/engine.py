@@ -158,12 +158,11 @@ class Engine:
         """Quality (), or pixel-wise for `QualitySource.MAP`."""
         estimate = in_range(_mean(cells[None, ..., None], *parts.size, self._placement)[0])
         if self._read_steps:
-            estimate = in_range(quantization_steps.refined(float(estimate), parts.lead))
+            shown = quantization_steps.quality(parts.lead)
+            estimate = in_range(quantization_steps.refined(float(estimate), shown))
+            cells = steadied(quantization_steps.refined_cells(cells, shown), float(estimate))
         if source is not QualitySource.MAP:
             return estimate
-        if self._read_steps:
-            cells = quantization_steps.refined_cells(cells, parts.lead)
-            cells = steadied(cells, float(estimate))
         return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
 
     def _assumed(

@@ -31,24 +31,22 @@ _EXACT_CELLS = 90  # quality from which cells of a map become exact, too
 _LARGEST_MISFIT = 0.1  # mean |ln(step / table's)| over the steps found
 
 
-def refined(estimate: float, plane: Any) -> float:
-    """The quality that the steps of `plane` (as of `quality`) show, where an estimate is near it.
+def refined(estimate: float, shown: float | None) -> float:
+    """The quality that steps show (what `quality` found), where an estimate is near it.
 
     Further below, the estimate holds: there was an earlier compression. Nothing is better than its
     last compression, so near is wider above, though not unlimited: pictures that were drawn may
     show steps, too. And it is wider where steps are next to nothing: restoring an image that is as
     good as that does more harm than leaving one alone that was worse before.
     """
-    shown = quality(plane)
     return estimate if shown is None else float(_exact(np.asarray(estimate, np.float64), shown))
 
 
-def refined_cells(cells: np.ndarray, plane: Any) -> np.ndarray:
+def refined_cells(cells: np.ndarray, shown: float | None) -> np.ndarray:
     """The same of each cell of a map (rows, columns), where the quality shown is high.
 
     There a map that wavers does more harm than good; below, it may know more than the steps.
     """
-    shown = quality(plane)
     return cells if shown is None or shown < _EXACT_CELLS else _exact(cells, shown)
 
 

@@ -74,31 +74,32 @@ def test_only_a_part_of_a_large_picture_is_read(decoded, photo):
 
 
 def test_estimates_near_what_steps_show_become_exact(photo, decoded):
-    image = decoded(photo, 60)
+    shown = quantization_steps.quality(decoded(photo, 60))
     for estimate, expected in ((60, 60), (49, 60), (74, 60), (47, 47), (76, 76), (10, 10)):
-        assert quantization_steps.refined(estimate, image) == expected
+        assert quantization_steps.refined(estimate, shown) == expected
     flat = np.zeros((64, 64), np.float32)
-    assert quantization_steps.refined(33.3, flat) == 33.3
+    assert quantization_steps.refined(33.3, quantization_steps.quality(flat)) == 33.3
 
 
 def test_an_older_jpeg_on_another_grid_keeps_its_estimate(photo, decoded):
     old = np.uint8(np.rint(255 * decoded(photo, 10)))
     image = decoded(old[4:-4, 4:-4], 90)
-    assert quantization_steps.quality(image) == 90
-    assert quantization_steps.refined(12.5, image) == 12.5
+    shown = quantization_steps.quality(image)
+    assert shown == 90
+    assert quantization_steps.refined(12.5, shown) == 12.5
 
 
 def test_next_to_no_steps_are_believed_from_further_off(photo, decoded):
-    image = decoded(photo, 97)
-    refined = [quantization_steps.refined(estimate, image) for estimate in (76, 78, 85, 99)]
+    shown = quantization_steps.quality(decoded(photo, 97))
+    refined = [quantization_steps.refined(estimate, shown) for estimate in (76, 78, 85, 99)]
     assert refined == [76, 97, 97, 97]
 
 
 def test_cells_of_a_map_become_exact_where_quality_is_high(photo, decoded):
     cells = np.array([[97, 85], [78, 30]], np.float32)
-    fine = quantization_steps.refined_cells(cells, decoded(photo, 97))
+    fine = quantization_steps.refined_cells(cells, quantization_steps.quality(decoded(photo, 97)))
     np.testing.assert_array_equal(fine, [[97, 97], [97, 30]])
     assert fine.dtype == np.float32
-    coarse = decoded(photo, 80)
-    assert quantization_steps.quality(coarse) == 80
+    coarse = quantization_steps.quality(decoded(photo, 80))
+    assert coarse == 80
     np.testing.assert_array_equal(quantization_steps.refined_cells(cells, coarse), cells)
