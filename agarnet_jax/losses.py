@@ -37,10 +37,7 @@ class LossConfig(Config):
     def __post_init__(self):
         super().__post_init__()
         require(self, "above 0", lambda value: value > 0, "charbonnier_epsilon")
-        if not self.frequency_weight >= 0:
-            raise ValueError(
-                f"LossConfig.frequency_weight is {self.frequency_weight}; it must not be negative."
-            )
+        require(self, "0 or more", lambda value: value >= 0, "frequency_weight")
 
 
 def image_loss(prediction: jax.Array, target: jax.Array, config: LossConfig) -> jax.Array:

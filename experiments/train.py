@@ -68,7 +68,7 @@ def run(
             check_batch_size(name, phase.batch_size, mesh, accumulation=accumulation)
         initial_params = None if _has_checkpoint(workdir) else experiment.initial_params()
         source = batching.train_source(data)
-        images = {"training_images": source.summary()}
+        images = {"training_images": source.summary(), "held_out_images": "none"}
         if data.eval_dir:
             check_batch_size("data.eval_batch_size", data.eval_batch_size, mesh)
             held_out = batching.eval_source(data)

@@ -53,6 +53,13 @@ class OptimizerKind(enum.Enum):
     MUON = "muon"
 
 
+_DECAY = "at least 0 and below 1"
+
+
+def _is_decay(value: float) -> bool:
+    return 0 <= value < 1
+
+
 @dataclasses.dataclass(frozen=True)
 class AdamConfig(Config):
     """Of `adam`, `adamw` and Adam's part of `muon`; the defaults are those of Kingma and Ba."""
@@ -60,6 +67,10 @@ class AdamConfig(Config):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(self, _DECAY, _is_decay, "beta1", "beta2")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +80,10 @@ class LionConfig(Config):
     beta1: float = 0.9
     beta2: float = 0.99
 
+    def __post_init__(self):
+        super().__post_init__()
+        require(self, _DECAY, _is_decay, "beta1", "beta2")
+
 
 @dataclasses.dataclass(frozen=True)
 class MuonConfig(Config):
@@ -77,6 +92,10 @@ class MuonConfig(Config):
 
     beta: float = 0.95
     rms: float = 0.2
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(self, _DECAY, _is_decay, "beta")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,10 +111,7 @@ class OptimizerConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.weight_decay >= 0:
-            raise ValueError(
-                f"OptimizerConfig.weight_decay is {self.weight_decay}; it must not be negative."
-            )
+        require(self, "0 or more", lambda value: value >= 0, "weight_decay")
         if self.weight_decay and self.kind is OptimizerKind.ADAM:
             raise ValueError(
                 f"OptimizerConfig.weight_decay is {self.weight_decay}, but adam has none; "

@@ -72,7 +72,7 @@ def test_shapes_must_be_equal(pair):
     ("options", "message"),
     [
         ({"charbonnier_epsilon": 0.0}, "epsilon is 0.0; it must be above 0"),
-        ({"frequency_weight": -1.0}, "frequency_weight is -1.0; it must not be negative"),
+        ({"frequency_weight": -1.0}, "frequency_weight is -1.0; it must be 0 or more"),
         ({"kind": "l2"}, "LossConfig.kind is 'l2'; choose one of: l1, charbonnier, mse, rmse"),
     ],
 )

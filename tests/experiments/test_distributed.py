@@ -148,6 +148,17 @@ def test_processes_that_read_different_images_do_not_begin(start, picture_folder
         assert f"here: {here}" in line
 
 
+@pytest.mark.slow
+def test_processes_of_which_one_would_evaluate_do_not_begin(start, picture_folders, tmp_path):
+    one = [f"--config.data.eval_dir={picture_folders}/train"]
+    run = start(2, tmp_path / "run", "--config.data.eval_crop=64", last=one)
+    outputs(run, tmp_path, returncode=1)
+    for process, here in enumerate(("none", "3 images")):
+        *_, line = (tmp_path / f"errors0{process}").read_text().strip().splitlines()
+        assert "The held out images of process 1 are not those of process 0" in line
+        assert f"here: {here}" in line
+
+
 WHOLE_BATCH = """
 import sys
 import jax

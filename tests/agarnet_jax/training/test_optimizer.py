@@ -204,7 +204,10 @@ def test_gradients_are_clipped_together():
     ("make", "message"),
     [
         (lambda: OptimizerConfig(weight_decay=0.1), "adam has none; choose kind adamw"),
-        (lambda: OptimizerConfig("lion", weight_decay=-1.0), "must not be negative"),
+        (lambda: OptimizerConfig("lion", weight_decay=-1.0), "weight_decay is -1.0; it must be 0"),
+        (lambda: AdamConfig(beta2=1.0), "AdamConfig.beta2 is 1.0; it must be at least 0 and below"),
+        (lambda: LionConfig(beta1=-0.1), "LionConfig.beta1 is -0.1; it must be at least 0"),
+        (lambda: MuonConfig(beta=9.5), "MuonConfig.beta is 9.5; it must be at least 0 and below 1"),
         (lambda: ScheduleConfig(milestones=(0.5, 0.5)), "must rise between 0 and 1"),
         (lambda: ScheduleConfig(milestones=(1.0,)), "must rise between 0 and 1"),
         (lambda: ScheduleConfig(decay_share=0.0), r"decay_share is 0.0; it must be in \(0, 1\]"),
