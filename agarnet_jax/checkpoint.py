@@ -20,6 +20,7 @@ from orbax.checkpoint.checkpoint_managers import (
 
 import agarnet_jax
 from agarnet_jax.checkpoint_faults import (
+    has_set_aside,
     on_all_processes,
     set_aside,
     set_aside_broken_scores,
@@ -133,7 +134,8 @@ class Checkpoints:
         one before it is tried. All processes take the same.
 
         Raises:
-          CheckpointError: one is in order, but not of such a target; or none can be read.
+          CheckpointError: one is in order, but not of such a target; or none of those that were
+        saved can be read.
         """
         with without_stragglers():
             return self._restore_latest(target)
@@ -159,10 +161,10 @@ class Checkpoints:
                 "%s cannot be read and is skipped: %s", self.directory / str(step), problem
             )
             unreadable.append(step)
-        if unreadable:
+        if unreadable or has_set_aside(self.directory):
             raise CheckpointError(
-                f"None of the checkpoints {unreadable} in {self.directory} can be read; "
-                "remove the folder to start anew."
+                f"None of the checkpoints in {self.directory} can be read; remove the folder to "
+                "start anew."
             )
         return None
 

@@ -62,6 +62,11 @@ def set_aside(checkpoints: Sequence[epath.Path]) -> None:
         multihost_utils.sync_global_devices("checkpoints set aside")
 
 
+def has_set_aside(directory: epath.Path) -> bool:
+    """Whether checkpoints were renamed, this time or before."""
+    return any(directory.glob(f"*.{_SET_ASIDE}"))
+
+
 def _move(folder: epath.Path, target: epath.Path) -> None:
     if is_remote(folder):  # a bucket has no folders to rename
         _copy(folder, target)

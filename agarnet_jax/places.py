@@ -14,12 +14,14 @@ def absolute(place: object) -> epath.Path:
     return path if is_remote(place) else path.absolute()
 
 
-def check_reachable(place: object) -> None:
+def check_reachable(place: str) -> None:
     """Does nothing for local paths, and for URLs that can be asked for.
 
     Raises:
-      ValueError: no package here reads such a URL, or its store does not answer.
+      ValueError: the name is empty, no package here reads such a URL, or its store does not answer.
     """
+    if not place:
+        raise ValueError("The name of the folder is empty (a variable that is not set?); give one.")
     if not is_remote(place):
         return
     try:

@@ -30,23 +30,37 @@ _EVAL_SHIFT = (4, 4)  # of double JPEG, as in `docs/evaluation.md`
 
 
 def train_source(config: DataConfig) -> ImageSource:
-    """The training images, each large enough for a crop: full-range luma, or RGB if needed."""
-    return open_images(
-        config.train_dir,
-        luma_range=None if config.planes.need_rgb else LumaRange.FULL,
-        min_side=config.largest_crop,
-        cache_gib=config.cache_gib,
+    """The training images, each large enough for a crop: full-range luma, or RGB if needed.
+
+    Raises:
+      FileNotFoundError, ValueError, ModuleNotFoundError: as `open_images`, or all are broken.
+    """
+    return _usable(
+        open_images(
+            config.train_dir,
+            luma_range=None if config.planes.need_rgb else LumaRange.FULL,
+            min_side=config.largest_crop,
+            cache_gib=config.cache_gib,
+        )
     )
 
 
 def eval_source(config: DataConfig) -> ImageSource:
-    """The held-out images in studio range, the luma of the papers' protocol."""
-    return open_images(
-        config.eval_dir,
-        luma_range=LumaRange.STUDIO,
-        min_side=config.eval_crop + max(_EVAL_SHIFT) * bool(config.eval_doubles),
-        cache_gib=config.cache_gib,
+    """The held-out images in studio range, the luma of the papers' protocol; raises likewise."""
+    return _usable(
+        open_images(
+            config.eval_dir,
+            luma_range=LumaRange.STUDIO,
+            min_side=config.eval_crop + max(_EVAL_SHIFT) * bool(config.eval_doubles),
+            cache_gib=config.cache_gib,
+        )
     )
+
+
+def _usable(source: ImageSource) -> ImageSource:
+    """The source, unless all its images are broken: said now, not amid the training."""
+    source[0]
+    return source
 
 
 def train_batches(

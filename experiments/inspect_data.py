@@ -27,11 +27,10 @@ def main() -> None:
     with program.one_line_errors():
         experiment = from_config_dict(_CONFIG.value)
         source = batching.train_source(experiment.data)
+        out = pathlib.Path(_OUT.value)
+        out.mkdir(parents=True, exist_ok=True)
     data, seed = experiment.data, experiment.train.seed
     print(f"{len(source)} training images, {source.skipped} skipped.", flush=True)
-    out = pathlib.Path(_OUT.value)
-    out.mkdir(parents=True, exist_ok=True)
-
     batch = next(batching.train_batches(source, config=data, batch_size=_SAMPLES.value, seed=seed))
     samples = [{key: values[row] for key, values in batch.items()} for row in range(_SAMPLES.value)]
     contact_sheet.draw(samples).save(out / "samples.png")

@@ -25,7 +25,7 @@ with program.one_line_errors():  # the extra may be missing
 
     from experiments.sweeping import plots, report, spaces, studies, worker
     from experiments.sweeping.storage import JOURNAL, open_storage
-    from experiments.sweeping.trials import INTERRUPTED, Objective
+    from experiments.sweeping.trials import INTERRUPTED, Objective, study_folder
 
 # --config and --workdir are those of experiments.train.
 _SPACE = flags.DEFINE_string("space", None, "File with suggest(trial), and GRID for a grid.")
@@ -57,7 +57,7 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     workdir = epath.Path(flags.FLAGS["workdir"].value)
     with program.one_line_errors():
-        check_reachable(workdir)
+        check_reachable(flags.FLAGS["workdir"].value)
         if _REPORT_ONLY.value:
             write_report(studies.load(_STUDY.value, storage_for(workdir, create=False)), workdir)
             return
@@ -96,6 +96,7 @@ def join(workdir: epath.Path) -> tuple[optuna.Study, Objective, int]:
         _STUDY.value,
         storage_for(workdir),
         studies.identity(to_plain(experiment), space),
+        folder=study_folder(workdir, _STUDY.value),
         sampler=sampler,
         pruner=pruner,
     )

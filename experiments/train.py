@@ -25,7 +25,7 @@ from ml_collections import config_flags
 from agarnet_jax import distributed, runtime
 from agarnet_jax.checkpoint import CheckpointError
 from agarnet_jax.configs import to_plain
-from agarnet_jax.places import check_reachable
+from agarnet_jax.places import check_reachable, is_remote
 from agarnet_jax.sharding import check_batch_size, make_mesh
 from agarnet_jax.training.growth import MisfitError
 from agarnet_jax.training.loop import train
@@ -36,7 +36,9 @@ from experiments.config import ExperimentConfig, from_config_dict
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs.", required=True)
-_STOP_AT = flags.DEFINE_integer("stop_at", None, "Save and leave at this step, to continue later.")
+_STOP_AT = flags.DEFINE_integer(
+    "stop_at", None, "Save and leave at this step, to continue later.", lower_bound=1
+)
 _PROFILE = flags.DEFINE_list(
     "profile_steps", None, "FIRST,LAST step, from 1, to profile below WORKDIR/profile."
 )
@@ -77,6 +79,8 @@ def run(
                 batching.eval_batches, held_out, config=data, **processes
             )
         distributed.check_alike(settings=_without_places(experiment), **images)
+        if not is_remote(workdir):
+            epath.Path(workdir).mkdir(parents=True, exist_ok=True)
     distributed.say(f"{len(source)} training images, {source.skipped} skipped.")
 
     state = train(

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from agarnet_jax.color import LumaRange
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
+from data_pipelines.decoding import as_luma
 from data_pipelines.degradations.degraded import Degraded, whole_image_label
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.tables import Component, TableFamily, encoder_table
@@ -25,7 +27,9 @@ def effective_quality_of(
     """The effective quality, 1 to `at_most`, of `degraded` beside `clean`, uint8 of one shape.
 
     `at_most` is the lowest quality among the encodings: more of them do not make an image better.
+    Of RGB images it is that of their luma, which networks see.
     """
+    clean, degraded = (as_luma(image, LumaRange.FULL) for image in (clean, degraded))
     target = _squared_error(clean, degraded)
 
     def error(quality: int) -> float:

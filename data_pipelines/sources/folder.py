@@ -41,7 +41,7 @@ class FolderRecords:
           FileNotFoundError: `folder` is not a directory.
           ValueError: it holds no usable image.
         """
-        folder = os.fspath(folder)
+        self.folder = folder = os.fspath(folder)
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"Image folder {folder!r} is not a directory.")
         headers = _headers(folder, find_images(folder))

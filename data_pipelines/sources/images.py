@@ -33,7 +33,7 @@ class ImageSource(Sequence[np.ndarray]):
         self._luma_range = luma_range
         self._min_side = min_side
         self._cache: dict[int, np.ndarray] = {}
-        self._cache_room = int(cache_gib * 2**30)
+        self._cache_room = cache_gib * 2**30
         self._unusable: set[int] = set()
 
     @property

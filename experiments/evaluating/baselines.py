@@ -3,11 +3,13 @@
 import collections
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from data_pipelines.decoding import UnusableImageError, decode
 from data_pipelines.sources.folder import find_images
+from experiments.evaluating.names import image_names
 from experiments.evaluating.suites import Case
 
 _EXAMPLES = 3
@@ -23,10 +25,10 @@ class BaselineError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """A folder of restored images, found by their names without suffix.
+    """A folder of restored images, found by their names (`image_names`).
 
-    Those of a case are in FOLDER/SET/CASE or FOLDER/CASE; where a run has `only_case`, also in
-    FOLDER/SET or FOLDER itself.
+    Those of a case are in FOLDER/SET/CASE or FOLDER/CASE; where a run has `only_case`, perhaps
+    in FOLDER/SET or FOLDER itself, whose own folders may then be other cases.
     """
 
     name: str
@@ -65,13 +67,17 @@ class Baseline:
 
     def _files(self, case: Case) -> dict[str, str] | None:
         own = self.folder / case.images
-        places = [own / case.folder, self.folder / case.folder]
-        if self.only_case:
-            places += [own, self.folder]
-        place = next((place for place in places if place.is_dir()), None)
-        if place is None:
-            return None
-        return {pathlib.Path(path).stem: path for path in find_images(place)}
+        for place in (own / case.folder, self.folder / case.folder):
+            if place.is_dir():
+                return _by_name(find_images(place), place)
+        for place in (own, self.folder) if self.only_case else ():
+            if here := [path for path in find_images(place) if pathlib.Path(path).parent == place]:
+                return _by_name(here, place)
+        return None
+
+
+def _by_name(paths: Sequence[str], place: pathlib.Path) -> dict[str, str]:
+    return dict(zip(image_names(paths, folder=place), paths))
 
 
 def parse(text: str, *, flag: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from experiments.evaluating import scoring
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.report_parts import Comparison
 from experiments.evaluating.running import Run
@@ -26,8 +27,8 @@ def choose(cases: Sequence[Case], results: Results) -> list[tuple[Case, int]]:
         if case is None or not restored:
             continue
         before, after = (results.scores(case, name) for name in (INPUT, restored[-1]))
-        gains = [(b.psnr or 0) - (a.psnr or 0) for a, b in zip(before, after)]
-        order = np.argsort(np.nan_to_num(gains), kind="stable")
+        gains = [scoring.gain(*pair) or 0 for pair in zip(after, before)]
+        order = np.argsort(gains, kind="stable")
         places = (0, len(order) // 2, len(order) - 1) if suite in _THREE else (0,)
         numbers = dict.fromkeys(int(order[place]) for place in places)
         chosen += [(case, results.indices(case)[number]) for number in numbers]

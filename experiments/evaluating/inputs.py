@@ -5,6 +5,7 @@ import functools
 import os
 import pathlib
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from data_pipelines.sources.opening import open_images
 from data_pipelines.sources.records import Records
 from data_pipelines.transcoding import VideoCodec, transcode
 from experiments.evaluating.cache import digest
+from experiments.evaluating.names import image_names
 
 _IN_MEMORY = 64  # pictures of each set
 
@@ -37,11 +39,18 @@ Course = Degradation | VideoCoding  # what happens to an image
 class Pictures:
     """Clean images of a folder: gray by `luma_range`, or as they are with None.
 
-    names, digests: of every image that can be used: its file's name without suffix, and the
-      SHA-256 of its pixels. problems: one line for each that cannot.
+    names, digests: of every image that can be used: what it is called, and the SHA-256 of its
+      pixels. problems: one line for each that cannot.
     """
 
-    def __init__(self, name: str, records: Records, *, luma_range: LumaRange | None):
+    def __init__(
+        self,
+        name: str,
+        records: Records,
+        record_names: Sequence[str],
+        *,
+        luma_range: LumaRange | None,
+    ):
         self.name = name
         self._luma_range = luma_range
         self._records = records
@@ -54,7 +63,7 @@ class Pictures:
                 self.problems.append(f"{name}: {records.name(number)} is left out: {error}.")
                 continue
             self._numbers.append(number)
-            names.append(pathlib.Path(records.name(number)).stem)
+            names.append(record_names[number])
             digests.append(digest(repr(pixels.shape).encode(), pixels.tobytes()))
         self.names, self.digests = tuple(names), tuple(digests)
         self.pixels = functools.lru_cache(_IN_MEMORY)(lambda i: self._read(self._numbers[i]))
@@ -80,11 +89,14 @@ def open_pictures(
     Raises:
       FileNotFoundError, ValueError, ModuleNotFoundError: there is nothing usable.
     """
-    source = open_images(place)
-    pictures = Pictures(name, source.records, luma_range=luma_range)
-    if isinstance(source.records, FolderRecords):
-        for path in sorted(set(find_images(place)) - set(source.records.paths)):
-            pictures.problems.append(f"{name}: {path} is left out: {_why(path)}.")
+    records = open_images(place).records
+    if isinstance(records, FolderRecords):
+        record_names = image_names(records.paths, folder=records.folder)
+        unusable = sorted(set(find_images(records.folder)) - set(records.paths))
+    else:
+        record_names, unusable = [f"record-{number:05d}" for number in range(len(records))], []
+    pictures = Pictures(name, records, record_names, luma_range=luma_range)
+    pictures.problems += [f"{name}: {path} is left out: {_why(path)}." for path in unusable]
     if not pictures.names:
         raise ValueError(f"{name}: none of the images in {os.fspath(place)!r} can be used.")
     return pictures

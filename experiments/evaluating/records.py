@@ -70,9 +70,14 @@ class Results:
         return scoring.mean([self.mean(case, method, metric) for case in cases])
 
     def gain(self, cases: Case | Sequence[Case], method: str) -> float | None:
-        """PSNR against the input's, both means."""
-        restored, before = (self.mean(cases, name, "psnr") for name in (method, INPUT))
-        return None if restored is None or before is None else restored - before
+        """The mean of PSNR less the input's over images; over cases, of these means.
+
+        Of an image that compression and restoration leave as it was it is 0.
+        """
+        if not isinstance(cases, Case):
+            return scoring.mean([self.gain(case, method) for case in cases])
+        pairs = zip(self.scores(cases, method), self.scores(cases, INPUT))
+        return scoring.mean([scoring.gain(restored, before) for restored, before in pairs])
 
     def estimate(self, case: Case, method: str) -> tuple[float, float] | None:
         """Mean and standard deviation over images of the estimated quality."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from typing import Any
 
 import jax
@@ -89,7 +88,14 @@ def _all(image: jax.Array, clean: jax.Array, *, rounding: Rounding) -> dict[str,
 def mean(values: list[float | None]) -> float | None:
     """None if there is none, or if one is missing."""
     known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if values and len(known) == len(values) else None
+    return sum(known) / len(known) if values and len(known) == len(values) else None
+
+
+def gain(restored: Scores, before: Scores) -> float | None:
+    """In PSNR, 0 where both are infinite; None if one is missing."""
+    if restored.psnr is None or before.psnr is None:
+        return None
+    return 0.0 if restored.psnr == before.psnr else restored.psnr - before.psnr
 
 
 def mean_frequency_error(scores: list[Scores]) -> np.ndarray | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
+from etils import epath
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 
@@ -52,13 +53,15 @@ def join(
     storage: optuna.storages.BaseStorage,
     identified: Mapping[str, Any],
     *,
+    folder: epath.Path,
     sampler: BaseSampler,
     pruner: BasePruner,
 ) -> optuna.Study:
-    """Opens a study, or begins it.
+    """Opens a study, or begins it. `folder` is that of its trials.
 
     Raises:
-      ValueError: there is such a study already, of another configuration or space.
+      ValueError: there is such a study already, of another configuration or space; or the folder
+        has trials that the storage does not know, whose training would count for others.
     """
     study = optuna.create_study(
         storage=storage,
@@ -70,6 +73,11 @@ def join(
     )
     known = study.user_attrs
     if "config" not in known:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise ValueError(
+                f"{folder} has trials, but the storage knows no study {name}; give the --storage "
+                "they were made with, or another --study, or remove the folder."
+            )
         for key, value in identified.items():
             study.set_user_attr(key, value)
         return study

@@ -3,12 +3,14 @@
 import dataclasses
 import gc
 import math
+import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
 import ml_collections
 import optuna
+from etils import epath
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
@@ -104,16 +106,13 @@ class Objective:
             if step < last and trial.should_prune():
                 raise optuna.TrialPruned
 
-        self.run(
-            experiment,
-            trial_folder(self.workdir, trial.study.study_name, number),
-            on_evaluation=on_evaluation,
-        )
+        folder = study_folder(self.workdir, trial.study.study_name) / f"{number:05d}"
+        self.run(experiment, f"{folder}", on_evaluation=on_evaluation)
         if last not in scores:  # told to leave, it saved and returned
             raise SystemExit
         return scores[last]
 
 
-def trial_folder(workdir: str, study: str, number: int) -> str:
-    """The working folder of a study's trial, by its first number."""
-    return f"{workdir}/trials/{study}/{number:05d}"
+def study_folder(workdir: str | os.PathLike[str], study: str) -> epath.Path:
+    """Of a study's trials, each in one of its own, named by its first number."""
+    return epath.Path(workdir) / "trials" / study

@@ -131,14 +131,23 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path, caplog, da
     np.testing.assert_array_equal(restored["ema_params"]["w"], [4, 4, 4])
 
 
-def test_without_any_readable_checkpoint_nothing_is_started_over(checkpoints):
-    checkpoints.save(1, state(1), config={})
+@pytest.mark.parametrize(
+    ("damage", "left"),
+    [
+        (lambda folder: shutil.rmtree(folder / "state"), "1"),
+        (lambda folder: truncate(folder / "metrics", "metrics"), "1.unreadable"),
+    ],
+    ids=["state", "score"],
+)
+def test_without_any_readable_checkpoint_nothing_is_started_over(checkpoints, tmp_path, damage, left):
+    checkpoints.save(1, state(1), config={}, score=1.0)
     checkpoints.close()
-    shutil.rmtree(checkpoints.directory / "1" / "state")
-    reopened = Checkpoints(checkpoints.directory)
-    with pytest.raises(CheckpointError, match=r"None of the checkpoints \[1\]"):
-        reopened.restore_latest(state(0))
-    assert (checkpoints.directory / "1").exists()
+    damage(tmp_path / "checkpoints" / "1")
+    for _ in range(2):
+        reopened = Checkpoints(checkpoints.directory)
+        with pytest.raises(CheckpointError, match="None of the checkpoints in"):
+            reopened.restore_latest(state(0))
+    assert (checkpoints.directory / left).exists()
 
 
 @pytest.mark.parametrize(

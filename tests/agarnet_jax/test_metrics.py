@@ -35,6 +35,12 @@ def test_psnr_of_equal_images_is_infinite(pair):
     assert np.isinf(psnr(pair[1], pair[1])).all()
 
 
+def test_psnr_b_of_lines_is_finite():
+    clean = np.linspace(0, 1, 40, dtype=np.float32).reshape(1, 1, 40, 1)
+    for line in (clean, clean.swapaxes(1, 2)):
+        assert 20 < psnr_b(line[..., ::-1, :] * 0.9, line[..., ::-1, :]).item() < 30
+
+
 def test_an_image_file_becomes_a_batch_of_one(astronaut):
     for image in (astronaut, astronaut[..., 0]):
         batch = as_batch(image)

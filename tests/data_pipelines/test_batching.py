@@ -105,6 +105,17 @@ def test_batches_fit_shared_memory(mixture):
     assert all(value.flags.c_contiguous for batch in take(4, mixture) for value in batch.values())
 
 
+def test_images_that_are_all_broken_are_refused_before_training(config, tmp_path):
+    for name in "ab":
+        path = tmp_path / f"{name}.png"
+        Image.effect_noise((200, 200), 64).save(path)
+        path.write_bytes(path.read_bytes()[:10_000])  # its header is in order
+    broken = dataclasses.replace(config, train_dir=f"{tmp_path}", eval_dir=f"{tmp_path}")
+    for opened in (batching.train_source, batching.eval_source):
+        with pytest.raises(ValueError, match="None of 2 images can be used, the first being"):
+            opened(broken)
+
+
 def test_unequal_shares_are_refused(config):
     with pytest.raises(ValueError, match=r"batch of 4.*3 processes"):
         take(1, config, process_count=3)

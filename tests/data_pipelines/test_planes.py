@@ -4,7 +4,7 @@ from PIL import Image
 
 from agarnet_jax.color import LumaRange, luma
 from data_pipelines.degradations.jpeg import Jpeg, Subsampling
-from data_pipelines.degradations.recompression import double
+from data_pipelines.degradations.recompression import Recompression, Reencoding, double
 from data_pipelines.degradations.tables import Component
 from data_pipelines.planes import Plane, PlaneWeights
 
@@ -26,6 +26,16 @@ def test_color_is_the_luma_of_a_color_jpeg(astronaut):
     difference = np.abs(degraded.image.astype(int) - gray.image)
     assert 0 < difference.mean() < 1  # only what RGB rounds and clips
     np.testing.assert_array_equal(degraded.clean, gray.clean)
+
+
+@pytest.mark.parametrize("subsampling", [Subsampling.S444, Subsampling.S420])
+def test_the_label_of_a_color_jpeg_is_that_of_its_luma(astronaut, subsampling):
+    jpeg = Jpeg(50, subsampling=subsampling)
+    twice = Recompression(jpeg, (Reencoding(jpeg, (4, 4)),))
+    of_color = Plane.COLOR.degrade(astronaut, twice).quality.item()
+    of_luma = Plane.FULL.degrade(astronaut, twice).quality.item()
+    assert of_luma < 45
+    assert abs(of_color - of_luma) <= 1
 
 
 @pytest.mark.parametrize(("plane", "channel"), [(Plane.CB, 1), (Plane.CR, 2)])

@@ -193,6 +193,9 @@ def test_a_folder_without_images_is_not_trained_on(program, tmp_path):
         ("--config.init_from=tiny", "These weights do not fit the model"),
         ("--profile_steps=5,2", "--profile_steps is 5,2; it takes the first and last step"),
         ("--config.data.eval_batch_size=0", "eval_batch_size is 0; it must be >= 1"),
+        ("--workdir=", "The name of the folder is empty"),
+        ("--workdir=pyproject.toml", "exists: 'pyproject.toml'"),
+        ("--stop_at=0", "stop_at=0"),
     ],
 )
 def test_what_cannot_be_trained_with_is_said_without_a_traceback(

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import av
 import numpy as np
 import pytest
@@ -6,7 +8,9 @@ from PIL import Image
 from agarnet_jax.color import LumaRange, luma
 from data_pipelines.clips import video_jpeg_frames
 from data_pipelines.degradations.jpeg import Jpeg
+from data_pipelines.sources.records import MemoryRecords
 from data_pipelines.transcoding import VideoCodec
+from experiments.evaluating import inputs
 from experiments.evaluating.inputs import Clip, VideoCoding, open_pictures
 
 
@@ -20,6 +24,20 @@ def test_unusable_files_are_named_and_have_no_stand_in(folder, photos):
     cut, text = sorted(pictures.problems, key=lambda line: "a2" in line)
     assert cut.startswith(f"mine: {folder}/b.png is left out: broken")
     assert text == f"mine: {folder}/a2.png is left out: not an image."
+
+
+def test_images_of_one_name_are_kept_apart(tmp_path, photos, save):
+    for path in ("x/1.png", "y/1.png", "y/2.png", "y/3.png", "y/3.bmp"):
+        save(tmp_path / path, photos["a"])
+    pictures = open_pictures("mine", tmp_path, luma_range=None)
+    assert pictures.names == ("x/1", "y/1", "2", "y/3.bmp", "y/3.png")
+
+
+def test_records_are_called_by_their_numbers(monkeypatch, photos):
+    source = SimpleNamespace(records=MemoryRecords(list(photos.values())))
+    monkeypatch.setattr(inputs, "open_images", lambda place: source)
+    pictures = open_pictures("mine", "tfds:mine", luma_range=LumaRange.FULL)
+    assert pictures.names == ("record-00000", "record-00001", "record-00002")
 
 
 def test_a_folder_without_usable_images_is_refused(folder):

@@ -206,6 +206,13 @@ def test_the_only_case_needs_no_folder_of_its_own(make_run, restored_elsewhere):
     assert results.mean(CASES[0], "tool", "psnr") > 40
 
 
+def test_folders_of_other_cases_do_not_stand_in_for_the_only_one(make_run, restored_elsewhere):
+    (restored_elsewhere / "q10").rename(restored_elsewhere / "q20")
+    results, problems = with_baseline(make_run, restored_elsewhere, CASES[:1])
+    assert problems == ["Baseline tool has no folder for: mine/q10; its mean is left out there."]
+    assert results.mean(CASES[0], "tool", "psnr") is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

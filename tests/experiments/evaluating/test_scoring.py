@@ -5,7 +5,7 @@ import skimage.metrics
 
 from agarnet_jax.jpeg_tables import ZIGZAG
 from agarnet_jax.metrics import Rounding
-from experiments.evaluating.scoring import Scores, mean, mean_frequency_error, score
+from experiments.evaluating.scoring import Scores, gain, mean, mean_frequency_error, score
 
 
 @pytest.fixture
@@ -66,6 +66,14 @@ def test_windows_that_do_not_fit_have_no_score(gray_photo):
     assert scores.psnr == np.inf
     with pytest.raises(ValueError, match="cannot be compared"):
         score(small, small[:8], rounding=Rounding.ROUND)
+
+
+def test_an_image_that_nothing_changes_gains_nothing():
+    flat = Scores(psnr=float("inf"))
+    assert gain(flat, flat) == 0
+    assert gain(Scores(psnr=31.5), Scores(psnr=30.0)) == 1.5
+    assert gain(Scores(psnr=31.5), flat) == -float("inf")
+    assert gain(flat, Scores()) is gain(Scores(), flat) is None
 
 
 def test_means_need_every_value():

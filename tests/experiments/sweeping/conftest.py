@@ -8,7 +8,7 @@ import pytest
 from experiments.config import default_config
 from experiments.sweeping import spaces, studies
 from experiments.sweeping.storage import open_storage
-from experiments.sweeping.trials import Objective
+from experiments.sweeping.trials import Objective, study_folder
 
 STEPS, EVERY = 4, 2
 
@@ -44,6 +44,7 @@ def open_study(tmp_path, space):
             "test",
             open_storage(where, heartbeat=1, retries=retries),
             studies.identity({"train": {"steps": STEPS}}, space),
+            folder=study_folder(tmp_path, "test"),
             sampler=studies.make_sampler(sampler, space),
             pruner=studies.make_pruner(pruner, first_step=EVERY, last_step=STEPS, reduction=3),
         )

@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+from etils import epath
 
 from experiments.sweeping import studies
 from experiments.sweeping.storage import open_storage
@@ -17,6 +18,7 @@ def join(tmp_path):
             "test",
             storage,
             studies.identity(config, space),
+            folder=epath.Path(tmp_path / "trials"),
             sampler=studies.make_sampler("tpe", space),
             pruner=studies.make_pruner("asha", first_step=2, last_step=4, reduction=3),
         )
@@ -33,6 +35,17 @@ def test_a_study_is_of_one_configuration_and_space(join, space):
         join({"train": CONFIG["train"] | {"more": 1}}, space)
     with pytest.raises(ValueError, match="space_sha256"):
         join(CONFIG, dataclasses.replace(space, sha256="other"))
+
+
+def test_trials_of_another_storage_are_not_taken_up(tmp_path, join, space):
+    (tmp_path / "trials" / "00000").mkdir(parents=True)
+    for _ in range(2):  # refused once, it is not begun
+        with pytest.raises(ValueError, match="trials has trials, but the storage knows no study"):
+            join(CONFIG, space)
+    (tmp_path / "trials" / "00000").rmdir()
+    join(CONFIG, space)
+    (tmp_path / "trials" / "00000").mkdir()
+    join(CONFIG, space)
 
 
 def test_a_study_that_is_not_there(tmp_path, join, space):

@@ -1,0 +1,21 @@
+"""What the images of a folder are called."""
+
+import collections
+import os
+import pathlib
+from collections.abc import Sequence
+
+
+def image_names(paths: Sequence[str], *, folder: str | os.PathLike[str]) -> list[str]:
+    """As short as keeps them apart: without suffix; else with the folders, then with the suffix."""
+    relative = [pathlib.Path(path).relative_to(folder) for path in paths]
+    forms = [
+        [path.stem for path in relative],
+        [path.with_suffix("").as_posix() for path in relative],
+        [path.as_posix() for path in relative],
+    ]
+    counts = [collections.Counter(form) for form in forms]
+    return [
+        next(name for name, count in zip(of_path, counts) if count[name] == 1)
+        for of_path in zip(*forms)
+    ]
