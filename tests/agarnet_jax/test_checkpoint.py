@@ -139,7 +139,7 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path, caplog, da
     ],
     ids=["state", "score"],
 )
-def test_without_any_readable_checkpoint_nothing_is_started_over(checkpoints, tmp_path, damage, left):
+def test_without_a_readable_checkpoint_nothing_is_started_over(checkpoints, tmp_path, damage, left):
     checkpoints.save(1, state(1), config={}, score=1.0)
     checkpoints.close()
     damage(tmp_path / "checkpoints" / "1")
