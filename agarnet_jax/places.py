@@ -14,7 +14,7 @@ def absolute(place: object) -> epath.Path:
     return path if is_remote(place) else path.absolute()
 
 
-def check_reachable(place: str) -> None:
+def check_reachable(place: str | None) -> None:
     """Does nothing for local paths, and for URLs that can be asked for.
 
     Raises:
