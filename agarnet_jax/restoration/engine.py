@@ -156,13 +156,15 @@ class Engine:
         self, cells: np.ndarray, parts: Components, source: QualitySource
     ) -> np.ndarray | QualityMap:
         """Quality (), or pixel-wise for `QualitySource.MAP`."""
-        estimate = in_range(_mean(cells[None, ..., None], *parts.size, self._placement)[0])
+        estimate = in_range(_mean(cells[None, ..., None], *parts.lead.shape, self._placement)[0])
         if self._read_steps:
             shown = quantization_steps.quality(parts.lead)
             estimate = in_range(quantization_steps.refined(float(estimate), shown))
             cells = steadied(quantization_steps.refined_cells(cells, shown), float(estimate))
         if source is not QualitySource.MAP:
             return estimate
+        for axis, factor in enumerate(parts.lead.upsampling.factors):
+            cells = cells.repeat(factor, axis)  # to the resolution of the image
         return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
 
     def _assumed(

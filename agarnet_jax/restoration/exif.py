@@ -5,6 +5,7 @@ values that must change are changed in place. The bytes are a TIFF structure (TI
 2; CIPA DC-008 §4.5).
 """
 
+import contextlib
 import dataclasses
 import struct
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ def made_upright(exif: bytes) -> bytes:
     result, order = bytearray(exif), _order(exif)
     first = _first_folder(exif)
     sides: dict[int, _Entry] = {}
-    for entry in _entries(exif, first):
+    for entry in _whole_entries(exif, first):
         if entry.tag == _ORIENTATION:
             struct.pack_into(order + "H", result, entry.position, 1)
         elif entry.tag == _EXIF_FOLDER:
@@ -82,12 +83,12 @@ def made_upright(exif: bytes) -> bytes:
 
 
 def _sides(exif: bytes, folder: int) -> dict[int, _Entry]:
-    try:
-        entries = list(_entries(exif, folder))
-    except struct.error:
-        return {}
     wanted = (_PIXEL_WIDTH, _PIXEL_HEIGHT)
-    return {e.tag: e for e in entries if e.tag in wanted and e.kind in (_SHORT, _LONG)}
+    return {
+        entry.tag: entry
+        for entry in _whole_entries(exif, folder)
+        if entry.tag in wanted and entry.kind in (_SHORT, _LONG)
+    }
 
 
 def _exchange(result: bytearray, order: str, sides: dict[int, _Entry]) -> None:
@@ -108,9 +109,15 @@ def _first_folder(exif: bytes) -> int:
     return struct.unpack_from(_order(exif) + "I", exif, 4)[0]
 
 
+def _whole_entries(exif: bytes, folder: int) -> Iterator[_Entry]:
+    """Those of a folder, as far as it is not cut off."""
+    with contextlib.suppress(struct.error):
+        yield from _entries(exif, folder)
+
+
 def _entries(exif: bytes, folder: int) -> Iterator[_Entry]:
     order = _order(exif)
     (count,) = struct.unpack_from(order + "H", exif, folder)
     for position in range(folder + 2, folder + 2 + 12 * count, 12):
-        tag, kind, _ = struct.unpack_from(order + "HHI", exif, position)
+        tag, kind, _ = struct.unpack_from(order + "HHI4x", exif, position)
         yield _Entry(tag, kind, position + 8)

@@ -9,6 +9,7 @@ from PIL import Image
 _STRIP_PIXELS = 2**18
 INTEGER_PEAKS: dict[np.dtype[Any], int] = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
+_FAR_BELOW, _FAR_ABOVE = -1.0, 2.0  # what filters overshoot by is less, and is clipped
 # Pillow modes that are read as they are; every other mode becomes RGB, with alpha where it has it.
 _READ_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "YCbCr", "CMYK")
 _DEEP_GRAY_MODES = ("I", "I;16B", "I;16L", "I;16N")  # 16-bit gray files, however Pillow holds them
@@ -32,7 +33,8 @@ class ArrayPixels:
     """Pixels of an array (H, W) or (H, W, C).
 
     Raises:
-      ValueError: another shape or dtype, an empty image, or values that are not finite.
+      ValueError: another shape or dtype, an empty image, or values that are not finite, or far
+        from [0, 1].
     """
 
     def __init__(self, image: np.ndarray):
@@ -48,13 +50,23 @@ class ArrayPixels:
             )
         self._image = image if image.ndim == 3 else image[..., None]
         self.shape, self.dtype = self._image.shape, image.dtype
-        if image.dtype.kind == "f" and not all(
-            np.isfinite(image[rows]).all() for rows in strips(self.shape)
-        ):
-            raise ValueError("An image array must hold finite values, got NaN or infinity.")
+        if image.dtype.kind == "f":
+            _check_range(image, self.shape)
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
         return self._image[rows, columns]
+
+
+def _check_range(image: np.ndarray, shape: tuple[int, ...]) -> None:
+    for rows in strips(shape):
+        low, high = image[rows].min(), image[rows].max()
+        if not np.isfinite(low) or not np.isfinite(high):
+            raise ValueError("An image array must hold finite values, got NaN or infinity.")
+        if low < _FAR_BELOW or high > _FAR_ABOVE:
+            raise ValueError(
+                f"A floating point image must be in [0, 1], got values from {low:g} to {high:g}; "
+                "divide 8-bit levels by 255."
+            )
 
 
 class PicturePixels:
@@ -84,10 +96,11 @@ def readable(picture: Image.Image) -> Image.Image:
         return Image.fromarray(np.clip(np.asarray(picture), 0, 65535).astype(np.uint16))
     if mode == "F":
         raise ValueError("Floating point pictures are ambiguous in range; pass an array in [0, 1].")
+    if "transparency" in picture.info:  # one colour of it, or the alpha of a palette's
+        mode = {"1": "LA", "L": "LA", "RGB": "RGBA", "P": "RGBA"}.get(mode, mode)
     if mode in _READ_MODES:
-        return picture
-    has_alpha = "transparency" in picture.info
-    return picture.convert(_SIMPLE_MODES.get(mode, "RGBA" if has_alpha else "RGB"))
+        return picture if mode == picture.mode else picture.convert(mode)
+    return picture.convert(_SIMPLE_MODES.get(mode, "RGB"))
 
 
 def array_from_picture(picture: Image.Image) -> np.ndarray:

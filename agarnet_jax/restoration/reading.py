@@ -98,9 +98,15 @@ def read(path: pathlib.Path, *, max_pixels: int = MAX_PIXELS, strict: bool = Fal
             )
             metadata = Metadata.of(image, orientation=orientation)
     suffix, kind = path.suffix.lower(), image.format or "unknown"
-    if suffix and suffix not in _SUFFIXES.get(kind, (suffix,)):
+    if suffix and _is_misleading(suffix, kind):
         warnings.insert(0, f"it is a {kind} file, whatever its suffix {suffix!r} says")
     return ImageFile(pixels, metadata, kind, tuple(warnings), header)
+
+
+def _is_misleading(suffix: str, kind: str) -> bool:
+    if kind in _SUFFIXES:
+        return suffix not in _SUFFIXES[kind]
+    return any(suffix in suffixes for suffixes in _SUFFIXES.values())
 
 
 def check_is_file(path: pathlib.Path) -> None:
@@ -178,7 +184,7 @@ def _opened(file: BinaryIO) -> PillowFile:
         return Image.open(file)
 
 
-_LIMIT = threading.Lock()
+_LIMIT = threading.RLock()  # files may be opened while one is loaded
 
 
 @contextlib.contextmanager

@@ -48,7 +48,9 @@ def described(image: Image.Image) -> str:
 
 
 def _gray_rows(image: Image.Image) -> int:
-    """How many rows at the end have nothing but the value of the last pixel."""
+    """How many rows at the end are middle gray throughout."""
     pixels = np.asarray(image)
+    if np.abs(pixels[-1, -1].astype(int) - 128).max() > 1:  # inverted, as CMYK is, it is 127
+        return 0
     differs = (pixels != pixels[-1, -1]).reshape(len(pixels), -1).any(axis=1)
     return len(pixels) - 1 - int(np.flatnonzero(differs)[-1]) if differs.any() else len(pixels)

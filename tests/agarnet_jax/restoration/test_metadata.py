@@ -125,6 +125,16 @@ def test_damaged_exif_does_no_harm(tmp_path, extras, length):
         assert opened(path).size in ((8, 9), (9, 8))
 
 
+def test_a_folder_that_promises_more_entries_is_turned_as_far_as_it_goes():
+    entry = struct.pack("<HHIHH", ORIENTATION, 3, 1, 6, 0)
+    data = b"II*\0" + struct.pack("<IH", 8, 9) + entry  # nine entries, one there
+    turned = exif.made_upright(data)
+    assert (exif.orientation(data), exif.orientation(turned)) == (6, 1)
+    assert len(turned) == len(data)
+    assert exif.orientation(data[:-3]) == 1  # its value is cut, too
+    assert exif.made_upright(data[:-3]) == data[:-3]
+
+
 def test_tiff_and_bmp_tell_what_they_hold(tmp_path, encoded):
     picture = Image.new("RGB", (5, 4))
     path = tmp_path / "a.tif"

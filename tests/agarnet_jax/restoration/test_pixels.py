@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -70,6 +72,29 @@ def test_pictures_of_every_mode_become_arrays(mode, shape, dtype):
     assert array.dtype == dtype
     ArrayPixels(array)
     PicturePixels(readable(picture))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_a_transparent_colour_becomes_alpha(mode):
+    picture = Image.new(mode, (4, 3))
+    picture.putpixel((1, 2), 1 if mode == "1" else 255 if mode == "L" else (255, 255, 255))
+    key = (0, 0, 0) if mode == "RGB" else 0
+    file = io.BytesIO()
+    picture.save(file, "PNG", transparency=key)
+    with Image.open(file) as read:
+        array = array_from_picture(read)
+    expected = np.zeros((3, 4))
+    expected[2, 1] = 255
+    assert array.shape == (3, 4, 2 if mode != "RGB" else 4)
+    np.testing.assert_array_equal(array[..., -1], expected)
+    np.testing.assert_array_equal(array[..., 0], expected)
+
+
+def test_floating_point_of_levels_is_refused():
+    ArrayPixels(np.array([[-0.2, 1.3]], np.float32))
+    for values in ([[0.0, 255.0]], [[-2.0, 0.0]]):
+        with pytest.raises(ValueError, match=r"must be in \[0, 1\], got values from"):
+            ArrayPixels(np.array(values, np.float32))
 
 
 def test_pictures_that_cannot_be_read_are_named():

@@ -147,6 +147,13 @@ def test_16_bits_of_png(file, channels, color_type):
     assert read.size == (13, 9)
 
 
+def test_16_bits_of_more_pixels_than_pillow_allows(file, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    pixels = np.full((9, 13, 3), 0x1234, np.uint16)
+    read = reading.read(file(deep_png(pixels, 2)))
+    np.testing.assert_array_equal(read.pixels, pixels)
+
+
 def test_a_transparent_colour_of_16_bits_becomes_alpha(file):
     pixels = np.full((4, 5, 3), 0x1234, np.uint16)
     pixels[1, 2] = 0x1235
@@ -244,6 +251,18 @@ def test_truncated_progressive_and_nearly_nothing(file, rgb, encoded):
         assert "picture" in refused(file(whole[:length]))
 
 
+def test_rows_that_only_look_alike_are_not_missing(file, astronaut, encoded):
+    barred = astronaut[:160, :200].copy()
+    barred[100:] = 0
+    for image in (barred, np.full((8, 8, 3), (200, 30, 30), np.uint8), barred[..., 0]):
+        for options in ({}, {"progressive": True}):
+            whole = encoded(image, "JPEG", **options)
+            read = reading.read(file(whole[:-2]))  # lacks the end of image alone
+            assert read.warnings[0].startswith("it is truncated: the last rows or, of a progress")
+            expected = np.asarray(reading.read(file(whole, "whole")).pixels)
+            np.testing.assert_array_equal(np.asarray(read.pixels), expected)
+
+
 def test_damaged_files_are_named(file, rgb, encoded):
     assert "is empty (0 bytes)" in refused(file(b""))
     assert "not an image" in refused(file(b"only a text", "text.jpg"))
@@ -258,6 +277,9 @@ def test_a_wrong_suffix_is_said_and_no_matter(file, rgb, encoded):
     assert read.kind == "PNG"
     assert read.warnings == ("it is a PNG file, whatever its suffix '.jpg' says",)
     assert reading.read(file(encoded(rgb, "JPEG"), "photo.JPEG")).warnings == ()
+    for suffix, is_said in ((".jpg", True), (".png", True), (".gif", False)):
+        read = reading.read(file(encoded(rgb, "GIF"), f"drawing{suffix}"))
+        assert any("it is a GIF file" in warning for warning in read.warnings) is is_said
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "GIF"])

@@ -86,6 +86,16 @@ def test_equals_the_network_applied_by_hand(restorer, degraded):
     assert (actual == expected).mean() > 0.999
 
 
+@pytest.mark.parametrize("source", [QualitySource.IMAGE, QualitySource.MAP])
+def test_the_leading_plane_may_be_subsampled(restorer, astronaut, encoded, source):
+    inks = Image.fromarray(astronaut[:256, 100:356]).convert("CMYK")
+    picture = Image.open(io.BytesIO(encoded(inks, "JPEG", quality=30, subsampling="4:2:0")))
+    assert JpegHeader.of(picture).sampling[:2] == ((2, 2), (1, 1))  # magenta leads
+    restored = restorer.restore(picture, quality=source)
+    assert restored.quality_map.shape == (256, 256)
+    assert abs(restored.quality_map.mean() - 30) < 2
+
+
 @pytest.mark.parametrize("quality", [20.0, None, QualitySource.MAP])
 def test_tiles_leave_no_seams(restorer, astronaut, encode, quality):
     image = np.asarray(Image.open(io.BytesIO(encode(astronaut[:250, 60:420], 15))))
