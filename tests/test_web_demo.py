@@ -17,7 +17,8 @@ import skimage.data
 from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
 
-from agarnet_jax.restoration import Restorer, quantization_steps
+from agarnet_jax.models import CellPlacement, mean_over_area
+from agarnet_jax.restoration import Restorer, plain_areas, quantization_steps
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +59,14 @@ SHOWN = """async ([planes, estimates]) => {
     return planes.map(([height, width, levels]) => {
         const plane = { height, width, data: Float32Array.from(levels, (level) => level / 255) };
         return [shownQuality(plane), ...estimates.map((estimate) => refined(estimate, plane))];
+    });
+}"""
+
+MEANS = """async (pairs) => {
+    const { meanQuality } = await import("./plain.js");
+    return pairs.map(([[height, width, levels], [rows, columns, cells]]) => {
+        const plane = { height, width, data: Float32Array.from(levels, (level) => level / 255) };
+        return meanQuality({ rows, columns, data: Float32Array.from(cells) }, plane);
     });
 }"""
 
@@ -342,6 +351,22 @@ def test_steps_show_what_they_show_in_python(page, astronaut, encode):
         expected.append([shown, *refined])
     assert [shown for shown, *_ in expected] == [99.5, 10, 35, 80, 97, 99.5, 35, None]
     assert page.evaluate(SHOWN, arguments) == expected
+
+
+def test_plain_areas_count_as_little_as_in_python(page, astronaut, encode):
+    bordered = np.full((200, 259), 255, np.uint8)
+    bordered[37:150, 70:] = astronaut[37:150, 70:259, 1]
+    opened = np.asarray(Image.open(io.BytesIO(encode(bordered, 60))))
+    pairs, expected = [], []
+    for plane in (opened, bordered[:, :191], np.zeros((70, 65), np.uint8)):
+        cells = np.random.default_rng(0).uniform(1, 100, [-(-side // 64) for side in plane.shape])
+        pairs.append([[*x.shape, x.ravel().tolist()] for x in (plane, cells)])
+        levels = plane.astype(np.float32) / 255
+        shares = plain_areas.shares_of_detail(levels)
+        expected.append(plain_areas.mean_quality(cells, shares, plane.shape))
+    whole = mean_over_area(cells[None, ..., None], 70, 65, CellPlacement.PLACED)
+    assert expected.pop() is None
+    assert page.evaluate(MEANS, pairs) == pytest.approx([*expected, whole.item()], abs=1e-4)
 
 
 def test_the_policy_bars_everything_from_elsewhere(browser, address):

@@ -11,7 +11,7 @@ import numpy as np
 from agarnet_jax import weights
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.models import CELL, CellPlacement, mean_over_area
-from agarnet_jax.restoration import memory, planning, quantization_steps
+from agarnet_jax.restoration import memory, plain_areas, planning, quantization_steps
 from agarnet_jax.restoration.components import Change, Components
 from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
@@ -74,7 +74,7 @@ class Engine:
             raise ValueError(f"overlap is {overlap}; use a multiple of 8 below half of the tile.")
         self._config = trained.restorer_config
         self._placement = trained.estimator_config.cells
-        self._read_steps = read_steps and self._placement is CellPlacement.PLACED
+        self._refines = read_steps and self._placement is CellPlacement.PLACED
         self.networks = Networks(trained, devices=devices)
         self._restoring = Tiling(tile, overlap, grid=BLOCK, padding="edge")
         self._estimating = Tiling(
@@ -156,14 +156,18 @@ class Engine:
         self, cells: np.ndarray, parts: Components, source: QualitySource
     ) -> np.ndarray | QualityMap:
         """Quality (), or pixel-wise for `QualitySource.MAP`."""
-        estimate = in_range(_mean(cells[None, ..., None], *parts.lead.shape, self._placement)[0])
-        if self._read_steps:
-            shown = quantization_steps.quality(parts.lead)
+        lead = parts.lead
+        estimate = in_range(_mean(cells[None, ..., None], *lead.shape, self._placement)[0])
+        if self._refines:
+            shares, shown = plain_areas.shares_of_detail(lead), quantization_steps.quality(lead)
+            if (told := plain_areas.mean_quality(cells, shares, lead.shape)) is not None:
+                estimate = in_range(told)
             estimate = in_range(quantization_steps.refined(float(estimate), shown))
             cells = steadied(quantization_steps.refined_cells(cells, shown), float(estimate))
+            cells = plain_areas.filled(cells, shares, float(estimate))
         if source is not QualitySource.MAP:
             return estimate
-        for axis, factor in enumerate(parts.lead.upsampling.factors):
+        for axis, factor in enumerate(lead.upsampling.factors):
             cells = cells.repeat(factor, axis)  # to the resolution of the image
         return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
 

@@ -19,6 +19,7 @@ from agarnet_jax.restoration import (
 from agarnet_jax.restoration.grid import Alignment, Grid, find_grid
 from agarnet_jax.restoration.metadata import Metadata
 from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
+from agarnet_jax.restoration.quality import ESTIMATED
 from agarnet_jax.restoration.reading import ImageFile
 from agarnet_jax.restoration.restorer import QualitySource, Restorer
 from agarnet_jax.restoration.turning import Pixels
@@ -63,7 +64,7 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     else:
         pixels = _changed(file.pixels, alignment.apply) if moved else file.pixels
         restored = restorer.restore(pixels, **arguments)
-        if _is_contradicted(file, arguments, float(restored.quality_map.flat[0]), notes):
+        if _is_contradicted(file, arguments, float(restored.quality_map.mean()), notes):
             arguments["quality"] = QualitySource.HEADER
             restored = restorer.restore(pixels, **arguments)
         image = _changed(restored.image, alignment.undo) if moved else restored.image
@@ -80,9 +81,9 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
 def _is_contradicted(
     file: ImageFile, arguments: dict[str, Any], estimate: float, notes: list[str]
 ) -> bool:
-    """Whether the header is to be believed instead of the estimate for the image."""
+    """Whether the header is to be believed instead of the estimate, or of the mean of its map."""
     header = arguments["header"]
-    if arguments["quality"] is not QualitySource.IMAGE or header is None:
+    if arguments["quality"] not in ESTIMATED or header is None:
         return False
     if header.coding not in compression_history.ASSESSED:
         return False

@@ -71,9 +71,10 @@ class Restorer:
             (measured); deeper networks see further.
           devices: what computes; None: all local devices. Restorers of one device each, called
             from threads, restore several images at a time.
-          read_steps: whether one estimate for an image becomes the quality that quantization steps
-            show where it is near it (`quantization_steps.py`), as do a map's cells from quality 90
-            on, and cells near that estimate become it; or all are the network's alone. Weights with
+          read_steps: whether one estimate for an image leaves out plain areas (`plain_areas.py`),
+            and becomes the quality that quantization steps show where it is near it
+            (`quantization_steps.py`), as do a map's cells from quality 90 on, and cells that are
+            plain or near that estimate become it; or all are the network's alone. Weights with
             `CellPlacement.RELEASED` estimate as the release does, without.
 
         Raises:

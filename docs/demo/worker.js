@@ -6,7 +6,7 @@
 import { luma } from "./color.js";
 import { decode } from "./decoding.js";
 import { loadNetworks } from "./model.js";
-import { meanOverArea } from "./quality.js";
+import { meanQuality } from "./plain.js";
 import { RESTORING, estimateCells, restoreTiles } from "./restoration.js";
 import { refined } from "./steps.js";
 
@@ -24,7 +24,7 @@ async function work({ file, quality, strength, cells }) {
   const started = performance.now();
   const plane = luma(image);
   cells ??= await estimateCells(plane, estimate);
-  const estimated = refined(meanOverArea(cells, image), plane);
+  const estimated = refined(meanQuality(cells, plane), plane);
   tell("estimated", { cells, estimated, total: RESTORING.tiles(plane).length });
   const options = { quality: quality ?? estimated, strength, restorer: restore };
   for await (const tile of restoreTiles(image, plane, options)) {

@@ -81,10 +81,12 @@ def test_strength_0_changes_nothing(restore, astronaut, encode):
     np.testing.assert_array_equal(np.asarray(outcome.image.convert("RGB")), decoded)
 
 
-def test_pixel_art_is_restored_by_its_header(restore, encode):
+@pytest.mark.parametrize("choice", [QualityChoice.AUTO, QualityChoice.MAP])
+def test_pixel_art_is_restored_by_its_header(restore, encode, choice):
     art = np.kron(np.random.default_rng(0).integers(0, 255, (32, 32)), np.ones((8, 8)))
     contents = encode(art.astype(np.uint8), 90)
-    outcome, stated = restore(contents), restore(contents, quality=QualityChoice.HEADER)
+    outcome = restore(contents, quality=choice)
+    stated = restore(contents, quality=QualityChoice.HEADER)
     np.testing.assert_array_equal(outcome.image, stated.image)
     (note,) = outcome.notes
     assert "show no trace of such a compression" in note

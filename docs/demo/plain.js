@@ -1,0 +1,47 @@
+// One quality for an image but for its plain areas, as agarnet_jax/restoration/plain_areas.py
+// computes it; its reasons stand there.
+
+import { CELL, inRange, meanOverArea } from "./quality.js";
+
+const BLOCK = 8;
+const DIFFERENT = 0.5 / 255;
+
+/** The mean of cells by their area and the squares of their shares of blocks with detail. */
+export function meanQuality(cells, plane) {
+  let [sum, total] = [0, 0];
+  for (let row = 0; row < cells.rows; row++) {
+    for (let column = 0; column < cells.columns; column++) {
+      const [top, left] = [CELL * row, CELL * column];
+      const bottom = Math.min(top + CELL, plane.height);
+      const right = Math.min(left + CELL, plane.width);
+      const share = shareOfDetail(plane, { top, left, bottom, right });
+      const weight = (bottom - top) * (right - left) * share ** 2;
+      sum += weight * cells.data[row * cells.columns + column];
+      total += weight;
+    }
+  }
+  return total ? inRange(sum / total) : meanOverArea(cells, plane);
+}
+
+function shareOfDetail(plane, { top, left, bottom, right }) {
+  let [found, blocks] = [0, 0];
+  for (let y = top; y < bottom; y += BLOCK) {
+    for (let x = left; x < right; x += BLOCK) {
+      blocks++;
+      if (hasDetail(plane, y, x)) found++;
+    }
+  }
+  return found / blocks;
+}
+
+/** Whether pixels of a block differ from those right or below. */
+function hasDetail({ data, width, height }, top, left) {
+  for (let y = top; y < Math.min(top + BLOCK, height); y++) {
+    for (let x = left; x < Math.min(left + BLOCK, width); x++) {
+      const at = y * width + x;
+      if (x + 1 < width && Math.abs(data[at + 1] - data[at]) > DIFFERENT) return true;
+      if (y + 1 < height && Math.abs(data[at + width] - data[at]) > DIFFERENT) return true;
+    }
+  }
+  return false;
+}
