@@ -10,9 +10,9 @@ Run:      python -m experiments.train --config=experiments/configs/small_large_c
             --workdir=SECOND --config.init_from=FILE --config.data.train_dir=TRAIN \\
             --config.data.eval_dir=VALID --config.train.seed=9 --config.train.steps=6300
 Hardware: two CPU cores, shared with other work at first (50 to 85 thousand pixels a second).
-Duration: 100 minutes, 7,000 steps, and 88 minutes, 6,300 steps; 872 million pixels (2026-11-28).
-          Each was interrupted once, after 358 and 250 steps, by which --config.train.steps was 5000
-          and 7300, which changes nothing so early.
+Duration: 100 minutes, 7,000 steps, and about 92 minutes, 6,300 steps; 872 million pixels
+          (2026-11-28). Each was interrupted once, after 358 and 250 steps, by which
+          --config.train.steps was 5000 and 7300, which changes nothing so early.
 Result:   +1.48 dB over the JPEG, mean over the cases of VALID of `tiny.py` (their 128×128 centres),
           true quality: at Q 5, 10, 20, 40, 60, 80, 95, 100 +1.76, 1.72, 1.75, 1.83, 1.80, 1.65,
           0.89, 0.00; at (10, 50) and (50, 30) off the grid +1.60, 1.82. It began at +1.39; after
