@@ -21,7 +21,7 @@ def shares_of_detail(plane: Any) -> np.ndarray:
       plane: (H, W) in [0, 1], an array or anything else that is read by [rows, columns].
 
     Returns:
-      (⌈H / 64⌉, ⌈W / 64⌉) float32.
+      (⌈H / 64⌉, ⌈W / 64⌉) in [0, 1].
     """
     height, width = plane.shape
     blocks = np.outer(_counts(height, BLOCK), _counts(width, BLOCK))
