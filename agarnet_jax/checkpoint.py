@@ -135,7 +135,7 @@ class Checkpoints:
 
         Raises:
           CheckpointError: one is in order, but not of such a target; or none of those that were
-        saved can be read.
+            saved can be read.
         """
         with without_stragglers():
             return self._restore_latest(target)

@@ -55,9 +55,10 @@ _DEFAULT_TRIALS = 20
 
 def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    workdir = epath.Path(flags.FLAGS["workdir"].value)
+    place = flags.FLAGS["workdir"].value
+    workdir = epath.Path(place)
     with program.one_line_errors():
-        check_reachable(flags.FLAGS["workdir"].value)
+        check_reachable(place)
         if _REPORT_ONLY.value:
             write_report(studies.load(_STUDY.value, storage_for(workdir, create=False)), workdir)
             return

@@ -152,24 +152,26 @@ class Engine:
         whole = np.repeat(parts.lead[:, :][None, ..., None], count, axis=0)
         return self.networks.cells(whole)[0, ..., 0]
 
-    def estimated(
-        self, cells: np.ndarray, parts: Components, source: QualitySource
-    ) -> np.ndarray | QualityMap:
-        """Quality (), or pixel-wise for `QualitySource.MAP`."""
-        lead = parts.lead
-        estimate = in_range(_mean(cells[None, ..., None], *lead.shape, self._placement)[0])
+    def estimates(
+        self, cells: np.ndarray, parts: Components
+    ) -> dict[QualitySource, np.ndarray | QualityMap]:
+        """Quality by its source: () of the image, and a map, which is spread as it is read."""
+        lead, shares, mean = parts.lead, None, None
         if self._refines:
-            shares, shown = plain_areas.shares_of_detail(lead), quantization_steps.quality(lead)
-            if (told := plain_areas.mean_quality(cells, shares, lead.shape)) is not None:
-                estimate = in_range(told)
+            shares = plain_areas.shares_of_detail(lead)
+            mean = plain_areas.mean_quality(cells, shares, lead.shape)
+        if mean is None:
+            mean = _mean(cells[None, ..., None], *lead.shape, self._placement)[0]
+        estimate = in_range(mean)
+        if shares is not None:
+            shown = quantization_steps.quality(lead)
             estimate = in_range(quantization_steps.refined(float(estimate), shown))
             cells = steadied(quantization_steps.refined_cells(cells, shown), float(estimate))
             cells = plain_areas.filled(cells, shares, float(estimate))
-        if source is not QualitySource.MAP:
-            return estimate
         for axis, factor in enumerate(lead.upsampling.factors):
             cells = cells.repeat(factor, axis)  # to the resolution of the image
-        return QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
+        quality_map = QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
+        return {QualitySource.IMAGE: estimate, QualitySource.MAP: quality_map}
 
     def _assumed(
         self, parts: Components, wishes: Wishes, cells: Callable[[], np.ndarray]
@@ -179,7 +181,7 @@ class Engine:
         if quality is QualitySource.HEADER:
             return Assumed(None)
         if isinstance(quality, QualitySource):
-            return Assumed(self.estimated(cells(), parts, quality))
+            return Assumed(self.estimates(cells(), parts)[quality])
         return planning.given(checked(quality, parts.size))
 
     def _change(self, wishes: Wishes) -> TileFunction:

@@ -190,11 +190,11 @@ class Restorer:
           ValueError: unsupported array.
         """
         parts = split(np.asarray(image), subsampling=Subsampling.S444)
-        cells = self._engine.cells(parts)
-        estimated = {s: self._engine.estimated(cells, parts, s) for s in sources}
+        estimates = self._engine.estimates(self._engine.cells(parts), parts)
+        asked = {source: estimates[source] for source in sources}
         return {
             source: quality.whole() if isinstance(quality, QualityMap) else quality
-            for source, quality in estimated.items()
+            for source, quality in asked.items()
         }
 
     def _restored(self, image: Picture, parts: Components, wishes: Wishes) -> Restored:
