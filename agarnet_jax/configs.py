@@ -9,7 +9,9 @@ import difflib
 import enum
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+Choice = TypeVar("Choice", bound=enum.Enum)
 
 _IN_WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a string"}
 
@@ -67,6 +69,19 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"nearest: {', '.join(close)}" if close else f"choose one of: {', '.join(names)}"
 
 
+def member(kind: type[Choice], value: Any, name: str) -> Choice:
+    """The member of an enum that a value or member stands for.
+
+    Raises:
+      ValueError: none; names what was given as `name`, and what there is.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        choices = [str(choice.value) for choice in kind]
+        raise ValueError(f"{name} is {value!r}; {nearest(str(value), choices)}.") from None
+
+
 def _typed(kind: Any, value: Any, path: str) -> Any:
     """`value` as the type of an annotation; raises ValueError with its path."""
     if typing.get_origin(kind) is tuple:
@@ -76,7 +91,7 @@ def _typed(kind: Any, value: Any, path: str) -> Any:
             value if type(value) is kind else from_plain(typing.cast(type, kind), value, path=path)
         )
     if issubclass(kind, enum.Enum):
-        return _member(kind, value, path)
+        return member(kind, value, path)
     if kind is float and type(value) is int:
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -93,14 +108,6 @@ def _typed_tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ..
         raise ValueError(f"{path} is {value!r}; it must have {len(kinds)} elements.")
     pairs = zip(kinds, value)
     return tuple(_typed(kind, item, f"{path}[{i}]") for i, (kind, item) in enumerate(pairs))
-
-
-def _member(kind: type[enum.Enum], value: Any, path: str) -> enum.Enum:
-    try:
-        return kind(value)
-    except ValueError:
-        choices = [str(member.value) for member in kind]
-        raise ValueError(f"{path} is {value!r}; {nearest(str(value), choices)}.") from None
 
 
 def differences(known: Any, asked: Any, path: str) -> Iterator[str]:

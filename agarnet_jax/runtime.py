@@ -13,6 +13,8 @@ from typing import NoReturn
 
 import jax
 
+from agarnet_jax import cores
+
 CACHE_VARIABLE = "AGARNET_COMPILATION_CACHE"  # a folder, or "off"
 _MOST_CPU_DEVICES = 4  # beyond, XLA's own threads use the cores
 # Parameters of glibc's mallopt (malloc.h).
@@ -63,7 +65,7 @@ def use_cpu_devices(batch_size: int | None = None) -> None:
     if chosen or jax.config.jax_num_cpu_devices > 0:  # type: ignore[attr-defined]
         return
     alone = not jax.distributed.is_initialized()
-    count = min(len(os.sched_getaffinity(0)), _MOST_CPU_DEVICES) if alone else 1
+    count = min(cores.available(), _MOST_CPU_DEVICES) if alone else 1
     while batch_size is not None and batch_size % count:
         count -= 1
     jax.config.update("jax_num_cpu_devices", count)

@@ -200,11 +200,11 @@ def eval_batches(
     process_index: int = 0,
     process_count: int = 1,
 ) -> Iterator[tuple[str, Batch]]:
-    """Every held-out image in every case of `eval_cases`, once.
+    """Every usable held-out image in every case of `eval_cases`, once.
 
     Yields:
-      (case, batch), the batches of one case all of one shape: the last is filled up with copies
-      whose `weight` (b,) is 0; it is 1 elsewhere.
+      (case, batch), the batches of one case all of one shape: the last is filled up with copies,
+      and another image stands for a broken one, whose `weight` (b,) is 0; it is 1 elsewhere.
     """
     share = _share(config.eval_batch_size, process_index, process_count)
     for case, degradation in eval_cases(config).items():
@@ -216,15 +216,19 @@ def eval_batches(
 def _eval_sample(
     source: ImageSource, index: int, degradation: Degradation, config: DataConfig
 ) -> Sample:
+    image = source.read(index) if index < len(source) else None
+    weight = np.array(image is not None, np.float32)
+    if image is None:
+        image = source[index % len(source)]
     side = degradation.input_side(config.eval_crop)
-    degraded = degradation.apply(transforms.centre_crop(source[min(index, len(source) - 1)], side))
+    degraded = degradation.apply(transforms.centre_crop(image, side))
     sample = transforms.make_sample(
         degraded,
         side=config.eval_crop,
         pixelwise=degraded.quality.size > 1,
         metadata=transforms.describe(Plane.STUDIO, degradation),
     )
-    return sample | {"weight": np.array(index < len(source), np.float32)}
+    return sample | {"weight": weight}
 
 
 def _stack(samples: list[Sample]) -> Batch:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from data_pipelines.degradations.mixture import DegradationConfig
+from data_pipelines.draws import check_at_least
 from data_pipelines.phases import Phase, check_schedule, phases
 from data_pipelines.planes import PlaneWeights
 
@@ -31,12 +32,7 @@ class DataConfig:
     def __post_init__(self):
         for name in ("crop_schedule", "eval_doubles", "eval_mosaics"):  # JSON has no tuples
             object.__setattr__(self, name, tuple(tuple(item) for item in getattr(self, name)))
-        least = {"eval_batch_size": 1, "threads": 1, "workers": 0, "cache_gib": 0}
-        for name, smallest in least.items():
-            if getattr(self, name) < smallest:
-                raise ValueError(
-                    f"DataConfig.{name} is {getattr(self, name)}; it must be >= {smallest}."
-                )
+        check_at_least(self, eval_batch_size=1, threads=1, workers=0, cache_gib=0)
         check_schedule(self.crop, self.crop_schedule)
         if self.eval_crop < 8 or self.eval_crop % 8:
             raise ValueError(f"DataConfig.eval_crop is {self.eval_crop}; use a multiple of 8.")

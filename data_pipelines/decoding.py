@@ -65,8 +65,13 @@ def _open(file: bytes | str | os.PathLike[str]) -> Image.Image:
         of_system = isinstance(error, OSError) and error.errno is not None
         kind = UnreachableImageError if of_system else UnusableImageError
         raise kind(f"unreadable: {error}") from error
-    # A second picture in a JPEG (MPO) is a preview or the other eye's view.
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+    try:
+        # A second picture in a JPEG (MPO) is a preview or the other eye's view.
+        several = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+    except Exception as error:  # counting them reads on in the file
+        image.close()
+        raise UnusableImageError(f"broken: {error}") from error
+    if several:
         image.close()
         raise UnusableImageError("has several frames")
     return image

@@ -9,8 +9,9 @@ import ml_collections
 from agarnet_jax import weights
 from agarnet_jax.configs import field_types, nearest, to_plain, typed_fields
 from agarnet_jax.jpeg_tables import TableScaling
-from agarnet_jax.models import CELL, AGARNetConfig, EstimatorConfig
+from agarnet_jax.models import CELL, AGARNetConfig, CellPlacement, EstimatorConfig
 from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.joint import JointConfig, JointTask
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask, Task
 from data_pipelines.config import DataConfig
@@ -45,6 +46,26 @@ class ExperimentConfig:
                     f"config.data.crop is {phase.crop} from step {phase.start} on; the estimator "
                     f"trains on whole {CELL}×{CELL} cells, use a multiple of {CELL}."
                 )
+
+        estimator = self.model.estimator if isinstance(self.model, JointConfig) else self.model
+        released = (
+            isinstance(estimator, EstimatorConfig) and estimator.cells is CellPlacement.RELEASED
+        )
+        if released and self.data.eval_crop < CELL:
+            raise ValueError(
+                f"config.data.eval_crop is {self.data.eval_crop}, but released cells are whole "
+                f"ones; use {CELL} or more."
+            )
+        if self.task == "joint" and self.data.planes.cb + self.data.planes.cr:
+            raise ValueError(
+                "config.data.planes has cb or cr, but joint training derives the tables of luma; "
+                "set both to 0."
+            )
+        if self.train.init_fit is not InitialFit.EXACT and not self.init_from:
+            raise ValueError(
+                f"config.train.init_fit is {self.train.init_fit.value}, but there is nothing to "
+                "fit; set config.init_from to weights."
+            )
 
     @property
     def devices_divide(self) -> int:

@@ -22,7 +22,7 @@ from absl import flags
 from etils import epath
 from ml_collections import config_flags
 
-from agarnet_jax import distributed, runtime
+from agarnet_jax import distributed, runtime, weights
 from agarnet_jax.checkpoint import CheckpointError
 from agarnet_jax.configs import to_plain
 from agarnet_jax.places import check_reachable, is_remote
@@ -78,7 +78,11 @@ def run(
             eval_batches = functools.partial(
                 batching.eval_batches, held_out, config=data, **processes
             )
-        distributed.check_alike(settings=_without_places(experiment), **images)
+        distributed.check_alike(
+            settings=_without_places(experiment),
+            initial_weights="none" if initial_params is None else weights.digest(initial_params),
+            **images,
+        )
         if not is_remote(workdir):
             epath.Path(workdir).mkdir(parents=True, exist_ok=True)
     distributed.say(f"{len(source)} training images, {source.skipped} skipped.")

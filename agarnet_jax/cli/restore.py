@@ -2,13 +2,13 @@
 
 import argparse
 import contextlib
-import os
 import pathlib
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from agarnet_jax import cores
 from agarnet_jax.cli import restore_arguments
 from agarnet_jax.cli.layout import Layout, plan
 from agarnet_jax.cli.progress import Progress, in_words
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             identity = Identity(options, _digest_of_weights(arguments.weights))
             report = stack.enter_context(Report(layout.report, resume=arguments.resume))
         jobs = plan(arguments, layout, earlier={} if report is None else report.outputs())
-        workers = min(arguments.jobs or _cores(), len(jobs))
+        workers = min(arguments.jobs or min(cores.available(), _MOST_WORKERS), len(jobs))
         restorers = Restorers(arguments.weights, workers=workers)
         outcomes = Run(options, restorers, report, identity, arguments.resume).outcomes(
             jobs, workers=workers
@@ -51,10 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
         if layout.single:
             return _tell_single(next(iter(outcomes)))
         return _tell_all(outcomes, jobs, layout)
-
-
-def _cores() -> int:
-    return min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
 
 
 def _digest_of_weights(name: str) -> str:

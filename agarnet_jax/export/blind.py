@@ -13,14 +13,14 @@ formulations of `models/formulations.py` suit XLA:CPU alone.
 import dataclasses
 import enum
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from agarnet_jax import weights
-from agarnet_jax.configs import nearest
+from agarnet_jax.configs import member
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.models import (
     CELL,
@@ -36,7 +36,6 @@ from agarnet_jax.models import (
     quality_map,
 )
 
-Choice = TypeVar("Choice", bound=enum.Enum)
 _PEAK = 255
 
 
@@ -189,19 +188,6 @@ def functions(
         Function(Part.RESTORER, (image, given), (unlimited,), BLOCK, networks.restore),
         Function(Part.ESTIMATOR, (image,), (cells, *assumed), cell_side, networks.estimate),
     )
-
-
-def member(kind: type[Choice], value: Any, name: str) -> Choice:
-    """The member that a value or member stands for.
-
-    Raises:
-      ValueError: none; says what there is.
-    """
-    try:
-        return kind(value)
-    except ValueError:
-        choices = [str(choice.value) for choice in kind]
-        raise ValueError(f"{name} is {value!r}; {nearest(str(value), choices)}.") from None
 
 
 def check_side(name: str, side: int, *, smallest: int = BLOCK) -> None:

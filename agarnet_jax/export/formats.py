@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from agarnet_jax import weights
-from agarnet_jax.export.blind import member
+from agarnet_jax.configs import member
 
 
 class Format(enum.Enum):

@@ -2,6 +2,7 @@
 was not released."""
 
 import dataclasses
+import math
 
 from agarnet_jax.configs import require
 from agarnet_jax.losses import LossConfig
@@ -21,7 +22,7 @@ class TrainConfig:
     fsdp: int = 1  # devices over which parameters and optimizer state are split
     learning_rate: float = 1e-3  # peak, after a linear warm-up
     warmup_steps: int = 500
-    final_learning_rate_ratio: float = 0.01  # of the peak, at the last step, where it falls
+    final_learning_rate_ratio: float = 0.01  # of the peak, after the last step, where it falls
     schedule: ScheduleConfig = ScheduleConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     clip_norm: float = 1.0  # of the global gradient norm
@@ -47,8 +48,9 @@ class TrainConfig:
         # One is being written while the other is the latest that is whole.
         require(self, ">= 2", lambda value: value >= 2, "checkpoints_kept")
         numbers = ("warmup_steps", "checkpoint_keep_period", "eval_images", "stall_seconds")
+        require(self, ">= 0", lambda value: value >= 0, *numbers)
         weights = ("learning_rate", "dct_loss_weight")
-        require(self, ">= 0", lambda value: value >= 0, *numbers, *weights)
+        require(self, "finite and >= 0", lambda value: 0 <= value < math.inf, *weights)
         require(self, "above 0", lambda value: value > 0, "clip_norm")
         require(self, "in 0–1", lambda value: 0 <= value <= 1, "final_learning_rate_ratio")
         require(self, "in 0–1, below 1", lambda value: 0 <= value < 1, "ema_decay")

@@ -6,6 +6,7 @@ before, and the first gradients tell what the new ones are good for. New residua
 the identity. None of it is the paper's.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import flax.traverse_util
@@ -16,6 +17,8 @@ import jax.numpy as jnp
 # the skip connection (`AGARNET.md` §5); each part grows by itself.
 _MERGES = ("decoder2_merge", "decoder1_merge")
 
+Path = tuple[str, ...]  # of a parameter
+
 
 class MisfitError(ValueError):
     """Weights to start from do not fit the model."""
@@ -23,19 +26,26 @@ class MisfitError(ValueError):
 
 def check_growth(smaller: Any, larger: Any) -> None:
     """Raises:
-    MisfitError: naming the parameters of `smaller` that are not a part of those of `larger`.
+    MisfitError: naming the parameters of `smaller` that are not a part of those of `larger`, and
+      of those that only `larger` has what is not of a new residual block: it would change what
+      is computed.
     """
     given, wanted = _flat(smaller), _flat(larger)
+    new = _of_new_blocks(given, wanted)
     problems = [
         f"\n  {'/'.join(path)}: {jnp.shape(value)}, the model has "
         + (f"{wanted[path].shape}" if path in wanted else "no such")
         for path, value in given.items()
         if path not in wanted or not _is_part(jnp.shape(value), wanted[path].shape)
+    ] + [
+        f"\n  {'/'.join(path)}: missing, the model has {value.shape}"
+        for path, value in wanted.items()
+        if path not in given and path not in new
     ]
     if problems:
         raise MisfitError(
-            "These weights cannot grow into the model, which has to be at least as wide and deep:"
-            + "".join(problems)
+            "These weights cannot grow into the model, which has to be at least as wide and "
+            "deep, with the same gates:" + "".join(problems)
         )
 
 
@@ -55,12 +65,18 @@ def grow(smaller: Any, larger: Any) -> Any:
     )
 
 
-def _new(path: tuple[str, ...], fresh: jax.Array) -> jax.Array:
+def _of_new_blocks(given: Iterable[Path], wanted: Iterable[Path]) -> set[Path]:
+    """The parameters, (branch, block, …), of residual blocks that only the larger network has."""
+    known = {path[:2] for path in given}
+    return {path for path in wanted if path[:2] not in known and "block" in path[:2][-1]}
+
+
+def _new(path: Path, fresh: jax.Array) -> jax.Array:
     """Of a block that the smaller network does not have: its last convolution gives zero."""
     return jnp.zeros_like(fresh) if "conv2" in path else fresh
 
 
-def _grown(path: tuple[str, ...], old: jax.Array, fresh: jax.Array) -> jax.Array:
+def _grown(path: Path, old: jax.Array, fresh: jax.Array) -> jax.Array:
     outputs = jnp.arange(old.shape[-1])
     if path[-1] != "kernel":
         return fresh.at[outputs].set(old)
@@ -85,5 +101,5 @@ def _is_part(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
     )
 
 
-def _flat(params: Any) -> dict[tuple[str, ...], jax.Array]:
+def _flat(params: Any) -> dict[Path, jax.Array]:
     return flax.traverse_util.flatten_dict(params)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from agarnet_jax.configs import Config
+from agarnet_jax.configs import Config, require
 from agarnet_jax.models import (
     AGARNetConfig,
     AGARNetOutput,
@@ -46,11 +46,7 @@ class JointOptions(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.estimation_loss_weight >= 0:
-            raise ValueError(
-                f"JointOptions.estimation_loss_weight is {self.estimation_loss_weight}; it must "
-                "not be negative."
-            )
+        require(self, ">= 0", lambda value: value >= 0, "estimation_loss_weight")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +54,8 @@ class JointTask:
     """The restorer's loss on what it makes of the estimated map, and the estimator's, weighted.
 
     Parameters are {"restorer": …, "estimator": …}. Tables are derived from the map, not those of
-    the batch: blind restoration knows no other. Crops are of whole 64×64 cells.
+    the batch: blind restoration knows no other. They are those of luma, so images have to be.
+    Crops are of whole 64×64 cells.
     """
 
     restoration: RestorationTask

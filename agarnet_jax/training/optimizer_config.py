@@ -71,6 +71,7 @@ class AdamConfig(Config):
     def __post_init__(self):
         super().__post_init__()
         require(self, _DECAY, _is_decay, "beta1", "beta2")
+        require(self, "above 0", lambda value: value > 0, "epsilon")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +97,7 @@ class MuonConfig(Config):
     def __post_init__(self):
         super().__post_init__()
         require(self, _DECAY, _is_decay, "beta")
+        require(self, "above 0", lambda value: value > 0, "rms")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -121,6 +121,12 @@ def flat_tensors(
     }
 
 
+def digest(params: Any) -> str:
+    """The SHA-256 of parameters, nested dicts of arrays: their names, shapes and values."""
+    flat = flax.traverse_util.flatten_dict(params, sep="/")
+    return _hash({name: np.asarray(value) for name, value in flat.items()})
+
+
 def _hash(tensors: Mapping[str, np.ndarray]) -> str:
     """SHA-256 of names, shapes and little-endian values, in the order of names."""
     digest = hashlib.sha256()

@@ -108,8 +108,11 @@ class QualityDensity:
         if not self.exponent > 0:
             raise ValueError(f"QualityDensity.exponent is {self.exponent}; it must be above 0.")
         check_share(self, "grid_share")
-        if self.grid_share and not self.grid:
-            raise ValueError("QualityDensity.grid_share is set, but grid is empty.")
+        if bool(self.grid_share) != bool(self.grid):
+            raise ValueError(
+                f"QualityDensity.grid is {self.grid} and grid_share {self.grid_share}; set both or "
+                "neither."
+            )
 
     def draw(self, rng: np.random.Generator) -> int:
         if self.grid_share and rng.random() < self.grid_share:

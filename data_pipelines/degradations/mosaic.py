@@ -9,7 +9,7 @@ from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import below, check_share
+from data_pipelines.draws import below, check_at_least, check_share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Mosaic:
         for region, place in zip(self.regions, places):
             if degraded[place].size:
                 degraded[place] = region.jpeg.compress(image[place])
-        last = () if self.whole is None else (self.whole,)
-        for jpeg in last:
-            degraded = jpeg.compress(degraded)
-        return self._labelled(degraded, image, places, last)
+        if self.whole is not None:
+            degraded = self.whole.compress(degraded)
+        return self._labelled(degraded, image, places)
 
-    def _labelled(self, degraded, clean, places, last: tuple[Jpeg, ...]) -> Degraded:
+    def _labelled(self, degraded, clean, places) -> Degraded:
+        last = () if self.whole is None else (self.whole,)
         height, width = clean.shape[:2]
         quality = np.empty((height, width), np.float32)
         table = np.empty((-(-height // BLOCK), -(-width // BLOCK), BLOCK, BLOCK), np.uint8)
@@ -99,8 +99,7 @@ class MosaicOptions:
 
     def __post_init__(self):
         check_share(self, "recompressed")
-        if self.regions_max < 2:
-            raise ValueError(f"MosaicOptions.regions_max is {self.regions_max}, less than 2.")
+        check_at_least(self, regions_max=2)
         if not 1 <= self.recompressed_quality_min <= 100:
             raise ValueError(
                 "MosaicOptions.recompressed_quality_min is "

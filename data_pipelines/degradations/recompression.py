@@ -10,9 +10,10 @@ from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import below, check_share
+from data_pipelines.draws import below, check_at_least, check_share
 
 _GRID = 8
+_SMALLEST_SCALE = 0.001  # scales are drawn with three digits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,15 +81,7 @@ class RecompressionOptions:
 
     def __post_init__(self):
         check_share(self, "shifted", "rescaled")
-        if self.encodings_max < 2:
-            raise ValueError(
-                f"RecompressionOptions.encodings_max is {self.encodings_max}, less than 2."
-            )
-        if not 0 < self.scale_min <= self.scale_max:
-            raise ValueError(
-                f"RecompressionOptions scales must be above 0 with scale_min <= scale_max, got "
-                f"{self.scale_min} and {self.scale_max}."
-            )
+        check_at_least(self, encodings_max=2, scale_min=_SMALLEST_SCALE, scale_max=self.scale_min)
 
     def draw(
         self, rng: np.random.Generator, *, encoder: EncoderOptions, component: Component

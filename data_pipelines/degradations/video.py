@@ -10,7 +10,7 @@ from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import Weights, below
+from data_pipelines.draws import Weights, below, check_at_least
 from data_pipelines.transcoding import BITS_PER_FRAME_MIN, VideoCodec, transcode
 
 
@@ -86,9 +86,7 @@ class VideoOptions:
                 "VideoOptions needs 0 < bits_per_pixel_min <= bits_per_pixel_max, got "
                 f"{self.bits_per_pixel_min} and {self.bits_per_pixel_max}."
             )
-        for name, least in (("pan_max", 0), ("frames_max", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"VideoOptions.{name} is {getattr(self, name)}, below {least}.")
+        check_at_least(self, pan_max=0, frames_max=1)
         if not MIN_QUALITY <= self.quality_min <= MAX_QUALITY:
             raise ValueError(f"VideoOptions.quality_min is {self.quality_min}, not in 1–100.")
 

@@ -33,7 +33,7 @@ class ImageSource(Sequence[np.ndarray]):
         self._luma_range = luma_range
         self._min_side = min_side
         self._cache: dict[int, np.ndarray] = {}
-        self._cache_room = cache_gib * 2**30
+        self._cache_bytes = self._cache_room = cache_gib * 2**30
         self._unusable: set[int] = set()
 
     @property
@@ -60,7 +60,7 @@ class ImageSource(Sequence[np.ndarray]):
         if not 0 <= index < count:
             raise IndexError(f"Image {index} of a source of {count}.")
         for offset in range(count):
-            image = self._read((index + offset) % count)
+            image = self.read((index + offset) % count)
             if image is not None:
                 return image
         raise ValueError(
@@ -70,9 +70,10 @@ class ImageSource(Sequence[np.ndarray]):
 
     def __getstate__(self) -> dict:
         # A worker process fills a cache of its own.
-        return self.__dict__ | {"_cache": {}}
+        return self.__dict__ | {"_cache": {}, "_cache_room": self._cache_bytes}
 
-    def _read(self, index: int) -> np.ndarray | None:
+    def read(self, index: int) -> np.ndarray | None:
+        """The image of this very record, or None if it is unusable."""
         if index in self._cache:
             return self._cache[index]
         if index in self._unusable:

@@ -1,6 +1,7 @@
 """Scores that were computed before, kept by what they are the scores of."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -10,16 +11,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import agarnet_jax
+import data_pipelines
+from experiments import evaluating
 from experiments.evaluating.scoring import Scores
 
-_VERSION = 1  # raised when the same key would have other scores
+_COMPUTED_BY = (agarnet_jax, data_pipelines, evaluating)
 
 
 class Cache:
     """One small file for each image, degradation and method below a folder; None keeps nothing.
 
-    Keys are plain values that say all that a score depends on. A file appears whole or not at
-    all, and one that cannot be read counts as none, so a run may be killed at any time.
+    Keys are plain values that say all that a score depends on, except for the code: scores of
+    another version of it count as none. A file appears whole or not at all, and one that cannot be
+    read counts as none, so a run may be killed at any time.
     """
 
     def __init__(self, folder: pathlib.Path | None):
@@ -50,9 +54,17 @@ class Cache:
 
     def _path(self, key: Mapping[str, Any]) -> pathlib.Path:
         assert self._folder is not None
-        whole = {"version": _VERSION, "agarnet_jax": agarnet_jax.__version__, **key}
+        whole = {"code": _code(), **key}
         name = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
         return self._folder / name[:2] / f"{name[2:]}.json"
+
+
+@functools.cache
+def _code() -> str:
+    """The digest of the source files that scores come from."""
+    folders = [pathlib.Path(folder) for package in _COMPUTED_BY for folder in package.__path__]
+    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
+    return digest(*(file.read_bytes() for file in files))
 
 
 def digest(*parts: bytes) -> str:

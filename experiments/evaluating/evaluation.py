@@ -229,7 +229,8 @@ def _facts(settings: Settings, run: Run, paper: bool) -> dict[str, str]:
     )
     facts["estimator's cells"] = settings.cells.value
     facts["self-ensemble"] = "of 8" if treatment.ensemble else "no"
-    facts["estimate from steps"] = "where near the network's" if treatment.read_steps else "no"
+    steps = treatment.read_steps and settings.cells is CellPlacement.PLACED
+    facts["estimate from steps"] = "where near the network's" if steps else "no"
     facts["consistency"] = "with single gray JPEGs" if treatment.consistent else "no"
     facts["images"] = "; ".join(f"{name}: {len(images)}" for name, images in run.sets.items())
     if settings.images_per_set is not None:

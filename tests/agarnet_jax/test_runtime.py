@@ -39,6 +39,19 @@ def test_the_cache_can_be_moved_and_refused(tmp_path):
     assert not home.exists()
 
 
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_where_the_system_does_not_tell_the_cores_of_a_process(batch_size):
+    """As on macOS."""
+    code = f"""
+import os
+del os.sched_getaffinity
+from agarnet_jax import cores, runtime
+runtime.prepare(batch_size={batch_size})
+print(cores.available() == os.cpu_count())
+"""
+    assert in_process(code, AGARNET_COMPILATION_CACHE="off") == ["True"]
+
+
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     (tmp_path / "file").touch()
     in_process(COMPILE, AGARNET_COMPILATION_CACHE=str(tmp_path / "file" / "cache"))

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_pipelines import batching
+from data_pipelines import batching, transforms
 from data_pipelines.config import DataConfig
-from data_pipelines.degradations.jpeg import EncoderOptions, QualityDensity
+from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg, QualityDensity
 from data_pipelines.degradations.mixture import DegradationConfig, MixtureWeights
 from data_pipelines.planes import PlaneWeights
 
@@ -81,6 +81,14 @@ def test_depends_only_on_seed_and_position(config):
     assert_equal(take(2, config, start=4), reference[4:])
     different = take(6, config, seed=4)
     assert any((a["clean"] != b["clean"]).any() for a, b in zip(different, reference))
+
+
+def test_the_order_of_images_has_random_numbers_of_its_own():
+    """Epochs and samples of one number have one key."""
+    for number in range(4):
+        order = batching._epoch_order(3, number, 99)
+        of_sample = np.random.Generator(np.random.Philox(key=(3, number))).permutation(99)
+        assert (order != of_sample).any()
 
 
 def test_crops_differ_from_epoch_to_epoch(config):
@@ -220,6 +228,26 @@ def test_evaluation_is_shared_by_processes(config):
     assert [share["weight"].tolist() for share in shares] == [[1, 0], [0, 0]]
 
 
+def test_a_broken_image_does_not_count_in_evaluation(config, astronaut, tmp_path):
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    for shift, path in enumerate(paths):
+        Image.fromarray(astronaut[shift:160, :160]).save(path)
+    paths[1].write_bytes(paths[1].read_bytes()[:10_000])  # its header is in order
+    source = batching.eval_source(dataclasses.replace(config, eval_dir=f"{tmp_path}"))
+    for _, batch in batching.eval_batches(source, config=config):
+        assert batch["weight"].tolist() == [1, 0, 1, 0]
+        assert (batch["clean"][0] != batch["clean"][2]).any()
+
+
+def test_evaluation_is_in_the_range_of_benchmarks(config, picture_folders):
+    _, batch = next(batching.eval_batches(batching.eval_source(config), config=config))
+    (path,) = (picture_folders / "valid").iterdir()
+    red, green, blue = np.moveaxis(np.asarray(Image.open(path).convert("RGB"), np.float64), -1, 0)
+    studio = 16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255
+    middle = studio[48:112, 48:112]  # of 160×160
+    assert np.abs(batch["clean"][0, ..., 0] - middle).max() <= 0.5 + 1e-4
+
+
 def test_evaluation_of_recompression_and_mosaics(config):
     config = dataclasses.replace(
         config, eval_qualities=(), eval_doubles=[[30, 10]], eval_mosaics=((10, 80),)
@@ -229,6 +257,9 @@ def test_evaluation_of_recompression_and_mosaics(config):
     assert (double, mosaic) == ("double30_10", "mosaic10_80")
     assert twice["clean"].shape == parts["clean"].shape == (4, 64, 64, 1)
     assert twice["quality"].shape == (4, 1, 1, 1)
+    once = Jpeg(30).compress(transforms.centre_crop(source[0], 68))
+    expected = Jpeg(10).compress(once[4:, 4:])
+    np.testing.assert_array_equal(twice["degraded"][0, ..., 0], expected)
     assert parts["quality"].shape == (4, 64, 64, 1)
     assert parts["quality"][0, 0, 31:33, 0].tolist() == [10, 80]
 

@@ -1,3 +1,4 @@
+import contextlib
 import io
 
 import numpy as np
@@ -23,6 +24,22 @@ def test_why_a_file_cannot_be_used(bad_files, tmp_path, name):
     for file in (path, bad_files[name]):
         with pytest.raises(UnusableImageError, match=REASONS[name]):
             decode(file)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "GIF"])
+def test_a_file_of_several_frames_cut_anywhere(astronaut, kind):
+    """Some cuts leave a first frame that is whole: those, too, have several, or are images."""
+    frames = [Image.fromarray(astronaut[:16, :16]).rotate(angle) for angle in (0, 90, 180)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
+    whole = buffer.getvalue()
+    for length in range(0, len(whole), 3):
+        with contextlib.suppress(UnusableImageError):
+            decode(whole[:length])
+        with contextlib.suppress(UnusableImageError):
+            image_size(whole[:length])
+    with pytest.raises(UnusableImageError, match="several frames"):
+        decode(whole)
 
 
 def test_a_file_that_may_not_be_read(tmp_path):

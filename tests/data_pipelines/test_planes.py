@@ -17,6 +17,13 @@ def test_luma_is_compressed_as_a_gray_image(astronaut, plane):
     np.testing.assert_array_equal(degraded.image, Jpeg(20).compress(expected))
 
 
+def test_gray_images_are_brought_into_studio_range(gray_photo):
+    clean = Plane.STUDIO.degrade(gray_photo, Jpeg(20)).clean
+    expected = 16 + gray_photo * (219 / 255)
+    assert np.abs(clean - expected).max() <= 0.5 + 1e-4
+    np.testing.assert_array_equal(Plane.FULL.degrade(gray_photo, Jpeg(20)).clean, gray_photo)
+
+
 def test_color_is_the_luma_of_a_color_jpeg(astronaut):
     jpeg = Jpeg(20, subsampling=Subsampling.S420)
     degraded = Plane.COLOR.degrade(astronaut, jpeg)

@@ -5,6 +5,7 @@ import pytest
 
 from agarnet_jax import jpeg_tables
 from data_pipelines import transforms
+from data_pipelines.degradations.degraded import Degraded, whole_image_label
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg, TableWeights
 from data_pipelines.degradations.mixture import DegradationConfig, MixtureWeights
 from data_pipelines.degradations.mosaic import halves
@@ -46,6 +47,16 @@ def test_labels_have_the_shape_the_mixture_needs(gray_photo):
     )
     assert whole["quality"].shape == (1, 1, 1)
     assert whole["tables"].shape == (1, 1, 64)
+
+
+def test_clean_and_degraded_are_cut_alike():
+    """What rescaling leaves is larger than a crop."""
+    image = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40)
+    label = whole_image_label(50, np.ones((8, 8), np.uint8))
+    degraded = Degraded(image=image, clean=image, **label)
+    sample = transforms.make_sample(degraded, side=16, pixelwise=False, metadata="")
+    for name in ("degraded", "clean"):
+        np.testing.assert_array_equal(sample[name][..., 0], image[:16, :16])
 
 
 @pytest.fixture(scope="module")

@@ -107,6 +107,9 @@ def test_unknown_keys_and_tasks_raise():
         ("estimator", "data.crop", 32, "config.data.crop is 32 from step 0 on; the estimator"),
         ("joint", "data.crop_schedule", ((5, 96),), "config.data.crop is 96 from step 5 on"),
         ("restorer", "data.crop_schedule", ((5, 96, 3),), "batch size is 3 from step 5 on"),
+        ("restorer", "train.init_fit", "grown", "init_fit is grown, but there is nothing to fit"),
+        ("joint", "data.planes.cb", 0.5, "config.data.planes has cb or cr, but joint training"),
+        ("restorer", "data.degradation.encoder.quality.grid", (10,), "grid_share 0.0; set both"),
     ],
 )
 def test_values_that_do_not_fit_are_named_on_one_line(task, key, value, message):
@@ -121,6 +124,16 @@ def test_values_that_do_not_fit_are_named_on_one_line(task, key, value, message)
     with pytest.raises(ValueError, match=re.escape(message)) as raised:
         from_config_dict(config)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("task", ["estimator", "joint"])
+def test_held_out_images_have_a_whole_cell(task):
+    config = default_config(task)
+    config.data.eval_crop = 32
+    from_config_dict(config)  # padded to one
+    (config.model.estimator if task == "joint" else config.model).cells = "released"
+    with pytest.raises(ValueError, match=r"config\.data\.eval_crop is 32, but released cells"):
+        from_config_dict(config)
 
 
 def test_every_choice_of_the_training_section_reaches_its_place():

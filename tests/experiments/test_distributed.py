@@ -6,6 +6,7 @@ another order of its own gives the same, a wrong or repeated batch differs by te
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -16,9 +17,14 @@ import subprocess
 import sys
 import time
 
+import jax
+import numpy as np
 import pytest
 
+from agarnet_jax import weights
 from agarnet_jax.distributed import LOST, Cluster
+from agarnet_jax.models import EstimatorConfig
+from agarnet_jax.training.tasks import EstimationTask
 
 # One program for all tests, compiled once for each number of processes.
 SMALL = [
@@ -157,6 +163,21 @@ def test_processes_of_which_one_would_evaluate_do_not_begin(start, picture_folde
         *_, line = (tmp_path / f"errors0{process}").read_text().strip().splitlines()
         assert "The held out images of process 1 are not those of process 0" in line
         assert f"here: {here}" in line
+
+
+@pytest.mark.slow
+def test_processes_that_start_from_different_weights_do_not_begin(start, tmp_path):
+    trained = weights.load("tiny")
+    config = EstimatorConfig(features=(4, 4, 4, 4))
+    shapes = jax.eval_shape(EstimationTask(config).init, jax.random.key(0))
+    for name, value in (("first", 0.1), ("last", 0.2)):
+        params = jax.tree.map(lambda leaf, value=value: np.full(leaf.shape, value), shapes)
+        replaced = dataclasses.replace(trained, estimator_config=config, estimator_params=params)
+        weights.save(replaced, tmp_path / name)
+    first, last = (f"--config.init_from={tmp_path / name}" for name in ("first", "last"))
+    outputs(start(2, tmp_path / "run", first, last=[last]), tmp_path, returncode=1)
+    *_, line = (tmp_path / "errors01").read_text().strip().splitlines()
+    assert "The initial weights of process 1 are not those of process 0" in line
 
 
 WHOLE_BATCH = """

@@ -71,6 +71,21 @@ def test_every_new_feature_is_taught(params_of):
             assert np.abs(values[..., 4:, :4]).max(axis=-1).min() > 0, name
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"correction_gate": False}, r"correction_gate/head/bias: missing, the model has \(1,\)"),
+        ({"correction_gate": False, "gates": False}, "pixel_gates/stem/kernel: missing"),
+    ],
+)
+def test_only_blocks_may_be_new(params_of, given, missing):
+    """Gates that begin at random would change what is computed."""
+    smaller = params_of(dataclasses.replace(SMALLER, **given), 3)
+    with pytest.raises(ValueError, match=missing) as raised:
+        check_fit(smaller, params_of(SMALLER, 4), InitialFit.GROWN)
+    assert "dct_branch/head" not in str(raised.value)
+
+
 @pytest.mark.parametrize("change", ["pixels", "blocks"])
 def test_a_network_does_not_grow_into_a_smaller_one(params_of, change):
     larger = params_of(dataclasses.replace(SMALLER, **LARGER[change]), 3)

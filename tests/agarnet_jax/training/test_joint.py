@@ -140,5 +140,5 @@ def test_evaluation_reports_what_blind_restoration_gains_and_how_far_the_estimat
 
 
 def test_impossible_weights_are_named():
-    with pytest.raises(ValueError, match=r"estimation_loss_weight is -1.0; it must not"):
+    with pytest.raises(ValueError, match=r"estimation_loss_weight is -1.0; it must be >= 0"):
         JointOptions(estimation_loss_weight=-1.0)

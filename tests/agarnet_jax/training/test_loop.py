@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import math
 import signal
 import time
 
@@ -15,6 +16,7 @@ from agarnet_jax.training import loop
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.signals import Interrupted
+from agarnet_jax.training.step import unit_range
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask
 
 SMALL = AGARNetConfig(
@@ -112,6 +114,41 @@ def test_parameters_and_their_average_move(whole_run, tmp_path):
     for tree, earlier in ((state.params, start.params), (state.ema_params, start.ema_params)):
         moved = jax.tree.map(lambda a, b: bool((a != b).any()), tree, earlier)
         assert all(jax.tree.leaves(moved))
+
+
+def test_the_average_follows_its_formula(tmp_path):
+    config = dataclasses.replace(CONFIG, ema_decay=0.2)  # 2/11 and 3/12 are around it
+    states = [train(tmp_path, config=config, stop_at=step) for step in (1, 2, 3)]
+    for step, (earlier, state) in enumerate(itertools.pairwise(states), start=1):
+        decay = min(0.2, (1 + step) / (10 + step))
+        jax.tree.map(
+            lambda mean, before, now, decay=decay: np.testing.assert_allclose(
+                mean, decay * before + (1 - decay) * now, rtol=1e-5, atol=1e-7
+            ),
+            state.ema_params,
+            earlier.ema_params,
+            state.params,
+        )
+
+
+def test_averaged_parameters_are_evaluated(whole_run):
+    workdir, state = whole_run
+    task = RestorationTask(SMALL, 0.1)
+    (row,) = [row for row in lines(workdir) if row["step"] == 4 and "eval/psnr/q10" in row]
+    averaged, latest = (
+        float(task.evaluate(params, unit_range(batch(10)))["psnr"][0])  # the second has no weight
+        for params in (state.ema_params, state.params)
+    )
+    assert abs(averaged - latest) > 1e-3
+    assert row["eval/psnr/q10"] == pytest.approx(averaged, abs=1e-4)
+
+
+def test_the_learning_rate_of_each_step_is_logged(whole_run):
+    workdir, _ = whole_run
+    rates = [row["train/learning_rate"] for row in lines(workdir) if "train/learning_rate" in row]
+    # One step of warm-up from 0, then a cosine from the peak over the other three.
+    shares = [0, 1, *(0.01 + 0.99 * (1 + math.cos(math.pi * k / 3)) / 2 for k in (1, 2))]
+    assert rates == pytest.approx([1e-3 * share for share in shares], rel=1e-5)
 
 
 def test_metrics_are_logged_as_json_lines_and_tensorboard_events(whole_run):

@@ -1,5 +1,7 @@
 """Schedules against their formulas, updates against NumPy's."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -208,6 +210,9 @@ def test_gradients_are_clipped_together():
         (lambda: AdamConfig(beta2=1.0), "AdamConfig.beta2 is 1.0; it must be at least 0 and below"),
         (lambda: LionConfig(beta1=-0.1), "LionConfig.beta1 is -0.1; it must be at least 0"),
         (lambda: MuonConfig(beta=9.5), "MuonConfig.beta is 9.5; it must be at least 0 and below 1"),
+        (lambda: MuonConfig(rms=-0.2), "MuonConfig.rms is -0.2; it must be above 0"),
+        (lambda: AdamConfig(epsilon=-1.0), "AdamConfig.epsilon is -1.0; it must be above 0"),
+        (lambda: TrainConfig(learning_rate=math.inf), "learning_rate is inf; it must be finite"),
         (lambda: ScheduleConfig(milestones=(0.5, 0.5)), "must rise between 0 and 1"),
         (lambda: ScheduleConfig(milestones=(1.0,)), "must rise between 0 and 1"),
         (lambda: ScheduleConfig(decay_share=0.0), r"decay_share is 0.0; it must be in \(0, 1\]"),

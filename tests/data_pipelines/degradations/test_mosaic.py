@@ -64,7 +64,7 @@ def test_color_mosaics(astronaut):
 
 def test_impossible_options_are_named():
     for bad, message in (
-        ({"regions_max": 1}, "less than 2"),
+        ({"regions_max": 1}, "regions_max is 1; it must be >= 2"),
         ({"recompressed": -1}, "recompressed is -1"),
         ({"recompressed_quality_min": 0}, "is 0"),
     ):

@@ -83,9 +83,10 @@ def test_draws_follow_the_options():
 
 def test_impossible_options_are_named():
     for bad, message in (
-        ({"encodings_max": 1}, "less than 2"),
+        ({"encodings_max": 1}, "encodings_max is 1; it must be >= 2"),
         ({"shifted": 1.5}, "shifted is 1.5"),
-        ({"scale_min": 2.0}, "scale_min"),
+        ({"scale_min": 2.0}, "scale_max is 1.25; it must be >= 2.0"),
+        ({"scale_min": 1e-4}, "scale_min is 0.0001; it must be >= 0.001"),
     ):
         with pytest.raises(ValueError, match=message):
             dataclasses.replace(RecompressionOptions(), **bad)

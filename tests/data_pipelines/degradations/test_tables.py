@@ -36,6 +36,15 @@ def test_effective_quality_foretells_the_error_on_a_photograph(astronaut, family
     assert abs(effective_quality(encoder_table(family, quality)) - measured) <= 17
 
 
+def test_how_the_other_families_grow_with_frequency():
+    """At 50, tables are as they are based: 16 for the mean, then by each family's own rule."""
+    assert (encoder_table(TableFamily.FLAT, 50) == 16).all()
+    camera = encoder_table(TableFamily.CAMERA, 50).astype(float)
+    # (0.6 + 0.12 · frequency)² of 16, in the corners: 0, 7, 7 and 7√2.
+    expected = [[5.76, 33.18], [33.18, 51.17]]
+    np.testing.assert_allclose(camera[::7, ::7], expected, atol=0.51)
+
+
 def test_a_table_is_not_changed_by_accident():
     with pytest.raises(ValueError, match="read-only"):
         encoder_table(TableFamily.IJG, 50)[0, 0] = 1

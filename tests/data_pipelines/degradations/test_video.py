@@ -144,8 +144,8 @@ def test_default_labels_spread(gray_photo):
     [
         ({"bits_per_pixel_min": 0}, "0 < bits_per_pixel_min <= bits_per_pixel_max, got 0 and 0.5"),
         ({"bits_per_pixel_max": 0.01}, "got 0.04 and 0.01"),
-        ({"pan_max": -1}, "pan_max is -1, below 0"),
-        ({"frames_max": 0}, "frames_max is 0, below 1"),
+        ({"pan_max": -1}, "pan_max is -1; it must be >= 0"),
+        ({"frames_max": 0}, "frames_max is 0; it must be >= 1"),
         ({"quality_min": 101}, "quality_min is 101, not in 1–100"),
     ],
 )

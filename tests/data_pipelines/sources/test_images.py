@@ -23,6 +23,13 @@ class Damaged(MemoryRecords):
         return super().read(index)
 
 
+class Copying(MemoryRecords):
+    """Memory that gives another array each time, as files do."""
+
+    def read(self, index):
+        return super().read(index).copy()
+
+
 @pytest.fixture
 def pictures(astronaut):
     return [astronaut[:40, i : i + 48] for i in range(5)]
@@ -78,9 +85,7 @@ def test_nothing_usable_is_an_error(pictures):
 
 def test_cache_holds_what_fits_and_changes_nothing(pictures):
     def source(cache_gib):
-        records = MemoryRecords(pictures)
-        records.read = lambda index: pictures[index].copy()
-        return ImageSource(records, cache_gib=cache_gib)
+        return ImageSource(Copying(pictures), cache_gib=cache_gib)
 
     cached = source(1)
     first = list(cached)
@@ -96,3 +101,10 @@ def test_workers_fill_caches_of_their_own(pictures):
     bare = len(pickle.dumps(source))
     list(source)
     assert len(pickle.dumps(source)) <= bare + 100
+
+
+def test_the_cache_of_a_worker_has_all_its_room(pictures):
+    source = ImageSource(Copying(pictures), cache_gib=2.5 * pictures[0].nbytes / 2**30)
+    list(source)
+    copy = pickle.loads(pickle.dumps(source))
+    assert sum(a is b for a, b in zip(list(copy), list(copy))) == 2

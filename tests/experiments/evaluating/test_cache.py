@@ -47,8 +47,12 @@ def test_an_entry_appears_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_other_versions_of_the_code_have_other_entries(tmp_path, monkeypatch):
     kept = Cache(tmp_path)
     kept.put(KEY, SCORES)
-    monkeypatch.setattr(cache.agarnet_jax, "__version__", "0.0.0")
+    monkeypatch.setattr(cache, "_COMPUTED_BY", (cache.agarnet_jax,))
+    cache._code.cache_clear()
     assert kept.get(KEY) is None
+    monkeypatch.undo()
+    cache._code.cache_clear()
+    assert kept.get(KEY) == SCORES
 
 
 def test_entries_say_what_they_are_of(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.color import LumaRange
+from agarnet_jax.models import CellPlacement
 from data_pipelines.degradations.jpeg import Jpeg
 from experiments.evaluating import suites
 from experiments.evaluating.evaluation import Settings, evaluate
@@ -144,6 +145,15 @@ def test_full_range_luma_has_no_published_rows(data, few, small_file):
     assert not [row for table in result.report.tables for row in table.rows if "[" in row[0]]
     assert "full range" in result.report.facts["luma"]
     assert "published rows" in result.report.facts
+
+
+@pytest.mark.parametrize("cells", CellPlacement)
+def test_the_report_says_whether_steps_are_looked_for(folder, small_file, cells):
+    """The protocol of the released graph has none of ours."""
+    settings = Settings(weights=small_file, images=str(folder), qualities=(10,), cells=cells)
+    facts = evaluate(settings).report.facts
+    expected = "no" if cells is CellPlacement.RELEASED else "where near the network's"
+    assert facts["estimate from steps"] == expected
 
 
 @pytest.mark.parametrize(
