@@ -44,14 +44,24 @@ def use_compilation_cache() -> None:
     known = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if choice == "off" or known is not None:
         return
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    folder = pathlib.Path(choice or pathlib.Path(home) / "agarnet-jax" / "compiled")
     try:
+        folder = pathlib.Path(choice) if choice else _of_user()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a read-only home: compile every time
+    except (OSError, RuntimeError):  # a read-only home, or none: compile every time
+        return
+    if not os.access(folder, os.W_OK):
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def _of_user() -> pathlib.Path:
+    """
+    Raises:
+      RuntimeError: the user has no home.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(home) / "agarnet-jax" / "compiled"
 
 
 def use_cpu_devices(batch_size: int | None = None) -> None:

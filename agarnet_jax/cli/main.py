@@ -17,6 +17,7 @@ from agarnet_jax.restoration import atomic, running
 from agarnet_jax.restoration.errors import InputError
 
 EXIT_BAD_INPUT = 2
+_REMINDER = 2.0  # seconds
 EXIT_BROKEN_PIPE = 128 + 13  # as shells report SIGPIPE
 
 
@@ -26,12 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: all done. 1: some of several files failed. 2: the input or the command cannot be used.
     130 and 143: interrupted by Ctrl-C or SIGTERM, with no partial file left.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names may hold any bytes
     warnings.filterwarnings("ignore", module=r"PIL\.")  # on what we say in our own words
-    arguments = _parser().parse_args(argv)
     try:
+        arguments = _parser().parse_args(argv)
         with _sigterm_like_ctrl_c():
             code = arguments.run(arguments)
             sys.stdout.flush()
@@ -82,17 +86,27 @@ class _Terminated(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """What a handler raises is lost where Python happens to be in a callback, such as the garbage
+    collector's; so the signal comes again until it was heard."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    reminders = []
+
     def stop(*_: object) -> NoReturn:
+        reminder = threading.Timer(_REMINDER, os.kill, (os.getpid(), signal.SIGTERM))
+        reminder.daemon = True
+        reminder.start()
+        reminders.append(reminder)
         raise _Terminated
 
     earlier = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
+        for reminder in reminders:
+            reminder.cancel()
         signal.signal(signal.SIGTERM, earlier)
 
 

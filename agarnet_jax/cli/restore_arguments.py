@@ -20,7 +20,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
         "format that were JPEGs before.",
     )
     parser.add_argument(
-        "inputs", type=pathlib.Path, nargs="+", metavar="INPUT", help="an image file or a folder"
+        "inputs", type=_path, nargs="+", metavar="INPUT", help="an image file or a folder"
     )
     _add_files(parser.add_argument_group("files"))
     _add_restoration(parser.add_argument_group("restoration"))
@@ -31,7 +31,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "-o",
         "--output",
-        type=pathlib.Path,
+        type=_path,
         help="file to write, its suffix chooses the format, or a folder; needed for folders "
         "(default: INPUT_restored.png)",
     )
@@ -51,7 +51,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--report",
-        type=pathlib.Path,
+        type=_path,
         metavar="FILE",
         help=f"a line of JSON for each file (default: {REPORT_NAME} in an output folder)",
     )
@@ -91,11 +91,11 @@ def _add_restoration(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--bits", type=int, metavar="N", help="8 or 16 (default: as the input)")
     group.add_argument(
-        "--map", type=pathlib.Path, metavar="FILE", help="write the quality map (folder: of all)"
+        "--map", type=_path, metavar="FILE", help="write the quality map (folder: of all)"
     )
     group.add_argument(
         "--compare",
-        type=pathlib.Path,
+        type=_path,
         metavar="FILE",
         help="write before, after, difference and map side by side (folder: of all)",
     )
@@ -125,3 +125,10 @@ def options(arguments: argparse.Namespace) -> RestoreOptions:
         )
     except ValueError as error:
         raise InputError(f"--{error}".replace("_", "-", 1)) from None
+
+
+def _path(text: str) -> pathlib.Path:
+    """What a shell makes of a variable that is not set, or "-" for a stream, names no file."""
+    if text in ("", "-"):
+        raise InputError(f"{text!r} is no path; give a file or a folder.")
+    return pathlib.Path(text)

@@ -8,13 +8,17 @@ class InputError(Exception):
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """A path for a message: whatever bytes its name has, terminals can show it."""
-    return os.fspath(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
+    """A path for a message: whatever its name has in it, terminals show it on one line."""
+    name = os.fspath(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in name
+    )
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """The same in quotes, with control characters escaped."""
-    return repr(printable(path)).replace("\\\\x", "\\x")
+    """The same in quotes."""
+    return repr(printable(path)).replace("\\\\", "\\")
 
 
 def reason(error: BaseException) -> str:

@@ -160,6 +160,14 @@ class Prepared:
             outcome = file_restoring.restore(self.file, restorer=restorer, options=self.options)
         except ValueError as error:
             raise InputError(f"{shown(self.source)}: {error}") from None
+        # First, so that an input in whose place the result goes is still there if they fail.
+        if self.pictures.paths():
+            file_restoring.write_pictures(
+                self.file,
+                outcome,
+                quality_map=self.pictures.quality_map,
+                comparison=self.pictures.comparison,
+            )
         backups: list[pathlib.Path] = []
         lost = writing.write(
             outcome.image,
@@ -172,13 +180,6 @@ class Prepared:
                 else None
             ),
         )
-        if self.pictures.paths():
-            file_restoring.write_pictures(
-                self.file,
-                outcome,
-                quality_map=self.pictures.quality_map,
-                comparison=self.pictures.comparison,
-            )
         qualities = outcome.quality_map
         return FileResult(
             source=self.source,

@@ -109,7 +109,7 @@ class RestoreOptions:
         if self.ensemble not in (1, 8):
             raise ValueError(f"ensemble is {self.ensemble!r}; use 1 (none) or 8.")
         if self.bits not in (None, 8, 16):
-            raise ValueError(f"bits is {self.bits!r}; use 8, 16 or None.")
+            raise ValueError(f"bits is {self.bits!r}; use 8 or 16.")
         if self.max_pixels < 1:
             raise ValueError(f"max_pixels is {self.max_pixels!r}; use at least 1.")
 

@@ -1,5 +1,6 @@
 """The report of a run, a line of JSON for every file, and what a later run learns from it."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -107,7 +108,8 @@ class Report:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # of a line that `add` has complained of
+            self._file.close()
 
 
 def _check_is_report(path: pathlib.Path) -> None:

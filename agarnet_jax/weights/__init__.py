@@ -47,7 +47,7 @@ def path_of(name_or_path: str | os.PathLike) -> pathlib.Path:
     """The file of shipped weights by name, or the file given.
 
     Raises:
-      ValueError: neither a shipped name nor a file.
+      ValueError: neither a shipped name nor a file that may be read.
     """
     path = pathlib.Path(name_or_path)
     if os.fspath(name_or_path) in shipped_names():
@@ -57,6 +57,8 @@ def path_of(name_or_path: str | os.PathLike) -> pathlib.Path:
             f"No weights {os.fspath(name_or_path)!r}: neither a file nor a shipped name "
             f"({', '.join(shipped_names())})."
         )
+    if not os.access(path, os.R_OK):
+        raise ValueError(f"{str(path)!r} may not be read; change its permissions.")
     return path
 
 
@@ -73,6 +75,8 @@ def load(name_or_path: str | os.PathLike) -> Weights:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         _check_hash(path, tensors, metadata.get(_HASH))
+        if missing := [part for part in PARTS if part not in metadata]:
+            raise ValueError(f"it has no {' and no '.join(missing)}")
         return Weights(
             restorer_config=AGARNetConfig(**json.loads(metadata["restorer"])),
             restorer_params=_part(tensors, "restorer"),

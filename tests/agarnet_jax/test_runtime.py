@@ -39,6 +39,32 @@ def test_the_cache_can_be_moved_and_refused(tmp_path):
     assert not home.exists()
 
 
+def test_a_user_without_a_home_has_no_cache(tmp_path):
+    no_home = """
+import pathlib
+def home():
+    raise RuntimeError("no home")
+pathlib.Path.home = home
+"""
+    environment = {"XDG_CACHE_HOME": "", "AGARNET_COMPILATION_CACHE": ""}
+    in_process(no_home + COMPILE, **environment)
+    folder = tmp_path / "chosen"
+    in_process(no_home + COMPILE, **environment | {"AGARNET_COMPILATION_CACHE": str(folder)})
+    assert list(folder.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_into_is_done_without(tmp_path):
+    """JAX would warn of each program."""
+    code = """
+import os, jax
+from agarnet_jax import runtime
+os.access = lambda *_: False
+runtime.use_compilation_cache()
+print(jax.config.jax_compilation_cache_dir)
+"""
+    assert in_process(code, AGARNET_COMPILATION_CACHE=str(tmp_path)) == ["None"]
+
+
 @pytest.mark.parametrize("batch_size", [None, 8])
 def test_where_the_system_does_not_tell_the_cores_of_a_process(batch_size):
     """As on macOS."""

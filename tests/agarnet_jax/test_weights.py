@@ -52,6 +52,13 @@ def test_an_unknown_name_lists_the_shipped_ones():
         weights.load("huge")
 
 
+def test_a_file_that_may_not_be_read_is_said(tmp_path, monkeypatch):
+    weights.save(weights.load("tiny"), tmp_path / "mine")
+    monkeypatch.setattr(weights.os, "access", lambda *_: False)  # root may read everything
+    with pytest.raises(ValueError, match="mine' may not be read; change its permissions"):
+        weights.load(tmp_path / "mine")
+
+
 def test_other_files_are_refused_by_name(tmp_path):
     text = tmp_path / "text.safetensors"
     text.write_text("not weights")

@@ -11,6 +11,13 @@ def test_a_file_is_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_no_other_file_is_touched(tmp_path):
+    other = tmp_path / "file.part"
+    other.write_bytes(b"mine")
+    whole_files.write(tmp_path / "file", b"contents")
+    assert other.read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize("name", ["folder", "missing/file"])
 def test_where_none_can_be_nothing_is_left(tmp_path, name):
     (tmp_path / "folder").mkdir()

@@ -2,8 +2,11 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
+import weakref
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from PIL import Image
 
 from agarnet_jax import weights
 from agarnet_jax.cli import main, restore
+from agarnet_jax.export.safetensors import save
 from agarnet_jax.restoration.options import GridChoice, QualityChoice
 
 
@@ -114,6 +118,8 @@ def test_header_quality_of_a_png_is_refused(refused, fake, tmp_path):
         ("--format=jpeg", "ends as a png file"),
         ("--in-place", "--in-place keeps name and format"),
         ("--weights=huge", "'huge'"),
+        ("--output=", "'' is no path; give a file or a folder"),
+        ("--output=-", "'-' is no path; give a file or a folder"),
     ],
 )
 def test_impossible_arguments(refused, photo, tmp_path, argument, said):
@@ -172,7 +178,7 @@ def test_names_of_any_bytes(agarnet, refused, fake, tmp_path, jpeg):
     name.write_bytes(jpeg)
     code, out, _ = agarnet("restore", name)
     assert code == 0
-    assert "caf\\xe9" in out[0]
+    assert "caf\\xe9 \\n_restored.png: restored" in out[0]
     assert b"caf\xe9 \n_restored.png" in os.listdir(os.fsencode(tmp_path))
     name.write_bytes(b"x")
     assert "caf\\xe9 \\n.jpg' is not an image" in refused("restore", name)
@@ -209,6 +215,41 @@ def test_ctrl_c_in_the_middle(agarnet, fake, photo, monkeypatch):
     assert (code, out) == (130, [])
     assert "stopped by SIGINT" in err[-1]
     assert names(photo.parent) == ["photo.jpg"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_sigterm_in_a_callback_is_not_lost(agarnet, fake, photo, monkeypatch):
+    """Python prints and drops what is raised in one."""
+
+    class Collected:
+        def restore(self, *_args, **_kwargs):
+            garbage = Collected()
+            reference = weakref.ref(garbage, lambda _: signal.raise_signal(signal.SIGTERM))
+            del garbage
+            assert reference() is None
+            time.sleep(9)
+
+    monkeypatch.setattr(main, "_REMINDER", 0.1)
+    monkeypatch.setattr(fake, "restorer", Collected())
+    code, _, err = agarnet("restore", photo)
+    assert code == 143
+    assert "stopped by SIGTERM" in err[-1]
+    assert names(photo.parent) == ["photo.jpg"]
+
+
+def test_a_closed_output_is_none(photo):
+    command = [sys.executable, "-m", "agarnet_jax.cli", "inspect", f"{photo}"]
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True
+    )
+    assert (closed.returncode, closed.stderr) == (0, "")
+
+
+def test_a_weights_file_of_one_network_is_named(refused, photo, tmp_path):
+    path = tmp_path / "part.safetensors"
+    save(weights.load("tiny"), path, part="restorer")
+    line = refused("restore", photo, "-o", tmp_path / "x.png", "--weights", path)
+    assert "part.safetensors' does not hold AGARNet weights: it has no estimator" in line
 
 
 def test_corrupt_weights_are_named(refused, photo, tmp_path):

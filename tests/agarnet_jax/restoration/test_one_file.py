@@ -175,6 +175,22 @@ def test_a_failed_write_in_place_leaves_no_backup(restore, photo, monkeypatch, p
     assert photo.read_bytes() == photo_bytes
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_where_pictures_cannot_be_written_nothing_is(
+    restore, photo, tmp_path, photo_bytes, monkeypatch, in_place
+):
+    def full(*_args, **_kwargs):
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr(file_restoring, "write_pictures", full)
+    output = photo if in_place else tmp_path / "output.png"
+    pictures = Pictures(quality_map=tmp_path / "map.png")
+    with pytest.raises(InputError, match="full"):
+        restore(photo, output, pictures=pictures, in_place=in_place)
+    assert os.listdir(tmp_path) == ["photo.jpg"]
+    assert photo.read_bytes() == photo_bytes
+
+
 def test_a_header_is_asked_of_jpeg_files_only(restore, tmp_path, astronaut):
     path = tmp_path / "a.png"
     Image.fromarray(astronaut[:9, :9]).save(path)

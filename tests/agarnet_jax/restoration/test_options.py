@@ -16,7 +16,7 @@ from agarnet_jax.restoration.options import (
         ({"strength": 1.6}, r"strength is 1\.6; use a number from 0 .* to 1\.5"),
         ({"strength": float("nan")}, "strength is nan"),
         ({"ensemble": 4}, r"ensemble is 4; use 1 \(none\) or 8"),
-        ({"bits": 12}, "bits is 12; use 8, 16"),
+        ({"bits": 12}, "bits is 12; use 8 or 16"),
         ({"max_pixels": 0}, "max_pixels is 0"),
         ({"quality": QualityChoice.HEADER, "grid": GridChoice.FIND}, "grid at the corner"),
     ],
