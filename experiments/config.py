@@ -35,6 +35,20 @@ class ExperimentConfig:
     init_from: str = ""  # weights (a name, a file) to start from instead of at random
 
     def __post_init__(self) -> None:
+        self._check_batches()
+        self._check_held_out()
+        if self.task == "joint" and self.data.planes.cb + self.data.planes.cr:
+            raise ValueError(
+                "config.data.planes has cb or cr, but joint training derives the tables of luma; "
+                "set both to 0."
+            )
+        if self.train.init_fit is not InitialFit.EXACT and not self.init_from:
+            raise ValueError(
+                f"config.train.init_fit is {self.train.init_fit.value}, but there is nothing to "
+                "fit; set config.init_from to weights."
+            )
+
+    def _check_batches(self) -> None:
         for phase in self.data.phases(self.train.batch_size):
             if phase.batch_size % self.train.accumulation:
                 raise ValueError(
@@ -47,6 +61,7 @@ class ExperimentConfig:
                     f"trains on whole {CELL}×{CELL} cells, use a multiple of {CELL}."
                 )
 
+    def _check_held_out(self) -> None:
         estimator = self.model.estimator if isinstance(self.model, JointConfig) else self.model
         released = (
             isinstance(estimator, EstimatorConfig) and estimator.cells is CellPlacement.RELEASED
@@ -55,16 +70,6 @@ class ExperimentConfig:
             raise ValueError(
                 f"config.data.eval_crop is {self.data.eval_crop}, but released cells are whole "
                 f"ones; use {CELL} or more."
-            )
-        if self.task == "joint" and self.data.planes.cb + self.data.planes.cr:
-            raise ValueError(
-                "config.data.planes has cb or cr, but joint training derives the tables of luma; "
-                "set both to 0."
-            )
-        if self.train.init_fit is not InitialFit.EXACT and not self.init_from:
-            raise ValueError(
-                f"config.train.init_fit is {self.train.init_fit.value}, but there is nothing to "
-                "fit; set config.init_from to weights."
             )
 
     @property

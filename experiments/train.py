@@ -12,7 +12,6 @@ or else each with --coordinator_address=HOST:PORT --num_processes=N --process_id
 """
 
 import contextlib
-import dataclasses
 import functools
 import json
 from collections.abc import Callable
@@ -116,8 +115,9 @@ def _has_checkpoint(workdir: str) -> bool:
 
 def _without_places(experiment: ExperimentConfig) -> str:
     """The configuration as JSON, less what may lie elsewhere on each host."""
-    data = dataclasses.replace(experiment.data, train_dir="", eval_dir="")
-    return json.dumps(to_plain(dataclasses.replace(experiment, data=data, init_from="")))
+    settings = to_plain(experiment)
+    settings["data"] |= {"train_dir": "", "eval_dir": ""}
+    return json.dumps(settings | {"init_from": ""})
 
 
 def _profile_steps() -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ from agarnet_jax.losses import LossKind
 from agarnet_jax.sharding import check_batch_size
 from agarnet_jax.training.fitting import check_fit
 from agarnet_jax.training.joint import MapGradient
+from experiments import train
 from experiments.config import default_config, from_config_dict
 
 PARAMETERS = {
@@ -70,6 +71,17 @@ def test_plain_form_is_what_the_dataclasses_take_back(config):
     experiment = from_config_dict(config_dict)
     again = from_config_dict(ml_collections.ConfigDict(to_plain(experiment)))
     assert again == experiment
+
+
+def test_hosts_may_keep_images_and_weights_in_other_places(config):
+    _, plain = config
+    experiment = from_config_dict(plain)
+    here = train._without_places(experiment)
+    data = dataclasses.replace(experiment.data, train_dir="/elsewhere", eval_dir="/there")
+    moved = dataclasses.replace(experiment, data=data, init_from="a.safetensors")
+    assert train._without_places(moved) == here
+    slower = dataclasses.replace(experiment.train, learning_rate=1e-9)
+    assert train._without_places(dataclasses.replace(experiment, train=slower)) != here
 
 
 def test_every_file_states_its_claim(repository):
