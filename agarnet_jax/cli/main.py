@@ -17,8 +17,8 @@ from agarnet_jax.restoration import atomic, running
 from agarnet_jax.restoration.errors import InputError
 
 EXIT_BAD_INPUT = 2
-_REMINDER = 2.0  # seconds
 EXIT_BROKEN_PIPE = 128 + 13  # as shells report SIGPIPE
+_REMINDER = 2.0  # seconds until a signal that was not heard comes again
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -105,14 +105,11 @@ def _of_run(name: str, place: str) -> Model:
         joint = best.task == "joint"
         parts[f"{task}_config"] = getattr(best.model, task) if joint else best.model
         parts[f"{task}_params"] = best.params[task] if joint else best.params
-    whole = hashlib.sha256(json.dumps(to_plain(best.model), sort_keys=True).encode())
-    flat = flax.traverse_util.flatten_dict(best.params, sep="/")
-    for key in sorted(flat):
-        whole.update(key.encode() + np.ascontiguousarray(flat[key], np.float32).tobytes())
+    whole = json.dumps(to_plain(best.model), sort_keys=True) + weights.digest(best.params)
     return Model(
         name,
         f"{place}, step {best.step}",
-        whole.hexdigest(),
+        hashlib.sha256(whole.encode()).hexdigest(),
         weights.Weights(**parts),
         restores="restorer" in tasks,
         estimates="estimator" in tasks,
