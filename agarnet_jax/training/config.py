@@ -48,9 +48,9 @@ class TrainConfig:
         # One is being written while the other is the latest that is whole.
         require(self, ">= 2", lambda value: value >= 2, "checkpoints_kept")
         numbers = ("warmup_steps", "checkpoint_keep_period", "eval_images", "stall_seconds")
-        require(self, ">= 0", lambda value: value >= 0, *numbers)
         weights = ("learning_rate", "dct_loss_weight")
-        require(self, "finite and >= 0", lambda value: 0 <= value < math.inf, *weights)
+        require(self, ">= 0", lambda value: value >= 0, *numbers, *weights)
+        require(self, "finite", math.isfinite, *weights)
         require(self, "above 0", lambda value: value > 0, "clip_norm")
         require(self, "in 0–1", lambda value: 0 <= value <= 1, "final_learning_rate_ratio")
         require(self, "in 0–1, below 1", lambda value: 0 <= value < 1, "ema_decay")
