@@ -9,6 +9,7 @@ import jax
 from jax.export import symbolic_shape
 
 from agarnet_jax import weights
+from agarnet_jax.configs import member
 from agarnet_jax.export import metadata
 from agarnet_jax.export.blind import (
     BLOCK,
@@ -18,7 +19,6 @@ from agarnet_jax.export.blind import (
     Quality,
     check_side,
     functions,
-    member,
 )
 
 # Symbols that shapes are traced with: height is 8·h, width 8·w.
