@@ -64,7 +64,7 @@ def assess(
     if earlier := find_earlier_grid(luma):
         reasons.append(other_grid(earlier))
     if _is_quantized_twice(luma, header):
-        reasons.append("its coefficients bear the marks of an earlier, coarser quantization")
+        reasons.append(quantized_before(luma, table=header.tables[0]))
     return History(not reasons, tuple(reasons))
 
 
@@ -110,6 +110,13 @@ def _middle(luma: np.ndarray, grid: tuple[int, int], *, most: int = 1024) -> np.
 def _is_quantized_twice(luma: np.ndarray, header: JpegHeader) -> bool:
     evidence = double_quantization.evidence(luma, table=header.tables[0])
     return evidence > _DOUBLE_QUANTIZATION
+
+
+def quantized_before(luma: np.ndarray, *, table: np.ndarray) -> str:
+    """The words for coefficients quantized twice, the second time by `table`."""
+    quality = double_quantization.earlier_quality(luma, table=table)
+    by_quality = "" if quality is None else f", by quality {quality}"
+    return f"its coefficients bear the marks of an earlier, coarser quantization{by_quality}"
 
 
 def other_grid(place: tuple[int, int]) -> str:

@@ -1,5 +1,6 @@
 """Planes through the networks: in tiles, or several images at a time; smaller when memory lacks."""
 
+import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Sequence
@@ -13,10 +14,11 @@ from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.models import CELL, CellPlacement, mean_over_area
 from agarnet_jax.restoration import memory, plain_areas, planning, quantization_steps
 from agarnet_jax.restoration.components import Change, Components
+from agarnet_jax.restoration.earlier_jpeg import RecoveredPlane, changes_of_originals, recovered
 from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
 from agarnet_jax.restoration.plane import Plane
-from agarnet_jax.restoration.planning import Assumed, Wishes
+from agarnet_jax.restoration.planning import Assumed, Orientation, Wishes
 from agarnet_jax.restoration.quality import (
     QualityMap,
     QualitySource,
@@ -87,7 +89,8 @@ class Engine:
 
     def computed(self, parts: Components, wishes: Wishes) -> Computed:
         """Quality and changes of one image; the changes are computed when they are read."""
-        assumed = self._assumed(parts, wishes, lambda: self.cells(parts))
+        parts = self._prepared(parts, wishes)
+        assumed = self._assumed(parts, wishes, lambda: self._cells(parts))
         changes: list[Change] = []
         for group in planning.groups(parts, assumed, wishes, self._config):
             pieces = bands(
@@ -96,11 +99,12 @@ class Engine:
                 tiling=self._restoring,
                 batch_size=self.networks.device_count,
             )
-            changes.append(([plane for plane, _ in group], BandRows(pieces)))
+            changes.append(changes_of_originals([plane for plane, _ in group], BandRows(pieces)))
         return assumed, changes
 
     def computed_together(self, images: Sequence[Components], wishes: Wishes) -> list[Computed]:
         """As `computed`, of images that are one tile each (`is_one_tile`), all at once."""
+        images = [self._prepared(parts, wishes) for parts in images]
         cells: list[np.ndarray] = []
         if wishes.is_estimated:
             leads = [[parts.lead] for parts in images]
@@ -116,7 +120,7 @@ class Engine:
                 layers.append(layer)
         changes = self._grouped(self._change(wishes), layers, self._restoring)
         for (number, plane), change in zip(planned, changes):
-            results[number][1].append(([plane], whole_rows(change)))
+            results[number][1].append(changes_of_originals([plane], whole_rows(change)))
         return results
 
     def is_one_tile(self, parts: Components) -> bool:
@@ -141,7 +145,21 @@ class Engine:
             "A device ran out of memory; going on with tiles of %s pixels.", self._restoring.largest
         )
 
-    def cells(self, parts: Components) -> np.ndarray:
+    def estimates(self, parts: Components) -> dict[QualitySource, np.ndarray | QualityMap]:
+        """Quality by its source, of an image of which nothing else is known."""
+        if self._refines:
+            parts = _recovered(parts, share=1.0)
+        return self._estimates(self._cells(parts), parts)
+
+    def _prepared(self, parts: Components, wishes: Wishes) -> Components:
+        """Before recompressions that show, unless it is stated how the image was compressed."""
+        stated = wishes.quality is QualitySource.HEADER or wishes.table is not None
+        upright = wishes.orientation is Orientation.UPRIGHT  # tables are not symmetric
+        if stated or not upright or wishes.strength == 0 or not self._refines:
+            return parts
+        return _recovered(parts, share=min(1.0, wishes.strength))
+
+    def _cells(self, parts: Components) -> np.ndarray:
         """The estimator's cells (rows, columns) of the leading plane, not clipped."""
         count = self.networks.device_count
         if self._placement is CellPlacement.PLACED:
@@ -152,7 +170,7 @@ class Engine:
         whole = np.repeat(parts.lead[:, :][None, ..., None], count, axis=0)
         return self.networks.cells(whole)[0, ..., 0]
 
-    def estimates(
+    def _estimates(
         self, cells: np.ndarray, parts: Components
     ) -> dict[QualitySource, np.ndarray | QualityMap]:
         """Quality by its source: () of the image, and a map, which is spread as it is read."""
@@ -164,7 +182,7 @@ class Engine:
             mean = _mean(cells[None, ..., None], *lead.shape, self._placement)[0]
         estimate = in_range(mean)
         if shares is not None:
-            shown = quantization_steps.quality(lead)
+            shown = lead.shown_quality
             estimate = in_range(quantization_steps.refined(float(estimate), shown))
             cells = steadied(quantization_steps.refined_cells(cells, shown), float(estimate))
             cells = plain_areas.filled(cells, shares, float(estimate))
@@ -181,7 +199,7 @@ class Engine:
         if quality is QualitySource.HEADER:
             return Assumed(None)
         if isinstance(quality, QualitySource):
-            return Assumed(self.estimates(cells(), parts)[quality])
+            return Assumed(self._estimates(cells(), parts)[quality])
         return planning.given(checked(quality, parts.size))
 
     def _change(self, wishes: Wishes) -> TileFunction:
@@ -199,3 +217,18 @@ class Engine:
             return devices * 2 ** (each.bit_length() - 1)
 
         return apply_grouped(function, layers, tiling=tiling, batch_size=batch_size)
+
+
+def _recovered(parts: Components, *, share: float) -> Components:
+    """With the leading plane as it was before recompressions, and others that are coded like it.
+
+    Not chroma: subsampled, it was coded anew from pixels each time.
+    """
+    lead = recovered(parts.lead, share=share)
+    if not isinstance(lead, RecoveredPlane):
+        return parts
+    planes = tuple(
+        plane if plane.chroma else RecoveredPlane.of(plane, lead.undone, share)
+        for plane in parts.planes
+    )
+    return dataclasses.replace(parts, planes=planes, lead=planes[parts.planes.index(parts.lead)])

@@ -1,10 +1,12 @@
 """One component of an image, taken from its pixels piece by piece (NumPy)."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE
+from agarnet_jax.restoration import quantization_steps
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
@@ -38,6 +40,11 @@ class Plane:
     def annex_k(self) -> np.ndarray:
         """The table of ITU-T T.81 that encoders scale for such a component."""
         return ANNEX_K_CHROMINANCE if self.chroma else ANNEX_K_LUMINANCE
+
+    @functools.cached_property
+    def shown_quality(self) -> float | None:
+        """1–100, which its quantization steps show, if they do (`quantization_steps.quality`)."""
+        return quantization_steps.quality(self)
 
     def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
         inside = (slice(*part.indices(side)[:2]) for part, side in zip(place, self.shape))

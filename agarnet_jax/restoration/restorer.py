@@ -71,11 +71,12 @@ class Restorer:
             (measured); deeper networks see further.
           devices: what computes; None: all local devices. Restorers of one device each, called
             from threads, restore several images at a time.
-          read_steps: whether one estimate for an image leaves out plain areas (`plain_areas.py`),
-            and becomes the quality that quantization steps show where it is near it
-            (`quantization_steps.py`), as do a map's cells from quality 90 on, and cells that are
-            plain or near that estimate become it; or all are the network's alone. Weights with
-            `CellPlacement.RELEASED` estimate as the release does, without.
+          read_steps: whether recompressions that show in luma are undone before anything else
+            (`earlier_jpeg.py`), one estimate for an image leaves out plain areas
+            (`plain_areas.py`), and becomes the quality that quantization steps show where it is
+            near it (`quantization_steps.py`), as do a map's cells from quality 90 on, and cells
+            that are plain or near that estimate become it; or all are the network's alone. Weights
+            with `CellPlacement.RELEASED` estimate as the release does, without.
 
         Raises:
           ValueError: an impossible tile or overlap.
@@ -123,7 +124,8 @@ class Restorer:
             what RGB would clip.
           quality: JPEG quality 1–100, one number or pixel-wise (H, W); or where it comes from;
             None estimates one value for the image. Chroma takes the same quality (a map is averaged
-            to its resolution) and the Annex K chroma table of it.
+            to its resolution) and the Annex K chroma table of it. Recompressions are undone (see
+            `read_steps`) unless it comes from the header, or the table is given.
           header: the JPEG file's, which tells how chroma is subsampled (without it, that is found
             from the pixels), and tables for `QualitySource.HEADER`. Files opened by Pillow have
             their own.
@@ -190,7 +192,7 @@ class Restorer:
           ValueError: unsupported array.
         """
         parts = split(np.asarray(image), subsampling=Subsampling.S444)
-        estimates = self._engine.estimates(self._engine.cells(parts), parts)
+        estimates = self._engine.estimates(parts)
         asked = {source: estimates[source] for source in sources}
         return {
             source: quality.whole() if isinstance(quality, QualityMap) else quality

@@ -34,6 +34,7 @@ COMMANDS = {
     "quality_label": ("--images={folder}",),
     "grid": ("--images={folder}",),
     "quantization_steps": ("--images={folder}",),
+    "recompression": ("--images={folder}", "--restored=1"),
     "history": ("--images={folder}", "--restored=1"),
     "consistency": ("--images={folder}", "--count=1"),
     "color": ("--data_dir={folder}", "--set=.", "--qualities=20"),

@@ -55,7 +55,9 @@ def test_an_earlier_coarser_quantization_shows(photos, decoded, first, last):
         luma, _, header = decoded(decoded(photo, first)[1], last)
         history = assess(luma, header=header, estimated_quality=None)
         assert not history.single
-        assert "coarser quantization" in history.reasons[-1]
+        words, quality = history.reasons[-1].split(", by quality ")
+        assert words.endswith("coarser quantization")
+        assert int(quality) == pytest.approx(first, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -105,17 +107,17 @@ def test_likelihoods_are_those_of_drawn_coefficients(earlier, later):
     """The model against a histogram of numbers quantized once, and twice with noise between."""
     drawn = np.random.default_rng(0).laplace(0, double_quantization._SCALES[9], 400_000)
     noise = np.random.default_rng(1).normal(0, double_quantization._ROUNDING, drawn.shape)
-    model = np.exp(double_quantization._log_probabilities(later))
-    for number, values in (
-        (0, drawn),
-        (earlier - later, earlier * np.rint(drawn / earlier) + noise),
+    for first, values in (
+        (None, drawn),
+        (earlier, earlier * np.rint(drawn / earlier) + noise),
     ):
+        model = np.exp(double_quantization._log_probabilities(later, first))
         level = np.abs(np.rint(values / later)).astype(int)
         counts = np.bincount(level, minlength=25)[1:25]
         outliers = double_quantization._OUTLIERS
         expected = (1 - outliers) * counts / counts.sum() + outliers / 24
         # Four standard errors of the largest share, and 3e-4 of the normal distribution function.
-        np.testing.assert_allclose(model[number, 9], expected, atol=0.005)
+        np.testing.assert_allclose(model[9], expected, atol=0.005)
 
 
 def test_another_kind_of_luma_is_named(photos):

@@ -103,3 +103,26 @@ def test_cells_of_a_map_become_exact_where_quality_is_high(photo, decoded):
     coarse = quantization_steps.quality(decoded(photo, 80))
     assert coarse == 80
     np.testing.assert_array_equal(quantization_steps.refined_cells(cells, coarse), cells)
+
+
+@pytest.mark.parametrize(
+    "qualities", [(10,), (30,), (60,), (90,), (40, 60), (55, 65), (40, 60, 80)]
+)
+def test_the_last_of_several_compressions_fits(photo, astronaut, encode, decoded, qualities):
+    for image in (photo, astronaut):
+        for quality in qualities[:-1]:
+            image = np.asarray(Image.open(io.BytesIO(encode(image, quality))))
+        assert quantization_steps.fitting_quality(decoded(image, qualities[-1])) == qualities[-1]
+
+
+def test_nothing_fits_what_was_not_compressed_so(photo, decoded):
+    reduced = np.asarray(Image.fromarray(photo).reduce(2), np.float32) / 255
+    resized = Image.fromarray(np.rint(255 * decoded(photo, 60)).astype(np.uint8)).resize((400, 400))
+    for plane in (
+        reduced,
+        np.asarray(resized, np.float32) / 255,
+        decoded(photo, 99),
+        decoded(photo, qtables=[[9] * 64]),
+        np.full((64, 64), 0.5, np.float32),
+    ):
+        assert quantization_steps.fitting_quality(plane) is None
