@@ -23,6 +23,7 @@ _LEVELS = 24  # multiples of the step that are told apart; more are rare
 _LEAST_COEFFICIENTS = 10
 _PENALTY = 4.0  # for the choice of t₁, at each frequency
 _ROUNDING = 0.45  # levels; of pixels between the two compressions, in RGB
+_NEAR = 1.5  # levels, from a multiple of the last step; other coefficients were not quantized so
 _OUTLIERS = 0.03  # share of coefficients from no model
 _STEP_RATIO, _STEP_MAX = 5, 120  # of t₁, where it may be any
 _ITERATIONS = 50
@@ -30,6 +31,7 @@ _SCALES = np.geomspace(1, 200, 16)  # of the Laplacian density, levels
 # For one of IJG's tables to be believed: logarithms of likelihood, for each coefficient and in
 # all. Of 650 photographs whose earlier compression was none, or as fine, none reaches 0.004.
 _LEAST_EVIDENCE, _LEAST_EVIDENCE_IN_ALL = 0.01, 20.0
+_LEAST_OF_EXPECTED = 0.5  # of what two quantizations would give; more keeps out halves of others
 
 
 def evidence(plane: Any, *, table: np.ndarray) -> float:
@@ -71,25 +73,31 @@ def earlier_quality(plane: Any, *, table: np.ndarray) -> int | None:
     best = int(gains.argmax())
     if gains[best] < least:
         return None
-    mixture_gain = sum(
+    confirmed = [
         _mixture_gain(step, int(steps[best]), histogram)
         for step, histogram, steps in histograms
         if steps[best] > step
-    )
-    return MIN_QUALITY + best if mixture_gain >= least else None
+    ]
+    gain, expected = np.sum(confirmed, axis=0)
+    return MIN_QUALITY + best if gain >= max(least, _LEAST_OF_EXPECTED * expected) else None
 
 
-def _mixture_gain(step: int, earlier: int, histogram: np.ndarray) -> float:
-    """As `_gains`, of a density that is any mixture, as pictures of several parts have."""
-    likelihoods = []
+def _mixture_gain(step: int, earlier: int, histogram: np.ndarray) -> tuple[float, float]:
+    """As `_gains`, of a density that is any mixture, as pictures of several parts have.
+
+    And what it would be, on average, were there such an earlier step.
+    """
+    count, fitted = histogram.sum(), []
     for model in (_log_probabilities(step, None), _log_probabilities(step, earlier)):
         probabilities = np.exp(model)
         weights = np.full(len(probabilities), 1 / len(probabilities))
         for _ in range(_ITERATIONS):  # expectation, maximization
             share = histogram / (weights @ probabilities)
-            weights = weights * (probabilities @ share) / histogram.sum()
-        likelihoods.append(float(np.log(weights @ probabilities) @ histogram))
-    return likelihoods[1] - likelihoods[0]
+            weights = weights * (probabilities @ share) / count
+        fitted.append(weights @ probabilities)
+    once, twice = fitted
+    gain = np.log(twice / once)
+    return float(gain @ histogram), float(gain @ twice) * float(count)
 
 
 def _histograms(plane: Any, table: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -98,7 +106,8 @@ def _histograms(plane: Any, table: np.ndarray) -> Iterator[tuple[int, np.ndarray
     places = zip(low_frequencies(plane), np.ravel(table)[LOW_FREQUENCIES], steps_by_quality().T)
     for coefficients, step, steps in places:
         level = np.abs(np.rint(coefficients / step)).astype(int)
-        level = level[(level > 0) & (level <= _LEVELS)]
+        near = np.abs(np.abs(coefficients) - level * step) <= _NEAR
+        level = level[near & (level > 0) & (level <= _LEVELS)]
         if len(level) >= _LEAST_COEFFICIENTS:
             yield int(step), np.bincount(level, minlength=_LEVELS + 1)[1:], steps
 

@@ -6,6 +6,7 @@ import skimage.data
 from PIL import Image
 
 from agarnet_jax.jpeg_tables import quality_table
+from agarnet_jax.restoration import double_quantization
 from agarnet_jax.restoration.double_quantization import earlier_quality
 
 
@@ -68,6 +69,32 @@ def test_halves_of_other_qualities_have_no_earlier_one(photos, decoded):
             halves = np.concatenate([left[:, :middle], right[:, middle:]], axis=1)
             for last in qualities:
                 assert earlier_quality(halves, table=quality_table(last)) is None
+
+
+def test_two_kinds_of_area_are_no_two_quantizations():
+    """A mixture of densities, quantized once, which no single density fits."""
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.laplace(0, 5, 18_000), rng.laplace(0, 100, 2_000)])
+    levels = np.abs(np.rint(values / 16)).astype(int)
+    histogram = np.bincount(levels[(levels > 0) & (levels <= 24)], minlength=25)[1:]
+    assert double_quantization._gains(16, [20], histogram)[0] > 100
+    gain, expected = double_quantization._mixture_gain(16, 20, histogram)
+    assert gain < 0 < expected
+    twice = 20 * np.rint(values / 20) + rng.normal(0, 0.45, values.shape)
+    levels = np.abs(np.rint(twice / 16)).astype(int)
+    histogram = np.bincount(levels[(levels > 0) & (levels <= 24)], minlength=25)[1:]
+    gain, expected = double_quantization._mixture_gain(16, 20, histogram)
+    assert gain > expected / 2 > 20
+
+
+def test_halves_of_two_qualities_are_not_confirmed(photos, decoded, monkeypatch):
+    photo = np.asarray(Image.fromarray(skimage.data.rocket()).convert("L").reduce(2))
+    middle = photo.shape[1] // 16 * 8
+    halves = decoded(photo, 50).copy()
+    halves[:, middle:] = decoded(photo, 90)[:, middle:]
+    assert earlier_quality(halves, table=quality_table(90)) is None
+    monkeypatch.setattr(double_quantization, "_LEAST_OF_EXPECTED", 0.0)
+    assert earlier_quality(halves, table=quality_table(90)) is not None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 100), (8, 8), (64, 64)])

@@ -9,6 +9,7 @@ from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.components import split
 from agarnet_jax.restoration.earlier_jpeg import RecoveredPlane, recovered
+from agarnet_jax.restoration.planning import Orientation
 
 WHOLE = slice(None), slice(None)
 
@@ -125,6 +126,11 @@ def test_the_first_jpeg_is_restored(restorer, photo, saved, source, as_array):
     assert score(blind.image, photo) > score(network.restore(image).image, photo) + 0.2
 
 
+def test_the_estimate_is_of_the_first(restorer, photo, saved):
+    again = np.asarray(saved(photo, 40, 60))
+    assert restorer.estimate(again)[QualitySource.IMAGE] == pytest.approx(40, abs=0.5)
+
+
 def test_colour_keeps_its_chroma(restorer, astronaut, encode):
     picture = Image.open(io.BytesIO(encode(astronaut[:160, 100:292], 40, subsampling="4:4:4")))
     again = io.BytesIO()
@@ -136,6 +142,10 @@ def test_colour_keeps_its_chroma(restorer, astronaut, encode):
     assert np.median(np.abs(away)) < 0.5
     clean = astronaut[:160, 100:292]
     network = Restorer(restorer.weights, read_steps=False)
+    both, told = (
+        np.asarray(r.restore(last, quality=40).image, np.float32) for r in (restorer, network)
+    )
+    assert np.abs((both - told) @ chroma.T).mean() < 0.5
     assert score(luma_only / 255, clean / 255) > score(
         np.asarray(network.restore(last, chroma=False).image) / 255, clean / 255
     )
@@ -157,6 +167,7 @@ def test_who_states_the_compression_is_believed(restorer, photo, saved):
     for arguments in (
         {"quality": QualitySource.HEADER},
         {"quality": 60, "table": np.asarray(split(last).lead.table)},
+        {"quality": 60, "orientation": Orientation.TRANSPOSED},  # it does not lie so
     ):
         np.testing.assert_array_equal(
             np.asarray(restorer.restore(last, **arguments).image),
