@@ -64,7 +64,7 @@ def assess(
     if earlier := find_earlier_grid(luma):
         reasons.append(other_grid(earlier))
     if _is_quantized_twice(luma, header):
-        reasons.append(quantized_before(luma, table=header.tables[0]))
+        reasons.append(_quantized_before(luma, table=header.tables[0]))
     return History(not reasons, tuple(reasons))
 
 
@@ -112,7 +112,7 @@ def _is_quantized_twice(luma: np.ndarray, header: JpegHeader) -> bool:
     return evidence > _DOUBLE_QUANTIZATION
 
 
-def quantized_before(luma: np.ndarray, *, table: np.ndarray) -> str:
+def _quantized_before(luma: np.ndarray, *, table: np.ndarray) -> str:
     """The words for coefficients quantized twice, the second time by `table`."""
     quality = double_quantization.earlier_quality(luma, table=table)
     by_quality = "" if quality is None else f", by quality {quality}"
