@@ -44,8 +44,7 @@ def saved(image: np.ndarray, qualities: Sequence[int]) -> Image.Image:
     for quality in qualities:
         file = io.BytesIO()
         Image.fromarray(image).save(file, "JPEG", quality=quality)
-        picture = Image.open(file, formats=("JPEG",))
-        image = np.asarray(picture)
+        image = np.asarray(Image.open(file, formats=("JPEG",)))
     picture = Image.open(file, formats=("JPEG",))
     picture.draft("YCbCr", None)
     return picture

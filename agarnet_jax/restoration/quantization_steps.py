@@ -24,12 +24,12 @@ _NEAR, _NEAR_SHARE = 12.0, 1 / 5  # of quality; two standard deviations of estim
 _NEAR_ABOVE = 15.0
 _LOSSLESS, _NEAR_LOSSLESS = 96, 20.0  # quality that leaves hardly anything to restore
 _EXACT_CELLS = 90  # quality from which cells of a map become exact, too
+_LARGEST_MISFIT = 0.1  # mean |ln(step / table's)| over the steps found
 # Of `fitting_quality`: coefficients up to here may be zero; how many of a frequency are looked at;
 # their spread around multiples, in colour; the share that is elsewhere, as pixels clip; and how
 # much likelier they have to be, each and all. With tables that are not IJG's, each reaches 0.21.
 _NOT_ZERO, _MOST_COEFFICIENTS, _SPREAD, _ELSEWHERE = 1.5, 400, 0.45, 0.3
 _LEAST_FIT, _LEAST_FIT_IN_ALL = 0.3, 20.0
-_LARGEST_MISFIT = 0.1  # mean |ln(step / table's)| over the steps found
 
 
 def refined(estimate: float, shown: float | None) -> float:

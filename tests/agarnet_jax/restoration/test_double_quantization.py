@@ -87,7 +87,7 @@ def test_two_kinds_of_area_are_no_two_quantizations():
     assert gain > expected / 2 > 20
 
 
-def test_halves_of_two_qualities_are_not_confirmed(photos, decoded, monkeypatch):
+def test_halves_of_two_qualities_are_not_confirmed(decoded, monkeypatch):
     photo = np.asarray(Image.fromarray(skimage.data.rocket()).convert("L").reduce(2))
     middle = photo.shape[1] // 16 * 8
     halves = decoded(photo, 50).copy()
