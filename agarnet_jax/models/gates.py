@@ -12,6 +12,10 @@ from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.models.blocks import average_pool
 from agarnet_jax.models.config import AGARNetConfig
 
+# How fast the correction fades towards 99. With `tiny`, in 8 bits at 98, 20 of 100 crops of DIV2K
+# lose by it instead of 33 at 1.0, 0.10 dB at most instead of 0.24; the mean is +0.03, not +0.04.
+_FADE = 0.8
+
 
 @flax.struct.dataclass
 class PixelOpenings:
@@ -73,7 +77,7 @@ class CorrectionGate(nn.Module):
 
     The last qualities before 100 differ most in what there is to correct, so it sees the logarithm
     of the distance to 100, too. Starts at 1. From 99 on it is 0: what is wrong there is mostly the
-    rounding of pixels, which nothing tells.
+    rounding of pixels, which nothing tells. It fades from 97.75 on, where there is little to win.
     """
 
     config: AGARNetConfig
@@ -86,4 +90,4 @@ class CorrectionGate(nn.Module):
         )
         head = nn.Dense(1, kernel_init=nn.initializers.zeros_init(), name="head")
         share = 2 * nn.sigmoid(head(nn.relu(hidden)))
-        return share * jnp.clip(99 - MAX_QUALITY * quality, 0, 1)
+        return share * jnp.clip(_FADE * (99 - MAX_QUALITY * quality), 0, 1)

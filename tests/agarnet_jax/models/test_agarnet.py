@@ -204,7 +204,9 @@ def test_the_correction_gate_scales_the_difference_from_the_input(gated, image):
     np.testing.assert_allclose(part, 0.25 * full, atol=1e-6)
 
 
-@pytest.mark.parametrize(("quality", "share"), [(98, 1), (98.25, 0.75), (99, 0), (100, 0)])
+@pytest.mark.parametrize(
+    ("quality", "share"), [(97.75, 1), (98, 0.8), (98.25, 0.6), (99, 0), (100, 0)]
+)
 def test_the_correction_gate_closes_below_99(gated, image, quality, share):
     model, params = gated
     without = {name: value for name, value in params.items() if name != "correction_gate"}
