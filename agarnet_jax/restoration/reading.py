@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, PpmImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from PIL.ImageFile import ImageFile as PillowFile
 
 from agarnet_jax.restoration import deep_pixels, truncation, turning
@@ -134,6 +134,8 @@ def _named_errors(path: pathlib.Path) -> Iterator[None]:
     except MemoryError:
         raise InputError(f"{shown(path)} does not fit into memory; crop or split it.") from None
     except _DAMAGED as error:
+        if isinstance(error.__cause__ or error, (struct.error, IndexError)):  # of bytes and buffers
+            raise InputError(f"{shown(path)} is damaged or cut off; copy it again.") from None
         raise InputError(f"{shown(path)} cannot be read: {reason(error)}.") from None
 
 
@@ -230,12 +232,16 @@ def _applied_orientation(image: Image.Image) -> int:
 
 def _other_pixels(image: PillowFile, file: BinaryIO, warnings: list[str]) -> turning.Pixels:
     """The pixels of a file that is not a JPEG; the image is loaded."""
-    deep = deep_pixels.is_deep(image)
+    deep, netpbm = deep_pixels.is_deep(image), isinstance(image, PpmImagePlugin.PpmImageFile)
+    if netpbm and image.mode == "RGB" and isinstance(image.tile[0].args, tuple):
+        highest = image.tile[0].args[-1]
+        if isinstance(highest, int) and highest > 255:
+            warnings.append("its colours of 16 bits were converted to 8")
     with _pillow_unlimited(image):
         image.load()
         if deep:
             return deep_pixels.read_deep(lambda: _opened(file))
-        if image.mode in _GRAY_MODES:
+        if image.mode in _GRAY_MODES or (netpbm and image.mode == "I"):
             return _gray(image, file, warnings)
         return _in_kept_mode(image, warnings)
 

@@ -147,6 +147,23 @@ def test_16_bits_of_png(file, channels, color_type):
     assert read.size == (13, 9)
 
 
+def netpbm(pixels, highest):
+    head = f"P{5 if pixels.ndim == 2 else 6} {pixels.shape[1]} {pixels.shape[0]} {highest}\n"
+    return head.encode() + pixels.astype(">u2" if highest > 255 else "u1").tobytes()
+
+
+def test_netpbm(file):
+    levels = np.random.default_rng(0).integers(0, 65536, (9, 13, 3))
+    gray = reading.read(file(netpbm(levels[..., 0], 65535)))
+    assert (gray.kind, gray.pixels.mode, gray.warnings) == ("PPM", "I;16", ())
+    np.testing.assert_array_equal(np.asarray(gray.pixels), levels[..., 0])
+    colour = reading.read(file(netpbm(levels, 65535)))
+    assert colour.warnings == ("its colours of 16 bits were converted to 8",)
+    np.testing.assert_allclose(np.asarray(colour.pixels), levels / 257, atol=0.5)
+    for highest in (255, 100):
+        assert reading.read(file(netpbm(levels % (highest + 1), highest))).warnings == ()
+
+
 def test_16_bits_of_more_pixels_than_pillow_allows(file, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     pixels = np.full((9, 13, 3), 0x1234, np.uint16)
@@ -265,6 +282,7 @@ def test_rows_that_only_look_alike_are_not_missing(file, astronaut, encoded):
 
 def test_damaged_files_are_named(file, rgb, encoded):
     assert "is empty (0 bytes)" in refused(file(b""))
+    assert "is damaged or cut off" in refused(file(b"\xff\xd8\xff"))
     assert "not an image" in refused(file(b"only a text", "text.jpg"))
     for format in ("PNG", "TIFF", "WEBP", "BMP"):
         contents = encoded(rgb, format)
