@@ -44,7 +44,7 @@ class Plane:
     @functools.cached_property
     def shown_quality(self) -> float | None:
         """1–100, which its quantization steps show, if they do (`quantization_steps.quality`)."""
-        return quantization_steps.quality(self)
+        return quantization_steps.quality(self, table=self.table)
 
     def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
         inside = (slice(*part.indices(side)[:2]) for part, side in zip(place, self.shape))

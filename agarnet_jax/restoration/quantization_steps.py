@@ -10,8 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from agarnet_jax.jpeg_tables import MIN_QUALITY
-from agarnet_jax.restoration.coefficient_sample import low_frequencies, steps_by_quality
+from agarnet_jax.jpeg_tables import MIN_QUALITY, effective_quality
+from agarnet_jax.restoration import table_law
+from agarnet_jax.restoration.coefficient_sample import (
+    LOW_FREQUENCIES,
+    low_frequencies,
+    steps_by_quality,
+)
 
 _LEAST_COEFFICIENTS = 16  # that are not zero
 _ROUNDING = 0.3  # levels, standard deviation: of pixels to whole levels, seen in coefficients
@@ -24,7 +29,9 @@ _NEAR, _NEAR_SHARE = 12.0, 1 / 5  # of quality; two standard deviations of estim
 _NEAR_ABOVE = 15.0
 _LOSSLESS, _NEAR_LOSSLESS = 96, 20.0  # quality that leaves hardly anything to restore
 _EXACT_CELLS = 90  # quality from which cells of a map become exact, too
-_LARGEST_MISFIT = 0.1  # mean |ln(step / table's)| over the steps found
+# Steps up to so many levels are read without error, of coarser ones some are not: the share of
+# steps that may differ from those of a table, where their median is finer or coarser.
+_EXACT, _DIFFERING_EXACT, _DIFFERING = 8, 0.05, 0.4
 # Of `fitting_quality`: coefficients up to here may be zero; how many of a frequency are looked at;
 # their spread around multiples, in colour; the share that is elsewhere, as pixels clip; and how
 # much likelier they have to be, each and all. With tables that are not IJG's, each reaches 0.21.
@@ -57,23 +64,43 @@ def _exact(estimates: np.ndarray, shown: float) -> np.ndarray:
     return np.where(near, shown, estimates).astype(estimates.dtype)
 
 
-def quality(plane: Any) -> float | None:
-    """The IJG quality 1–100 of a plane's last compression, on the grid at its corner.
+def quality(plane: Any, *, table: np.ndarray | None = None) -> float | None:
+    """The quality 1–100 of a plane's last compression, on the grid at its corner.
 
-    None if too few steps show, or none of IJG's tables has them.
+    IJG's, or that of another table that loses as much (`jpeg_tables.effective_quality`), from the
+    steps that show (`table_law.py`). None if too few do.
 
     Args:
       plane: luma (H, W) in [0, 1], an array or anything else that is read by [rows, columns].
+      table: (8, 8) in raster order, which may be that of the compression, as a file's header says;
+        believed where the steps agree.
     """
-    found = steps(plane)
-    known = found > 0
-    if known.sum() < _LEAST_STEPS:
+    found = steps(plane, table=table)
+    if (found > 0).sum() < _LEAST_STEPS:
         return None
-    misfit = np.abs(np.log(steps_by_quality()[:, known] / found[known])).mean(axis=1)
-    if misfit.min() > _LARGEST_MISFIT:
-        return None
-    # Neighbouring qualities can share all steps that show.
-    return MIN_QUALITY + float(np.flatnonzero(misfit == misfit.min()).mean())
+    if table is not None:
+        own = table.ravel()[LOW_FREQUENCIES]
+        agree = (own == found).sum() >= _LEAST_STEPS
+        if agree and _differing(own, found) <= _allowed(found):
+            return float(effective_quality(table))
+    tables = steps_by_quality()
+    differing = _differing(tables, found)
+    if differing.min() > _allowed(found):
+        return table_law.quality(found)
+    # Neighbouring qualities can share all steps above 1 that show, and those of 1, too.
+    ones = np.where(differing == differing.min(), (tables[:, found == 1] == 1).sum(axis=1), -1)
+    return MIN_QUALITY + float(np.flatnonzero(ones == ones.max()).mean())
+
+
+def _differing(tables: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Of steps above 1 that were found, the share that differs from (…, 20) tables'; (…)."""
+    shown = found > 1
+    return (tables[..., shown] != found[shown]).sum(axis=-1) / max(1, shown.sum())
+
+
+def _allowed(found: np.ndarray) -> float:
+    coarse = found.max() > 1 and np.median(found[found > 1]) > _EXACT
+    return _DIFFERING if coarse else _DIFFERING_EXACT
 
 
 def fitting_quality(plane: Any) -> int | None:
@@ -106,9 +133,16 @@ def _fits(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return np.log((1 - _ELSEWHERE) * density + _ELSEWHERE).sum(axis=1)
 
 
-def steps(plane: Any) -> np.ndarray:
-    """The steps (20,) of the lowest frequencies but the mean, in zigzag order; 0 if not known."""
-    pairs = zip(np.abs(low_frequencies(plane)), steps_by_quality().T)
+def steps(plane: Any, *, table: np.ndarray | None = None) -> np.ndarray:
+    """The steps (20,) of the lowest frequencies but the mean, in zigzag order; 0 if not known.
+
+    Looked for are those of IJG's tables, and of `table`. A 1 is also what does not show: noise, or
+    pixels that clip, hide fine steps.
+    """
+    possible = steps_by_quality()
+    if table is not None:
+        possible = np.concatenate([possible, table.ravel()[None, LOW_FREQUENCIES]])
+    pairs = zip(np.abs(low_frequencies(plane)), possible.T)
     found = np.array([_step(values, np.unique(candidates)) for values, candidates in pairs])
     # Beside coarse steps there are none of 1: pixels clipped to black and white look so.
     return np.where((found == 1) & (found.max() > _COARSE), 0, found)

@@ -1,6 +1,8 @@
 // Quality from the quantization steps that coefficients show, as
 // agarnet_jax/restoration/quantization_steps.py finds it; its reasons stand there.
 
+import { QUALITIES, ijg, lawfulQuality } from "./table_law.js";
+
 const BLOCK = 8;
 const PIXELS_MAX = 2 ** 17;
 const PIECE = 512;
@@ -11,16 +13,14 @@ const LEAST_SIGNIFICANCE = 5;
 const NEIGHBOURS = 0.75;
 const COARSE = 8;
 const LEAST_STEPS = 3;
-const LARGEST_MISFIT = 0.1;
+const [EXACT, DIFFERING_EXACT, DIFFERING] = [8, 0.05, 0.4];
 const [NEAR, NEAR_SHARE, NEAR_ABOVE] = [12, 1 / 5, 15];
 const [LOSSLESS, NEAR_LOSSLESS] = [96, 20];
 
-// Of the lowest frequencies but the mean, in zigzag order: [down, across], and the step that ITU-T
-// T.81, Annex K gives it for luma.
+// The lowest but the mean, in zigzag order: [down, across].
 const FREQUENCIES = [
-  [0, 1, 11], [1, 0, 12], [2, 0, 14], [1, 1, 12], [0, 2, 10], [0, 3, 16], [1, 2, 14],
-  [2, 1, 13], [3, 0, 14], [4, 0, 18], [3, 1, 17], [2, 2, 16], [1, 3, 19], [0, 4, 24],
-  [0, 5, 40], [1, 4, 26], [2, 3, 24], [3, 2, 22], [4, 1, 22], [5, 0, 24],
+  [0, 1], [1, 0], [2, 0], [1, 1], [0, 2], [0, 3], [1, 2], [2, 1], [3, 0], [4, 0],
+  [3, 1], [2, 2], [1, 3], [0, 4], [0, 5], [1, 4], [2, 3], [3, 2], [4, 1], [5, 0],
 ];
 
 /** The quality that the steps of a plane show where an estimate is near it, else the estimate. */
@@ -32,33 +32,40 @@ export function refined(estimate, plane) {
   return shown - below <= estimate && estimate <= shown + above ? shown : estimate;
 }
 
-/** The IJG quality of a plane's last compression, or null. */
+/** The quality of a plane's last compression, or null. */
 export function shownQuality(plane) {
   const coefficients = absoluteCoefficients(plane);
-  const steps = FREQUENCIES.map(([, , base], i) => stepOf(coefficients[i], candidates(base)));
-  const coarse = Math.max(...steps) > COARSE;
-  const known = [...steps.keys()].filter((i) => steps[i] > (coarse ? 1 : 0));
-  if (known.length < LEAST_STEPS) return null;
-  const misfits = QUALITIES.map((quality) => {
-    const logs = known.map((i) => Math.abs(Math.log(ijg(FREQUENCIES[i][2], quality) / steps[i])));
-    return mean(logs);
+  const all = FREQUENCIES.map((frequency, i) => stepOf(coefficients[i], candidates(frequency)));
+  const hidden = Math.max(...all) > COARSE ? 1 : 0;
+  const steps = all.map((step) => (step > hidden ? step : 0));
+  if (steps.filter((step) => step > 0).length < LEAST_STEPS) return null;
+  const shown = [...steps.keys()].filter((i) => steps[i] > 1);
+  const differing = QUALITIES.map((quality) => {
+    const differ = shown.filter((i) => ijg(FREQUENCIES[i], quality) !== steps[i]);
+    return differ.length / Math.max(1, shown.length);
   });
-  const least = Math.min(...misfits);
-  if (least > LARGEST_MISFIT) return null;
-  return mean(QUALITIES.filter((_, i) => misfits[i] === least));
+  const least = Math.min(...differing);
+  if (least > allowed(shown.map((i) => steps[i]))) return lawfulQuality(steps, FREQUENCIES);
+  const ones = QUALITIES.map((quality, number) => {
+    if (differing[number] > least) return -1;
+    return FREQUENCIES.filter((place, i) => steps[i] === 1 && ijg(place, quality) === 1).length;
+  });
+  return mean(QUALITIES.filter((_, number) => ones[number] === Math.max(...ones)));
 }
 
-const QUALITIES = Array.from({ length: 100 }, (_, i) => i + 1);
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-function ijg(base, quality) {
-  const scale = quality < 50 ? Math.floor(5000 / quality) : 200 - 2 * quality;
-  return Math.min(Math.max(Math.floor((base * scale + 50) / 100), 1), 255);
+/** The share of steps above 1 that may differ from a table's. */
+function allowed(steps) {
+  if (!steps.length) return DIFFERING_EXACT;
+  const sorted = [...steps].sort((a, b) => a - b);
+  const [lower, upper] = [(steps.length - 1) >> 1, steps.length >> 1].map((i) => sorted[i]);
+  return (lower + upper) / 2 > EXACT ? DIFFERING : DIFFERING_EXACT;
 }
 
 /** The steps above 1 that a frequency can have, largest first. */
-function candidates(base) {
-  const steps = new Set(QUALITIES.map((quality) => ijg(base, quality)));
+function candidates(frequency) {
+  const steps = new Set(QUALITIES.map((quality) => ijg(frequency, quality)));
   return [...steps].filter((step) => step > 1).sort((a, b) => b - a);
 }
 

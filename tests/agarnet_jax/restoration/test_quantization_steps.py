@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agarnet_jax.jpeg_tables import ZIGZAG
+from agarnet_jax.jpeg_tables import ZIGZAG, effective_quality, quality_table
 from agarnet_jax.restoration import quantization_steps
 
 
@@ -45,11 +45,39 @@ def test_the_finest_steps_cannot_be_told_apart(photo, decoded):
         assert quantization_steps.quality(image) == 99.5
 
 
-def test_tables_that_are_not_ijgs_have_no_quality(photo, decoded):
-    image = decoded(photo, qtables=[[9] * 64])
-    found = quantization_steps.steps(image)
-    assert quantization_steps.quality(image) is None
-    assert set(found) <= {0, 8, 9}  # 8: no quality has 9 in some places
+# A flat table, and two that cameras and editors might write.
+OTHER_TABLES = {
+    "flat": np.full((8, 8), 5),
+    "smooth": np.rint(3 + 1.5 * np.hypot(*np.mgrid[:8, :8])).astype(int),
+    "steep": np.maximum(quality_table(60) ** 1.25 / 8, 1).astype(int),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_TABLES)
+def test_other_tables_show_the_quality_that_loses_as_much(photo, astronaut, decoded, name):
+    table = OTHER_TABLES[name]
+    for image in (photo, astronaut):
+        plane = decoded(image, qtables=[table.ravel().tolist()] * 2)
+        found = quantization_steps.quality(plane)
+        assert found == pytest.approx(effective_quality(table), abs=2)
+        assert quantization_steps.quality(plane, table=table) == effective_quality(table)
+
+
+def test_a_table_is_believed_only_where_steps_agree(photo, decoded):
+    plane = decoded(photo, 75)
+    for table in (*OTHER_TABLES.values(), quality_table(50), quality_table(96)):
+        assert quantization_steps.quality(plane, table=table) == 75
+    for fine in (decoded(photo, 100), photo.astype(np.float32) / 255):  # no step shows
+        assert quantization_steps.quality(fine, table=quality_table(50)) == 99.5
+
+
+def test_noise_that_hides_fine_steps_is_no_step(photo, decoded):
+    """The highest frequencies, where a rounding to RGB and back hides what was there."""
+    noise = np.random.default_rng(0).normal(0, 0.4, photo.shape)
+    plane = np.clip(np.rint(255 * decoded(photo, 90) + noise), 0, 255) / 255
+    found = quantization_steps.steps(plane)
+    assert 1 <= (found == 1).sum() <= 17
+    assert quantization_steps.quality(plane) == 90
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 100), (100, 7), (8, 8), (64, 64)])
