@@ -33,7 +33,7 @@ COMMANDS = {
     "table_quality": ("--images={folder}",),
     "quality_label": ("--images={folder}",),
     "grid": ("--images={folder}",),
-    "quantization_steps": ("--images={folder}",),
+    "quantization_steps": ("--images={folder}", "--restored=1"),
     "recompression": ("--images={folder}", "--restored=1"),
     "history": ("--images={folder}", "--restored=1"),
     "consistency": ("--images={folder}", "--count=1"),
