@@ -199,7 +199,10 @@ class Engine:
         if quality is QualitySource.HEADER:
             return Assumed(None)
         if isinstance(quality, QualitySource):
-            return Assumed(self._estimates(cells(), parts)[quality])
+            estimate = self._estimates(cells(), parts)[quality]
+            if not isinstance(estimate, QualityMap) and parts.lead.has_table_of(float(estimate)):
+                return Assumed(None)  # the header is right, and tells chroma's, too
+            return Assumed(estimate)
         return planning.given(checked(quality, parts.size))
 
     def _change(self, wishes: Wishes) -> TileFunction:

@@ -17,6 +17,7 @@ from agarnet_jax.restoration import (
     writing,
 )
 from agarnet_jax.restoration.grid import Alignment, Grid, find_grid
+from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.metadata import Metadata
 from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
 from agarnet_jax.restoration.quality import ESTIMATED
@@ -58,7 +59,7 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     alignment = Alignment.of(grid) if grid is not None else Alignment(0, 0)
     moved = alignment != Alignment(0, 0)
     arguments = _arguments(file, options, moved=moved)
-    consistent = options.consistent and _is_single(file, arguments, restorer, notes)
+    consistent = options.consistent and _is_single(file, arguments["header"], restorer, notes)
     if consistent:
         image, quality_map = _consistent(file, arguments, restorer)
     else:
@@ -101,10 +102,9 @@ def _is_contradicted(
 
 
 def _is_single(
-    file: ImageFile, arguments: dict[str, Any], restorer: Restorer, notes: list[str]
+    file: ImageFile, header: JpegHeader | None, restorer: Restorer, notes: list[str]
 ) -> bool:
-    """Whether consistency with the file is right; a quality that is to be estimated then is."""
-    header = arguments["header"]
+    """Whether consistency with the file is right."""
     if header is None:
         notes.append("--consistent is for JPEG files with their own grid, so it was not applied")
         return False
@@ -113,8 +113,6 @@ def _is_single(
     history = compression_history.assess(luma, header=header, estimated_quality=estimate)
     if not history.single:
         notes.append(f"--consistent was not applied: {'; '.join(history.reasons)}")
-    elif arguments["quality"] is QualitySource.IMAGE:
-        arguments["quality"] = estimate
     return history.single
 
 

@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 
-from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE
+from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE, effective_quality
 from agarnet_jax.restoration import quantization_steps
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
@@ -45,6 +45,12 @@ class Plane:
     def shown_quality(self) -> float | None:
         """1–100, which its quantization steps show, if they do (`quantization_steps.quality`)."""
         return quantization_steps.quality(self, table=self.table)
+
+    def has_table_of(self, quality: float) -> bool:
+        """Whether its own table amounts to a quality, and its steps show that one, too."""
+        if self.table is None or self.shown_quality != quality:
+            return False
+        return quality == effective_quality(self.table, base=self.annex_k)
 
     def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
         inside = (slice(*part.indices(side)[:2]) for part, side in zip(place, self.shape))

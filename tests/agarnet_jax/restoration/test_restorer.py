@@ -240,6 +240,30 @@ def test_each_plane_is_restored_by_itself_with_its_table(restorer, color_jpeg):
         assert near.mean() > 0.999, quality
 
 
+def test_a_header_that_steps_confirm_tells_the_quality_of_chroma(restorer, astronaut, encode):
+    luma = jpeg_tables.quality_table(70)
+    chroma = jpeg_tables.quality_table(95, base=jpeg_tables.ANNEX_K_CHROMINANCE)
+    tables = [table.ravel().tolist() for table in (luma, chroma)]
+    photo = astronaut[:256, 128:384]
+
+    def opened(image):
+        return Image.open(io.BytesIO(encode(image, -1, qtables=tables)))
+
+    blind = restorer.restore(opened(photo))
+    np.testing.assert_array_equal(blind.quality_map, 70)
+    by_header = restorer.restore(opened(photo), quality=QualitySource.HEADER)
+    np.testing.assert_array_equal(blind.image, by_header.image)
+    told = restorer.restore(opened(photo), quality=70)
+    assert color_score(blind.image, photo) > color_score(told.image, photo) + 0.1
+
+    older = np.asarray(Image.open(io.BytesIO(encode(photo, 15))))[4:, 4:]
+    older_blind = restorer.restore(opened(older))
+    assert older_blind.quality_map.max() < 30
+    estimate = float(older_blind.quality_map[0, 0])
+    older_told = restorer.restore(opened(older), quality=estimate)
+    np.testing.assert_array_equal(older_blind.image, older_told.image)
+
+
 def test_no_color_comes_into_gray(restorer, degraded):
     image = np.repeat(degraded[..., None], 3, axis=2)
     restored = restorer.restore(image, quality=20).image
