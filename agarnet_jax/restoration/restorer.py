@@ -71,12 +71,14 @@ class Restorer:
             (measured); deeper networks see further.
           devices: what computes; None: all local devices. Restorers of one device each, called
             from threads, restore several images at a time.
-          read_steps: whether recompressions that show in luma are undone before anything else
-            (`earlier_jpeg.py`), one estimate for an image leaves out plain areas
+          read_steps: whether pixels tell what they can; otherwise estimates are the network's
+            alone. Recompressions that show in luma are undone before anything else
+            (`earlier_jpeg.py`). One estimate for an image leaves out plain areas
             (`plain_areas.py`), and becomes the quality that quantization steps show where it is
-            near it (`quantization_steps.py`), as do a map's cells from quality 90 on, and cells
-            that are plain or near that estimate become it; or all are the network's alone. Weights
-            with `CellPlacement.RELEASED` estimate as the release does, without.
+            near it (`quantization_steps.py`); where they confirm a header, each plane takes its
+            own table. Of a map, cells do so from quality 90 on, and cells that are plain or near
+            that estimate become it. Weights with `CellPlacement.RELEASED` estimate as the release
+            does, without.
 
         Raises:
           ValueError: an impossible tile or overlap.
@@ -124,11 +126,12 @@ class Restorer:
             what RGB would clip.
           quality: JPEG quality 1–100, one number or pixel-wise (H, W); or where it comes from;
             None estimates one value for the image. Chroma takes the same quality (a map is averaged
-            to its resolution) and the Annex K chroma table of it. Recompressions are undone (see
+            to its resolution) and the Annex K chroma table of it, unless a header tells its own and
+            steps confirm that header. Recompressions are undone (see
             `read_steps`) unless it comes from the header, or the table is given.
           header: the JPEG file's, which tells how chroma is subsampled (without it, that is found
-            from the pixels), and tables for `QualitySource.HEADER`. Files opened by Pillow have
-            their own.
+            from the pixels), and tables for `QualitySource.HEADER` and where pixels confirm them.
+            Files opened by Pillow have their own.
           table: the luma quantization table (8, 8), raster order, where it is known, lying as
             the image does; otherwise it is derived from the quality.
           orientation: TRANSPOSED for an image that was transposed after its compression; the
