@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.jpeg_tables import ZIGZAG, effective_quality, quality_table
-from agarnet_jax.restoration import quantization_steps
+from agarnet_jax.restoration import quantization_steps, table_law
+from agarnet_jax.restoration.coefficient_sample import LOW_FREQUENCIES
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,21 @@ def test_other_tables_show_the_quality_that_loses_as_much(photo, astronaut, deco
         found = quantization_steps.quality(plane)
         assert found == pytest.approx(effective_quality(table), abs=2)
         assert quantization_steps.quality(plane, table=table) == effective_quality(table)
+
+
+def test_steps_that_only_the_header_has_are_looked_for(photo, decoded):
+    table = np.full((8, 8), 9)  # of which IJG's tables have few
+    found = quantization_steps.steps(decoded(photo, qtables=[[9] * 64]), table=table)
+    assert (found == 9).sum() >= 18
+
+
+def test_some_coarse_steps_may_be_misread_and_no_fine_ones(monkeypatch):
+    for quality, expected in ((40, 40), (90, None)):
+        found = quality_table(quality).ravel()[LOW_FREQUENCIES]
+        found[[2, 9, 17]] *= 2
+        monkeypatch.setattr(quantization_steps, "steps", lambda *_, table: found)  # noqa: B023
+        monkeypatch.setattr(table_law, "quality", lambda _: None)
+        assert quantization_steps.quality(None) == expected
 
 
 def test_a_table_is_believed_only_where_steps_agree(photo, decoded):

@@ -29,8 +29,8 @@ def test_steps_that_were_misread_or_do_not_show_do_not_count():
 
 
 def test_steps_without_order_have_no_quality():
-    found = np.random.default_rng(0).permutation(np.geomspace(2, 200, 20).astype(int))
-    assert table_law.quality(found) is None
+    random = np.random.default_rng(0).integers(2, 12, (300, 20))
+    assert sum(table_law.quality(found) is not None for found in random) < 10
     few = np.zeros(20, int)
     few[:7] = 5
     assert table_law.quality(few) is None
