@@ -28,7 +28,9 @@ _LEAST_STEPS = 3
 _NEAR, _NEAR_SHARE = 12.0, 1 / 5  # of quality; two standard deviations of estimates or more
 _NEAR_ABOVE = 15.0
 _LOSSLESS, _NEAR_LOSSLESS = 96, 20.0  # quality that leaves hardly anything to restore
-_EXACT_CELLS = 90  # quality from which cells of a map become exact, too
+# Quality from which steps know more than the network where it may know more below: of cells of a
+# map, and of tables that are not IJG's.
+_FINE = 90
 # Steps up to so many levels are read without error, of coarser ones some are not: the share of
 # steps that may differ from those of a table, where their median is finer or coarser.
 _EXACT, _DIFFERING_EXACT, _DIFFERING = 8, 0.05, 0.4
@@ -55,7 +57,7 @@ def refined_cells(cells: np.ndarray, shown: float | None) -> np.ndarray:
 
     There a map that wavers does more harm than good; below, it may know more than the steps.
     """
-    return cells if shown is None or shown < _EXACT_CELLS else _exact(cells, shown)
+    return cells if shown is None or shown < _FINE else _exact(cells, shown)
 
 
 def _exact(estimates: np.ndarray, shown: float) -> np.ndarray:
@@ -67,8 +69,8 @@ def _exact(estimates: np.ndarray, shown: float) -> np.ndarray:
 def quality(plane: Any, *, table: np.ndarray | None = None) -> float | None:
     """The quality 1–100 of a plane's last compression, on the grid at its corner.
 
-    IJG's, or that of another table that loses as much (`jpeg_tables.effective_quality`), from the
-    steps that show (`table_law.py`). None if too few do.
+    IJG's, or, from 90 on, that of another table that loses as much (`table_law.py`): what coarser
+    ones of other encoders do, the network tells as well. None if too few steps show.
 
     Args:
       plane: luma (H, W) in [0, 1], an array or anything else that is read by [rows, columns].
@@ -86,7 +88,8 @@ def quality(plane: Any, *, table: np.ndarray | None = None) -> float | None:
     tables = steps_by_quality()
     differing = _differing(tables, found)
     if differing.min() > _allowed(found):
-        return table_law.quality(found)
+        continued = table_law.quality(found)
+        return continued if continued is not None and continued >= _FINE else None
     # Neighbouring qualities can share all steps above 1 that show, and those of 1, too.
     ones = np.where(differing == differing.min(), (tables[:, found == 1] == 1).sum(axis=1), -1)
     return MIN_QUALITY + float(np.flatnonzero(ones == ones.max()).mean())

@@ -16,6 +16,7 @@ const LEAST_STEPS = 3;
 const [EXACT, DIFFERING_EXACT, DIFFERING] = [8, 0.05, 0.4];
 const [NEAR, NEAR_SHARE, NEAR_ABOVE] = [12, 1 / 5, 15];
 const [LOSSLESS, NEAR_LOSSLESS] = [96, 20];
+const FINE = 90;
 
 // The lowest but the mean, in zigzag order: [down, across].
 const FREQUENCIES = [
@@ -45,7 +46,10 @@ export function shownQuality(plane) {
     return differ.length / Math.max(1, shown.length);
   });
   const least = Math.min(...differing);
-  if (least > allowed(shown.map((i) => steps[i]))) return lawfulQuality(steps, FREQUENCIES);
+  if (least > allowed(shown.map((i) => steps[i]))) {
+    const continued = lawfulQuality(steps, FREQUENCIES);
+    return continued !== null && continued >= FINE ? continued : null;
+  }
   const ones = QUALITIES.map((quality, number) => {
     if (differing[number] > least) return -1;
     return FREQUENCIES.filter((place, i) => steps[i] === 1 && ijg(place, quality) === 1).length;

@@ -50,7 +50,7 @@ def test_the_finest_steps_cannot_be_told_apart(photo, decoded):
 OTHER_TABLES = {
     "flat": np.full((8, 8), 5),
     "smooth": np.rint(3 + 1.5 * np.hypot(*np.mgrid[:8, :8])).astype(int),
-    "steep": np.maximum(quality_table(60) ** 1.25 / 8, 1).astype(int),
+    "steep": np.maximum(quality_table(75) ** 1.25 / 8, 1).astype(int),
 }
 
 
@@ -62,6 +62,13 @@ def test_other_tables_show_the_quality_that_loses_as_much(photo, astronaut, deco
         found = quantization_steps.quality(plane)
         assert found == pytest.approx(effective_quality(table), abs=2)
         assert quantization_steps.quality(plane, table=table) == effective_quality(table)
+
+
+def test_coarser_ones_need_a_header(photo, decoded):
+    table = 3 * OTHER_TABLES["smooth"]
+    plane = decoded(photo, qtables=[table.ravel().tolist()])
+    assert quantization_steps.quality(plane) is None
+    assert quantization_steps.quality(plane, table=table) == effective_quality(table) < 90
 
 
 def test_steps_that_only_the_header_has_are_looked_for(photo, decoded):
