@@ -78,13 +78,11 @@ def test_two_kinds_of_area_are_no_two_quantizations():
     levels = np.abs(np.rint(values / 16)).astype(int)
     histogram = np.bincount(levels[(levels > 0) & (levels <= 24)], minlength=25)[1:]
     assert double_quantization._gains(16, [20], histogram)[0] > 100
-    gain, expected = double_quantization._mixture_gain(16, 20, histogram)
-    assert gain < 0 < expected
+    assert double_quantization._mixture_gain(16, 20, histogram) < 0
     twice = 20 * np.rint(values / 20) + rng.normal(0, 0.45, values.shape)
     levels = np.abs(np.rint(twice / 16)).astype(int)
     histogram = np.bincount(levels[(levels > 0) & (levels <= 24)], minlength=25)[1:]
-    gain, expected = double_quantization._mixture_gain(16, 20, histogram)
-    assert gain > expected / 2 > 20
+    assert double_quantization._mixture_gain(16, 20, histogram) > 20
 
 
 def test_halves_of_two_qualities_are_not_confirmed(decoded, monkeypatch):
@@ -93,8 +91,16 @@ def test_halves_of_two_qualities_are_not_confirmed(decoded, monkeypatch):
     halves = decoded(photo, 50).copy()
     halves[:, middle:] = decoded(photo, 90)[:, middle:]
     assert earlier_quality(halves, table=quality_table(90)) is None
-    monkeypatch.setattr(double_quantization, "_LEAST_OF_EXPECTED", 0.0)
+    monkeypatch.setattr(double_quantization, "_LEAST_OF_ANY", 0.0)
     assert earlier_quality(halves, table=quality_table(90)) is not None
+
+
+def test_a_coarse_flat_table_is_none_before_another(decoded, photos, monkeypatch):
+    """Multiples of 40 are multiples of many a step of the table of 84."""
+    flat = decoded(photos[0], -1, qtables=[[40] * 64])
+    assert earlier_quality(flat, table=quality_table(84)) is None
+    monkeypatch.setattr(double_quantization, "_LEAST_OF_ANY", 0.0)
+    assert earlier_quality(flat, table=quality_table(84)) is not None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 100), (8, 8), (64, 64)])
