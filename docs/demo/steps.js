@@ -1,7 +1,7 @@
 // Quality from the quantization steps that coefficients show, as
 // agarnet_jax/restoration/quantization_steps.py finds it; its reasons stand there.
 
-import { QUALITIES, ijg, lawfulQuality } from "./table_law.js";
+import { QUALITIES, ijg, continuedQuality } from "./table_law.js";
 
 const BLOCK = 8;
 const PIXELS_MAX = 2 ** 17;
@@ -47,7 +47,7 @@ export function shownQuality(plane) {
   });
   const least = Math.min(...differing);
   if (least > allowed(shown.map((i) => steps[i]))) {
-    const continued = lawfulQuality(steps, FREQUENCIES);
+    const continued = continuedQuality(steps, FREQUENCIES);
     return continued !== null && continued >= FINE ? continued : null;
   }
   const ones = QUALITIES.map((quality, number) => {

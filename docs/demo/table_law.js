@@ -26,7 +26,7 @@ export function ijg([down, across], quality) {
 }
 
 /** The effective quality of a table, or null; steps found at frequencies, 0 where not known. */
-export function lawfulQuality(found, frequencies) {
+export function continuedQuality(found, frequencies) {
   const rows = frequencies.map(([down, across]) => TERMS[8 * down + across]);
   const shown = found.filter((step) => step > 1).length;
   const finest = shown >= LEAST_STEPS ? 2 : 1;
