@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, effective_quality, quality_table
-from agarnet_jax.restoration import double_quantization, quantization_steps
+from agarnet_jax.restoration import double_quantization, quantization_steps, table_law
 from agarnet_jax.restoration.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 
@@ -97,7 +97,8 @@ def contradicts(luma: np.ndarray, *, header: JpegHeader, estimated_quality: floa
     must_show = stated >= _HIGH or _coarser(header, estimated_quality) >= _VERY_FAR
     if earlier is None or not must_show:
         return earlier is None
-    shown = quantization_steps.quality(_middle(luma, earlier).astype(np.float32) / 255)
+    found = quantization_steps.steps(_middle(luma, earlier))
+    shown = table_law.quality(found)  # of misread steps, too: the last compression blurred them
     return shown is None or shown > stated - ESTIMATE_BELOW_HEADER / 2
 
 
