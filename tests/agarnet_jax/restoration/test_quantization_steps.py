@@ -95,7 +95,7 @@ def test_a_table_is_believed_only_where_steps_agree(photo, decoded):
 
 
 def test_noise_that_hides_fine_steps_is_no_step(photo, decoded):
-    """The highest frequencies, where a rounding to RGB and back hides what was there."""
+    """As much noise as rounding to RGB and back makes."""
     noise = np.random.default_rng(0).normal(0, 0.4, photo.shape)
     plane = np.clip(np.rint(255 * decoded(photo, 90) + noise), 0, 255) / 255
     found = quantization_steps.steps(plane)
