@@ -108,9 +108,11 @@ def _is_single(
     if header is None:
         notes.append("--consistent is for JPEG files with their own grid, so it was not applied")
         return False
-    luma = _first_component(file)
-    estimate = float(restorer.estimate(luma, sources=[QualitySource.IMAGE])[QualitySource.IMAGE])
-    history = compression_history.assess(luma, header=header, estimated_quality=estimate)
+    of_image = QualitySource.IMAGE
+    estimate = restorer.estimate(file.pixels, header=header, sources=[of_image])[of_image]
+    history = compression_history.assess(
+        _first_component(file), header=header, estimated_quality=float(estimate)
+    )
     if not history.single:
         notes.append(f"--consistent was not applied: {'; '.join(history.reasons)}")
     return history.single

@@ -115,7 +115,7 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
     grid = find_grid(luma)
     if header is None and grid is not None:
         luma = Alignment.of(grid).apply(luma)
-    estimated = restorer.estimate(luma)
+    estimated = restorer.estimate(luma if header is None else pixels, header=header)
     quality, quality_map = (estimated[s] for s in (QualitySource.IMAGE, QualitySource.MAP))
     recompressed, reasons = _history(luma, header, grid, float(quality))
     width, height = image_file.size

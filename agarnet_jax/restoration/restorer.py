@@ -184,17 +184,20 @@ class Restorer:
                     yield self._restored(image, parts, wishes)
 
     def estimate(
-        self, image: np.ndarray, *, sources: Sequence[QualitySource] = ESTIMATED
+        self,
+        image: Picture,
+        *,
+        header: JpegHeader | None = None,
+        sources: Sequence[QualitySource] = ESTIMATED,
     ) -> dict[QualitySource, np.ndarray]:
-        """What `restore` would estimate of an array, in several forms at the cost of one.
+        """What `restore` would estimate of an image, in several forms at the cost of one.
+
+        Args, errors: as of `restore`.
 
         Returns:
           Quality 1–100, float32: () for `QualitySource.IMAGE`, (H, W) for MAP.
-
-        Raises:
-          ValueError: unsupported array.
         """
-        parts = split(np.asarray(image), subsampling=Subsampling.S444)
+        parts = split(_given(image), header=header, subsampling=Subsampling.S444)
         estimates = self._engine.estimates(parts)
         asked = {source: estimates[source] for source in sources}
         return {
@@ -227,8 +230,12 @@ def _parts(image: Picture, header: JpegHeader | None, wishes: Wishes) -> Compone
     known = None if wishes.chroma else Subsampling.S444
     if header is not None and wishes.orientation is Orientation.TRANSPOSED:
         header = planning.transposed_header(header)
-    given = image if isinstance(image, Image.Image) else np.asarray(image)
-    return split(given, header=header, subsampling=known)
+    return split(_given(image), header=header, subsampling=known)
+
+
+def _given(image: Picture) -> Picture:
+    """Whatever is no picture as an array."""
+    return image if isinstance(image, Image.Image) else np.asarray(image)
 
 
 def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishes) -> Restored:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agarnet_jax.restoration import Restorer, file_restoring, reading
+from agarnet_jax.restoration import Restorer, file_restoring, inspection, reading
 from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
 
 
@@ -36,6 +36,18 @@ def recompressed(contents, quality):
 
 def error(outcome, clean):
     return np.square(np.asarray(outcome.image).astype(float) - clean).mean()
+
+
+@pytest.mark.parametrize(("first", "more", "believed"), [(16, 6, True), (30, 0, False)])
+def test_inspection_says_what_restoration_assumes(
+    restore, restorer, tmp_path, astronaut, encode, first, more, believed
+):
+    table = [first + more * (row + column) for row in range(8) for column in range(8)]
+    contents = encode(astronaut[:256, :256], 75, qtables=[table] * 2)
+    (tmp_path / "own.jpg").write_bytes(contents)
+    found = inspection.inspect(reading.read(tmp_path / "own.jpg"), restorer)
+    assert (found.quality == found.header.quality) == believed
+    assert found.quality == pytest.approx(restore(contents).quality_map.mean(), abs=0.01)
 
 
 def test_a_file_compressed_once_can_be_kept_consistent(restore, gray_photo, encode):

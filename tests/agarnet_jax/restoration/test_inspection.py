@@ -12,9 +12,11 @@ from agarnet_jax.restoration.quality import QualitySource
 class FakeRestorer:
     """Estimates 40 for the image, 35–45 in places, and remembers what it saw."""
 
-    def estimate(self, image):
-        self.seen = image
-        quality_map = np.linspace(35, 45, image.size, dtype=np.float32).reshape(image.shape)
+    def estimate(self, image, *, header=None):
+        pixels = np.asarray(image)
+        self.seen = pixels
+        shape = pixels.shape[:2]
+        quality_map = np.linspace(35, 45, shape[0] * shape[1], dtype=np.float32).reshape(shape)
         return {QualitySource.IMAGE: np.float32(40), QualitySource.MAP: quality_map}
 
 
@@ -50,7 +52,7 @@ def test_a_single_jpeg(inspect, restorer, photo, encode):
     assert (found.quality, found.quality_range) == (40, (35, 45))
     assert (found.grid.row, found.grid.column) == (0, 0)
     assert found.recompressed is False
-    assert restorer.seen.shape == (height, width)
+    assert restorer.seen.shape == (height, width, 3)
     words = found.words()
     for part in (
         f"JPEG, {width}×{height} pixels; YCbCr 4:2:2, sequential; its header says quality 40.",
