@@ -24,8 +24,8 @@ from absl import flags
 from agarnet_jax import runtime
 from agarnet_jax.sharding import global_batch, make_mesh
 from agarnet_jax.training import loop
+from agarnet_jax.training.initial import fresh_state
 from agarnet_jax.training.optimizer import make_optimizer
-from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.step import make_train_step
 from benchmarks.timing import print_table, spread
 from experiments import program
@@ -53,7 +53,7 @@ def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
     mesh, task, config = make_mesh(), experiment.make_task(), experiment.train
     optimizer = make_optimizer(config)
     step = make_train_step(task, optimizer, ema_decay=config.ema_decay, mesh=mesh)
-    state = TrainState.create(task.init(jax.random.key(0)), optimizer)
+    state = fresh_state(task, config, mesh, None)
     batch = make_batch(experiment)
     state, _ = step(state, global_batch(batch, mesh))
     while True:

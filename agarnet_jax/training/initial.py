@@ -10,7 +10,7 @@ from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.fitting import check_fit, fit
 from agarnet_jax.training.optimizer import make_optimizer
 from agarnet_jax.training.state import TrainState
-from agarnet_jax.training.step import state_shardings
+from agarnet_jax.training.step import compiler_options, state_shardings
 from agarnet_jax.training.tasks import Task
 
 
@@ -34,4 +34,9 @@ def fresh_state(
             params = fit(initial_params, params, config.init_fit)
         return TrainState.create(params, optimizer)
 
-    return jax.jit(create, out_shardings=state_shardings(task, optimizer, mesh))()
+    program = jax.jit(
+        create,
+        out_shardings=state_shardings(task, optimizer, mesh),
+        compiler_options=compiler_options(mesh),
+    )
+    return program()

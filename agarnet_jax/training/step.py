@@ -17,8 +17,13 @@ from agarnet_jax.training.tasks import Batch, Metrics, Task
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 EvalStep = Callable[[Any, Batch], Metrics]
 
-# Without LLVM's later passes a step compiles faster and is no slower (`docs/performance.md`).
-_CPU_OPTIONS = {"xla_backend_optimization_level": 1}
+
+
+def compiler_options(mesh: Mesh) -> dict[str, int] | None:
+    """On CPU, XLA compiles in less time without LLVM's later passes, and a training step is no
+    slower for it (`docs/performance.md`)."""
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    return {"xla_backend_optimization_level": 1} if on_cpu else None
 
 
 def state_shardings(task: Task, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
@@ -85,7 +90,7 @@ def make_train_step(
         in_shardings=(at, split_by_batch(mesh)),
         out_shardings=(at, everywhere),
         donate_argnums=0,
-        compiler_options=_CPU_OPTIONS if mesh.devices.flat[0].platform == "cpu" else None,
+        compiler_options=compiler_options(mesh),
     )
 
 

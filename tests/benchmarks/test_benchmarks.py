@@ -31,7 +31,7 @@ COMMANDS = {
     "loop": ("--configs=smoke", "--steps=10", "--rounds=1"),
     "devices": ("--devices=1,2", "--batch_size=4", "--rounds=1"),
     "table_quality": ("--images={folder}",),
-    "quality_label": ("--images={folder}",),
+    "quality_label": ("--images={small}",),
     "grid": ("--images={folder}",),
     "quantization_steps": ("--images={folder}", "--restored=1"),
     "recompression": ("--images={folder}", "--restored=1"),
@@ -49,8 +49,10 @@ COMMANDS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
-def test_prints_its_table(name, repository, picture_folders):
-    options = [option.format(folder=picture_folders / "valid") for option in COMMANDS[name]]
+def test_prints_its_table(name, repository, picture_folders, tmp_path):
+    folder, small = picture_folders / "valid", tmp_path
+    Image.open(folder / "astronaut.png").crop((16, 16, 80, 80)).save(small / "detail.png")
+    options = [option.format(folder=folder, small=small) for option in COMMANDS[name]]
     result = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", *options],
         cwd=repository,
