@@ -18,7 +18,6 @@ TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 EvalStep = Callable[[Any, Batch], Metrics]
 
 
-
 def compiler_options(mesh: Mesh) -> dict[str, int] | None:
     """On CPU, XLA compiles in less time without LLVM's later passes, and a training step is no
     slower for it (`docs/performance.md`)."""
