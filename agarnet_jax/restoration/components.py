@@ -225,6 +225,7 @@ def split(
         pixels: Pixels = PicturePixels(image)
         mode, flat = image.mode, len(image.getbands()) == 1
     else:
+        image = np.asarray(image)
         pixels, flat = ArrayPixels(image), image.ndim == 2
         mode = _MODES[pixels.shape[2]]
         if header is not None and header.coding in _CODINGS[4] and mode == "RGBA":

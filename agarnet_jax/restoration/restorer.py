@@ -197,7 +197,7 @@ class Restorer:
         Returns:
           Quality 1–100, float32: () for `QualitySource.IMAGE`, (H, W) for MAP.
         """
-        parts = split(_given(image), header=header, subsampling=Subsampling.S444)
+        parts = split(image, header=header, subsampling=Subsampling.S444)
         estimates = self._engine.estimates(parts)
         asked = {source: estimates[source] for source in sources}
         return {
@@ -230,12 +230,7 @@ def _parts(image: Picture, header: JpegHeader | None, wishes: Wishes) -> Compone
     known = None if wishes.chroma else Subsampling.S444
     if header is not None and wishes.orientation is Orientation.TRANSPOSED:
         header = planning.transposed_header(header)
-    return split(_given(image), header=header, subsampling=known)
-
-
-def _given(image: Picture) -> Picture:
-    """Whatever is no picture as an array."""
-    return image if isinstance(image, Image.Image) else np.asarray(image)
+    return split(image, header=header, subsampling=known)
 
 
 def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishes) -> Restored:
