@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.typing import ArrayLike
 
 DATA_AXIS, FSDP_AXIS = "data", "fsdp"
 SMALLEST_SPLIT = 1024  # elements; gathering fewer costs more time than the memory is worth
@@ -82,6 +83,11 @@ def global_batch(local: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.A
         for key, value in local.items()
         if value.dtype.kind != "U"
     }
+
+
+def on_every_device(value: ArrayLike, mesh: Mesh) -> jax.Array:
+    """The value, which all processes have, on the devices."""
+    return jax.make_array_from_process_local_data(replicated(mesh), np.asarray(value))
 
 
 def check_batch_size(name: str, size: int, mesh: Mesh, *, accumulation: int = 1) -> None:

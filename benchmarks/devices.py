@@ -7,6 +7,7 @@ there is little to gain; the table shows what more of them cost. The last rows a
 `train.accumulation` on the largest mesh. Ratios are times beside one device's, paired by round.
 """
 
+import dataclasses
 import statistics
 from typing import Any
 
@@ -16,7 +17,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from agarnet_jax import runtime
-from agarnet_jax.sharding import global_batch, make_mesh
+from agarnet_jax.sharding import global_batch, make_mesh, on_every_device
 from agarnet_jax.training.optimizer import make_optimizer
 from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.step import make_train_step, state_shardings
@@ -53,17 +54,17 @@ def step_case(
     accumulation: int = 1,
 ) -> Case:
     """A training step, from a batch on the host to the loss."""
-    task, optimizer = experiment.make_task(), make_optimizer(experiment.train)
+    task = experiment.make_task()
+    config = dataclasses.replace(experiment.train, accumulation=accumulation)
     mesh = make_mesh(jax.devices()[:devices], fsdp=fsdp)
-    decay = experiment.train.ema_decay
-    step = make_train_step(task, optimizer, ema_decay=decay, mesh=mesh, accumulation=accumulation)
-    at = state_shardings(task, optimizer, mesh)
-    state = jax.device_put(TrainState.create(params, optimizer), at)
+    step, at = make_train_step(task, config, mesh), state_shardings(task, config, mesh)
+    state = jax.device_put(TrainState.create(params, make_optimizer(config)), at)
+    rate = on_every_device(np.float32(config.learning_rate), mesh)
     host_batch = batch_of(_BATCH_SIZE.value, experiment.data.crop)
 
     def run() -> None:
         nonlocal state
-        state, metrics = step(state, global_batch(host_batch, mesh))
+        state, metrics = step(state, global_batch(host_batch, mesh), rate)
         metrics["loss"].block_until_ready()
 
     return run

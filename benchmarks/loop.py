@@ -22,10 +22,9 @@ import numpy as np
 from absl import flags
 
 from agarnet_jax import runtime
-from agarnet_jax.sharding import global_batch, make_mesh
+from agarnet_jax.sharding import global_batch, make_mesh, on_every_device
 from agarnet_jax.training import loop
 from agarnet_jax.training.initial import fresh_state
-from agarnet_jax.training.optimizer import make_optimizer
 from agarnet_jax.training.step import make_train_step
 from benchmarks.timing import print_table, spread
 from experiments import program
@@ -51,16 +50,16 @@ def make_batch(experiment: ExperimentConfig) -> dict[str, np.ndarray]:
 def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
     """Seconds of a step, measured anew with each `next`."""
     mesh, task, config = make_mesh(), experiment.make_task(), experiment.train
-    optimizer = make_optimizer(config)
-    step = make_train_step(task, optimizer, ema_decay=config.ema_decay, mesh=mesh)
+    step = make_train_step(task, config, mesh)
+    rate = on_every_device(np.float32(config.learning_rate), mesh)
     state = fresh_state(task, config, mesh, None)
     batch = make_batch(experiment)
-    state, _ = step(state, global_batch(batch, mesh))
+    state, _ = step(state, global_batch(batch, mesh), rate)
     while True:
         jax.block_until_ready(state)
         since = time.perf_counter()
         for _ in range(_STEPS.value):
-            state, _ = step(state, global_batch(batch, mesh))
+            state, _ = step(state, global_batch(batch, mesh), rate)
         jax.block_until_ready(state)
         yield (time.perf_counter() - since) / _STEPS.value
 

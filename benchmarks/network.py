@@ -21,7 +21,13 @@ from ml_collections import config_flags
 
 from agarnet_jax import jpeg_tables, runtime
 from agarnet_jax.models import AGARNet, AGARNetConfig, Conv3DFormulation
-from agarnet_jax.sharding import global_batch, make_mesh, replicated, split_by_batch
+from agarnet_jax.sharding import (
+    global_batch,
+    make_mesh,
+    on_every_device,
+    replicated,
+    split_by_batch,
+)
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.optimizer import make_optimizer
 from agarnet_jax.training.state import TrainState
@@ -74,14 +80,15 @@ def jax_forward(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]
 
 def jax_step(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> Case:
     settings, mesh = TrainConfig(), make_mesh()
-    optimizer = make_optimizer(settings)
     task = RestorationTask(config, settings.dct_loss_weight)
-    step = make_train_step(task, optimizer, ema_decay=settings.ema_decay, mesh=mesh)
+    step = make_train_step(task, settings, mesh)
+    rate = on_every_device(np.float32(settings.learning_rate), mesh)
+    optimizer = make_optimizer(settings)
     state = jax.jit(lambda: TrainState.create(params, optimizer), out_shardings=replicated(mesh))()
 
     def run() -> None:
         nonlocal state
-        state, metrics = step(state, global_batch(batch, mesh))
+        state, metrics = step(state, global_batch(batch, mesh), rate)
         metrics["loss"].block_until_ready()
 
     return run

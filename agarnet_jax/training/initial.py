@@ -22,21 +22,21 @@ def fresh_state(
     Raises:
       MisfitError: `initial_params` do not fit the model as `config.init_fit` says.
     """
-    optimizer = make_optimizer(config)
+    key = jax.random.key(config.seed)
     if initial_params is not None:
-        expected = jax.eval_shape(task.init, jax.random.key(config.seed))
+        expected = jax.eval_shape(task.init, key)
         if report := check_fit(initial_params, expected, config.init_fit):
             logging.getLogger(__name__).warning("%s", report)
 
-    def create() -> TrainState:
-        params = task.init(jax.random.key(config.seed))
+    def create(key: jax.Array, initial_params: Any | None) -> TrainState:
+        params = task.init(key)
         if initial_params is not None:
             params = fit(initial_params, params, config.init_fit)
-        return TrainState.create(params, optimizer)
+        return TrainState.create(params, make_optimizer(config))
 
     program = jax.jit(
         create,
-        out_shardings=state_shardings(task, optimizer, mesh),
+        out_shardings=state_shardings(task, config, mesh),
         compiler_options=compiler_options(mesh),
     )
-    return program()
+    return program(key, initial_params)

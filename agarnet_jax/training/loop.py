@@ -9,12 +9,12 @@ import jax
 import numpy as np
 
 from agarnet_jax.checkpoint import Checkpoints
-from agarnet_jax.sharding import check_batch_size, global_batch, make_mesh
+from agarnet_jax.sharding import check_batch_size, global_batch, make_mesh, on_every_device
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.evaluation import evaluate
 from agarnet_jax.training.initial import fresh_state
 from agarnet_jax.training.observers import Observers
-from agarnet_jax.training.optimizer import make_optimizer, make_schedule
+from agarnet_jax.training.optimizer import learning_rates
 from agarnet_jax.training.signals import Interrupted, StopSignals
 from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.step import make_eval_step, make_train_step
@@ -64,10 +64,7 @@ def train(
     """
     mesh = make_mesh(fsdp=config.fsdp)
     check_batch_size("train.batch_size", config.batch_size, mesh, accumulation=config.accumulation)
-    optimizer, schedule = make_optimizer(config), make_schedule(config)
-    train_step = make_train_step(
-        task, optimizer, ema_decay=config.ema_decay, mesh=mesh, accumulation=config.accumulation
-    )
+    train_step, rates = make_train_step(task, config, mesh), learning_rates(config)
     eval_step = make_eval_step(task, mesh)
     last = config.steps if stop_at is None else min(stop_at, config.steps)
 
@@ -119,16 +116,16 @@ def train(
             asked = time.monotonic()
             host_batch = next(batches)
             waited = time.monotonic() - asked
-            batch = global_batch(host_batch, mesh)
-            observers.before_step(step, train_step, state, batch)
+            batch, rate = global_batch(host_batch, mesh), on_every_device(rates[step], mesh)
+            observers.before_step(step, train_step, state, batch, rate)
             # Whatever else came from the host would come anew in every step.
             with jax.transfer_guard_host_to_device("disallow"):
-                state, metrics = train_step(state, batch)
+                state, metrics = train_step(state, batch, rate)
             stop.something_to_save = True
             observers.after_step(step, host_batch, metrics, waited=waited)
 
             if (step + 1) % config.log_every == 0 or step + 1 == last:
-                observers.log(step + 1, metrics, learning_rate=float(schedule(step)))
+                observers.log(step + 1, metrics, learning_rate=float(rates[step]))
     return state
 
 

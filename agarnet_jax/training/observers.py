@@ -99,10 +99,12 @@ class Observers:
         self._progress.pause()
         return score
 
-    def before_step(self, step: int, train_step: Any, state: Any, batch: Any) -> None:
+    def before_step(
+        self, step: int, train_step: Any, state: Any, batch: Any, rate: jax.Array
+    ) -> None:
         """The step from `step` to the next is about to begin, with these."""
         self._trace.before(step + 1, state)
-        self._utilization.at(train_step, state, batch)
+        self._utilization.at(train_step, state, batch, rate)
         self._begun = time.monotonic()
 
     def after_step(

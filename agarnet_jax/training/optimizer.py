@@ -3,6 +3,8 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 import optax.contrib
 
@@ -34,13 +36,23 @@ def make_schedule(config: TrainConfig) -> optax.Schedule:
     return optax.join_schedules([warmup, after], [config.warmup_steps])
 
 
-def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """Clips the gradients' global norm, then updates by the rule of `config.optimizer`."""
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), _update_rule(config))
+def learning_rates(config: TrainConfig) -> np.ndarray:
+    """The learning rate of every step of a run. (steps,) float32, on the host."""
+    return np.asarray(jax.vmap(make_schedule(config))(jnp.arange(config.steps)), np.float32)
 
 
-def _update_rule(config: TrainConfig) -> optax.GradientTransformation:
-    rate, chosen = make_schedule(config), config.optimizer
+def make_optimizer(
+    config: TrainConfig, rate: optax.Schedule | None = None
+) -> optax.GradientTransformation:
+    """Clips the gradients' global norm, then updates by the rule of `config.optimizer`.
+
+    With `rate` in place of the schedule of `config`, states have the same form.
+    """
+    rule = _update_rule(rate or make_schedule(config), config.optimizer)
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), rule)
+
+
+def _update_rule(rate: optax.Schedule, chosen: OptimizerConfig) -> optax.GradientTransformation:
     decay = {"weight_decay": chosen.weight_decay, "mask": decayed}
     if chosen.kind is OptimizerKind.LION:
         return optax.lion(rate, b1=chosen.lion.beta1, b2=chosen.lion.beta2, **decay)

@@ -88,13 +88,15 @@ class Utilization:
         self._flops: dict[tuple[int, ...], float] = {}
         self._shape: tuple[int, ...] = ()
 
-    def at(self, train_step: Any, state: Any, batch: Mapping[str, jax.Array]) -> None:
+    def at(
+        self, train_step: Any, state: Any, batch: Mapping[str, jax.Array], rate: jax.Array
+    ) -> None:
         """Steps from here on are of this kind; counts its operations if it is new."""
         if not self._peak:
             return
         self._shape = batch["degraded"].shape
         if self._shape not in self._flops:
-            costs = train_step.lower(state, batch).cost_analysis()
+            costs = train_step.lower(state, batch, rate).cost_analysis()
             self._flops[self._shape] = (costs or {}).get("flops", 0.0)
 
     def scalars(self, steps_per_second: float) -> dict[str, float]:

@@ -10,11 +10,13 @@ from jax.lax import with_sharding_constraint
 from jax.sharding import Mesh
 
 from agarnet_jax.sharding import replicated, split_by_batch, split_by_leaf
+from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.guards import keep_if_not_finite
+from agarnet_jax.training.optimizer import make_optimizer
 from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.tasks import Batch, Metrics, Task
 
-TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+TrainStep = Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]
 EvalStep = Callable[[Any, Batch], Metrics]
 
 
@@ -25,27 +27,24 @@ def compiler_options(mesh: Mesh) -> dict[str, int] | None:
     return {"xla_backend_optimization_level": 1} if on_cpu else None
 
 
-def state_shardings(task: Task, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
-    """How a state of this task and optimizer lies on the mesh, by `sharding.split_by_leaf`."""
+def state_shardings(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:
+    """How a state of this task and its optimizer lies on the mesh, by `sharding.split_by_leaf`."""
+    optimizer = make_optimizer(config)
     state = jax.eval_shape(lambda: TrainState.create(task.init(jax.random.key(0)), optimizer))
     return split_by_leaf(state, mesh)
 
 
-def make_train_step(
-    task: Task,
-    optimizer: optax.GradientTransformation,
-    *,
-    ema_decay: float,
-    mesh: Mesh,
-    accumulation: int = 1,
-) -> TrainStep:
-    """(state, batch) → (state, metrics), with the state's buffers donated.
+def make_train_step(task: Task, config: TrainConfig, mesh: Mesh) -> TrainStep:
+    """(state, batch, learning rate) → (state, metrics), with the state's buffers donated.
 
-    With `accumulation`, gradients and metrics are means over so many microbatches, computed one
-    after the other in the memory of one. As losses are means over the batch, they are those of the
-    whole up to rounding. Each device splits its own share: `sharding.check_batch_size`.
+    The rate, () float32 from `learning_rates`, is no constant of the program: runs that differ in
+    rate, schedule or number of steps share what was compiled.
+
+    With `config.accumulation`, gradients and metrics are means over so many microbatches, computed
+    one after the other in the memory of one. As losses are means over the batch, they are those of
+    the whole up to rounding. Each device splits its own share: `sharding.check_batch_size`.
     """
-    everywhere = replicated(mesh)
+    everywhere, accumulation = replicated(mesh), config.accumulation
 
     def gradients_of(params: Any, batch: Batch) -> tuple[Any, Metrics]:
         (loss, metrics), gradients = jax.value_and_grad(task.loss, has_aux=True)(
@@ -65,15 +64,18 @@ def make_train_step(
         total, _ = jax.lax.scan(add, zeros, microbatches)
         return jax.tree.map(lambda x: x / accumulation, total)
 
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+    def train_step(
+        state: TrainState, batch: Batch, learning_rate: jax.Array
+    ) -> tuple[TrainState, Metrics]:
         params = with_sharding_constraint(state.params, everywhere)
         compute = gradients_of if accumulation == 1 else mean_gradients
         gradients, metrics = compute(params, batch)
+        optimizer = make_optimizer(config, lambda _: learning_rate)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         # The average forgets the start of training faster than its decay alone would.
         step = state.step.astype(jnp.float32)
-        decay = jnp.minimum(ema_decay, (1 + step) / (10 + step))
+        decay = jnp.minimum(config.ema_decay, (1 + step) / (10 + step))
         new_state = TrainState(
             step=state.step + 1,
             params=params,
@@ -83,10 +85,10 @@ def make_train_step(
         metrics |= {"gradient_norm": optax.tree.norm(gradients)}
         return keep_if_not_finite(state, new_state, metrics)
 
-    at = state_shardings(task, optimizer, mesh)
+    at = state_shardings(task, config, mesh)
     return jax.jit(
         train_step,
-        in_shardings=(at, split_by_batch(mesh)),
+        in_shardings=(at, split_by_batch(mesh), everywhere),
         out_shardings=(at, everywhere),
         donate_argnums=0,
         compiler_options=compiler_options(mesh),

@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 from agarnet_jax.models import AGARNetConfig, EstimatorConfig
+from agarnet_jax.sharding import global_batch, make_mesh, on_every_device
 from agarnet_jax.training import loop
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.fitting import InitialFit
+from agarnet_jax.training.optimizer import learning_rates
+from agarnet_jax.training.optimizer_config import ScheduleConfig
 from agarnet_jax.training.signals import Interrupted
-from agarnet_jax.training.step import unit_range
+from agarnet_jax.training.step import make_train_step, unit_range
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask
 
 SMALL = AGARNetConfig(
@@ -129,6 +132,40 @@ def test_the_average_follows_its_formula(tmp_path):
             earlier.ema_params,
             state.params,
         )
+
+
+def test_runs_of_other_rates_and_lengths_share_the_program(whole_run):
+    """Only what is compiled differently needs to be compiled again, in a sweep as in a new run."""
+    _, state = whole_run
+    mesh = make_mesh()
+
+    def program(**changes):
+        config = dataclasses.replace(CONFIG, **changes)
+        step = make_train_step(RestorationTask(SMALL, 0.1), config, mesh)
+        rate = on_every_device(learning_rates(config)[0], mesh)
+        return step.lower(state, global_batch(batch(0), mesh), rate).as_text()
+
+    same = {"learning_rate": 0.1, "steps": 9, "warmup_steps": 2, "seed": 5}
+    assert program(**same, schedule=ScheduleConfig("steps")) == program()
+    assert program(clip_norm=2.0) != program()
+
+
+def test_each_step_is_taken_at_its_rate(tmp_path):
+    """Zero before the warm-up; from then on as far as the rate tells, with Adam's first update."""
+    start = train(tmp_path / "start", stop_at=1)
+    fixed = dataclasses.replace(CONFIG, schedule=ScheduleConfig("constant"))
+    near, far = (
+        train(
+            tmp_path / str(rate), config=dataclasses.replace(fixed, learning_rate=rate), stop_at=2
+        )
+        for rate in (1e-4, 3e-4)
+    )
+    jax.tree.map(
+        lambda a, b, c: np.testing.assert_allclose(c - a, 3 * (b - a), rtol=0.01, atol=1e-6),
+        start.params,
+        near.params,
+        far.params,
+    )
 
 
 def test_averaged_parameters_are_evaluated(whole_run):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agarnet_jax.training.config import TrainConfig
-from agarnet_jax.training.optimizer import make_optimizer, make_schedule
+from agarnet_jax.training.optimizer import learning_rates, make_optimizer, make_schedule
 from agarnet_jax.training.optimizer_config import (
     AdamConfig,
     LionConfig,
@@ -60,6 +60,16 @@ def test_warm_up_is_linear_to_the_peak(kind):
 )
 def test_after_it_each_kind_follows_its_formula(kind, options, at, expected):
     assert rates(kind, at, **options) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", ScheduleKind)
+def test_the_rates_of_a_run_are_those_of_its_schedule(kind):
+    config = TrainConfig(steps=30, warmup_steps=3, schedule=ScheduleConfig(kind=kind))
+    schedule = make_schedule(config)
+    expected = [float(schedule(step)) for step in range(30)]
+    found = learning_rates(config)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 KERNEL = np.array([[1.0, -2.0], [0.5, 4.0]])

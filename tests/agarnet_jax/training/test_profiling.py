@@ -21,17 +21,18 @@ def test_compilations_are_counted_once_each():
 
 
 def test_utilization_is_the_share_of_the_peak_that_matrix_products_need():
-    product = jax.jit(lambda state, batch: state @ batch["degraded"])
+    product = jax.jit(lambda state, batch, rate: rate * (state @ batch["degraded"]))
     utilization = Utilization("TPU v4", 2)
-    utilization.at(product, np.ones((128, 256), np.float32), {"degraded": np.ones((256, 64))})
-    flops = 2 * 128 * 256 * 64
+    batch = {"degraded": np.ones((256, 64))}
+    utilization.at(product, np.ones((128, 256), np.float32), batch, 1.0)
+    flops = (2 * 256 + 1) * 128 * 64
     scalars = utilization.scalars(steps_per_second=10.0)
     assert scalars == {"model_flop_utilization": pytest.approx(flops * 10 / (2 * 275e12))}
 
 
 def test_nothing_is_said_of_devices_whose_peak_is_not_known():
     utilization = Utilization("cpu", 2)
-    utilization.at(None, None, {})  # costs nothing, not even a look at the step
+    utilization.at(None, None, {}, None)  # costs nothing, not even a look at the step
     assert utilization.scalars(10.0) == {}
 
 

@@ -29,15 +29,17 @@ from agarnet_jax.training.tasks import EstimationTask
 runtime.use_compilation_cache()
 # The estimator compiles fast, and its widest kernels are large enough to be split.
 task = EstimationTask(EstimatorConfig(features=(4, 4, 16, 16)))
-optimizer = make_optimizer(TrainConfig(warmup_steps=1))
+config = TrainConfig(
+    warmup_steps=1, learning_rate=1e-3, ema_decay=0.9, accumulation=settings["accumulation"]
+)
 mesh = sharding.make_mesh(fsdp=settings["fsdp"])
-at = state_shardings(task, optimizer, mesh)
+at = state_shardings(task, config, mesh)
 rng = np.random.default_rng(0)
 params = jax.tree.map(
     lambda leaf: 0.2 * rng.standard_normal(leaf.shape, np.float32),
     jax.eval_shape(task.init, jax.random.key(0)),
 )
-state = jax.device_put(TrainState.create(params, optimizer), at)
+state = jax.device_put(TrainState.create(params, make_optimizer(config)), at)
 
 def batch(number):
     rng = np.random.default_rng(number)
@@ -46,14 +48,12 @@ def batch(number):
     host = {"degraded": degraded, "quality": quality, "weight": np.ones(16, np.float32)}
     return sharding.global_batch(host, mesh)
 
-step = make_train_step(
-    task, optimizer, ema_decay=0.9, mesh=mesh, accumulation=settings["accumulation"]
-)
-step = step.lower(state, batch(0)).compile()
+rate = sharding.on_every_device(np.float32(1e-3), mesh)
+step = make_train_step(task, config, mesh).lower(state, batch(0), rate).compile()
 found = {"losses": [], "norms": []}
 for number in range(4):
     before = state
-    state, metrics = step(state, batch(number))
+    state, metrics = step(state, batch(number), rate)
     found["losses"].append(float(metrics["loss"]))
     found["norms"].append(float(metrics["gradient_norm"]))
 found["donated"] = all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
