@@ -36,7 +36,13 @@ SMALL = AGARNetConfig(
     decoder1_gated_blocks=1,
 )
 CONFIG = TrainConfig(
-    steps=4, batch_size=2, warmup_steps=1, log_every=1, eval_every=2, checkpoint_every=2
+    steps=4,
+    batch_size=2,
+    warmup_steps=1,
+    ema_decay=0.2,  # 2/11 and 3/12, of the first steps, are around it
+    log_every=1,
+    eval_every=2,
+    checkpoint_every=2,
 )
 
 
@@ -120,8 +126,7 @@ def test_parameters_and_their_average_move(whole_run, tmp_path):
 
 
 def test_the_average_follows_its_formula(tmp_path):
-    config = dataclasses.replace(CONFIG, ema_decay=0.2)  # 2/11 and 3/12 are around it
-    states = [train(tmp_path, config=config, stop_at=step) for step in (1, 2, 3)]
+    states = [train(tmp_path, stop_at=step) for step in (1, 2, 3)]
     for step, (earlier, state) in enumerate(itertools.pairwise(states), start=1):
         decay = min(0.2, (1 + step) / (10 + step))
         jax.tree.map(
