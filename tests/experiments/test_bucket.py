@@ -21,6 +21,7 @@ from gcp_storage_emulator.handlers import objects
 SMALL = (
     "--config=experiments/configs/smoke.py",
     "--config.train.warmup_steps=1",
+    "--config.train.batch_size=2",
     "--config.train.log_every=1",
     "--config.train.steps=6",
     "--config.train.eval_every=2",
