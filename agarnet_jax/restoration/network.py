@@ -13,7 +13,6 @@
 Chroma planes take the tables of `base=jpeg_tables.ANNEX_K_CHROMINANCE`.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -86,15 +85,16 @@ class Networks:
         everywhere, split = replicated(mesh), split_by_batch(mesh)
         self.device_count = mesh.size
 
-        # Configurations are closed over, parameters passed: constants would slow compilation.
+        # Nothing is closed over: networks of one configuration share what was traced and compiled.
         def compiled(function: Callable, config: Any, params: Any, inputs: int) -> Callable:
             program = jax.jit(
-                functools.partial(function, config),
+                function,
+                static_argnums=0,
                 in_shardings=(everywhere, *inputs * [split]),
                 out_shardings=split,
             )
             placed = jax.device_put(params, everywhere)
-            return lambda *arrays: np.asarray(program(placed, *arrays))
+            return lambda *arrays: np.asarray(program(config, placed, *arrays))
 
         restorer = trained.restorer_config, trained.restorer_params
         self.change = compiled(change_of_planes, *restorer, inputs=3)

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import jax
@@ -9,6 +10,7 @@ from agarnet_jax import jpeg_tables, weights
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE
 from agarnet_jax.models import AGARNet
 from agarnet_jax.restoration import network
+from agarnet_jax.training.profiling import CompilationCounter
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,24 @@ def test_it_is_the_network_with_a_table_of_its_own_for_each_plane(tiny, planes):
         tables=jpeg_tables.network_table(chosen)[:, None, None],
     ).restored
     np.testing.assert_allclose(restored, expected, atol=1e-6)
+
+
+def test_networks_of_one_configuration_share_programs_and_keep_their_weights(tiny, planes):
+    """So that a second restorer, of other weights, begins at once."""
+    halved = jax.tree.map(lambda leaf: leaf / 2, tiny.estimator_params)
+    first = network.Networks(tiny, devices=None)
+    second = network.Networks(
+        dataclasses.replace(tiny, estimator_params=halved), devices=jax.local_devices()
+    )
+    images = planes.repeat(2, axis=1).repeat(2, axis=2)
+    cells = first.cells(images)
+    counter = CompilationCounter()
+    others = second.cells(images)
+    assert counter.since_asked() == 0
+    counter.close()
+    expected = network.estimate_cells(tiny.estimator_config, halved, images)
+    np.testing.assert_allclose(others, expected, rtol=1e-4)
+    assert (others != cells).all()
 
 
 def test_transposed_tables():
