@@ -64,8 +64,7 @@ def train(
     """
     mesh = make_mesh(fsdp=config.fsdp)
     check_batch_size("train.batch_size", config.batch_size, mesh, accumulation=config.accumulation)
-    train_step, rates = make_train_step(task, config, mesh), learning_rates(config)
-    eval_step = make_eval_step(task, mesh)
+    train_step, eval_step = make_train_step(task, config, mesh), make_eval_step(task, mesh)
     last = config.steps if stop_at is None else min(stop_at, config.steps)
 
     with contextlib.ExitStack() as stack:
@@ -79,7 +78,7 @@ def train(
         stack.callback(observers.close)
         if start:
             observers.continued(checkpoints.config(start), resolved_config, last=last)
-        batches = batches_from(start)
+        batches, rates = batches_from(start), learning_rates(config, start)
 
         def leave() -> bool:
             observers.evaluating()
@@ -116,7 +115,7 @@ def train(
             asked = time.monotonic()
             host_batch = next(batches)
             waited = time.monotonic() - asked
-            batch, rate = global_batch(host_batch, mesh), on_every_device(rates[step], mesh)
+            batch, rate = global_batch(host_batch, mesh), on_every_device(next(rates), mesh)
             observers.before_step(step, train_step, state, batch, rate)
             # Whatever else came from the host would come anew in every step.
             with jax.transfer_guard_host_to_device("disallow"):
@@ -125,7 +124,7 @@ def train(
             observers.after_step(step, host_batch, metrics, waited=waited)
 
             if (step + 1) % config.log_every == 0 or step + 1 == last:
-                observers.log(step + 1, metrics, learning_rate=float(rates[step]))
+                observers.log(step + 1, metrics, learning_rate=float(rate))
     return state
 
 

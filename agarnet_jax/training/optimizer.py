@@ -1,9 +1,10 @@
 """The learning rate by step, and what turns gradients into updates."""
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import optax.contrib
@@ -36,9 +37,13 @@ def make_schedule(config: TrainConfig) -> optax.Schedule:
     return optax.join_schedules([warmup, after], [config.warmup_steps])
 
 
-def learning_rates(config: TrainConfig) -> np.ndarray:
-    """The learning rate of every step of a run. (steps,) float32, on the host."""
-    return np.asarray(jax.vmap(make_schedule(config))(jnp.arange(config.steps)), np.float32)
+def learning_rates(config: TrainConfig, start: int = 0) -> Iterator[np.float32]:
+    """The learning rates of the steps from `start` on, on the host, without end."""
+    schedule = jax.jit(jax.vmap(make_schedule(config)))
+    # Many at a time: a device that is asked finishes first what it was given.
+    run = np.arange(4096)
+    for first in itertools.count(start, len(run)):
+        yield from np.asarray(schedule(first + run), np.float32)
 
 
 def make_optimizer(

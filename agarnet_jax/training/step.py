@@ -37,7 +37,7 @@ def state_shardings(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:
 def make_train_step(task: Task, config: TrainConfig, mesh: Mesh) -> TrainStep:
     """(state, batch, learning rate) → (state, metrics), with the state's buffers donated.
 
-    The rate, () float32 from `learning_rates`, is no constant of the program: runs that differ in
+    The rate, () float32 of `learning_rates`, is no constant of the program: runs that differ in
     rate, schedule or number of steps share what was compiled.
 
     With `config.accumulation`, gradients and metrics are means over so many microbatches, computed

@@ -150,7 +150,7 @@ def test_runs_of_other_rates_and_lengths_share_the_program(whole_run):
     def program(**changes):
         config = dataclasses.replace(CONFIG, **changes)
         step = make_train_step(RestorationTask(SMALL, 0.1), config, mesh)
-        rate = on_every_device(learning_rates(config)[0], mesh)
+        rate = on_every_device(next(learning_rates(config)), mesh)
         return step.lower(state, global_batch(batch(0), mesh), rate).as_text()
 
     same = {"learning_rate": 0.1, "steps": 9, "warmup_steps": 2, "seed": 5}
