@@ -143,7 +143,7 @@ def test_the_average_follows_its_formula(tmp_path):
 
 
 def test_runs_of_other_rates_and_lengths_share_the_program(whole_run):
-    """Only what is compiled differently needs to be compiled again, in a sweep as in a new run."""
+    """So that a trial of a sweep, or a longer run, finds it in the compilation cache."""
     _, state = whole_run
     mesh = make_mesh()
 

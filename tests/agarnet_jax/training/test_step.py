@@ -29,9 +29,7 @@ from agarnet_jax.training.tasks import EstimationTask
 runtime.use_compilation_cache()
 # The estimator compiles fast, and its widest kernels are large enough to be split.
 task = EstimationTask(EstimatorConfig(features=(4, 4, 16, 16)))
-config = TrainConfig(
-    warmup_steps=1, learning_rate=1e-3, ema_decay=0.9, accumulation=settings["accumulation"]
-)
+config = TrainConfig(ema_decay=0.9, accumulation=settings["accumulation"])
 mesh = sharding.make_mesh(fsdp=settings["fsdp"])
 at = state_shardings(task, config, mesh)
 rng = np.random.default_rng(0)
@@ -48,7 +46,7 @@ def batch(number):
     host = {"degraded": degraded, "quality": quality, "weight": np.ones(16, np.float32)}
     return sharding.global_batch(host, mesh)
 
-rate = sharding.on_every_device(np.float32(1e-3), mesh)
+rate = sharding.on_every_device(np.float32(config.learning_rate), mesh)
 step = make_train_step(task, config, mesh).lower(state, batch(0), rate).compile()
 found = {"losses": [], "norms": []}
 for number in range(4):
