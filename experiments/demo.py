@@ -51,7 +51,7 @@ def main() -> None:
         f"--config.data.eval_dir={out}/valid",
         f"--workdir={out}/smoke",
     )
-    run("Train the smoke configuration, first half", *training, "--stop_at=600")
+    run("Train the smoke configuration, first half", *training, "--stop_at=300")
     run("Run it again: it continues from its checkpoint", *training)
     run(
         "Score the shipped weights on pictures they have not seen",

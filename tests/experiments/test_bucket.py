@@ -18,11 +18,8 @@ from gcp_storage_emulator import server
 from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.handlers import objects
 
-SMALL = (
-    "--config=experiments/configs/smoke.py",
-    "--config.train.warmup_steps=1",
+TRAINING = (
     "--config.train.batch_size=2",
-    "--config.train.log_every=1",
     "--config.train.steps=6",
     "--config.train.eval_every=2",
     "--config.data.eval_qualities=(20,)",
@@ -95,7 +92,7 @@ def losses(text):
 
 
 @pytest.mark.slow
-def test_a_run_in_a_bucket_continues_there(picture_folders, repository, tmp_path):
+def test_a_run_in_a_bucket_continues_there(small_estimator, picture_folders, repository, tmp_path):
     with serve("bucket") as environment:
         environment |= {"AGARNET_DATA_CACHE": os.fspath(tmp_path / "copies")}
 
@@ -112,7 +109,8 @@ def test_a_run_in_a_bucket_continues_there(picture_folders, repository, tmp_path
 
         def train(data, workdir, *flags):
             places = (f"--config.data.{use}_dir={data}/{name}" for use, name in FOLDERS.items())
-            return run("-m", "experiments.train", *SMALL, *places, f"--workdir={workdir}", *flags)
+            settings = *small_estimator, *TRAINING, *places, f"--workdir={workdir}"
+            return run("-m", "experiments.train", *settings, *flags)
 
         run("-c", COPY, picture_folders, "gs://bucket/pictures")
         train("gs://bucket/pictures", "gs://bucket/run", "--stop_at=4")

@@ -26,18 +26,6 @@ from agarnet_jax.distributed import LOST, Cluster
 from agarnet_jax.models import EstimatorConfig
 from agarnet_jax.training.tasks import EstimationTask
 
-# One program for all tests, compiled once for each number of processes.
-SMALL = [
-    "--config=experiments/configs/estimator.py",  # compiles faster than a restorer
-    "--config.model.features=(4,4,4,4)",
-    "--config.data.crop=64",
-    "--config.data.crop_schedule=()",
-    "--config.train.steps=10000",
-    "--config.train.warmup_steps=1",
-    "--config.train.batch_size=8",
-    "--config.train.log_every=1",
-    "--config.train.checkpoint_every=2",
-]
 SECONDS = 300  # for a process to get where it is waited for, on a busy machine
 
 
@@ -47,8 +35,19 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@pytest.fixture(scope="module")
+def training(small_estimator):
+    """The command of all runs: one program, compiled once for each number of processes."""
+    return [
+        *(sys.executable, "-m", "experiments.train", *small_estimator),
+        "--config.train.steps=10000",
+        "--config.train.batch_size=8",
+        "--config.train.checkpoint_every=2",
+    ]
+
+
 @pytest.fixture
-def start(repository, picture_folders, tmp_path):
+def start(training, repository, picture_folders, tmp_path):
     """Starts a run of so many processes, the `last` with flags of its own; kills what is left of
     them at the end."""
     started = []
@@ -65,7 +64,7 @@ def start(repository, picture_folders, tmp_path):
                 "--process_timeout=12",
             )
             command = [
-                *(sys.executable, "-m", "experiments.train", *SMALL),
+                *training,
                 f"--config.data.train_dir={picture_folders}/train",
                 f"--workdir={workdir}",
                 *(cluster if count > 1 else ()),
@@ -157,7 +156,7 @@ def test_processes_that_read_different_images_do_not_begin(start, picture_folder
 @pytest.mark.slow
 def test_processes_of_which_one_would_evaluate_do_not_begin(start, picture_folders, tmp_path):
     one = [f"--config.data.eval_dir={picture_folders}/train"]
-    run = start(2, tmp_path / "run", "--config.data.eval_crop=64", last=one)
+    run = start(2, tmp_path / "run", last=one)
     outputs(run, tmp_path, returncode=1)
     for process, here in enumerate(("none", "3 images")):
         *_, line = (tmp_path / f"errors0{process}").read_text().strip().splitlines()
@@ -226,13 +225,13 @@ def test_two_processes_make_the_batch_of_one_in_its_order(repository, picture_fo
     assert [lines[-1] for lines in others] == [alone, alone]
 
 
-def test_incomplete_or_missing_addresses_give_one_line(repository, tmp_path):
+def test_incomplete_or_missing_addresses_give_one_line(training, repository, tmp_path):
     for flags, message in (
         (("--num_processes=2",), "coordinator_address and process_id not given; give all of"),
         (("--distributed",), "No TPU pod, Slurm, GKE or Open MPI was found"),
     ):
         result = subprocess.run(
-            [sys.executable, "-m", "experiments.train", *SMALL, f"--workdir={tmp_path}/x", *flags],
+            [*training, f"--workdir={tmp_path}/x", *flags],
             cwd=repository,
             capture_output=True,
             text=True,

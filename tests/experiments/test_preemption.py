@@ -16,29 +16,30 @@ from agarnet_jax.checkpoint import Checkpoints
 STEPS = 60
 
 
-def command(pictures, workdir):
-    return [
-        sys.executable,
-        "-m",
-        "experiments.train",
-        "--config=experiments/configs/smoke.py",
-        f"--workdir={workdir}",
-        f"--config.data.train_dir={pictures}/train",
-        f"--config.data.eval_dir={pictures}/valid",
+@pytest.fixture(scope="module")
+def start(small_estimator, picture_folders, repository):
+    """Starts the run of a folder, or goes on with it."""
+    command = [
+        *(sys.executable, "-m", "experiments.train", *small_estimator),
+        f"--config.data.train_dir={picture_folders}/train",
+        f"--config.data.eval_dir={picture_folders}/valid",
         f"--config.train.steps={STEPS}",
-        "--config.train.warmup_steps=1",
         "--config.train.batch_size=2",
-        "--config.train.log_every=1",
         "--config.train.eval_every=20",
         "--config.train.checkpoint_every=7",
         "--config.data.eval_qualities=(20,60)",
     ]
 
+    def start(workdir):
+        return subprocess.Popen(
+            [*command, f"--workdir={workdir}"],
+            cwd=repository,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
-def start(arguments, repository):
-    return subprocess.Popen(
-        arguments, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return start
 
 
 def final_state(workdir):
@@ -63,10 +64,10 @@ def steps_with(workdir, name):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(picture_folders, repository, tmp_path_factory):
+def undisturbed(start, tmp_path_factory):
     """The folder of a run that nobody killed."""
     workdir = tmp_path_factory.mktemp("undisturbed")
-    process = start(command(picture_folders, workdir), repository)
+    process = start(workdir)
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert f"Finished: {STEPS} steps in " in out
@@ -75,13 +76,11 @@ def undisturbed(picture_folders, repository, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
-def test_killed_at_random_moments_it_ends_as_if_it_was_not(
-    undisturbed, picture_folders, repository, tmp_path, number
-):
+def test_killed_at_random_moments_it_ends_as_if_it_was_not(undisturbed, start, tmp_path, number):
     draw = random.Random(int(number))
     codes: list[int] = []
     while not codes or codes[-1] != 0:
-        process = start(command(picture_folders, tmp_path), repository)
+        process = start(tmp_path)
         if len(codes) < 3:
             wait_for_lines(process, tmp_path, draw.randint(0, 20))
             time.sleep(draw.random() / 5)
@@ -97,13 +96,13 @@ def test_killed_at_random_moments_it_ends_as_if_it_was_not(
 
     jax.tree.map(np.testing.assert_array_equal, final_state(tmp_path), final_state(undisturbed))
     assert steps_with(tmp_path, "train/loss") == list(range(1, STEPS + 1))
-    for name in ("train/loss", "train/gradient_norm", "eval/psnr/q60"):
+    for name in ("train/loss", "train/gradient_norm", "eval/absolute_error/q60"):
         assert logged(tmp_path, name) == logged(undisturbed, name)
 
 
 @pytest.mark.slow
-def test_sigterm_saves_the_step_it_came_at(picture_folders, repository, tmp_path):
-    process = start(command(picture_folders, tmp_path), repository)
+def test_sigterm_saves_the_step_it_came_at(start, tmp_path):
+    process = start(tmp_path)
     wait_for_lines(process, tmp_path, 10)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
