@@ -18,6 +18,7 @@ from ml_collections import config_flags
 
 from agarnet_jax import runtime
 from agarnet_jax.sharding import global_batch, make_mesh, on_every_device
+from agarnet_jax.training.initial import fresh_state
 from agarnet_jax.training.optimizer import make_optimizer
 from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.step import make_train_step, state_shardings
@@ -77,7 +78,8 @@ def main() -> None:
     runtime.keep_freed_memory()
     experiment = from_config_dict(_CONFIG.value)
     # On the host, since a training step donates what it is given.
-    params = jax.device_get(jax.jit(experiment.make_task().init)(jax.random.key(0)))
+    state = fresh_state(experiment.make_task(), experiment.train, make_mesh(), None)
+    params = jax.device_get(state.params)
     most = counts[-1]
     variants = {f"{count} device(s)": {"devices": count} for count in counts}
     variants[f"{most}, fsdp {most}"] = {"devices": most, "fsdp": most}

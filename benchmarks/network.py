@@ -29,6 +29,7 @@ from agarnet_jax.sharding import (
     split_by_batch,
 )
 from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.initial import fresh_state
 from agarnet_jax.training.optimizer import make_optimizer
 from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.step import make_train_step
@@ -141,7 +142,8 @@ def main() -> None:
         for name in _CONV3D.value
     }
     # On the host, since a training step donates what it is given.
-    params = jax.device_get(jax.jit(RestorationTask(config, 0.0).init)(jax.random.key(0)))
+    task = RestorationTask(config, 0.0)
+    params = jax.device_get(fresh_state(task, TrainConfig(), make_mesh(), None).params)
     with_torch = _TORCH.value and importlib.util.find_spec("torch") is not None
     jobs = [("forward", job) for job in _FORWARD.value]
     jobs += [("training step", job) for job in _TRAIN.value]
