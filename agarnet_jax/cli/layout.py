@@ -38,7 +38,7 @@ class Layout:
         given_folders = [path for path in inputs if os.path.isdir(path)]
         single = len(inputs) == 1 and not given_folders
         _check(arguments, given_folders, single=single)
-        folder = output if output is not None and (not single or _means_folder(output)) else None
+        folder = output if not single or _means_folder(arguments) else None
         report = arguments.report or (folder and folder / REPORT_NAME)
         if arguments.resume and report is None:
             raise InputError(
@@ -73,8 +73,11 @@ def _names_a_picture(path: pathlib.Path) -> bool:
     return path.suffix.lower() in formats.SUFFIXES and not os.path.isdir(path)
 
 
-def _means_folder(output: pathlib.Path) -> bool:
-    return os.path.isdir(output) or output.suffix == ""
+def _means_folder(arguments: argparse.Namespace) -> bool:
+    output = arguments.output
+    if output is None:
+        return False
+    return arguments.output_ends_as_folder or os.path.isdir(output) or output.suffix == ""
 
 
 def plan(arguments: argparse.Namespace, layout: Layout, *, earlier: Mapping[str, str]) -> list[Job]:

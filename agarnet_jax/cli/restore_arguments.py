@@ -1,6 +1,7 @@
 """The arguments of `agarnet restore`."""
 
 import argparse
+import os
 import pathlib
 from typing import Any
 
@@ -31,10 +32,11 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "-o",
         "--output",
-        type=_path,
-        help="file to write, its suffix chooses the format, or a folder; needed for folders "
-        "(default: INPUT_restored.png)",
+        action=_Output,
+        help="file to write, its suffix chooses the format, or a folder, which may end in /; "
+        "needed for folders (default: INPUT_restored.png)",
     )
+    group.set_defaults(output_ends_as_folder=False)
     group.add_argument(
         "--format", choices=sorted(formats.BY_NAME), help="of the output (default: png)"
     )
@@ -125,6 +127,14 @@ def options(arguments: argparse.Namespace) -> RestoreOptions:
         )
     except ValueError as error:
         raise InputError(f"--{error}".replace("_", "-", 1)) from None
+
+
+class _Output(argparse.Action):
+    """A path, and what paths forget: whether it ended with a separator, as only folders do."""
+
+    def __call__(self, parser: Any, namespace: Any, text: Any, option: Any = None) -> None:
+        namespace.output = _path(text)
+        namespace.output_ends_as_folder = text.endswith(("/", os.sep))
 
 
 def _path(text: str) -> pathlib.Path:

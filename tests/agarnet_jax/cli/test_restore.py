@@ -70,9 +70,10 @@ def test_default_output_stands_beside_the_input(agarnet, fake, photo, jpeg):
     assert "photo_restored.webp" in names(photo.parent)
 
 
-def test_output_into_a_folder(agarnet, fake, photo, tmp_path):
-    assert agarnet("restore", photo, "-o", f"{tmp_path}/new/")[0] == 0
-    assert names(tmp_path / "new") == ["agarnet-report.jsonl", "photo.png"]
+@pytest.mark.parametrize("folder", ["new", "new/", "2026.11.29/", "new.png/"])
+def test_output_into_a_folder(agarnet, fake, photo, tmp_path, folder):
+    assert agarnet("restore", photo, "-o", f"{tmp_path}/{folder}")[0] == 0
+    assert names(tmp_path / folder) == ["agarnet-report.jsonl", "photo.png"]
 
 
 def test_arguments_become_options(fake, photo, tmp_path, monkeypatch, agarnet):
