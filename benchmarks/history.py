@@ -66,8 +66,9 @@ def cases() -> Iterator[tuple[str, int | None, int, bool]]:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A picture compressed: its luma, what it was made of, and its header."""
+    """A picture compressed: the file, its luma and header, and the luma it was made of."""
 
+    file: io.BytesIO
     luma: np.ndarray
     clean: np.ndarray
     header: JpegHeader
@@ -75,8 +76,16 @@ class Case:
     @classmethod
     def of(cls, clean: np.ndarray, first: int | None, last: int, shift: tuple[int, int]) -> "Case":
         image = clean if first is None else np.asarray(Image.open(encoded(clean, first)))
-        luma, header = first_component(encoded(cropped(image, shift), last))
-        return cls(luma, np.asarray(Image.fromarray(cropped(clean, shift)).convert("L")), header)
+        file = encoded(cropped(image, shift), last)
+        luma, header = first_component(file)
+        target = np.asarray(Image.fromarray(cropped(clean, shift)).convert("L"))
+        return cls(file, luma, target, header)
+
+    def estimate(self, restorer: Restorer) -> float:
+        """As `agarnet inspect` estimates, with the header's tables."""
+        with Image.open(self.file) as picture:
+            estimates = restorer.estimate(picture, sources=[QualitySource.IMAGE])
+        return estimates[QualitySource.IMAGE].item()
 
     def single(self, estimate: float | None) -> bool:
         return assess(self.luma, header=self.header, estimated_quality=estimate).single
@@ -100,8 +109,7 @@ def rows(restorer: Restorer, images: list[np.ndarray]) -> Iterator[tuple[str, ..
         by_pixels = np.mean([file.single(None) for file in files])
         results = []
         for file in files[: _RESTORED.value]:
-            estimate = restorer.estimate(file.luma, sources=[QualitySource.IMAGE])
-            quality = estimate[QualitySource.IMAGE].item()
+            quality = file.estimate(restorer)
             results.append((file.single(quality), quality, file.effect(restorer, quality)))
         single, quality, effect = np.array(results, np.float64).T
         yield (
