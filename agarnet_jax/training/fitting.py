@@ -8,6 +8,9 @@ import jax.numpy as jnp
 
 from agarnet_jax.training.growth import MisfitError, check_growth, grow
 
+Shape = tuple[int, ...]
+MISSING, NO_SUCH = "missing", "no such"
+
 
 class InitialFit(enum.Enum):
     """EXACT: every parameter of the weights has its place in the model, and none is missing.
@@ -31,21 +34,28 @@ def check_fit(params: Any, expected: Any, how: InitialFit = InitialFit.EXACT) ->
     if how is InitialFit.GROWN:
         check_growth(params, expected)
         return ""
-    given, wanted = _shapes(params), _shapes(expected)
-    names = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))
-    if not names:
+    differing = differences(params, expected)
+    if not differing:
         return ""
     listed = "".join(
-        f"\n  {name}: {given.get(name, 'missing')}, the model has {wanted.get(name, 'no such')}"
-        for name in names
+        f"\n  {name}: {given}, the model has {wanted}"
+        for name, (given, wanted) in differing.items()
     )
-    loaded = sum(shape == wanted.get(name) for name, shape in given.items())
+    count = len(_shapes(expected))
+    loaded = count - sum(wanted != NO_SUCH for _, wanted in differing.values())
     if how is InitialFit.EXACT or not loaded:
         raise MisfitError(
             "These weights do not fit the model (train.init_fit: partial loads what fits, grown "
             f"starts a larger model):{listed}"
         )
-    return f"Loaded {loaded} of the model's {len(wanted)} parameters; not:{listed}"
+    return f"Loaded {loaded} of the model's {count} parameters; not:{listed}"
+
+
+def differences(params: Any, expected: Any) -> dict[str, tuple[Shape | str, Shape | str]]:
+    """Both shapes, by name, where parameters differ in it; `MISSING` or `NO_SUCH` for none."""
+    given, wanted = _shapes(params), _shapes(expected)
+    names = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))
+    return {name: (given.get(name, MISSING), wanted.get(name, NO_SUCH)) for name in names}
 
 
 def fit(params: Any, fresh: Any, how: InitialFit) -> Any:
@@ -62,6 +72,6 @@ def fit(params: Any, fresh: Any, how: InitialFit) -> Any:
     )
 
 
-def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
+def _shapes(params: Any) -> dict[str, Shape]:
     flat = flax.traverse_util.flatten_dict(params, sep="/")
     return {name: tuple(jnp.shape(value)) for name, value in flat.items()}

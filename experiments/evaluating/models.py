@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import flax.traverse_util
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +22,7 @@ from agarnet_jax.models import (
 )
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.consistency import project
+from agarnet_jax.training.fitting import differences
 from data_pipelines.degradations.degraded import Degraded
 from experiments.evaluating.suites import Variant
 from experiments.trained import best_of
@@ -127,20 +127,13 @@ def _check_fit(model: Model) -> None:
     if model.estimates:
         networks.append(("estimator", QualityEstimator(trained.estimator_config).init))
     for part, init in networks:
-        expected = _shapes(jax.eval_shape(init, jax.random.key(0), image)["params"])
-        found = _shapes(getattr(trained, f"{part}_params"))
-        for key in sorted(expected.keys() | found.keys()):
-            if expected.get(key) != found.get(key):
-                raise ValueError(
-                    f"{model.source!r} is of another architecture than its configuration says: "
-                    f"{part}/{key} is {found.get(key, 'missing')}, expected "
-                    f"{expected.get(key, 'none')}."
-                )
-
-
-def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
-    flat = flax.traverse_util.flatten_dict(params, sep="/")
-    return {key: tuple(value.shape) for key, value in flat.items()}
+        expected = jax.eval_shape(init, jax.random.key(0), image)["params"]
+        for key, shapes in differences(getattr(trained, f"{part}_params"), expected).items():
+            found, wanted = shapes
+            raise ValueError(
+                f"{model.source!r} is of another architecture than its configuration says: "
+                f"{part}/{key} is {found}, expected {wanted}."
+            )
 
 
 def restorers(model: Model, treatment: Treatment) -> list[Restorer]:
