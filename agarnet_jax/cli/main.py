@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 import agarnet_jax
+from agarnet_jax import whole_files
 from agarnet_jax.cli import export, inspect, restore
-from agarnet_jax.restoration import atomic, running
+from agarnet_jax.restoration import running
 from agarnet_jax.restoration.errors import InputError
 
 EXIT_BAD_INPUT = 2
@@ -64,7 +65,7 @@ def _discard_output() -> None:
 def _left(code: int) -> int:
     """Returns the exit code, or ends at once where workers are amid long computations."""
     if any(thread.name.startswith(running.THREADS) for thread in threading.enumerate()):
-        atomic.abandon()
+        whole_files.abandon()
         sys.stderr.flush()
         os._exit(code)
     return code

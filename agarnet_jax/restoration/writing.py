@@ -45,7 +45,7 @@ def write(
       path: in an existing folder.
       metadata: of the input; what the format holds of it is written.
       format: None: by the suffix of `path`.
-      before_replacing: as of `atomic.atomically`.
+      before_replacing: called when the new file is complete, and `path` still the old one.
 
     Returns:
       What the format could not keep, a sentence each.

@@ -4,7 +4,6 @@ import errno
 import os
 import resource
 import stat
-import threading
 
 import numpy as np
 import pytest
@@ -187,48 +186,6 @@ def test_a_real_limit_on_size_is_named(tmp_path, rgb):
                 written(rgb, tmp_path / f"a.{suffix}")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, earlier)
-    assert os.listdir(tmp_path) == []
-
-
-def test_ctrl_c_while_writing_leaves_nothing(tmp_path):
-    path = tmp_path / "a.png"
-
-    def interrupted():
-        with atomic.atomically(path) as file:
-            file.write(b"half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert os.listdir(tmp_path) == []
-
-
-def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"private")
-    path.chmod(0o600)
-    with atomic.atomically(path) as file:
-        file.write(b"private, too")
-    assert path.read_bytes() == b"private, too"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_unfinished_files_of_all_threads_are_abandoned(tmp_path, monkeypatch):
-    monkeypatch.setattr(atomic, "_beginning", threading.Lock())
-
-    def write(name):
-        with atomic.atomically(tmp_path / name) as file:
-            file.write(b"half")
-            assert len(os.listdir(tmp_path)) == 1
-            atomic.abandon()
-            assert os.listdir(tmp_path) == []
-
-    with pytest.raises(InputError):
-        write("a.png")
-    late = threading.Thread(target=write, args=("b.png",), daemon=True)
-    late.start()
-    late.join(timeout=0.1)
-    assert late.is_alive()  # it waits for the end of the process
     assert os.listdir(tmp_path) == []
 
 
