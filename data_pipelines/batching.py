@@ -1,6 +1,7 @@
 """Batches for training and evaluation: dicts of arrays, one process's share of each."""
 
 import bisect
+import contextlib
 import dataclasses
 import functools
 import multiprocessing
@@ -8,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import grain
 import numpy as np
@@ -72,8 +73,8 @@ def train_batches(
     start: int = 0,
     process_index: int = 0,
     process_count: int = 1,
-) -> Iterator[Batch]:
-    """An endless stream of batches, from batch number `start` on.
+) -> Generator[Batch, None, None]:
+    """An endless stream of batches, from batch number `start` on; closing it ends the workers.
 
     Batch n holds samples n·batch_size … (n+1)·batch_size − 1 of one stream that depends only on
     the source and `seed`: not on threads, workers or processes, and not on where a run resumed.
@@ -111,7 +112,18 @@ def train_batches(
             grain.MultiprocessingOptions(num_workers=config.workers),
             worker_init_fn=_live_and_end_with_the_parent,
         )
-    return iter(stream)
+    return _copied(iter(stream))
+
+
+def _copied(batches: grain.DatasetIterator[Batch]) -> Generator[Batch, None, None]:
+    """Out of the memory that workers share: what holds on to it, as JAX may to the end of the
+    program, would keep it from being freed."""
+
+    def copied(batch: Batch) -> Batch:
+        return {name: np.array(array) for name, array in batch.items()}
+
+    with contextlib.closing(batches):
+        yield from map(copied, batches)
 
 
 def _live_and_end_with_the_parent(*_: int) -> None:

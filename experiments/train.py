@@ -86,25 +86,29 @@ def run(
             epath.Path(workdir).mkdir(parents=True, exist_ok=True)
     distributed.say(f"{len(source)} training images, {source.skipped} skipped.")
 
-    state = train(
-        experiment.make_task(),
-        config=settings,
-        batches_from=lambda start: batching.train_batches(
-            source,
-            config=data,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-            start=start,
-            **processes,
-        ),
-        eval_batches=eval_batches,
-        workdir=workdir,
-        resolved_config=to_plain(experiment),
-        initial_params=initial_params,
-        stop_at=stop_at,
-        on_evaluation=on_evaluation,
-        profile_steps=profile_steps,
+    batches_from = functools.partial(
+        batching.train_batches,
+        source,
+        config=data,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        **processes,
     )
+    with contextlib.ExitStack() as stack:
+        state = train(
+            experiment.make_task(),
+            config=settings,
+            batches_from=lambda start: stack.enter_context(
+                contextlib.closing(batches_from(start=start))
+            ),
+            eval_batches=eval_batches,
+            workdir=workdir,
+            resolved_config=to_plain(experiment),
+            initial_params=initial_params,
+            stop_at=stop_at,
+            on_evaluation=on_evaluation,
+            profile_steps=profile_steps,
+        )
     distributed.say(f"{source.skipped} images were skipped as broken or too small.")
     return state
 

@@ -159,6 +159,13 @@ def test_workers_end_with_a_killed_parent(mixture):
 
 
 @pytest.mark.slow
+def test_nothing_is_left_of_workers_once_batches_are_closed(mixture):
+    program = [sys.executable, "-c", READ_AND_CLOSE, repr(mixture)]
+    result = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert result.stderr == ""  # of shared memory that nobody freed, Python would speak
+
+
+@pytest.mark.slow
 def test_two_programs_read_one_stream_and_continue_as_one(mixture, tmp_path):
     """Two processes of two workers each stop in mid-epoch; one process goes on."""
     shares = [tmp_path / f"share{i}.npz" for i in (0, 1)]
@@ -198,14 +205,19 @@ if __name__ == "__main__":
     taken = itertools.islice(batches, 2)
     np.savez(sys.argv[1], **{{f"{{k}}{{i}}": v for i, b in enumerate(taken) for k, v in b.items()}})
 """
-READ_AND_WAIT = f"""{IMPORTS}
+READ = f"""{IMPORTS}
 if __name__ == "__main__":
     config = dataclasses.replace(eval(sys.argv[1]), workers=2)
     source = batching.train_source(config)
     batches = batching.train_batches(source, config=config, batch_size=4, seed=3)
     read = list(itertools.islice(batches, 2))  # one of each worker: both have begun
+"""
+READ_AND_WAIT = f"""{READ}
     print("read", flush=True)
     time.sleep(600)
+"""
+READ_AND_CLOSE = f"""{READ}
+    batches.close()
 """
 
 
