@@ -161,14 +161,15 @@ class Engine:
 
     def _cells(self, parts: Components) -> np.ndarray:
         """The estimator's cells (rows, columns) of the leading plane, not clipped."""
-        count = self.networks.device_count
         if self._placement is CellPlacement.PLACED:
             return apply_tiled(
-                self.networks.cells, [parts.lead], tiling=self._estimating, batch_size=count
+                self.networks.cells,
+                [parts.lead],
+                tiling=self._estimating,
+                batch_size=self.networks.device_count,
             )
         # The released graph's cells stretch over a whole image.
-        whole = np.repeat(parts.lead[:, :][None, ..., None], count, axis=0)
-        return self.networks.cells(whole)[0, ..., 0]
+        return self.networks.cells(parts.lead[:, :][None, ..., None])[0, ..., 0]
 
     def _estimates(
         self, cells: np.ndarray, parts: Components
@@ -216,6 +217,8 @@ class Engine:
 
         def batch_size(pixels: int, waiting: int) -> int:
             """A power of 2 for each device, so that there are few programs to compile."""
+            if waiting < devices:
+                return waiting
             each = min(_BATCH, max(1, _BATCH_PIXELS // pixels), -(-waiting // devices))
             return devices * 2 ** (each.bit_length() - 1)
 

@@ -13,6 +13,7 @@
 Chroma planes take the tables of `base=jpeg_tables.ANNEX_K_CHROMINANCE`.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -77,29 +78,40 @@ def transposed(tables: np.ndarray) -> np.ndarray:
 class Networks:
     """Restorer and estimator compiled for devices, which share every batch equally.
 
+    A batch of fewer planes than devices takes as many devices as it has planes: copies for the
+    others would take the cores that some operations of XLA:CPU spread to.
+
     change: `change_of_planes` of NumPy arrays without config and params; cells: `estimate_cells`.
     """
 
     def __init__(self, trained: weights.Weights, *, devices: Sequence[jax.Device] | None):
-        mesh = make_mesh(jax.local_devices() if devices is None else devices)
-        everywhere, split = replicated(mesh), split_by_batch(mesh)
-        self.device_count = mesh.size
-
-        # Nothing is closed over: networks of one configuration share what was traced and compiled.
-        def compiled(function: Callable, config: Any, params: Any, inputs: int) -> Callable:
-            program = jax.jit(
-                function,
-                static_argnums=0,
-                in_shardings=(everywhere, *inputs * [split]),
-                out_shardings=split,
-            )
-            placed = jax.device_put(params, everywhere)
-            return lambda *arrays: np.asarray(program(config, placed, *arrays))
-
+        devices = jax.local_devices() if devices is None else devices
+        self.device_count = len(devices)
         restorer = trained.restorer_config, trained.restorer_params
-        self.change = compiled(change_of_planes, *restorer, inputs=3)
+        self.change = _on_devices(change_of_planes, *restorer, devices=devices, inputs=3)
         estimator = trained.estimator_config, trained.estimator_params
-        self.cells = compiled(estimate_cells, *estimator, inputs=1)
+        self.cells = _on_devices(estimate_cells, *estimator, devices=devices, inputs=1)
+
+
+def _on_devices(
+    function: Callable, config: Any, params: Any, *, devices: Sequence[jax.Device], inputs: int
+) -> Callable[..., np.ndarray]:
+    """The function of so many arrays (B, …), B a multiple of the number of devices, or smaller."""
+
+    @functools.cache
+    def program(count: int) -> Callable[..., jax.Array]:
+        mesh = make_mesh(devices[:count])
+        everywhere, split = replicated(mesh), split_by_batch(mesh)
+        # Nothing is closed over: networks of one configuration share what was traced and compiled.
+        compiled = jax.jit(
+            function,
+            static_argnums=0,
+            in_shardings=(everywhere, *inputs * [split]),
+            out_shardings=split,
+        )
+        return functools.partial(compiled, config, jax.device_put(params, everywhere))
+
+    return lambda *arrays: np.asarray(program(min(len(arrays[0]), len(devices)))(*arrays))
 
 
 def is_out_of_memory(error: jax.errors.JaxRuntimeError) -> bool:

@@ -99,7 +99,7 @@ def bands(
         entries that are cut; with a result of the first one's shape divided by `tiling.scale`.
       layers: the planes.
       tiling: how to cut.
-      batch_size: tiles at a time; the last batch is filled up with copies.
+      batch_size: tiles at a time, if there are so many; the last batch is filled up with copies.
 
     Yields:
       (planes, rows, ⌈W / scale⌉) float32; in all ⌈H / scale⌉ rows.
@@ -109,8 +109,8 @@ def bands(
     rows, columns = tiling.spans(height), tiling.spans(width)
     places = itertools.product(rows, columns, layers)
     inputs = ([_cut(entry, tile, shape, tiling) for entry in layer] for *tile, layer in places)
-    batches = _batches(inputs, batch_size)
-    outputs = (output for batch in batches for output in _run(function, batch, batch_size))
+    size = min(batch_size, len(rows) * len(columns) * len(layers))
+    outputs = (output for batch in _batches(inputs, size) for output in _run(function, batch, size))
     for row in rows:
         counting = _scaled(row, tiling.scale)
         band = np.empty(

@@ -59,6 +59,14 @@ def test_networks_of_one_configuration_share_programs_and_keep_their_weights(tin
     assert (others != cells).all()
 
 
+def test_planes_that_are_fewer_than_devices(tiny, planes):
+    networks = network.Networks(tiny, devices=None)
+    assert networks.device_count == 2
+    images = planes.repeat(2, axis=1).repeat(2, axis=2)
+    alone = [networks.cells(images[i : i + 1]) for i in (0, 1)]
+    np.testing.assert_allclose(np.concatenate(alone), networks.cells(images), rtol=1e-5)
+
+
 def test_transposed_tables():
     table = jpeg_tables.quality_table(35)
     table[0, 5] = 7  # less symmetric

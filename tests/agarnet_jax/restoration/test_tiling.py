@@ -93,8 +93,10 @@ def test_half_the_side(largest, overlap, length, half):
 @pytest.mark.parametrize("size", [(100, 61), (32, 32), (9, 200), (1, 1)])
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_a_local_function_gives_the_same_in_tiles(size, batch_size):
+    tiles = len(tiling().spans(size[0])) * len(tiling().spans(size[1]))
+
     def function(batch, added):
-        assert batch.shape[0] == added.shape[0] == batch_size
+        assert batch.shape[0] == added.shape[0] == min(batch_size, tiles)  # no copies of one tile
         return blur(batch, added)
 
     image = np.random.default_rng(0).random(size, np.float32)
