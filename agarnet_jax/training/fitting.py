@@ -34,15 +34,14 @@ def check_fit(params: Any, expected: Any, how: InitialFit = InitialFit.EXACT) ->
     if how is InitialFit.GROWN:
         check_growth(params, expected)
         return ""
-    differing = differences(params, expected)
-    if not differing:
+    found = misfits(params, expected)
+    if not found:
         return ""
     listed = "".join(
-        f"\n  {name}: {given}, the model has {wanted}"
-        for name, (given, wanted) in differing.items()
+        f"\n  {name}: {given}, the model has {wanted}" for name, (given, wanted) in found.items()
     )
     count = len(_shapes(expected))
-    loaded = count - sum(wanted != NO_SUCH for _, wanted in differing.values())
+    loaded = count - sum(wanted != NO_SUCH for _, wanted in found.values())
     if how is InitialFit.EXACT or not loaded:
         raise MisfitError(
             "These weights do not fit the model (train.init_fit: partial loads what fits, grown "
@@ -51,7 +50,7 @@ def check_fit(params: Any, expected: Any, how: InitialFit = InitialFit.EXACT) ->
     return f"Loaded {loaded} of the model's {count} parameters; not:{listed}"
 
 
-def differences(params: Any, expected: Any) -> dict[str, tuple[Shape | str, Shape | str]]:
+def misfits(params: Any, expected: Any) -> dict[str, tuple[Shape | str, Shape | str]]:
     """Both shapes, by name, where parameters differ in it; `MISSING` or `NO_SUCH` for none."""
     given, wanted = _shapes(params), _shapes(expected)
     names = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))

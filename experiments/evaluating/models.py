@@ -22,7 +22,7 @@ from agarnet_jax.models import (
 )
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.consistency import project
-from agarnet_jax.training.fitting import differences
+from agarnet_jax.training.fitting import misfits
 from data_pipelines.degradations.degraded import Degraded
 from experiments.evaluating.suites import Variant
 from experiments.trained import best_of
@@ -128,8 +128,8 @@ def _check_fit(model: Model) -> None:
         networks.append(("estimator", QualityEstimator(trained.estimator_config).init))
     for part, init in networks:
         expected = jax.eval_shape(init, jax.random.key(0), image)["params"]
-        for key, shapes in differences(getattr(trained, f"{part}_params"), expected).items():
-            found, wanted = shapes
+        params = getattr(trained, f"{part}_params")
+        for key, (found, wanted) in misfits(params, expected).items():
             raise ValueError(
                 f"{model.source!r} is of another architecture than its configuration says: "
                 f"{part}/{key} is {found}, expected {wanted}."
