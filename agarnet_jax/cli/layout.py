@@ -59,7 +59,10 @@ def _check(
             f"{shown(given_folders[0])} is a folder; say with -o FOLDER where its restored files "
             "go, or give --in-place."
         )
-    for path in (output, arguments.map, arguments.compare):
+    may_be_files = [arguments.map, arguments.compare]
+    if not arguments.output_ends_as_folder:
+        may_be_files.append(output)
+    for path in may_be_files:
         if not single and path is not None and _names_a_picture(path):
             raise InputError(
                 f"{shown(path)} ends as an image file, but several files may come; give a folder."

@@ -260,3 +260,11 @@ def test_one_file_for_the_outputs_of_several_is_refused(refused, fake, photos, t
     line = refused("restore", photos / "a.jpg", photos / "a.png", flag, tmp_path / "x.png")
     assert "x.png' ends as an image file, but several files may come" in line
     assert not (tmp_path / "x.png").exists()
+
+
+def test_what_ends_in_a_slash_is_a_folder_for_several_too(agarnet, fake, photos, tmp_path):
+    code, _, _ = agarnet(
+        "restore", photos / "a.jpg", photos / "a.png", "-o", f"{tmp_path}/x.png/", "--grid=none"
+    )
+    assert code == 0
+    assert tree(tmp_path / "x.png") == ["a.png", "a_png.png", "agarnet-report.jsonl"]
