@@ -4,7 +4,7 @@ was not released."""
 import dataclasses
 import math
 
-from agarnet_jax.configs import require
+from agarnet_jax.configs import Config, require
 from agarnet_jax.losses import LossConfig
 from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.joint import JointOptions
@@ -12,7 +12,7 @@ from agarnet_jax.training.optimizer_config import OptimizerConfig, ScheduleConfi
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Config):
     """Settings of the training loop. Intervals count optimizer steps."""
 
     seed: int = 0
@@ -42,6 +42,7 @@ class TrainConfig:
     stall_seconds: float = 900.0  # without a step, before all stacks are dumped; 0: never
 
     def __post_init__(self):
+        super().__post_init__()
         intervals = ("log_every", "agree_every", "eval_every", "checkpoint_every")
         counts = ("steps", "batch_size", "accumulation", "fsdp", "max_non_finite")
         require(self, ">= 1", lambda value: value >= 1, *counts, *intervals)

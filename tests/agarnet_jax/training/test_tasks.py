@@ -15,6 +15,7 @@ from agarnet_jax.models import (
     QualityEstimator,
 )
 from agarnet_jax.training.config import TrainConfig
+from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask
 
 CONFIG = EstimatorConfig(features=(2, 2, 2, 2))
@@ -67,6 +68,14 @@ def test_impossible_settings_are_named():
 def test_values_out_of_range_are_named(name, value, expected):
     with pytest.raises(ValueError, match=rf"TrainConfig.{name} is {value}; .* be {expected}\.$"):
         TrainConfig(**{name: value})
+
+
+def test_settings_are_typed_in_python_too():
+    assert TrainConfig(init_fit="grown").init_fit is InitialFit.GROWN
+    with pytest.raises(ValueError, match=r"TrainConfig.init_fit is 'exactly'; nearest: exact"):
+        TrainConfig(init_fit="exactly")
+    with pytest.raises(ValueError, match=r"TrainConfig.steps is 1000.5; it must be an integer"):
+        TrainConfig(steps=1000.5)
 
 
 FIELDS = dataclasses.fields(AGARNetConfig)
