@@ -48,13 +48,16 @@ $(NETWORKS): $(WEB)/built/%.onnx: agarnet_jax/weights/tiny.safetensors \
 clean:
 	rm -rf $(VENV) .venv-* demo $(WEB)/built $(WEB)/node_modules
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+# A stamp, since a venv that fails halfway (Debian without python3-venv) leaves bin/python behind.
+$(VENV)/venv.stamp:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; use make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(VENV)
+	touch $@
 
-$(VENV)/demo.stamp: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/demo.stamp: $(VENV)/venv.stamp pyproject.toml constraints.txt
 	$(INSTALL) -e '.[demo]'
 	touch $@
 
-$(VENV)/dev.stamp: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/dev.stamp: $(VENV)/venv.stamp pyproject.toml constraints.txt
 	$(INSTALL) -e '.[dev]'
 	touch $@

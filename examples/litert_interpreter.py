@@ -1,6 +1,6 @@
 """Restores a gray picture with LiteRT: python litert_interpreter.py MODEL IN OUT
 
-MODEL: python -m experiments.export --format=litert --part=blind_uint8 --height=H --width=W
+MODEL: python -m experiments.export --format=litert --part=blind_uint8 --size=HxW
 --out=MODEL, with the picture's size, rounded up to multiples of 8
 Needs: pip install ai-edge-litert pillow
 """

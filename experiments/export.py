@@ -1,7 +1,7 @@
 """Writes trained networks for another runtime; `docs/export.md` has the formats and examples.
 
     python -m experiments.export --weights=tiny --format=onnx --out=tiny.onnx
-    python -m experiments.export --weights=FILE --format=litert --height=256 --width=256 --out=FILE
+    python -m experiments.export --weights=FILE --format=litert --size=256x256 --out=FILE
 
 The whole blind function unless --part says otherwise.
 """
@@ -23,24 +23,9 @@ _QUALITY = flags.DEFINE_string(
 _DTYPE = flags.DEFINE_string(
     "dtype", "float32", "What parameters are stored in: float32 or float16."
 )
-_HEIGHT = flags.DEFINE_integer("height", None, "With --width: the only size taken, in pixels.")
-_WIDTH = flags.DEFINE_integer("width", None, "See --height.")
+_SIZE = flags.DEFINE_string("size", None, "HxW: the only size taken, in pixels; default: any.")
 _LICENCE = flags.DEFINE_string("licence", None, "For the metadata, of code and weights.")
 _OUT = flags.DEFINE_string("out", None, "File or folder to write.", required=True)
-
-
-def size() -> tuple[int, int] | None:
-    """(height, width), if they are fixed.
-
-    Raises:
-      ValueError: one of the two alone.
-    """
-    height, width = _HEIGHT.value, _WIDTH.value
-    if height is None and width is None:
-        return None
-    if height is None or width is None:
-        raise ValueError("Give --height and --width together, or neither.")
-    return height, width
 
 
 def main() -> None:
@@ -53,7 +38,7 @@ def main() -> None:
             name=metadata.name_of(_WEIGHTS.value),
             quality=_QUALITY.value,
             dtype=_DTYPE.value,
-            size=size(),
+            size=formats.parse_size(_SIZE.value),
             licence=_LICENCE.value,
         )
     print(f"Wrote {_OUT.value}.")

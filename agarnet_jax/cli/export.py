@@ -47,19 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.output,
             file_format=arguments.format,
             name=metadata.name_of(arguments.weights),
-            size=_size(arguments.size),
+            size=formats.parse_size(arguments.size),
         )
     except (ValueError, OSError) as error:
         raise InputError(str(error)) from None
     print(f"Wrote {arguments.output}.")
     return 0
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    """(height, width)."""
-    if text is None:
-        return None
-    height, _, width = text.partition("x")
-    if not (height.isdigit() and width.isdigit()):
-        raise ValueError(f"--size is {text!r}; give height and width like 512x768.")
-    return int(height), int(width)

@@ -19,6 +19,20 @@ class Format(enum.Enum):
     SAFETENSORS = "safetensors"
 
 
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """(height, width) of a flag such as "512x768"; None leaves them free.
+
+    Raises:
+      ValueError: not two numbers with an x between.
+    """
+    if text is None:
+        return None
+    height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise ValueError(f"size is {text!r}; give height and width like 512x768.")
+    return int(height), int(width)
+
+
 def save(
     trained: weights.Weights, path: str | os.PathLike, *, file_format: Format | str, **options: Any
 ) -> None:

@@ -17,7 +17,7 @@ def test_writes_and_says_so(program, tmp_path):
 @pytest.mark.slow
 def test_traced_formats(program, tmp_path):
     for name in ("onnx", "stablehlo"):
-        options = "--part=restorer", "--quality=map", "--height=64", "--width=72"
+        options = "--part=restorer", "--quality=map", "--size=64x72"
         program("experiments.export", f"--format={name}", *options, f"--out={tmp_path / name}")
         assert (tmp_path / name).stat().st_size > 1e6
 
@@ -27,8 +27,8 @@ def test_traced_formats(program, tmp_path):
     [
         (["--format=onyx"], "format is 'onyx'; nearest: onnx."),
         (["--format=onnx", "--part=whole"], "part is 'whole'; choose one of: blind,"),
-        (["--format=onnx", "--height=64", "--width=60"], "width is 60; use a multiple of 8"),
-        (["--format=onnx", "--height=64"], "Give --height and --width together"),
+        (["--format=onnx", "--size=64x60"], "width is 60; use a multiple of 8"),
+        (["--format=onnx", "--size=64"], "size is '64'; give height and width like 512x768"),
         (["--format=onnx", "--weights=typo"], "No weights 'typo'"),
     ],
 )

@@ -26,7 +26,7 @@ def test_the_shipped_network_is_written(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--size", "512"], "--size is '512'; give height and width like 512x768"),
+        (["--size", "512"], "size is '512'; give height and width like 512x768"),
         (["--weights", "typo"], "No weights 'typo'"),
         (["--size", "60x64"], "60"),
     ],
