@@ -1,1 +1,1 @@
-"""Training: tasks, optimizer, state, sharding, step and loop."""
+"""Training: tasks, optimizer, state, step and loop."""
