@@ -28,7 +28,7 @@ def best_of(workdir: str, *, task: str | None = None) -> Trained:
     """The best checkpoint in a working folder, of the given task or of any.
 
     Raises:
-      ValueError: a folder without a checkpoint, or of another task.
+      ValueError: a folder without a checkpoint that can be read, or of another task.
     """
     folder = epath.Path(workdir) / "checkpoints"
     if not folder.is_dir():  # Checkpoints would create it
@@ -37,9 +37,16 @@ def best_of(workdir: str, *, task: str | None = None) -> Trained:
         step = checkpoints.best_step()
         if step is None:
             raise ValueError(f"{workdir!r} has no finished checkpoint yet; train it further.")
-        config = checkpoints.config(step)
+        try:
+            config, params = checkpoints.config(step), checkpoints.restore_ema_params(step)
+        except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
+            problem = f"{error}".split("\n")[0][:200]
+            raise ValueError(
+                f"The checkpoint of step {step} in {workdir!r} cannot be read ({problem}); move its "
+                "folder away to take another."
+            ) from None
         trained = config["task"]
         if task not in (None, trained):
             raise ValueError(f"{workdir!r} trained a {trained}; a {task} is needed here.")
         model = from_plain(MODEL_CONFIGS[trained], config["model"], path="model")
-        return Trained(trained, step, model, checkpoints.restore_ema_params(step))
+        return Trained(trained, step, model, params)

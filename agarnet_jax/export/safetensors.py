@@ -4,8 +4,6 @@ import json
 import os
 from typing import Any
 
-import safetensors.numpy
-
 from agarnet_jax import weights, whole_files
 from agarnet_jax.configs import to_plain
 from agarnet_jax.export.blind import Part
@@ -44,5 +42,4 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
         network: json.dumps(to_plain(getattr(trained, f"{network}_config")))
         for network in _NETWORKS[part]
     }
-    contents = safetensors.numpy.save(tensors, model.metadata | configurations)
-    whole_files.write(path, contents)
+    whole_files.write(path, weights.file_contents(tensors, model.metadata | configurations))

@@ -103,13 +103,16 @@ def _check_hash(path: pathlib.Path, tensors: Mapping[str, np.ndarray], stated: s
 
 def save(weights: Weights, path: str | os.PathLike) -> None:
     """Writes weights to a file, whole or not at all."""
-    tensors = flat_tensors(weights)
     metadata = {
         "restorer": json.dumps(to_plain(weights.restorer_config)),
         "estimator": json.dumps(to_plain(weights.estimator_config)),
-        _HASH: _hash(tensors),
     }
-    whole_files.write(path, safetensors.numpy.save(tensors, metadata))
+    whole_files.write(path, file_contents(flat_tensors(weights), metadata))
+
+
+def file_contents(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """Of a safetensors file with the hash of its tensors, which `load` checks."""
+    return safetensors.numpy.save(dict(tensors), {**metadata, _HASH: _hash(tensors)})
 
 
 def flat_tensors(

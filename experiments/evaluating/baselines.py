@@ -2,8 +2,8 @@
 
 import collections
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -69,14 +69,17 @@ class Baseline:
         own = self.folder / case.images
         for place in (own / case.folder, self.folder / case.folder):
             if place.is_dir():
-                return _by_name(find_images(place), place)
+                return _by_name(place)
         for place in (own, self.folder) if self.only_case else ():
-            if here := [path for path in find_images(place) if pathlib.Path(path).parent == place]:
-                return _by_name(here, place)
+            if here := _by_name(place, deep=False):
+                return here
         return None
 
 
-def _by_name(paths: Sequence[str], place: pathlib.Path) -> dict[str, str]:
+@functools.cache  # asked for every image
+def _by_name(place: pathlib.Path, *, deep: bool = True) -> dict[str, str]:
+    """The images in a folder, unless `deep` not in those inside it."""
+    paths = [path for path in find_images(place) if deep or pathlib.Path(path).parent == place]
     return dict(zip(image_names(paths, folder=place), paths))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import agarnet_jax
 import data_pipelines
 from experiments import evaluating
+from experiments.evaluating import environment
 from experiments.evaluating.scoring import Scores
 
 _COMPUTED_BY = (agarnet_jax, data_pipelines, evaluating)
@@ -21,8 +22,8 @@ _COMPUTED_BY = (agarnet_jax, data_pipelines, evaluating)
 class Cache:
     """One small file for each image, degradation and method below a folder; None keeps nothing.
 
-    Keys are plain values that say all that a score depends on, except for the code: scores of
-    another version of it count as none. A file appears whole or not at all, and one that cannot be
+    Keys are plain values that say all that a score depends on, except for code, libraries and
+    devices: scores of others count as none. A file appears whole or not at all, and one that cannot be
     read counts as none, so a run may be killed at any time.
     """
 
@@ -54,17 +55,18 @@ class Cache:
 
     def _path(self, key: Mapping[str, Any]) -> pathlib.Path:
         assert self._folder is not None
-        whole = {"code": _code(), **key}
+        whole = {"computed by": _computed_by(), **key}
         name = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
         return self._folder / name[:2] / f"{name[2:]}.json"
 
 
 @functools.cache
-def _code() -> str:
-    """The digest of the source files that scores come from."""
+def _computed_by() -> str:
+    """The digest of all besides a key that scores come from: source files, libraries, devices."""
     folders = [pathlib.Path(folder) for package in _COMPUTED_BY for folder in package.__path__]
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    return digest(*(file.read_bytes() for file in files))
+    beside = environment.versions(), environment.devices()
+    return digest(*(file.read_bytes() for file in files), *map(str.encode, beside))
 
 
 def digest(*parts: bytes) -> str:

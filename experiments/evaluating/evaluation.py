@@ -14,7 +14,7 @@ from experiments.evaluating.models import Model, Treatment
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.report_parts import Plot, Report
 from experiments.evaluating.running import Run
-from experiments.evaluating.suites import Case
+from experiments.evaluating.suites import Case, Variant
 
 NAME = "AGARNet"  # of the weights evaluated, in tables
 
@@ -113,7 +113,7 @@ def open_networks(settings: Settings) -> tuple[list[Model], list[str]]:
     """
     pairs = [(NAME, settings.weights)]
     pairs += [baselines.parse(text, flag="other_weights") for text in settings.other_weights]
-    taken = [name for name, _ in pairs] + [INPUT]
+    taken = [f"{name}{variant.value}" for name, _ in pairs for variant in Variant] + [INPUT]
     taken += [baselines.parse(text, flag="baseline")[0] for text in settings.baselines]
     for name in taken:
         if taken.count(name) > 1:
@@ -216,7 +216,7 @@ def _report(
 
 
 def _facts(settings: Settings, run: Run, paper: bool) -> dict[str, str]:
-    facts = report.environment()
+    facts = report.facts()
     for network in run.networks:
         facts[f"weights {network.name}"] = f"{network.source}, SHA-256 {network.sha256}"
     for baseline in run.baselines:

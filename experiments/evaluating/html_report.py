@@ -16,7 +16,7 @@ from importlib import resources
 import numpy as np
 
 from experiments.evaluating import html_images
-from experiments.evaluating.report_parts import Comparison, Plot, Report, Table
+from experiments.evaluating.report_parts import Comparison, Gain, Plot, Report, Table
 
 _STYLES = ("report.css", "tables.css", "comparisons.css")
 _SCRIPTS = ("tables.js", "comparisons.js")
@@ -157,7 +157,8 @@ def _cell(value: str | float | None, decimals: int) -> tuple[str, str]:
         known = "" if math.isnan(number) else f' data-value="{sign}Infinity"'
         return _ALIGNED + known, "nan" if math.isnan(number) else f"{sign}∞"
     # Counts and qualities are whole, and said as such.
-    text = f"{value}" if isinstance(value, numbers.Integral) else f"{number:.{decimals}f}"
+    form = "d" if isinstance(value, numbers.Integral) else f".{decimals}f"
+    text = format(value, "+.2f" if isinstance(value, Gain) else form)
     return f'{_ALIGNED} data-value="{number!r}"', text
 
 

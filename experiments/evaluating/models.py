@@ -1,6 +1,7 @@
 """Networks to evaluate, from whatever holds them, and what they make of a degraded image."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -160,10 +161,11 @@ def outputs(
     """
     image = degraded.image.astype(np.float32) / 255
     sources = [_SOURCES[variant] for variant in variants if variant in _SOURCES]
-    estimated = restorer.estimate(image, sources=sources) if sources else {}
+    # Late: an image that the estimator cannot take is still restored with the true quality.
+    estimates = functools.cache(lambda: restorer.estimate(image, sources=sources))
     for variant in variants:
         if variant in _SOURCES:
-            quality = estimated[_SOURCES[variant]]
+            quality = estimates()[_SOURCES[variant]]
         else:
             quality = degraded.quality if degraded.quality.size > 1 else degraded.quality[0, 0]
         if not model.restores:

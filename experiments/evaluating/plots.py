@@ -94,9 +94,11 @@ def _frequency(images: str, cases: Sequence[Case], results: Results) -> Plot | N
 
 def _label(axes: matplotlib.axes.Axes, title: str, x: str, y: str) -> None:
     axes.set(title=title, xlabel=x, ylabel=y)
+    axes.title.set_parse_math(False)  # a folder's name may have a $ in it
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize="small")
+        for text in axes.legend(fontsize="small").get_texts():
+            text.set_parse_math(False)
 
 
 def _plot(figure: matplotlib.figure.Figure, drawn: bool, alt: str) -> Plot | None:

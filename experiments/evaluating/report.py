@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import importlib.metadata
 import json
 import math
 import os
@@ -13,31 +12,19 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import PIL.features
-
-import agarnet_jax
 from agarnet_jax import whole_files
-from experiments.evaluating import records, tables
+from experiments.evaluating import environment, records, tables
 from experiments.evaluating.records import Results
 from experiments.evaluating.report_parts import Plot, Report
 
-_PACKAGES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 
-
-def environment() -> dict[str, str]:
+def facts() -> dict[str, str]:
     """Command, date, versions and hardware, by name."""
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    versions = {"agarnet-jax": agarnet_jax.__version__, "python": platform.python_version()} | (
-        versions | {"libjpeg-turbo": PIL.features.version("libjpeg_turbo") or "another libjpeg"}
-    )
-    devices = jax.local_devices()
     return {
         "command": f"python -m experiments.evaluate {shlex.join(sys.argv[1:])}".strip(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "hardware": f"{len(devices)} × {devices[0].device_kind} ({devices[0].platform}), "
-        f"{os.cpu_count()} CPU cores, {platform.platform()}",
+        "versions": environment.versions(),
+        "hardware": f"{environment.devices()}, {os.cpu_count()} CPU cores, {platform.platform()}",
     }
 
 

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 
 
+class Gain(float):
+    """In dB, shown with its sign and two decimals."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Table:
     """Rows of cells; numbers are shown with `decimals`, None as a dash."""

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import queue
 import sys
@@ -109,16 +110,23 @@ class Run:
         records = [
             Record(unit.images.name, unit.index, unit.name, unit.course, unit.cases, name, scores)
             for unit in units
-            for name, scores in known[unit].items()
+            for name in self._names(unit)
+            if (scores := known[unit].get(name)) is not None
         ]
         lines = [line for name, found in errors.items() for line in in_words(name, found)]
         return Results(records, self.sets, limit=self.limit), [*problems, *lines]
 
     def look(self, case: Case, index: int) -> tuple[Degraded, dict[str, models.Output]]:
-        """An image of a case as it came in, and what each method of the networks makes of it."""
+        """An image of a case as it came in, and what each method of the networks makes of it.
+
+        Of networks that cannot take it, there is nothing.
+        """
         unit = Unit(self.sets[case.images], index, case.course, (case,))
-        degraded, methods = unit.degraded(), self._methods(unit)
-        return degraded, dict(self._outputs(unit, degraded, methods[1:]))
+        degraded, outputs = unit.degraded(), {}
+        for model, methods in _by_model(self._methods(unit)):
+            with contextlib.suppress(ValueError):
+                outputs.update(self._outputs(unit, degraded, model, methods))
+        return degraded, outputs
 
     def _units(self, cases: Sequence[Case]) -> list[Unit]:
         """In the order of sets, images, courses, so that an image is read and compiled for once."""
@@ -142,6 +150,11 @@ class Run:
             ),
         ]
 
+    def _names(self, unit: Unit) -> list[str]:
+        """Of all methods, in the order of tables."""
+        methods = [method.name for method in self._methods(unit)]
+        return [*methods, *(baseline.name for baseline in self.baselines)]
+
     def _key(self, unit: Unit, method: Method) -> dict[str, Any]:
         key = {
             "clean": unit.images.digests[unit.index],
@@ -158,7 +171,7 @@ class Run:
             "cells": to_plain(method.model.weights.estimator_config)["cells"],
             "ensemble": self._treatment.ensemble,
             "consistent": consistent,
-            "read_steps": self._treatment.read_steps and method.variant is not Variant.TRUE,
+            "read_steps": self._treatment.read_steps,
         }
 
     def _known(self, unit: Unit) -> dict[str, Scores]:
@@ -206,15 +219,16 @@ class Run:
             self._cache.put(self._key(unit, method), scores)
             found[method.name] = scores
 
-        networks = [method for method in missing if method.model]
-        if len(networks) < len(missing):
-            keep(Method(INPUT), score(degraded.image, degraded.clean, rounding=self._rounding))
-        by_name = {method.name: method for method in networks}
-        try:
-            for name, output in self._outputs(unit, degraded, networks):
-                keep(by_name[name], self._score_output(output, degraded))
-        except ValueError as error:  # an image that a network cannot take
-            found |= {name: error for name in by_name if name not in found}
+        for method in missing:
+            if method.model is None:
+                keep(method, score(degraded.image, degraded.clean, rounding=self._rounding))
+        for model, methods in _by_model(missing):
+            by_name = {method.name: method for method in methods}
+            try:
+                for name, output in self._outputs(unit, degraded, model, methods):
+                    keep(by_name[name], self._score_output(output, degraded))
+            except ValueError as error:  # an image that the network cannot take
+                found |= {name: error for name in by_name if name not in found}
         for baseline in self.baselines:
             try:
                 image = baseline.image(unit.cases[0], unit.name, like=degraded.clean)
@@ -231,25 +245,31 @@ class Run:
         return score(output.image, degraded.clean, rounding=self._rounding, estimate=estimate)
 
     def _outputs(
-        self, unit: Unit, degraded: Degraded, methods: Sequence[Method]
+        self, unit: Unit, degraded: Degraded, model: Model, methods: Sequence[Method]
     ) -> Iterator[tuple[str, models.Output]]:
         """By the method's name; on the first device that is free."""
-        if not methods:
-            return
         station = self._stations.get()
         try:
-            for model in self.networks:
-                for output in models.outputs(
-                    degraded,
-                    [method.variant for method in methods if method.model is model],
-                    model=model,
-                    restorer=station[model.name],
-                    treatment=self._treatment,
-                    consistent=unit.single_gray_jpeg(degraded),
-                ):
-                    yield f"{model.name}{output.variant.value}", output
+            for output in models.outputs(
+                degraded,
+                [method.variant for method in methods],
+                model=model,
+                restorer=station[model.name],
+                treatment=self._treatment,
+                consistent=unit.single_gray_jpeg(degraded),
+            ):
+                yield f"{model.name}{output.variant.value}", output
         finally:
             self._stations.put(station)
+
+
+def _by_model(methods: Sequence[Method]) -> list[tuple[Model, list[Method]]]:
+    """The networks with their methods."""
+    grouped: dict[str, tuple[Model, list[Method]]] = {}
+    for method in methods:
+        if method.model is not None:
+            grouped.setdefault(method.model.name, (method.model, []))[1].append(method)
+    return list(grouped.values())
 
 
 def _progress(total: int) -> Any:

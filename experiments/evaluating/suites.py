@@ -55,7 +55,7 @@ OWN = "own"
 # from table 2.
 GAIN_QUALITIES = (1, 5, 15, 85, 90, 95, 97, 99, 100)
 THIRD = 3
-# Among all suites these take every third image, so that all take 20 minutes on two cores.
+# Among all suites these take every third image, so that all take some 20 minutes on two cores.
 BRIEF_AMONG_ALL = ("double", "color")
 # The paper's groups have no published pairs: one for each, fixed here, of different qualities.
 TABLE3_PAIRS = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from experiments.evaluating import published
 from experiments.evaluating.records import INPUT, Results
-from experiments.evaluating.report_parts import Table
+from experiments.evaluating.report_parts import Gain, Table
 from experiments.evaluating.suites import THIRD, Case
 
 Cell = str | float | None
@@ -38,6 +38,8 @@ def markdown(table: Table) -> str:
 def text(cell: Cell, decimals: int) -> str:
     if cell is None:
         return "–"
+    if isinstance(cell, Gain):
+        return f"{cell:+.2f}"
     return cell if isinstance(cell, str) else f"{cell:.{decimals}f}"
 
 
@@ -67,13 +69,13 @@ def own(cases: Sequence[Case], results: Results) -> list[Table]:
     for case in cases:
         row: list[Cell] = [f"{case.x}", results.mean(case, INPUT, "psnr")]
         for name in restoring:
-            gain = results.gain(case, name)
-            row += [results.mean(case, name, "psnr"), None if gain is None else f"{gain:+.2f}"]
+            row += [results.mean(case, name, "psnr"), _signed(results.gain(case, name))]
         row += [_plus_minus(results.estimate(case, name)) for name in estimating]
         rows.append(tuple(row))
     heads = (*columns, *["estimate" for _ in estimating])
     images = cases[0].images
-    note = f"PSNR in dB, {_count(cases[:1], results)}; estimate: mean ± standard deviation."
+    whose = "".join(f" of {name}" for name in estimating)
+    note = f"PSNR in dB, {_count(cases[:1], results)}; estimate{whose}: mean ± standard deviation."
     tables = [Table(f"{images}: single JPEG", heads, tuple(rows), note)]
     return [*tables, *_other_metrics(images, cases, results)]
 
@@ -137,12 +139,10 @@ def _gain(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     rows = []
     for case in cases:
         gains = [results.gain(case, name) for name in methods]
-        shown: list[Cell] = [None if gain is None else f"{gain:+.2f}" for gain in gains]
         if paper:
-            about = published.FIGURE4.get(case.x or 0)
-            shown.append(None if about is None else f"{about:+.2f}")
+            gains.append(published.FIGURE4.get(case.x or 0))
         images = f"{len(results.indices(case))}"
-        rows.append((f"{case.x}", images, results.mean(case, INPUT, "psnr"), *shown))
+        rows.append((f"{case.x}", images, results.mean(case, INPUT, "psnr"), *map(_signed, gains)))
     heads = ("Q", "images", INPUT, *methods, *(["paper, about"] if paper else []))
     note = (
         f"Gain of PSNR in dB over the JPEG; all images at the paper's qualities, every {THIRD}rd "
@@ -253,6 +253,10 @@ def _published_pairs(psnr: Sequence[float], ssim: Sequence[float]) -> list[str |
 
 def _ssim(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}".removeprefix("0")
+
+
+def _signed(gain: float | None) -> Gain | None:
+    return None if gain is None else Gain(gain)
 
 
 def _plus_minus(value: tuple[float, float] | None) -> str | None:

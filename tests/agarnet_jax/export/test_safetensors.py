@@ -108,3 +108,14 @@ def test_options_without_meaning(small_weights, tmp_path, options, words):
     with pytest.raises(ValueError, match=words):
         safetensors_export.save(small_weights, tmp_path / "x", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_copy_is_noticed(small_weights, tmp_path):
+    path = tmp_path / "small.safetensors"
+    safetensors_export.save(small_weights, path, dtype="float16")
+    assert weights.load(path).restorer_config == small_weights.restorer_config
+    contents = bytearray(path.read_bytes())
+    contents[-9] ^= 1
+    path.write_bytes(contents)
+    with pytest.raises(ValueError, match="is damaged"):
+        weights.load(path)

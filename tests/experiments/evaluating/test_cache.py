@@ -44,14 +44,20 @@ def test_an_entry_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.json"))
 
 
-def test_other_versions_of_the_code_have_other_entries(tmp_path, monkeypatch):
+@pytest.mark.parametrize("other", ["code", "libraries", "devices"])
+def test_what_something_else_computed_counts_as_none(tmp_path, monkeypatch, other):
     kept = Cache(tmp_path)
     kept.put(KEY, SCORES)
-    monkeypatch.setattr(cache, "_COMPUTED_BY", (cache.agarnet_jax,))
-    cache._code.cache_clear()
+    if other == "code":
+        monkeypatch.setattr(cache, "_COMPUTED_BY", (cache.agarnet_jax,))
+    elif other == "libraries":
+        monkeypatch.setattr(cache.environment.PIL.features, "version", lambda _: "9.9")
+    else:
+        monkeypatch.setattr(cache.environment, "devices", lambda: "8 × TPU v5e (tpu)")
+    cache._computed_by.cache_clear()
     assert kept.get(KEY) is None
     monkeypatch.undo()
-    cache._code.cache_clear()
+    cache._computed_by.cache_clear()
     assert kept.get(KEY) == SCORES
 
 

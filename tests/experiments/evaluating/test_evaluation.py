@@ -92,7 +92,7 @@ def test_own_folder_prints_without_writing(folder, small_file, tmp_path, monkeyp
     assert table.columns[:4] == ("Q", "JPEG", "AGARNet", "gain")
     assert [row[0] for row in table.rows] == ["10", "40"]
     for row in table.rows:
-        assert row[3] == f"{row[2] - row[1]:+.2f}"
+        assert row[3] == pytest.approx(row[2] - row[1])
 
 
 def test_running_again_writes_the_same(folder, small_file, tmp_path):
@@ -166,6 +166,7 @@ def test_the_report_says_whether_steps_are_looked_for(folder, small_file, cells)
         ({"baselines": ("nowhere",)}, "--baseline=nowhere is not of the form NAME=PLACE"),
         ({"baselines": ("tool=nowhere",)}, "'nowhere' is not a folder"),
         ({"other_weights": ("AGARNet=tiny",)}, "'AGARNet' names two methods"),
+        ({"other_weights": ("AGARNet-EST=tiny",)}, "'AGARNet-EST' names two methods"),
     ],
 )
 def test_settings_that_cannot_be_used_are_one_line(folder, small_file, tmp_path, change, message):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from experiments.evaluating import html_images
 from experiments.evaluating.html_report import render
-from experiments.evaluating.report_parts import Comparison, Plot, Report, Table
+from experiments.evaluating.report_parts import Comparison, Gain, Plot, Report, Table
 
 GRAY = np.arange(48, dtype=np.uint8).reshape(6, 8)
 COLOR = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
@@ -148,12 +148,22 @@ def test_the_policy_names_the_hashes_of_style_and_scripts():
 
 
 def test_numbers_are_rounded_to_look_at_and_whole_to_sort():
-    row = ("Set", 10, 31.256, np.float32(0.5), -1.25, None, float("inf"), float("nan"))
+    row = ("Set", 10, 31.256, np.float32(0.5), -1.25, None, float("inf"), float("nan"), Gain(0.126))
     document = render(Report("", {}, tables=(Table("", ("c",) * len(row), (row,), decimals=1),)))
     cells = re.search("<tbody>(.*)</tbody>", document, re.DOTALL)[1]
-    assert Elements(cells).text.split() == ["Set", "10", "31.3", "0.5", "-1.2", "–", "∞", "nan"]
+    assert Elements(cells).text.split() == [
+        "Set",
+        "10",
+        "31.3",
+        "0.5",
+        "-1.2",
+        "–",
+        "∞",
+        "nan",
+        "+0.13",
+    ]
     values = [attributes.get("data-value") for attributes in Elements(cells).all("td")]
-    assert values == ["10.0", "31.256", "0.5", "-1.25", None, "Infinity", None]
+    assert values == ["10.0", "31.256", "0.5", "-1.25", None, "Infinity", None, "0.126"]
 
 
 @pytest.mark.parametrize("image", [GRAY, COLOR], ids=["gray", "colour"])

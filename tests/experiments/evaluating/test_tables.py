@@ -2,7 +2,7 @@ import pytest
 
 from experiments.evaluating import tables
 from experiments.evaluating.records import INPUT, Record, Results
-from experiments.evaluating.report_parts import Table
+from experiments.evaluating.report_parts import Gain, Table
 from experiments.evaluating.scoring import Scores
 from experiments.evaluating.suites import SUITES, cases_of
 
@@ -69,8 +69,8 @@ def test_estimates_are_mean_and_deviation(all_cases, results):
 
 def test_gains_say_how_many_images_they_are_of(all_cases, results):
     found = rows(table_of("gain", all_cases, results))
-    assert found["10"] == ("29", 30.0, "+1.00", "+2.00", "+3.00", "+1.85")
-    assert found["100"] == ("10", 30.0, "+1.00", "+2.00", "+3.00", None)
+    assert found["10"] == ("29", 30.0, 1.0, 2.0, 3.0, 1.85)
+    assert found["100"] == ("10", 30.0, 1.0, 2.0, 3.0, None)
 
 
 def test_recompression_says_what_it_is(all_cases, results):
@@ -115,14 +115,14 @@ def test_an_incomplete_mean_is_a_dash(all_cases, results):
 
 
 def test_markdown_is_aligned():
-    table = Table("T", ("Q", "JPEG", "gain"), (("5", 27.774, "+1.0"), ("100", None, "–")), "N.")
+    table = Table("T", ("Q", "JPEG", "gain"), (("5", 27.774, Gain(1)), ("100", None, None)), "N.")
     assert tables.markdown(table).splitlines() == [
         "### T",
         "",
-        "|    Q |  JPEG | gain |",
-        "|-----:|------:|-----:|",
-        "|    5 | 27.77 | +1.0 |",
-        "|  100 |     – |    – |",
+        "|    Q |  JPEG |  gain |",
+        "|-----:|------:|------:|",
+        "|    5 | 27.77 | +1.00 |",
+        "|  100 |     – |     – |",
         "",
         "N.",
     ]
