@@ -42,8 +42,8 @@ def best_of(workdir: str, *, task: str | None = None) -> Trained:
         except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
             problem = f"{error}".split("\n")[0][:200]
             raise ValueError(
-                f"The checkpoint of step {step} in {workdir!r} cannot be read ({problem}); move its "
-                "folder away to take another."
+                f"The checkpoint of step {step} in {workdir!r} cannot be read ({problem}); move "
+                "its folder away to take another."
             ) from None
         trained = config["task"]
         if task not in (None, trained):

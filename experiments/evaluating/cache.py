@@ -23,8 +23,8 @@ class Cache:
     """One small file for each image, degradation and method below a folder; None keeps nothing.
 
     Keys are plain values that say all that a score depends on, except for code, libraries and
-    devices: scores of others count as none. A file appears whole or not at all, and one that cannot be
-    read counts as none, so a run may be killed at any time.
+    devices: scores of others count as none. A file appears whole or not at all, and one that
+    cannot be read counts as none, so a run may be killed at any time.
     """
 
     def __init__(self, folder: pathlib.Path | None):
