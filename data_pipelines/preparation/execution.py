@@ -1,5 +1,6 @@
 """Runs a Beam pipeline, here or where its options say."""
 
+import contextlib
 from collections.abc import Callable
 
 from data_pipelines.preparation import beam_options, local
@@ -10,31 +11,28 @@ class PipelineError(ValueError):
     """A pipeline could not run, or failed; the message says why, on one line."""
 
 
-def run(
-    build: Callable[[beam.Pipeline], None], options: PipelineOptions, *, lock: str = ""
-) -> None:
+def run(build: Callable[[beam.Pipeline], None], options: PipelineOptions) -> None:
     """Builds a pipeline and waits for its end.
 
     Args:
       build: adds all steps.
       options: of Beam.
-      lock: as of `local.runner`, for local runs in several processes.
 
     Raises:
       PipelineError: the runner is not to be had, a worker failed, or the run was not completed.
     """
     is_local = beam_options.is_local(options)
-    runner = local.runner(options, lock) if is_local else None
-    try:
-        pipeline = beam.Pipeline(runner=runner, options=options)
-    except (ImportError, ValueError) as error:  # of the runner, several lines if many
-        reasons = "; ".join(line.strip() for line in str(error).strip().splitlines())
-        raise PipelineError(f"Beam: {reasons}") from error
-    build(pipeline)
-    try:
-        state = local.finish(pipeline) if is_local else pipeline.run().wait_until_finish()
-    except RuntimeError as error:  # Beam's form of what a worker raised: its whole traceback
-        reason = str(error).strip().splitlines()[-1]
-        raise PipelineError(f"Beam: {reason}") from error
+    with local.runner(options) if is_local else contextlib.nullcontext() as runner:
+        try:
+            pipeline = beam.Pipeline(runner=runner, options=options)
+        except (ImportError, ValueError) as error:  # of the runner, several lines if many
+            reasons = "; ".join(line.strip() for line in str(error).strip().splitlines())
+            raise PipelineError(f"Beam: {reasons}") from error
+        build(pipeline)
+        try:
+            state = local.finish(pipeline) if is_local else pipeline.run().wait_until_finish()
+        except RuntimeError as error:  # Beam's form of what a worker raised: its whole traceback
+            reason = str(error).strip().splitlines()[-1]
+            raise PipelineError(f"Beam: {reason}") from error
     if state != PipelineState.DONE:
         raise PipelineError(f"Beam: the pipeline ended as {state}.")

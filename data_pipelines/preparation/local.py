@@ -2,11 +2,14 @@
 
 import concurrent.futures
 import contextlib
+import fcntl
 import os
 import pathlib
 import shlex
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 
 import data_pipelines
 from data_pipelines.preparation.quiet_beam import (
@@ -24,11 +27,12 @@ class WorkerError(RuntimeError):
     """A worker process ended early, perhaps for want of memory."""
 
 
-def runner(options: PipelineOptions, lock: str) -> fn_runner.FnApiRunner:
+@contextlib.contextmanager
+def runner(options: PipelineOptions) -> Iterator[fn_runner.FnApiRunner]:
     """The runner behind Beam's "DirectRunner", which by itself would first download another one.
 
     Takes `direct_running_mode` out of the options where it starts processes of its own; they end
-    when the file `lock` is no longer locked.
+    when this is left, or with this process.
     """
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options(drop_default=True))
     provision = fn_runner.ExtendedProvisionInfo(
@@ -36,20 +40,24 @@ def runner(options: PipelineOptions, lock: str) -> fn_runner.FnApiRunner:
     )
     direct = options.view_as(DirectOptions)
     if direct.direct_running_mode != "multi_processing":
-        return fn_runner.FnApiRunner(provision_info=provision)
+        yield fn_runner.FnApiRunner(provision_info=provision)
+        return
     # Beam's own command for this mode logs every step, and outlives this process for a while.
     direct.direct_running_mode = None
     packages = str(pathlib.Path(data_pipelines.__file__).parents[1])
     path = os.pathsep.join(filter(None, [packages, os.environ.get("PYTHONPATH")]))
-    command = (
-        f"PYTHONPATH={shlex.quote(path)} "
-        f"exec {shlex.quote(sys.executable)} -m data_pipelines.preparation.worker "
-        f"{shlex.quote(lock)}"
-    )
-    return fn_runner.FnApiRunner(
-        default_environment=SubprocessSDKEnvironment.from_command_string(command),
-        provision_info=provision,
-    )
+    with tempfile.NamedTemporaryFile(prefix="beam-") as lock:
+        # The system unlocks it when this process ends, however that comes about.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = (
+            f"PYTHONPATH={shlex.quote(path)} "
+            f"exec {shlex.quote(sys.executable)} -m data_pipelines.preparation.worker "
+            f"{shlex.quote(lock.name)}"
+        )
+        yield fn_runner.FnApiRunner(
+            default_environment=SubprocessSDKEnvironment.from_command_string(command),
+            provision_info=provision,
+        )
 
 
 def finish(pipeline: beam.Pipeline) -> str:

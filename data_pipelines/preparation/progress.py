@@ -1,7 +1,6 @@
 """The progress of a local run, on a terminal or in a log."""
 
 import contextlib
-import fcntl
 import sys
 import tempfile
 import threading
@@ -15,12 +14,8 @@ from data_pipelines.preparation.marks import Marks
 
 @contextlib.contextmanager
 def shown(files: int) -> Iterator[str]:
-    """Gives the path of a file for the workers' marks, and shows them until it is left.
-
-    The file is locked meanwhile, also a sign to the workers that this process is there.
-    """
+    """Gives the path of a file for the workers' marks, and shows them until it is left."""
     with tempfile.NamedTemporaryFile(prefix="prepare-") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
         marks = Marks(file.name)
         done = threading.Event()
         display = threading.Thread(target=_show, args=(marks, files, done), daemon=True)

@@ -102,9 +102,7 @@ def _run_pipeline(
         job = Job(source, staging, options, Marks(marks_path))
         files.write_listing(job.listing, listing)
         try:
-            execution.run(
-                functools.partial(build, job=job), pipeline_options, lock=marks_path or ""
-            )
+            execution.run(functools.partial(build, job=job), pipeline_options)
         except PipelineError as error:
             raise PreparationError(f"{error}") from error
     return read_report(job.report)

@@ -1,0 +1,28 @@
+"""Pipelines of our own on Beam's local runner."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("apache_beam")
+
+# A program of its own: where workers are lost, Beam waits for ever.
+WRITE_IN_PROCESSES = """
+import sys
+from data_pipelines.preparation import beam_options, execution, files
+from data_pipelines.preparation.quiet_beam import beam
+
+def build(pipeline):
+    pipeline | beam.Create(sys.argv[1:]) | beam.Map(files.write, b"done")
+
+execution.run(build, beam_options.parse(["--direct_num_workers=2"]))
+"""
+
+
+def test_worker_processes_do_what_any_pipeline_asks(tmp_path):
+    paths = [tmp_path / name for name in "ab"]
+    command = [sys.executable, "-c", WRITE_IN_PROCESSES, *paths]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert [path.read_bytes() for path in paths] == [b"done", b"done"]
