@@ -53,13 +53,8 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
         | "Spread" >> beam.Reshuffle()
     )
     looked = found | "Look" >> beam.ParDo(_Look(job)).with_outputs(FAILED, KEPT, main="sized")
-    done = (
-        looked.sized
-        # What is grouped by must have one form in bytes, which Beam knows of text only if told.
-        | "As pairs" >> beam.Map(lambda pair: pair).with_output_types(tuple[str, str])
-        | "By shape" >> beam.GroupIntoBatches(_BATCH, max_buffering_duration_secs=_BATCH_SECONDS)
-        | "Restore" >> beam.ParDo(_Restore(job)).with_outputs(FAILED, main=RESTORED)
-    )
+    restoring = beam.ParDo(_Restore(job)).with_outputs(FAILED, main=RESTORED)
+    done = batches(looked.sized) | "Restore" >> restoring
     failed = (looked[FAILED], done[FAILED]) | "All failed" >> beam.Flatten()
     restored = (looked[KEPT], done[RESTORED]) | "All restored" >> beam.Flatten()
     for kind, lines in ((FAILED, failed), (RESTORED, restored)):
@@ -69,6 +64,18 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
             | f"Write {kind}"
             >> WriteToText(f"{job.names.output}/{kind}", file_name_suffix=".jsonl")
         )
+
+
+def batches(sized: beam.PCollection) -> beam.PCollection:
+    """(shape, path) → (shape, some of its paths); any worker may take any of them."""
+    return (
+        sized
+        # What is grouped by must have one form in bytes, which Beam knows of text only if told.
+        | "As pairs" >> beam.Map(lambda pair: pair).with_output_types(tuple[str, str])
+        | "By shape" >> beam.GroupIntoBatches(_BATCH, max_buffering_duration_secs=_BATCH_SECONDS)
+        # One worker groups all of a shape, which nearly all photographs share.
+        | "Spread batches" >> beam.Reshuffle()
+    )
 
 
 class _Look(beam.DoFn):

@@ -39,6 +39,30 @@ def test_images_that_share_a_program_are_grouped():
     assert shape_key(520, 512) == "512x320"  # two tiles of 320
 
 
+# Six whole batches; each takes so long that one worker is not done with all before another begins.
+NOTE_WORKERS = """
+import os, pathlib, sys, time
+from data_pipelines.preparation import beam_options, execution
+from data_pipelines.preparation.quiet_beam import beam
+from experiments.restoring.pipeline import batches
+
+def note(batch, folder):
+    pathlib.Path(folder, f"{os.getpid()}").touch()
+    time.sleep(0.5)
+
+def build(pipeline):
+    sized = pipeline | beam.Create([("512x512", f"{number}.jpg") for number in range(192)])
+    batches(sized) | beam.Map(note, sys.argv[1])
+
+execution.run(build, beam_options.parse(["--direct_num_workers=2"]))
+"""
+
+
+def test_images_of_one_shape_are_shared_by_workers(tmp_path):
+    subprocess.run([sys.executable, "-c", NOTE_WORKERS, tmp_path], check=True, timeout=120)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory, astronaut, encode) -> pathlib.Path:
     """240 small JPEGs in folders, and five files that cannot be restored."""
