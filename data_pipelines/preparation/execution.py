@@ -31,8 +31,8 @@ def run(build: Callable[[beam.Pipeline], None], options: PipelineOptions) -> Non
         build(pipeline)
         try:
             state = local.finish(pipeline) if is_local else pipeline.run().wait_until_finish()
-        except RuntimeError as error:  # Beam's form of what a worker raised: its whole traceback
-            reason = str(error).strip().splitlines()[-1]
-            raise PipelineError(f"Beam: {reason}") from error
+        except Exception as error:  # what a step raised here, or a worker's whole traceback
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise PipelineError(f"Beam: {lines[-1]}") from error
     if state != PipelineState.DONE:
         raise PipelineError(f"Beam: the pipeline ended as {state}.")

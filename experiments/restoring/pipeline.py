@@ -16,7 +16,7 @@ from apache_beam.io import WriteToText, fileio
 from PIL import Image
 
 from agarnet_jax.restoration import one_file
-from agarnet_jax.restoration.errors import InputError
+from agarnet_jax.restoration.errors import InputError, reason, shown
 from agarnet_jax.restoration.options import RestoreOptions
 from agarnet_jax.restoration.tiling import LARGEST_TILE, OVERLAP, Tiling
 from data_pipelines.preparation import files
@@ -127,9 +127,10 @@ class _Restore(beam.DoFn):
         for path in paths:
             try:
                 yield self._restored(path)
-            except (InputError, OSError) as error:
-                line = {"source": path, "error": f"{error}", "status": FAILED}
-                yield beam.pvalue.TaggedOutput(FAILED, line)
+            except InputError as error:
+                yield _failed(path, f"{error}")
+            except Exception as error:  # a decoder's or our own mistake is no reason to stop
+                yield _failed(path, f"{shown(path)}: {type(error).__name__}: {reason(error)}")
 
     def _restored(self, path: str) -> dict[str, Any]:
         output = self._job.names.of(path)
@@ -148,6 +149,11 @@ class _Restore(beam.DoFn):
         line = result.as_json() | {"source": path, "destination": output, "status": RESTORED}
         del line["backup"]
         return line
+
+
+def _failed(path: str, error: str) -> beam.pvalue.TaggedOutput:
+    line = {"source": path, "error": error, "status": FAILED}
+    return beam.pvalue.TaggedOutput(FAILED, line)
 
 
 def publish(source: pathlib.Path, output: str) -> None:

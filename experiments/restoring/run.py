@@ -39,12 +39,17 @@ def restore_corpus(
     """Restores all files that a pattern matches.
 
     Raises:
-      ValueError: a pattern without files, an unknown format, or an output among the inputs.
+      ValueError: a pattern without files, an unknown format, an output among the inputs, or no
+        such weights.
       PipelineError: the pipeline could not run, or failed.
     """
     pipeline_options = beam_options.parse([*_LOCAL_DEFAULTS, *beam_arguments])
     FileSystems.set_options(pipeline_options)
     names = _names(pattern, output, format)
+    if files.is_local(weights):
+        from agarnet_jax.weights import load  # late: it imports JAX
+
+        load(weights)
     _remove_reports(names.output)
     job = Job(names, options, weights, skip_existing)
     execution.run(functools.partial(build, job=job), pipeline_options)
@@ -73,6 +78,7 @@ def _names(pattern: str, output: str, format: str) -> Names:
 def _remove_reports(output: str) -> None:
     for kind in (FAILED, RESTORED):
         files.delete(list(files.sizes(f"{output}/{kind}-*.jsonl")))
+        files.delete_folders(output, f"beam-temp-{kind}-")  # of a run that did not end well
 
 
 def _lines(output: str, kind: str) -> list[dict[str, str]]:

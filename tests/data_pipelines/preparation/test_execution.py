@@ -6,6 +6,8 @@ import sys
 import pytest
 
 pytest.importorskip("apache_beam")
+from data_pipelines.preparation import beam_options, execution
+from data_pipelines.preparation.quiet_beam import beam
 
 # A program of its own: where workers are lost, Beam waits for ever.
 WRITE_IN_PROCESSES = """
@@ -26,3 +28,16 @@ def test_worker_processes_do_what_any_pipeline_asks(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert [path.read_bytes() for path in paths] == [b"done", b"done"]
+
+
+def test_whatever_a_step_raises_is_said_on_one_line():
+    def fail(_):
+        raise KeyError("this")
+
+    def build(pipeline):
+        _ = pipeline | beam.Create([1]) | "Failing" >> beam.Map(fail)
+
+    options = beam_options.parse(["--direct_running_mode=in_memory"])
+    with pytest.raises(execution.PipelineError, match=r"^Beam: .*this.*Failing") as caught:
+        execution.run(build, options)
+    assert "\n" not in f"{caught.value}"

@@ -148,6 +148,6 @@ def test_a_shard_that_is_not_whole_publishes_nothing(folder, tmp_path, monkeypat
             super().close()
 
     monkeypatch.setattr(shards, "ArrayRecordWriter", Forgetful)
-    with pytest.raises(OSError, match="not written whole: 6 records, found 7"):
+    with pytest.raises(PreparationError, match="not written whole: 6 records, found 7"):
         run(folder, tmp_path / "out")
     assert contents(tmp_path / "out") == {}

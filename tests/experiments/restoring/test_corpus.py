@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.cli.main import main as agarnet
+from agarnet_jax.restoration import one_file
+from agarnet_jax.restoration.errors import InputError
 from agarnet_jax.restoration.options import RestoreOptions
 from experiments.restoring.names import Names
 from experiments.restoring.pipeline import shape_key
@@ -126,6 +128,34 @@ def _lines(folder: pathlib.Path, kind: str) -> list[dict[str, str]]:
     return [json.loads(line) for part in parts for line in part.read_text().splitlines()]
 
 
+def test_a_file_that_breaks_the_decoder_does_not_stop_the_rest(tmp_path, monkeypatch):
+    def restore_file(source, target, **_):
+        if source.read_text() == "b":
+            raise MemoryError
+        raise InputError(f"{source}: refused")
+
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").write_text(name)
+    out = tmp_path.with_name("out")
+    (out / "beam-temp-failed-of-a-killed-run").mkdir(parents=True)
+    monkeypatch.setattr(one_file, "restore_file", restore_file)
+    pattern = f"{tmp_path}/*.jpg"
+    outcome = restore_corpus(
+        pattern,
+        f"{out}",
+        format="png",
+        options=RestoreOptions(),
+        weights="tiny",
+        skip_existing=False,
+    )
+    assert sorted(line["error"] for line in outcome.failed) == [
+        f"'{tmp_path}/b.jpg': MemoryError: MemoryError",
+        f"{tmp_path}/a.jpg: refused",
+        f"{tmp_path}/c.jpg: refused",
+    ]
+    assert not list(out.glob("beam-temp-*"))
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -133,19 +163,20 @@ def _lines(folder: pathlib.Path, kind: str) -> list[dict[str, str]]:
         ({"format": "gif"}, "Format 'gif' is unknown; use png"),
         ({"pattern": "."}, "is a folder; give a pattern"),
         ({"output": "inside/it"}, "lies in the input folder"),
+        ({"weights": "nope"}, "No weights 'nope': neither a file nor a shipped name"),
     ],
 )
 def test_what_cannot_be_run_is_said_before_it_is(tmp_path, monkeypatch, changed, message):
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "a.jpg").touch()
     monkeypatch.chdir(tmp_path)
-    arguments = {"pattern": "inside/*.jpg", "output": "out", "format": "png"} | changed
+    arguments = {"pattern": "inside/*.jpg", "output": "out", "format": "png", "weights": "tiny"}
+    arguments |= changed
     with pytest.raises(ValueError, match=message):
         restore_corpus(
             arguments.pop("pattern"),
             arguments.pop("output"),
             options=RestoreOptions(),
-            weights="tiny",
             skip_existing=False,
             **arguments,
         )
