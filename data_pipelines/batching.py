@@ -24,6 +24,7 @@ from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.planes import Plane
 from data_pipelines.sources.images import ImageSource
 from data_pipelines.sources.opening import open_images
+from data_pipelines.transcoding import import_av
 from data_pipelines.transforms import Sample
 
 Batch = dict[str, np.ndarray]
@@ -34,8 +35,11 @@ def train_source(config: DataConfig) -> ImageSource:
     """The training images, each large enough for a crop: full-range luma, or RGB if needed.
 
     Raises:
-      FileNotFoundError, ValueError, ModuleNotFoundError: as `open_images`, or all are broken.
+      FileNotFoundError, ValueError, ModuleNotFoundError: as `open_images`, all are broken, or
+        videos are drawn and PyAV is not installed.
     """
+    if config.degradation.mixture.video:
+        import_av()  # said now, not when the first video is drawn
     return _usable(
         open_images(
             config.train_dir,

@@ -24,7 +24,7 @@ def read_clip(path: str | os.PathLike[str], *, frames: int, scale: int = 1) -> l
     Raises:
       FileNotFoundError: no file at `path`.
       ValueError: no video, a broken one, or fewer or smaller frames than asked for.
-      ImportError: PyAV is not installed.
+      ModuleNotFoundError: PyAV is not installed.
     """
     if frames < 1 or scale < 1:
         raise ValueError(f"frames and scale must be 1 or more, got {frames} and {scale}.")

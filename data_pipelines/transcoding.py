@@ -27,11 +27,11 @@ _DECODERS = {VideoCodec.MPEG2: "mpeg2video", VideoCodec.H264: "h264"}
 
 
 def import_av() -> Any:
-    """PyAV; an ImportError that says what to install where it is missing."""
+    """PyAV; a ModuleNotFoundError that says what to install where it is missing."""
     try:
         import av
     except ImportError as error:
-        raise ImportError("Video needs PyAV: pip install 'agarnet-jax[video]'.") from error
+        raise ModuleNotFoundError("Video needs PyAV: pip install 'agarnet-jax[video]'.") from error
     return av
 
 
@@ -50,7 +50,7 @@ def transcode(
 
     Raises:
       ValueError: no frames, unequal ones, or fewer than 40 bits a frame.
-      ImportError: PyAV is not installed.
+      ModuleNotFoundError: PyAV is not installed.
     """
     shapes = {frame.shape for frame in frames}
     if len(shapes) != 1:

@@ -124,6 +124,13 @@ def test_images_that_are_all_broken_are_refused_before_training(config, tmp_path
             opened(broken)
 
 
+def test_videos_without_pyav_are_refused_before_training(config, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    mixture = DegradationConfig(mixture=MixtureWeights(video=0.01))
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'agarnet-jax\[video\]'"):
+        batching.train_source(dataclasses.replace(config, degradation=mixture))
+
+
 def test_unequal_shares_are_refused(config):
     with pytest.raises(ValueError, match=r"batch of 4.*3 processes"):
         take(1, config, process_count=3)

@@ -162,5 +162,5 @@ def test_unusable_clips_are_named():
 
 def test_without_pyav_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ImportError, match=r"PyAV: pip install 'agarnet-jax\[video\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"PyAV: pip install 'agarnet-jax\[video\]'"):
         transcode([np.zeros((16, 16), np.uint8)], codec=VideoCodec.H264, bit_rate=1e6, fps=25)
