@@ -53,7 +53,7 @@ def prepare(
 
     Raises:
       ValueError: folders that do not fit, or an output of something else without `overwrite`.
-      FileNotFoundError: there is no such input folder.
+      OSError: there is no such input folder, or something in it cannot be read.
       PreparationError: no image is usable, files changed or cannot be read, or the pipeline failed.
     """
     pipeline_options = beam_options.parse(beam_arguments)

@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import logging
 import os
+from collections.abc import Callable
 
 import numpy as np
 
@@ -32,7 +33,8 @@ class FolderRecords:
 
     Headers are read once: they are kept in the user's cache folder and read again only for files
     whose size or modification time changed. A file that is no image, or smaller than `min_side`,
-    is named in the log, counted in `left_out` and has no number.
+    is named in the log, counted in `left_out` and has no number; likewise a folder that cannot be
+    listed. Links to folders are not followed.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, min_side: int = 1):
@@ -44,8 +46,9 @@ class FolderRecords:
         self.folder = folder = os.fspath(folder)
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"Image folder {folder!r} is not a directory.")
-        headers = _headers(folder, find_images(folder))
-        problems = {
+        unlisted: list[OSError] = []
+        headers = _headers(folder, find_images(folder, on_error=unlisted.append))
+        problems = {f"{error.filename}": f"unreadable: {error.strerror}" for error in unlisted} | {
             path: header.problem or too_small((header.height, header.width), min_side)
             for path, header in headers.items()
             if header.problem or min(header.height, header.width) < min_side
@@ -70,11 +73,16 @@ class FolderRecords:
         return decoding.decode(self.paths[index])
 
 
-def find_images(folder: str | os.PathLike[str]) -> list[str]:
-    """Paths with an image suffix below `folder`, in a stable order."""
+def find_images(
+    folder: str | os.PathLike[str], *, on_error: Callable[[OSError], object] | None = None
+) -> list[str]:
+    """Paths with an image suffix below `folder`, in a stable order.
+
+    `on_error` is told of folders that cannot be listed, by default nobody.
+    """
     return sorted(
         os.path.join(parent, name)
-        for parent, _, names in os.walk(os.fspath(folder))
+        for parent, _, names in os.walk(os.fspath(folder), onerror=on_error)
         for name in names
         if name.lower().endswith(decoding.IMAGE_SUFFIXES)
     )

@@ -1,4 +1,6 @@
+import errno
 import io
+import os
 
 import numpy as np
 import pytest
@@ -10,6 +12,22 @@ def file(image: Image.Image, kind: str, **options) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+@pytest.fixture
+def unlisted(monkeypatch):
+    """Makes the system refuse to list a folder, as it does for others than root."""
+    listing = os.scandir
+
+    def unlisted(folder):
+        def scandir(place):
+            if os.fspath(place) == os.fspath(folder):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
+            return listing(place)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+    return unlisted
 
 
 @pytest.fixture

@@ -57,6 +57,17 @@ def test_every_unusable_file_is_listed_with_its_reason(tmp_path, noise, encode, 
     assert set(records(tmp_path / "out")) == fine
 
 
+def test_what_the_system_does_not_hand_over_is_an_error(folder, tmp_path, run, unlisted):
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    with pytest.raises(OSError, match=r"gone\.png' cannot be read \(No such file .*move it away"):
+        run(folder, tmp_path / "out")
+    (folder / "gone.png").unlink()
+    unlisted(folder / "deep")
+    with pytest.raises(OSError, match=r"deep' cannot be read \(Permission denied\)"):
+        run(folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_huge_images_are_kept_or_skipped(tmp_path, run):
     source = tmp_path / "in"
     source.mkdir()

@@ -131,6 +131,14 @@ def test_what_the_system_did_not_hand_over_is_asked_for_again(folder, monkeypatc
     assert FolderRecords(folder).left_out == 0
 
 
+def test_a_folder_that_cannot_be_listed_is_named_and_counted(folder, unlisted, caplog):
+    unlisted(folder / "deep")
+    records = FolderRecords(folder)
+    assert [os.path.basename(path) for path in records.paths] == ["a.png", "b.JPG"]
+    assert records.left_out == 1
+    assert f"Skipping {folder / 'deep'}: unreadable: Permission denied" in caplog.text
+
+
 def test_a_summary_is_of_the_images_wherever_they_lie(folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "copy"
     shutil.copytree(folder, elsewhere)
