@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -31,11 +32,12 @@ class StopSignals:
     """Notes the signals that arrive while it is open, even while the main thread is compiling.
 
     The first asks the loop to save and leave. While there is nothing to save, it ends the process
-    at once; and so does a second one. In threads other than the main one, where Python allows no
-    handlers, nothing is noted.
+    at once; and so does a second one. `before_leaving` is then called first, in another thread. In
+    threads other than the main one, where Python allows no handlers, nothing is noted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before_leaving: Callable[[], None] | None = None) -> None:
+        self._before_leaving = before_leaving
         self.something_to_save = False
         self.number = 0  # of the signal that asked to leave
         self._since = 0.0
@@ -70,12 +72,20 @@ class StopSignals:
     def _receive(self, number: int) -> None:
         name = signal.Signals(number).name
         if not self.something_to_save:
-            _leave(number, f"{name}: leaving before the first step; there is nothing to save.")
+            self._leave(number, f"{name}: leaving before the first step; there is nothing to save.")
         elif not self.number:
             self.number, self._since = number, time.monotonic()
             print(f"{name}: saving and leaving; a second signal leaves now.", file=sys.stderr)
         elif time.monotonic() - self._since > _SAME_REQUEST_SECONDS:
-            _leave(number, f"{name} again: leaving without saving.")
+            self._leave(number, f"{name} again: leaving without saving.")
+
+    def _leave(self, number: int, message: str) -> None:
+        print(message, file=sys.stderr)
+        try:
+            if self._before_leaving is not None:
+                self._before_leaving()
+        finally:
+            end_now(128 + number)
 
     def asked(self, *, agree: bool) -> bool:
         """Whether to leave: the same answer in all processes, if one of them was asked to.
@@ -94,8 +104,3 @@ class StopSignals:
         if agreed:
             self.number = agreed
         return agreed != 0
-
-
-def _leave(number: int, message: str) -> None:
-    print(message, file=sys.stderr)
-    end_now(128 + number)

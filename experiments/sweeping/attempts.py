@@ -30,8 +30,13 @@ def latest(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def requeue(study: optuna.Study, number: int) -> None:
-    """Ends an attempt that its worker has to leave, and queues the trial for any worker."""
+    """Ends an attempt that its worker has to leave, and queues the trial for any worker.
+
+    Nothing happens to one that another worker has taken over.
+    """
     left = copy.deepcopy(study.get_trials(deepcopy=False)[number])
+    if left.state.is_finished():
+        return
     study.tell(number, state=TrialState.FAIL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)

@@ -15,7 +15,7 @@ from experiments.sweeping.spaces import Space
 
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("asha", "hyperband", "none")
-_IDENTITY = ("config", "space", "space_sha256")
+_IDENTITY = "identity"  # one attribute, as workers that begin together must not see half of it
 
 
 def make_sampler(name: str, space: Space) -> BaseSampler:
@@ -45,7 +45,8 @@ def make_pruner(name: str, *, first_step: int, last_step: int, reduction: int) -
 
 def identity(config: Mapping[str, Any], space: Space) -> dict[str, Any]:
     """What all workers of a study must agree on, as plain JSON."""
-    return json.loads(json.dumps(dict(zip(_IDENTITY, (config, space.name, space.sha256)))))
+    identified = {"config": config, "space": space.name, "space_sha256": space.sha256}
+    return json.loads(json.dumps(identified))
 
 
 def join(
@@ -71,22 +72,20 @@ def join(
         direction="maximize",
         load_if_exists=True,
     )
-    known = study.user_attrs
-    if "config" not in known:
+    known = study.user_attrs.get(_IDENTITY)
+    if known is None:
         if folder.is_dir() and any(folder.iterdir()):
             raise ValueError(
                 f"{folder} has trials, but the storage knows no study {name}; give the --storage "
                 "they were made with, or another --study, or remove the folder."
             )
-        for key, value in identified.items():
-            study.set_user_attr(key, value)
+        study.set_user_attr(_IDENTITY, dict(identified))
         return study
-    for key in _IDENTITY:
-        if difference := next(differences(known.get(key), identified[key], key), ""):
-            raise ValueError(
-                f"The study {name} was begun with {difference} as now; "
-                "use what it was begun with, or another --study."
-            )
+    if difference := next(differences(known, identified, "study"), ""):
+        raise ValueError(
+            f"The study {name} was begun with {difference.removeprefix('study.')} as now; "
+            "use what it was begun with, or another --study."
+        )
     return study
 
 

@@ -23,7 +23,7 @@ REASON = "reason"  # user attribute: why a trial failed, or was pruned when not 
 
 
 class Run(Protocol):
-    """`experiments.train.run`."""
+    """`experiments.training_run.run`."""
 
     def __call__(
         self,
@@ -31,6 +31,7 @@ class Run(Protocol):
         workdir: str,
         *,
         on_evaluation: Callable[[int, float], None],
+        before_leaving: Callable[[], None],
     ) -> Any: ...
 
 
@@ -65,11 +66,17 @@ class Objective:
         """
         frozen = trial.study.get_trials(deepcopy=False)[trial.number]
         try:
-            return self._train(trial, frozen)
-        except optuna.TrialPruned:
-            raise
+            return self._ended(trial, frozen)
         except UpdateFinishedTrialError:
             raise TakenOver(f"Trial {first_number(frozen)} goes on elsewhere.") from None
+        finally:
+            jax.clear_caches()
+            gc.collect()
+
+    def _ended(self, trial: optuna.Trial, frozen: FrozenTrial) -> float:
+        """As `__call__`; raises UpdateFinishedTrialError where another worker has the trial."""
+        try:
+            return self._train(trial, frozen)
         except (KeyboardInterrupt, SystemExit) as stop:
             code = getattr(stop, "code", None)
             if isinstance(code, str):  # of `program.one_line_errors`
@@ -80,13 +87,12 @@ class Objective:
         except FloatingPointError as error:  # diverged, which samplers should learn from
             trial.set_user_attr(REASON, f"{error}")
             raise optuna.TrialPruned from None
+        except (optuna.TrialPruned, UpdateFinishedTrialError):
+            raise
         except Exception as error:
             message = " ".join(f"{error}".split())
             trial.set_user_attr(REASON, f"{type(error).__name__}: {message}")
             raise
-        finally:
-            jax.clear_caches()
-            gc.collect()
 
     def _train(self, trial: optuna.Trial, frozen: FrozenTrial) -> float:
         values = self.space.suggest(trial)
@@ -107,7 +113,12 @@ class Objective:
                 raise optuna.TrialPruned
 
         folder = study_folder(self.workdir, trial.study.study_name) / f"{number:05d}"
-        self.run(experiment, f"{folder}", on_evaluation=on_evaluation)
+        self.run(
+            experiment,
+            f"{folder}",
+            on_evaluation=on_evaluation,
+            before_leaving=lambda: requeue(trial.study, trial.number),
+        )
         if last not in scores:  # told to leave, it saved and returned
             raise SystemExit
         return scores[last]

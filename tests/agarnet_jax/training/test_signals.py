@@ -20,7 +20,7 @@ PROGRAM = """
 import sys, time
 from agarnet_jax.training.signals import Interrupted, StopSignals
 
-with StopSignals() as stop:
+with StopSignals(lambda: print("left", flush=True)) as stop:
     stop.something_to_save = sys.argv[1] == "training"
     print("ready", flush=True)
     while not stop.asked(agree=True):
@@ -68,7 +68,7 @@ def test_before_the_first_step_it_leaves_at_once(started):
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert out == ""
+    assert out == "left\n"
     assert "nothing to save" in err
 
 
@@ -81,6 +81,7 @@ def test_a_second_signal_leaves_at_once_but_not_one_sent_twice(started):
         process.wait(timeout=1.5)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
+    assert process.stdout.read() == "left\n"
 
 
 def test_handlers_come_back():

@@ -60,7 +60,7 @@ class FakeRun:
         self.started_at = []
         self.before_saving = lambda step: None
 
-    def __call__(self, experiment, workdir, *, on_evaluation):
+    def __call__(self, experiment, workdir, *, on_evaluation, before_leaving):
         folder = pathlib.Path(workdir)
         folder.mkdir(parents=True, exist_ok=True)
         saved = folder / "step"

@@ -1,5 +1,6 @@
 import dataclasses
 
+import optuna
 import pytest
 from etils import epath
 
@@ -28,13 +29,25 @@ def join(tmp_path):
 
 def test_a_study_is_of_one_configuration_and_space(join, space):
     join(CONFIG, space)
-    assert join(CONFIG, space).user_attrs["space"] == "rates"
+    assert join(CONFIG, space).user_attrs["identity"]["space"] == "rates"
     with pytest.raises(ValueError, match=r"begun with config\.train\.steps = 4, not 5 as now"):
         join({"train": CONFIG["train"] | {"steps": 5}}, space)
     with pytest.raises(ValueError, match=r"config\.train\.more = None, not 1"):
         join({"train": CONFIG["train"] | {"more": 1}}, space)
     with pytest.raises(ValueError, match="space_sha256"):
         join(CONFIG, dataclasses.replace(space, sha256="other"))
+
+
+def test_workers_that_begin_a_study_together_all_join(join, space, monkeypatch):
+    told = optuna.Study.set_user_attr
+
+    def tell_while_another_joins(study, key, value):
+        told(study, key, value)
+        monkeypatch.setattr(optuna.Study, "set_user_attr", told)
+        join(CONFIG, space)
+
+    monkeypatch.setattr(optuna.Study, "set_user_attr", tell_while_another_joins)
+    join(CONFIG, space)
 
 
 def test_trials_of_another_storage_are_not_taken_up(tmp_path, join, space):

@@ -44,7 +44,7 @@ def test_a_grid_is_gone_through_once(open_study, objective):
 
 @pytest.mark.parametrize(("sampler", "pruner"), [("tpe", "asha"), ("random", "hyperband")])
 def test_poor_trials_are_given_up_at_an_evaluation(open_study, objective, sampler, pruner):
-    def worse_and_worse(experiment, workdir, *, on_evaluation):
+    def worse_and_worse(experiment, workdir, *, on_evaluation, before_leaving):
         for step in (2, 4):
             on_evaluation(step, -float(pathlib.Path(workdir).name))
 
@@ -56,7 +56,7 @@ def test_poor_trials_are_given_up_at_an_evaluation(open_study, objective, sample
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
 def test_a_score_that_is_not_finite_gives_a_trial_up(open_study, objective, score):
-    def run(experiment, workdir, *, on_evaluation):
+    def run(experiment, workdir, *, on_evaluation, before_leaving):
         on_evaluation(2, score)
 
     study = open_study()
@@ -67,7 +67,7 @@ def test_a_score_that_is_not_finite_gives_a_trial_up(open_study, objective, scor
 
 
 def test_training_that_diverges_is_given_up(open_study, objective):
-    def run(experiment, workdir, *, on_evaluation):
+    def run(experiment, workdir, *, on_evaluation, before_leaving):
         raise FloatingPointError("20 updates in a row were not finite")
 
     study = open_study()
@@ -77,10 +77,10 @@ def test_training_that_diverges_is_given_up(open_study, objective):
 
 
 def test_a_failure_keeps_its_reason_and_others_go_on(open_study, objective, run):
-    def fails_once(experiment, workdir, *, on_evaluation):
+    def fails_once(experiment, workdir, *, on_evaluation, before_leaving):
         if workdir.endswith("00000"):
             raise MemoryError("too wide")
-        run(experiment, workdir, on_evaluation=on_evaluation)
+        run(experiment, workdir, on_evaluation=on_evaluation, before_leaving=before_leaving)
 
     study = open_study()
     work(study, dataclasses.replace(objective, run=fails_once))
@@ -89,7 +89,7 @@ def test_a_failure_keeps_its_reason_and_others_go_on(open_study, objective, run)
 
 
 def test_a_worker_where_everything_fails_stops(open_study, objective):
-    def run(experiment, workdir, *, on_evaluation):
+    def run(experiment, workdir, *, on_evaluation, before_leaving):
         raise SystemExit("no such folder")  # as program.one_line_errors does
 
     study = open_study()
@@ -129,7 +129,7 @@ def test_a_worker_told_to_leave_hands_its_trial_on(
 def test_a_run_that_returns_early_is_handed_on(open_study, objective, run):
     """As training does that was told by a signal to save and leave."""
 
-    def stops(experiment, workdir, *, on_evaluation):
+    def stops(experiment, workdir, *, on_evaluation, before_leaving):
         on_evaluation(2, 0.5)
 
     study = open_study()
@@ -138,10 +138,12 @@ def test_a_run_that_returns_early_is_handed_on(open_study, objective, run):
     assert states(study) == [TrialState.FAIL, TrialState.WAITING]
 
 
+@pytest.mark.parametrize("end", [None, MemoryError("too wide"), SystemExit(143)])
 def test_a_worker_that_was_given_up_leaves_the_trial_to_the_other(
-    open_study, objective, run, capsys
+    open_study, objective, run, capsys, end
 ):
-    """It hangs before step 4, its heartbeats stop; another takes over and finishes."""
+    """It hangs before step 4, its heartbeats stop; another takes over and finishes. The first goes
+    on to its next evaluation, or to another end."""
     study, other = open_study(), open_study()
     objective_of_other = dataclasses.replace(objective, run=type(run)())
 
@@ -150,12 +152,33 @@ def test_a_worker_that_was_given_up_leaves_the_trial_to_the_other(
             other._storage.set_trial_state_values(other.trials[0]._trial_id, state=TrialState.FAIL)
             other._storage.get_heartbeat_stale_trial_callback()(other, other.trials[0])
             work(other, objective_of_other, trials=1)
+            if end is not None:
+                raise end
 
     run.before_saving = hang
-    work(study, objective, trials=1)
-    assert "Trial 0 goes on elsewhere" in capsys.readouterr().out
+    if isinstance(end, SystemExit):
+        with pytest.raises(SystemExit) as left:
+            work(study, objective, trials=1)
+        assert left.value.code == 143
+    else:
+        work(study, objective, trials=1)
+        assert "Trial 0 goes on elsewhere" in capsys.readouterr().out
     (row,) = report.rows(study)
     assert (row.state, row.attempts) == ("complete", 2)
+
+
+def test_a_trial_whose_worker_leaves_without_saving_is_queued(open_study, objective):
+    """As a signal makes it before the first step, while the main thread compiles."""
+
+    def compiles(experiment, workdir, *, on_evaluation, before_leaving):
+        before_leaving()
+        assert states(study) == [TrialState.FAIL, TrialState.WAITING]
+        raise SystemExit(143)  # where the process really ends
+
+    study = open_study()
+    with pytest.raises(SystemExit):
+        work(study, dataclasses.replace(objective, run=compiles), trials=1)
+    assert states(study) == [TrialState.FAIL, TrialState.WAITING]
 
 
 def test_a_trial_is_not_begun_more_often_than_allowed(open_study):
