@@ -1,10 +1,11 @@
 """Training checkpoints: state, data position, resolved configuration and versions, by Orbax."""
 
+import contextlib
 import importlib.metadata
 import logging
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -36,11 +37,37 @@ class CheckpointError(ValueError):
     """There are checkpoints, but none to continue from."""
 
 
+def has_checkpoint(directory: str | epath.Path) -> bool:
+    """Whether a folder has one that was written to its end.
+
+    In a bucket, one that was not has the same name, but lacks the mark that Orbax makes last.
+    """
+    directory = absolute(directory)
+    return directory.is_dir() and bool(ocp.utils.checkpoint_steps(directory))
+
+
 def _score(metrics: Mapping[str, float]) -> float:
     return metrics["score"]
 
 
 _BEST_ONE = BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
+
+_NO_SCORE = "did not provide metrics"  # Orbax warns so of each checkpoint between evaluations
+
+
+@contextlib.contextmanager
+def _without(words: str) -> Iterator[None]:
+    """Leaves out what Orbax logs with these words in it."""
+    logger = logging.getLogger("absl")
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return words not in record.getMessage()
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 class Checkpoints:
@@ -89,16 +116,17 @@ class Checkpoints:
             self._manager.wait_until_finished()
             self._manager.delete(step)
         self._scores[step] = score
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state),
-                data=ocp.args.JsonSave({"next_batch": step}),
-                config=ocp.args.JsonSave(dict(config)),
-                versions=ocp.args.JsonSave(_versions()),
-            ),
-            metrics=None if score is None else {"score": score},
-        )
+        with _without(_NO_SCORE):
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(state),
+                    data=ocp.args.JsonSave({"next_batch": step}),
+                    config=ocp.args.JsonSave(dict(config)),
+                    versions=ocp.args.JsonSave(_versions()),
+                ),
+                metrics=None if score is None else {"score": score},
+            )
 
     @property
     def directory(self) -> epath.Path:
@@ -131,7 +159,8 @@ class Checkpoints:
         """What `restore` returns for the latest step that can be read; None if nothing is saved.
 
         A checkpoint that cannot be read is renamed, so that its step can be saved again, and the
-        one before it is tried. All processes take the same.
+        one before it is tried. All processes take the same; where only one of them fails to read,
+        its host's disk or mount is at fault, and the run ends as when a process is lost.
 
         Raises:
           CheckpointError: one is in order, but not of such a target; or none of those that were
@@ -146,7 +175,7 @@ class Checkpoints:
             try:
                 restored, problem = self.restore(step, target), ""
             except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
-                restored, problem = None, f"{error}".split("\n")[0][:200]
+                restored, problem = None, _first_words(error)
             if on_all_processes(restored is not None):
                 set_aside([self.directory / str(broken) for broken in unreadable])
                 self._scores.clear()
@@ -224,6 +253,11 @@ class Checkpoints:
         """Waits for the save in progress."""
         self._manager.wait_until_finished()
         self._manager.close()
+
+
+def _first_words(error: Exception) -> str:
+    """What went wrong, on one line; TensorStore's errors go on with how to ask for more."""
+    return f"{error}".split("\n")[0].split(" See full TensorStore details")[0][:200]
 
 
 def _versions() -> dict[str, str]:

@@ -11,16 +11,18 @@ import ctypes
 import dataclasses
 import hashlib
 import os
+import secrets
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
+from etils import epath
 from jax._src.distributed import global_state  # the only way to the key-value store
 from jax.experimental import multihost_utils
 
@@ -86,26 +88,58 @@ def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
     life.leave()
 
 
-def check_alike(**texts: str) -> None:
-    """All processes call this together.
+def check_alike(texts: Mapping[str, str]) -> None:
+    """All processes call this together, with texts of the same names.
 
     Raises:
-      ValueError: in all of them, if a text of one is not what it is in process 0; names the text,
-        underscores as spaces.
+      ValueError: in all of them, if a text of one is not what it is in process 0; names the first.
     """
     if jax.process_count() == 1:
         return
     here = [hashlib.sha256(text.encode()).digest()[:8] for text in texts.values()]
     everywhere = multihost_utils.process_allgather(np.frombuffer(b"".join(here), np.uint32))
     digests = everywhere.reshape(jax.process_count(), len(texts), -1)
-    for number, name in enumerate(texts):
+    for number, (name, text) in enumerate(texts.items()):
         of_text = digests[:, number]
         others = np.flatnonzero((of_text != of_text[0]).any(axis=1)).tolist()
         if others:
             raise ValueError(
-                f"The {name.replace('_', ' ')} of process {', '.join(map(str, others))} are not "
-                f"those of process 0 (here: {texts[name].splitlines()[0]}); make them alike."
+                f"Process {', '.join(map(str, others))} differs from process 0 in {name} (here: "
+                f"{text.splitlines()[0]}); make them alike."
             )
+
+
+def check_shared(folder: str) -> None:
+    """All processes call this together, with a folder that each of them sees.
+
+    Raises:
+      ValueError: in all of them, if one does not see what process 0 writes there.
+    """
+    if jax.process_count() == 1:
+        return
+    number = multihost_utils.broadcast_one_to_all(np.array(secrets.randbits(31), np.int32))
+    mark = epath.Path(folder) / f".shared-{int(number):08x}"
+    if jax.process_index() == 0:
+        mark.write_text("Do all processes see this file?")
+    multihost_utils.sync_global_devices("mark written")
+    seen = multihost_utils.process_allgather(np.array(_appears(mark)))
+    if jax.process_index() == 0:
+        mark.unlink()
+    if not seen.all():
+        others = ", ".join(map(str, np.flatnonzero(~seen)))
+        raise ValueError(
+            f"Process {others} does not see what process 0 writes into {folder}; give a --workdir "
+            "that all hosts share, or a bucket."
+        )
+
+
+def _appears(path: epath.Path) -> bool:
+    """Whether a file is there; network file systems may take seconds to show it."""
+    for _ in range(20):
+        if path.exists():
+            return True
+        time.sleep(0.5)
+    return False
 
 
 def say(message: str) -> None:

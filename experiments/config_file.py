@@ -6,6 +6,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 import ml_collections
 from absl import flags, logging
@@ -23,9 +24,13 @@ class ConfigFileParser(flags.ArgumentParser):
     def parse(self, argument: str) -> ml_collections.ConfigDict:
         path, *options = argument.split(":", 1)
         config = _load(path, options)
+        seen = set()
         for flag in sys.argv[1:]:
             if override := re.match(r"--?(?:no)?config\.([^=]+)", flag):
-                _check_key(config, override[1])
+                value = _value(config, override[1])
+                if isinstance(value, tuple) and override[1] in seen:  # would be appended
+                    raise flags.Error(f"--config.{override[1]} is given twice; give it once.")
+                seen.add(override[1])
         return config.lock()
 
 
@@ -48,7 +53,8 @@ def _load(path: str, options: list[str]) -> ml_collections.ConfigDict:
         raise flags.Error(f"{path}{''.join(lines[-1:])}: {text}") from None
 
 
-def _check_key(config: ml_collections.ConfigDict, key: str) -> None:
+def _value(config: ml_collections.ConfigDict, key: str) -> Any:
+    """Of a dotted key; raises `flags.Error` if there is none."""
     group, names = config, key.split(".")
     for depth, name in enumerate(names):
         if not isinstance(group, ml_collections.ConfigDict):
@@ -58,6 +64,7 @@ def _check_key(config: ml_collections.ConfigDict, key: str) -> None:
             hint = f"nearest: {', '.join(close)}" if close else nearest(name, group)
             raise flags.Error(f"There is no config.{key}; {hint}.")
         group = group[name]
+    return group
 
 
 def setting_names(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[str]:

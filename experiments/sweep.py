@@ -10,15 +10,20 @@ better: gain in PSNR of restorers, negative error of estimators. Writes a table,
 and plots; `docs/sweeps.md` is the guide. Needs the extra `sweep`.
 """
 
+import signal
+import sys
+
 from absl import flags
 from etils import epath
+from ml_collections import config_flags
 
 from agarnet_jax import runtime
 from agarnet_jax.configs import to_plain
 from agarnet_jax.places import check_reachable, is_remote
 from data_pipelines import batching
-from experiments import program, train
+from experiments import program
 from experiments.config import ExperimentConfig, from_config_dict
+from experiments.training_run import run
 
 with program.one_line_errors():  # the extra may be missing
     import optuna
@@ -27,7 +32,8 @@ with program.one_line_errors():  # the extra may be missing
     from experiments.sweeping.storage import JOURNAL, open_storage
     from experiments.sweeping.trials import INTERRUPTED, Objective, study_folder
 
-# --config and --workdir are those of experiments.train.
+_CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for trials and reports.", required=True)
 _SPACE = flags.DEFINE_string("space", None, "File with suggest(trial), and GRID for a grid.")
 _STUDY = flags.DEFINE_string("study", None, "Name of the study in its storage.", required=True)
 _STORAGE = flags.DEFINE_string(
@@ -49,20 +55,20 @@ _RETRIES = flags.DEFINE_integer(
 )
 _REPORT_ONLY = flags.DEFINE_bool("report_only", False, "Only report what the study has.")
 
-_FLAGS_OF_TRAIN = ("config", "workdir")
 _DEFAULT_TRIALS = 20
 
 
 def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    place = flags.FLAGS["workdir"].value
-    workdir = epath.Path(place)
+    workdir = epath.Path(_WORKDIR.value)
     with program.one_line_errors():
-        check_reachable(place)
+        check_reachable(_WORKDIR.value)
         if _REPORT_ONLY.value:
             write_report(studies.load(_STUDY.value, storage_for(workdir, create=False)), workdir)
             return
         study, objective, trials = join(workdir)
+    # As training leaves, which has a handler of its own; where there is none, as between trials.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     can_tell = not _STORAGE.value.startswith(JOURNAL)
     failure = None
     try:
@@ -78,10 +84,9 @@ def main() -> None:
 
 def join(workdir: epath.Path) -> tuple[optuna.Study, Objective, int]:
     """Checks everything, then opens the study; returns it, its objective, its number of trials."""
-    base = flags.FLAGS["config"].value
+    base = _CONFIG.value
     if base is None or not _SPACE.value:
         raise ValueError("Give --config and --space, what to sweep; or --report_only.")
-    refuse_other_flags()
     experiment, space = from_config_dict(base), spaces.load(_SPACE.value)
     check_data(experiment)
     spaces.check(space, base)
@@ -106,14 +111,7 @@ def join(workdir: epath.Path) -> tuple[optuna.Study, Objective, int]:
     trials = size if _TRIALS.value is None else _TRIALS.value
     if _SAMPLER.value == "grid":
         trials = min(trials, size)
-    return study, Objective(space, base, f"{workdir}", train.run), trials
-
-
-def refuse_other_flags() -> None:
-    """Raises ValueError if a flag is given that belongs to experiments.train alone."""
-    for flag in flags.FLAGS.flags_by_module_dict()["experiments.train"]:
-        if flag.present and flag.name not in _FLAGS_OF_TRAIN:
-            raise ValueError(f"--{flag.name} is a flag of experiments.train; a sweep has none.")
+    return study, Objective(space, base, f"{workdir}", run), trials
 
 
 def check_data(experiment: ExperimentConfig) -> None:
@@ -152,5 +150,4 @@ def write_report(study: optuna.Study, workdir: epath.Path) -> None:
 
 
 if __name__ == "__main__":
-    flags.adopt_module_key_flags(train)
     program.start(main)

@@ -12,26 +12,19 @@ or else each with --coordinator_address=HOST:PORT --num_processes=N --process_id
 """
 
 import contextlib
-import functools
 import json
-from collections.abc import Callable
 
-import jax
 from absl import flags
-from etils import epath
 from ml_collections import config_flags
 
-from agarnet_jax import distributed, runtime, weights
+from agarnet_jax import distributed, runtime
 from agarnet_jax.checkpoint import CheckpointError
 from agarnet_jax.configs import to_plain
-from agarnet_jax.places import check_reachable, is_remote
-from agarnet_jax.sharding import check_batch_size, make_mesh
+from agarnet_jax.places import check_reachable
 from agarnet_jax.training.growth import MisfitError
-from agarnet_jax.training.loop import train
-from agarnet_jax.training.state import TrainState
-from data_pipelines import batching
 from experiments import program
-from experiments.config import ExperimentConfig, from_config_dict
+from experiments.config import from_config_dict
+from experiments.training_run import run
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs.", required=True)
@@ -48,80 +41,6 @@ _PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this one is, 
 _PROCESS_TIMEOUT = flags.DEFINE_float(
     "process_timeout", 60, "Seconds without a sign of life after which a process counts as lost."
 )
-
-
-def run(
-    experiment: ExperimentConfig,
-    workdir: str,
-    *,
-    stop_at: int | None = None,
-    on_evaluation: Callable[[int, float], None] | None = None,
-    profile_steps: tuple[int, int] | None = None,
-) -> TrainState:
-    """Builds the pipelines and trains; returns the final state. Arguments as of `loop.train`."""
-    data, settings = experiment.data, experiment.train
-    processes = {"process_index": jax.process_index(), "process_count": jax.process_count()}
-    eval_batches = None
-    with program.one_line_errors():
-        mesh, accumulation = make_mesh(fsdp=settings.fsdp), settings.accumulation
-        for phase in data.phases(settings.batch_size):
-            name = "train.batch_size or data.crop_schedule"
-            check_batch_size(name, phase.batch_size, mesh, accumulation=accumulation)
-        initial_params = None if _has_checkpoint(workdir) else experiment.initial_params()
-        source = batching.train_source(data)
-        images = {"training_images": source.summary(), "held_out_images": "none"}
-        if data.eval_dir:
-            check_batch_size("data.eval_batch_size", data.eval_batch_size, mesh)
-            held_out = batching.eval_source(data)
-            images["held_out_images"] = held_out.summary()
-            eval_batches = functools.partial(
-                batching.eval_batches, held_out, config=data, **processes
-            )
-        distributed.check_alike(
-            settings=_without_places(experiment),
-            initial_weights="none" if initial_params is None else weights.digest(initial_params),
-            **images,
-        )
-        if not is_remote(workdir):
-            epath.Path(workdir).mkdir(parents=True, exist_ok=True)
-    distributed.say(f"{len(source)} training images, {source.skipped} skipped.")
-
-    batches_from = functools.partial(
-        batching.train_batches,
-        source,
-        config=data,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        **processes,
-    )
-    with contextlib.ExitStack() as stack:
-        state = train(
-            experiment.make_task(),
-            config=settings,
-            batches_from=lambda start: stack.enter_context(
-                contextlib.closing(batches_from(start=start))
-            ),
-            eval_batches=eval_batches,
-            workdir=workdir,
-            resolved_config=to_plain(experiment),
-            initial_params=initial_params,
-            stop_at=stop_at,
-            on_evaluation=on_evaluation,
-            profile_steps=profile_steps,
-        )
-    distributed.say(f"{source.skipped} images were skipped as broken or too small.")
-    return state
-
-
-def _has_checkpoint(workdir: str) -> bool:
-    return any(path.name.isdigit() for path in (epath.Path(workdir) / "checkpoints").glob("*"))
-
-
-def _without_places(experiment: ExperimentConfig) -> str:
-    """The configuration as JSON, less what may lie elsewhere on each host."""
-    settings = to_plain(experiment)
-    settings["data"] |= {"train_dir": "", "eval_dir": ""}
-    return json.dumps(settings | {"init_from": ""})
 
 
 def _profile_steps() -> tuple[int, int] | None:

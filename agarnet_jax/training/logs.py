@@ -103,6 +103,10 @@ class Progress:
         self._all_crops += shape[0] * jax.process_count()
         self._bar.update()
 
+    def computing(self, seconds: float) -> None:
+        """Of the steps begun, the device took so much longer."""
+        self._computed += seconds
+
     def rates(self, loss: float) -> dict[str, float]:
         """Steps and pixels per second, and the shares of time spent waiting for data, for the
         device, and on all else (host), since last asked; shows some with the loss on the bar."""

@@ -34,6 +34,7 @@ def train(
     initial_params: Any = None,
     stop_at: int | None = None,
     on_evaluation: Callable[[int, float], None] | None = None,
+    before_leaving: Callable[[], None] | None = None,
     profile_steps: tuple[int, int] | None = None,
 ) -> TrainState:
     """Trains up to `config.steps`, continuing from the latest checkpoint in `workdir` if any.
@@ -50,6 +51,8 @@ def train(
       stop_at: step at which to save and leave early, with schedules still those of `config.steps`.
       on_evaluation: receives (step, score) after each evaluation, before that step is saved, so a
         run that is killed in between evaluates and reports it again. It may raise to end the run.
+      before_leaving: called where a signal ends the process at once, without saving: before the
+        first step, or when it came twice.
       profile_steps: first and last step, counted from 1, of a profile below `workdir/profile`.
 
     Returns:
@@ -68,16 +71,22 @@ def train(
     last = config.steps if stop_at is None else min(stop_at, config.steps)
 
     with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(StopSignals())
+        stop = stack.enter_context(StopSignals(before_leaving))
         checkpoints = stack.enter_context(contextlib.closing(_checkpoints(workdir, config)))
         state = fresh_state(task, config, mesh, initial_params)
         state, start = checkpoints.restore_latest(state) or (state, 0)
         observers = Observers(
-            task, config=config, mesh=mesh, workdir=workdir, start=start, profile=profile_steps
+            task,
+            config=config,
+            mesh=mesh,
+            workdir=workdir,
+            start=start,
+            last=last,
+            profile=profile_steps,
         )
         stack.callback(observers.close)
         if start:
-            observers.continued(checkpoints.config(start), resolved_config, last=last)
+            observers.continued(checkpoints.config(start), resolved_config)
         batches, rates = batches_from(start), learning_rates(config, start)
 
         def leave() -> bool:
@@ -87,7 +96,7 @@ def train(
         for step in range(start, last + 1):
             finished, score = step == last, None
             leaving = stop.asked(agree=finished or step % config.agree_every == 0)
-            due = step > 0 and (finished or step % config.eval_every == 0)
+            due = step > 0 and (step == config.steps or step % config.eval_every == 0)
             if eval_batches and due and not leaving and not checkpoints.is_scored(step):
                 held_out = evaluate(
                     state.ema_params,

@@ -21,7 +21,8 @@ from agarnet_jax.training.watchdog import Watchdog
 
 
 class Observers:
-    """Opened where a run starts, at step `start`; the loop reports to it, in the loop's order."""
+    """Opened where a run starts, at step `start`, to go on to step `last`; the loop reports to it,
+    in the loop's order."""
 
     def __init__(
         self,
@@ -31,12 +32,13 @@ class Observers:
         mesh: Mesh,
         workdir: str,
         start: int,
+        last: int,
         profile: tuple[int, int] | None,
     ):
-        self._config, self._task, self._start = config, task, start
+        self._config, self._task, self._start, self._last = config, task, start, last
         self._pictures = make_picture_step(task, mesh)
         kind = mesh.devices.flat[0].device_kind
-        self._utilization = Utilization(kind, mesh.size)
+        self._utilization = Utilization(kind, mesh.size, microbatches=config.accumulation)
         self._guard = NonFiniteGuard(workdir, most=config.max_non_finite)
         self._begun = time.monotonic()
         self._folder = LogFolder(workdir, continued=(METRICS,))
@@ -46,6 +48,10 @@ class Observers:
         self._watchdog = Watchdog(config.stall_seconds)
         self._progress = Progress(start=start, total=config.steps)
         self._progress.say(f"Starting at step {start} of {config.steps} on {mesh.size} device(s).")
+        if profile and not start < profile[0] <= last:
+            self._progress.say(
+                f"No profile: step {profile[0]} is none of those to come, {start + 1} to {last}."
+            )
 
     def close(self) -> None:
         for part in (
@@ -58,13 +64,13 @@ class Observers:
         ):
             part.close()
 
-    def continued(self, begun: Mapping[str, Any], now: Mapping[str, Any], *, last: int) -> None:
+    def continued(self, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """The run goes on from a checkpoint that was saved with the configuration `begun`."""
         same_form = json.loads(json.dumps(now))  # tuples are lists in a checkpoint
         if changed := list(differences(dict(begun), same_form, "config")):
             self._progress.say(f"Begun with {'; '.join(changed)} as now.")
-        if self._start > last:
-            self._progress.say(f"Nothing to do: step {last} has been passed.")
+        if self._start > self._last:
+            self._progress.say(f"Nothing to do: step {self._last} has been passed.")
 
     def look(self, step: int) -> Callable[[str, Any, Mapping[str, jax.Array]], None]:
         """Shows samples of each case of the evaluation after `step` steps."""
@@ -130,6 +136,9 @@ class Observers:
 
     def log(self, step: int, metrics: Mapping[str, jax.Array], *, learning_rate: float) -> None:
         """Writes the metrics of the last step and the rates since the last call."""
+        asked = time.monotonic()
+        self._guard.settle()  # the device is still at it
+        self._progress.computing(time.monotonic() - asked)
         scalars = {name: float(value) for name, value in metrics.items()}
         scalars[SKIPPED] = self._guard.skipped()
         scalars["compilations"] = self._compilations.since_asked()

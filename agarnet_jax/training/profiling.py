@@ -80,11 +80,13 @@ class Utilization:
     """The share of the devices' peak that the model's floating-point operations make up.
 
     They are counted by XLA in the step before its optimizations, so recomputation counts once
-    for each time it is written down. Nothing is reported of devices whose peak is not known.
+    for each time it is written down, and a loop over `microbatches` as one of them. Nothing is
+    reported of devices whose peak is not known.
     """
 
-    def __init__(self, device_kind: str, devices: int):
+    def __init__(self, device_kind: str, devices: int, *, microbatches: int = 1):
         self._peak = PEAK_FLOPS.get(device_kind, 0.0) * devices
+        self._microbatches = microbatches
         self._flops: dict[tuple[int, ...], float] = {}
         self._shape: tuple[int, ...] = ()
 
@@ -97,7 +99,7 @@ class Utilization:
         self._shape = batch["degraded"].shape
         if self._shape not in self._flops:
             costs = train_step.lower(state, batch, rate).cost_analysis()
-            self._flops[self._shape] = (costs or {}).get("flops", 0.0)
+            self._flops[self._shape] = self._microbatches * (costs or {}).get("flops", 0.0)
 
     def scalars(self, steps_per_second: float) -> dict[str, float]:
         """`model_flop_utilization`, 0–1, where it is known."""

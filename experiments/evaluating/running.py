@@ -122,7 +122,8 @@ class Run:
         Of networks that cannot take it, there is nothing.
         """
         unit = Unit(self.sets[case.images], index, case.course, (case,))
-        degraded, outputs = unit.degraded(), {}
+        degraded = unit.degraded()
+        outputs: dict[str, models.Output] = {}
         for model, methods in _by_model(self._methods(unit)):
             with contextlib.suppress(ValueError):
                 outputs.update(self._outputs(unit, degraded, model, methods))

@@ -37,6 +37,12 @@ def test_keeps_the_latest_and_the_best(checkpoints):
     assert kept == [2, 5, 6]
 
 
+def test_a_checkpoint_without_a_score_is_no_news(checkpoints, caplog):
+    checkpoints.save(1, state(1), config={})
+    checkpoints.close()
+    assert not caplog.records
+
+
 def test_state_position_and_configuration_come_back(checkpoints):
     checkpoints.save(7, state(7.0), config={"train": {"steps": 9}})
     checkpoints.close()

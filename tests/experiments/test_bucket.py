@@ -31,6 +31,14 @@ for file in pathlib.Path(sys.argv[1]).rglob("*.png"):
     target = epath.Path(sys.argv[2]) / file.relative_to(sys.argv[1]).as_posix()
     target.write_bytes(file.read_bytes())
 """
+# What is left of a save that was cut off: Orbax's mark of its end is missing.
+UNFINISHED = """
+import sys
+from etils import epath
+from agarnet_jax.checkpoint import has_checkpoint
+(epath.Path(sys.argv[1]) / "1/state/_METADATA").write_text("{}")
+print(has_checkpoint(sys.argv[1]))
+"""
 DAMAGE = """
 import sys
 from etils import epath
@@ -113,6 +121,7 @@ def test_a_run_in_a_bucket_continues_there(small_estimator, picture_folders, rep
             return run("-m", "experiments.train", *settings, *flags)
 
         run("-c", COPY, picture_folders, "gs://bucket/pictures")
+        assert run("-c", UNFINISHED, "gs://bucket/run/checkpoints").stdout == "False\n"
         train("gs://bucket/pictures", "gs://bucket/run", "--stop_at=4")
         run("-c", DAMAGE, "gs://bucket/run")
         continued = train("gs://bucket/pictures", "gs://bucket/run")

@@ -49,6 +49,13 @@ def test_unknown_overrides_name_the_nearest(parse, override, message):
     assert message in line
 
 
+def test_a_sequence_given_twice_is_refused(parse):
+    """It would be appended, where every other setting takes the last value."""
+    twice = "--config.data.eval_qualities=(10,)", "--config.data.eval_qualities=(20,)"
+    assert parse(SMOKE, *twice) == "--config.data.eval_qualities is given twice; give it once."
+    parse(SMOKE, "--config.train.steps=3", "--config.train.steps=4")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

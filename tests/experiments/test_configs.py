@@ -14,7 +14,7 @@ from agarnet_jax.losses import LossKind
 from agarnet_jax.sharding import check_batch_size
 from agarnet_jax.training.fitting import check_fit
 from agarnet_jax.training.joint import MapGradient
-from experiments import train
+from experiments import training_run
 from experiments.config import default_config, from_config_dict
 
 PARAMETERS = {
@@ -76,12 +76,13 @@ def test_plain_form_is_what_the_dataclasses_take_back(config):
 def test_hosts_may_keep_images_and_weights_in_other_places(config):
     _, plain = config
     experiment = from_config_dict(plain)
-    here = train._without_places(experiment)
+    here = training_run._settings(experiment)
     data = dataclasses.replace(experiment.data, train_dir="/elsewhere", eval_dir="/there")
     moved = dataclasses.replace(experiment, data=data, init_from="a.safetensors")
-    assert train._without_places(moved) == here
+    assert training_run._settings(moved) == here
     slower = dataclasses.replace(experiment.train, learning_rate=1e-9)
-    assert train._without_places(dataclasses.replace(experiment, train=slower)) != here
+    changed = training_run._settings(dataclasses.replace(experiment, train=slower))
+    assert {name for name in here if changed[name] != here[name]} == {"config.train.learning_rate"}
 
 
 def test_every_file_states_its_claim(repository):

@@ -149,7 +149,7 @@ def test_processes_that_read_different_images_do_not_begin(start, picture_folder
     outputs(run, tmp_path, returncode=1)
     for process, here in enumerate(("3 images", "2 images")):
         *_, line = (tmp_path / f"errors0{process}").read_text().strip().splitlines()
-        assert "The training images of process 1 are not those of process 0" in line
+        assert "Process 1 differs from process 0 in the training images" in line
         assert f"here: {here}" in line
 
 
@@ -160,7 +160,7 @@ def test_processes_of_which_one_would_evaluate_do_not_begin(start, picture_folde
     outputs(run, tmp_path, returncode=1)
     for process, here in enumerate(("none", "3 images")):
         *_, line = (tmp_path / f"errors0{process}").read_text().strip().splitlines()
-        assert "The held out images of process 1 are not those of process 0" in line
+        assert "Process 1 differs from process 0 in the held-out images" in line
         assert f"here: {here}" in line
 
 
@@ -176,7 +176,23 @@ def test_processes_that_start_from_different_weights_do_not_begin(start, tmp_pat
     first, last = (f"--config.init_from={tmp_path / name}" for name in ("first", "last"))
     outputs(start(2, tmp_path / "run", first, last=[last]), tmp_path, returncode=1)
     *_, line = (tmp_path / "errors01").read_text().strip().splitlines()
-    assert "The initial weights of process 1 are not those of process 0" in line
+    assert "Process 1 differs from process 0 in the initial weights" in line
+
+
+@pytest.mark.slow
+def test_processes_of_other_settings_or_that_share_no_folder_do_not_begin(start, tmp_path):
+    other = tmp_path / "other"
+    for number, (last, message) in enumerate(
+        (
+            ("--config.train.learning_rate=0.5", "in config.train.learning_rate (here: 0.5)"),
+            ("--stop_at=4", "in --stop_at (here: 4)"),
+            (f"--workdir={other}", f"does not see what process 0 writes into {other}"),
+        )
+    ):
+        outputs(start(2, tmp_path / "run", last=[last]), tmp_path, returncode=1)
+        *_, line = (tmp_path / f"errors{2 * number}1").read_text().strip().splitlines()
+        assert message in line
+    assert not list(tmp_path.glob("*/.shared-*"))
 
 
 WHOLE_BATCH = """

@@ -46,7 +46,7 @@ def arguments(pictures, workdir, *more):
         ("--sampler=best", "--sampler=best"),
         ("--config.data.eval_dir=", "give --config.data.eval_dir=FOLDER"),
         ("--storage=journal:nowhere/study.log", "there is no folder nowhere"),
-        ("--stop_at=2", "--stop_at is a flag of experiments.train"),
+        ("--stop_at=2", "Unknown command line flag 'stop_at'"),
         ("--report_only", "no such file"),
     ],
 )

@@ -40,7 +40,8 @@ def test_time_is_split_into_data_device_and_host(monkeypatch):
     progress = Progress(start=0, total=10)
     for _ in range(2):
         now[0] += 4.0
-        progress.step(shape=(8, 16, 16, 1), waited=1.0, computed=2.5)
+        progress.step(shape=(8, 16, 16, 1), waited=1.0, computed=2.0)
+    progress.computing(1.0)
     rates = progress.rates(loss=0.5)
     assert rates["steps_per_second"] == 2 / 8
     assert rates["pixels_per_second"] == 2 * 8 * 256 / 8

@@ -303,6 +303,15 @@ def test_evaluations_are_told_before_they_are_saved_and_may_end_the_run(whole_ru
     assert saved == {"2"}
 
 
+def test_leaving_early_adds_no_evaluation(tmp_path):
+    """Else where a run was interrupted would decide which checkpoint is its best."""
+    told = []
+    train(tmp_path, stop_at=3, on_evaluation=lambda step, _: told.append(step))
+    assert told == [2]
+    train(tmp_path, on_evaluation=lambda step, _: told.append(step))
+    assert told == [2, 4]
+
+
 def test_a_run_stopped_in_its_evaluation_evaluates_again(whole_run, tmp_path):
     _, expected = whole_run
 
@@ -362,6 +371,15 @@ def test_held_out_samples_are_shown(whole_run):
 def test_profiling_leaves_a_trace(tmp_path):
     train(tmp_path, stop_at=3, eval_batches=None, profile_steps=(2, 3))
     assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
+def test_a_profile_of_steps_that_do_not_come_is_not_promised(tmp_path, capsys):
+    train(tmp_path, stop_at=2, eval_batches=None, profile_steps=(3, 4))
+    train(tmp_path, stop_at=3, eval_batches=None, profile_steps=(2, 3))
+    printed = capsys.readouterr().out
+    assert "No profile: step 3 is none of those to come, 1 to 2." in printed
+    assert "No profile: step 2 is none of those to come, 3 to 3." in printed
+    assert not (tmp_path / "profile").exists()
 
 
 def test_what_fits_is_loaded_if_asked_to_and_the_rest_named(whole_run, tmp_path, caplog):

@@ -30,6 +30,22 @@ def test_utilization_is_the_share_of_the_peak_that_matrix_products_need():
     assert scalars == {"model_flop_utilization": pytest.approx(flops * 10 / (2 * 275e12))}
 
 
+def test_a_loop_over_microbatches_counts_for_all_of_them():
+    """XLA counts what a loop repeats once."""
+
+    def products(state, batch, rate):
+        def add(total, part):
+            return total + state @ part, None
+
+        return rate * jax.lax.scan(add, jnp.zeros((128, 16)), batch["degraded"])[0]
+
+    utilization = Utilization("TPU v4", 1, microbatches=4)
+    state, batch = np.ones((128, 256), np.float32), {"degraded": np.ones((4, 256, 16), np.float32)}
+    utilization.at(jax.jit(products), state, batch, 1.0)
+    scalars = utilization.scalars(steps_per_second=1.0)
+    assert scalars["model_flop_utilization"] == pytest.approx(2 * 256 * 128 * 64 / 275e12, rel=0.02)
+
+
 def test_nothing_is_said_of_devices_whose_peak_is_not_known():
     utilization = Utilization("cpu", 2)
     utilization.at(None, None, {}, None)  # costs nothing, not even a look at the step
