@@ -30,10 +30,16 @@ def effective_quality_of(
     Of RGB images it is that of their luma, which networks see.
     """
     clean, degraded = (as_luma(image, LumaRange.FULL) for image in (clean, degraded))
-    target = _squared_error(clean, degraded)
+    return _quality_of(_squared_error(clean, degraded), clean, Jpeg(at_most, component=component))
+
+
+def _quality_of(target: float, clean: np.ndarray, best: Jpeg) -> int:
+    """The quality at which an IJG encoding of a gray image has an error of `target`, at most that
+    of `best`."""
+    at_most = best.quality
 
     def error(quality: int) -> float:
-        return _squared_error(clean, Jpeg(quality, component=component).compress(clean))
+        return _loss(Jpeg(quality, component=best.component), clean)
 
     high, error_high = at_most, error(at_most)
     if target <= error_high or at_most == MIN_QUALITY:
@@ -59,12 +65,22 @@ def labelled(image: np.ndarray, clean: np.ndarray, encodings: Iterable[Jpeg]) ->
     the IJG table of the label.
     """
     worst = min(encodings, key=lambda jpeg: jpeg.effective_quality)
-    limit = worst.effective_quality
-    quality = effective_quality_of(clean, image, at_most=limit, component=worst.component)
+    limit = Jpeg(worst.effective_quality, component=worst.component)
+    shown, seen = (as_luma(picture, LumaRange.FULL) for picture in (clean, image))
+    error = _squared_error(shown, seen)
+    if worst.family is not TableFamily.IJG:
+        # Its quality is that of a model of spectra, which single pictures scatter around. What it
+        # loses counts as what that quality loses, or the difference would be blamed on the others.
+        error += _loss(limit, shown) - _loss(worst, shown)
+    quality = _quality_of(error, shown, limit)
     table = worst.table
-    if quality < limit:
+    if quality < limit.quality:
         table = encoder_table(TableFamily.IJG, quality, worst.component)
     return Degraded(image=image, clean=clean, **whole_image_label(quality, table))
+
+
+def _loss(jpeg: Jpeg, clean: np.ndarray) -> float:
+    return _squared_error(clean, jpeg.compress(clean))
 
 
 def _squared_error(a: np.ndarray, b: np.ndarray) -> float:

@@ -1,5 +1,8 @@
+import itertools
+
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 
 from data_pipelines.degradations.effective import effective_quality_of, labelled
 from data_pipelines.degradations.jpeg import Jpeg
@@ -40,6 +43,36 @@ def test_the_label_names_the_encoding_that_decides(gray_photo):
     assert label.quality.item() <= worst.effective_quality
     if label.quality.item() == worst.effective_quality:
         assert (label.table[0, 0] == worst.table).all()
+
+
+@pytest.fixture(scope="module")
+def patches(astronaut):
+    """Eight of 64×64 from dark and light, smooth and rich parts of a picture."""
+    gray = np.asarray(Image.fromarray(astronaut).convert("L"))
+    return [gray[k : k + 64, left : left + 64] for k in range(0, 256, 64) for left in (k, 256)]
+
+
+@pytest.mark.parametrize("family", TableFamily)
+def test_an_encoding_repeated_on_the_grid_keeps_label_and_table(patches, family):
+    """It changes hardly a pixel, however far the table model is off in the picture."""
+    changes = []
+    for patch, quality in itertools.product(patches, (20, 50, 80)):
+        jpeg = Jpeg(quality, family)
+        twice = labelled(jpeg.compress(jpeg.compress(patch)), patch, (jpeg, jpeg))
+        changes.append(jpeg.effective_quality - twice.quality.item())
+        assert changes[-1] or (twice.table == jpeg.table).all()
+    assert np.mean(changes) < 0.5  # of IJG encodings, whose labels need no model, 0.33
+
+
+@pytest.mark.parametrize("family", TableFamily)
+def test_what_others_lose_is_measured_whatever_table_the_encoding_has(patches, family):
+    jpeg = Jpeg(80, family)
+    differences = []
+    for patch in patches:
+        image = jpeg.compress(np.asarray(Image.fromarray(patch).filter(ImageFilter.BoxBlur(1))))
+        measured = effective_quality_of(patch, image, at_most=jpeg.effective_quality)
+        differences.append(abs(labelled(image, patch, [jpeg]).quality.item() - measured))
+    assert np.median(differences) <= 1  # in the smoothest one, the blur loses little
 
 
 def test_chroma_is_measured_by_chroma_tables(gray_photo):
