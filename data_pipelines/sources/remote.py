@@ -40,8 +40,8 @@ def local_copy(url: str) -> str:
     Raises:
       ModuleNotFoundError: no package here reads such a URL.
       FileNotFoundError: there is nothing below it.
-      ValueError: the store does not answer, or the disk is too small. What was fetched until then
-        is not fetched again.
+      ValueError: the store does not answer, a name is no path of a folder's file, or the disk is
+        too small. What was fetched until then is not fetched again.
     """
     try:
         store, root = fsspec.core.url_to_fs(url)
@@ -55,18 +55,22 @@ def local_copy(url: str) -> str:
         raise ValueError(
             f"{url} cannot be listed ({error}); check its name, the network and the credentials."
         ) from error
-    below = {os.path.relpath(path, root): info for path, info in found.items()}
-    files = {name: info for name, info in below.items() if info.get("size") and name != "."}
+    below = {path[len(root.rstrip("/")) + 1 :]: info for path, info in found.items()}
+    files = {name: info for name, info in below.items() if info.get("size") and name}
     if not files:
         raise FileNotFoundError(f"{url} does not exist or holds no file.")
-    name = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
-    folder = cache_folder(CACHE_VARIABLE, "data") / name
+    for name in files:
+        # An object store takes any name, and two of them may be one path.
+        if not {"", ".", ".."}.isdisjoint(name.split("/")):
+            raise ValueError(f"{url} holds {name!r}, which is no path of a file; rename it there.")
+    identity = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
+    folder = cache_folder(CACHE_VARIABLE, "data") / identity
     folder.mkdir(parents=True, exist_ok=True)
-    _fetch(store, root, files, folder=folder, url=url)
+    _fetch(store, files, folder=folder, url=url)
     return os.fspath(folder)
 
 
-def _fetch(store: Any, root: str, files: dict[str, Any], *, folder: pathlib.Path, url: str) -> None:
+def _fetch(store: Any, files: dict[str, Any], *, folder: pathlib.Path, url: str) -> None:
     known = _read_index(folder)
     versions = {name: _version(info) for name, info in files.items()}
     missing = [
@@ -94,7 +98,7 @@ def _fetch(store: Any, root: str, files: dict[str, Any], *, folder: pathlib.Path
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=_UNFINISHED) as temporary:
             part = os.path.join(temporary, "part")
-            store.get_file(f"{root}/{name}", part)
+            store.get_file(files[name]["name"], part)
             os.replace(part, target)
         with open(folder / _INDEX, "a") as index:
             index.write(_line(name, versions[name]))

@@ -65,6 +65,16 @@ def test_nothing_there_is_said(store):
         remote.local_copy("memory://bucket/none")
 
 
+@pytest.mark.parametrize("name", ["../../escaped.png", "in//b.png", "/b.png", "in/./b.png"])
+def test_names_that_are_no_paths_are_refused(store, monkeypatch, tmp_path, name):
+    path = f"/bucket/set/{name}"
+    listed = {path: {"name": path, "size": 1, "type": "file"}}
+    monkeypatch.setattr(type(store), "find", lambda *_, **__: listed)
+    with pytest.raises(ValueError, match=f"holds '{name}', which is no path of a file; rename it"):
+        remote.local_copy("memory://bucket/set")
+    assert not list(tmp_path.rglob("*.png"))
+
+
 def test_a_scheme_that_nothing_reads_is_said():
     with pytest.raises(ValueError, match="nowhere://bucket cannot be listed"):
         remote.local_copy("nowhere://bucket")
