@@ -17,7 +17,7 @@ from agarnet_jax.training.observers import Observers
 from agarnet_jax.training.optimizer import learning_rates
 from agarnet_jax.training.signals import Interrupted, StopSignals
 from agarnet_jax.training.state import TrainState
-from agarnet_jax.training.step import make_eval_step, make_train_step
+from agarnet_jax.training.step import abstract_state, make_eval_step, make_train_step
 from agarnet_jax.training.tasks import Task
 
 HostBatch = Mapping[str, np.ndarray]
@@ -73,8 +73,8 @@ def train(
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(StopSignals(before_leaving))
         checkpoints = stack.enter_context(contextlib.closing(_checkpoints(workdir, config)))
-        state = fresh_state(task, config, mesh, initial_params)
-        state, start = checkpoints.restore_latest(state) or (state, 0)
+        restored = checkpoints.restore_latest(abstract_state(task, config, mesh))
+        state, start = restored or (fresh_state(task, config, mesh, initial_params), 0)
         observers = Observers(
             task,
             config=config,

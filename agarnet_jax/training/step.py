@@ -27,11 +27,21 @@ def compiler_options(mesh: Mesh) -> dict[str, int] | None:
     return {"xla_backend_optimization_level": 1} if on_cpu else None
 
 
-def state_shardings(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:
-    """How a state of this task and its optimizer lies on the mesh, by `sharding.split_by_leaf`."""
+def abstract_state(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:
+    """A state of this task and its optimizer as `jax.ShapeDtypeStruct`s, each with its place on the
+    mesh, by `sharding.split_by_leaf`."""
     optimizer = make_optimizer(config)
     state = jax.eval_shape(lambda: TrainState.create(task.init(jax.random.key(0)), optimizer))
-    return split_by_leaf(state, mesh)
+    return jax.tree.map(
+        lambda leaf, at: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=at),
+        state,
+        split_by_leaf(state, mesh),
+    )
+
+
+def state_shardings(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:
+    """How such a state lies on the mesh."""
+    return jax.tree.map(lambda leaf: leaf.sharding, abstract_state(task, config, mesh))
 
 
 def make_train_step(task: Task, config: TrainConfig, mesh: Mesh) -> TrainStep:

@@ -50,4 +50,5 @@ def _path(folder: str) -> pathlib.Path | None:
     if os.environ.get(CACHE_VARIABLE) == "off":
         return None
     place = cache_folder(CACHE_VARIABLE, "folders")
-    return place / f"{hashlib.sha256(os.path.realpath(folder).encode()).hexdigest()[:32]}.json"
+    name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
+    return place / f"{name}.json"

@@ -16,7 +16,7 @@ from apache_beam.io import WriteToText, fileio
 from PIL import Image
 
 from agarnet_jax.restoration import one_file
-from agarnet_jax.restoration.errors import InputError, reason, shown
+from agarnet_jax.restoration.errors import InputError, printable, reason, shown
 from agarnet_jax.restoration.options import RestoreOptions
 from agarnet_jax.restoration.tiling import LARGEST_TILE, OVERLAP, Tiling
 from data_pipelines.preparation import files
@@ -49,13 +49,16 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
         pipeline
         | "Pattern" >> beam.Create([job.names.pattern])
         | "Match" >> fileio.MatchAll()
-        | "Path" >> beam.Map(lambda match: match.path)
-        | "Spread" >> beam.Reshuffle()
+        | "Path" >> beam.FlatMap(_path).with_outputs(FAILED, main="found")
     )
-    looked = found | "Look" >> beam.ParDo(_Look(job)).with_outputs(FAILED, KEPT, main="sized")
+    looked = (
+        found.found
+        | "Spread" >> beam.Reshuffle()
+        | "Look" >> beam.ParDo(_Look(job)).with_outputs(FAILED, KEPT, main="sized")
+    )
     restoring = beam.ParDo(_Restore(job)).with_outputs(FAILED, main=RESTORED)
     done = batches(looked.sized) | "Restore" >> restoring
-    failed = (looked[FAILED], done[FAILED]) | "All failed" >> beam.Flatten()
+    failed = (found[FAILED], looked[FAILED], done[FAILED]) | "All failed" >> beam.Flatten()
     restored = (looked[KEPT], done[RESTORED]) | "All restored" >> beam.Flatten()
     for kind, lines in ((FAILED, failed), (RESTORED, restored)):
         _ = (
@@ -64,6 +67,17 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
             | f"Write {kind}"
             >> WriteToText(f"{job.names.output}/{kind}", file_name_suffix=".jsonl")
         )
+
+
+def _path(match: Any) -> Iterator[Any]:
+    """The path of a match, if Beam can pass it on: as UTF-8."""
+    try:
+        match.path.encode()
+    except UnicodeEncodeError:
+        path = printable(match.path)
+        yield _failed(path, f"{path}: its name is not UTF-8; rename it.")
+    else:
+        yield match.path
 
 
 def batches(sized: beam.PCollection) -> beam.PCollection:

@@ -65,7 +65,9 @@ def _names(pattern: str, output: str, format: str) -> Names:
         if os.path.isdir(pattern):
             raise ValueError(f"Input {pattern!r} is a folder; give a pattern: {pattern}/**.jpg.")
     names = Names(pattern, files.resolve(output, "Output"), formats.BY_NAME[format].suffixes[0])
-    if f"{names.output}/".startswith(names.root):
+    # Of local folders, links are resolved as they are in the output.
+    root = os.path.join(os.path.realpath(names.root), "") if files.is_local(pattern) else names.root
+    if f"{names.output}/".startswith(root):
         raise ValueError(
             f"Output folder {names.output!r} lies in the input folder {names.root!r}, where a "
             "second run would take its images for inputs; give another one."

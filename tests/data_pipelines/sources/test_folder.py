@@ -131,6 +131,12 @@ def test_what_the_system_did_not_hand_over_is_asked_for_again(folder, monkeypatc
     assert FolderRecords(folder).left_out == 0
 
 
+def test_a_folder_whose_name_is_not_utf8(folder, opened):
+    place = folder.rename(os.fsdecode(os.fsencode(folder) + b"\xe9"))
+    assert len(FolderRecords(place)) == len(FolderRecords(place)) == 4
+    assert len(opened) == 4
+
+
 def test_a_folder_that_cannot_be_listed_is_named_and_counted(folder, unlisted, caplog):
     unlisted(folder / "deep")
     records = FolderRecords(folder)

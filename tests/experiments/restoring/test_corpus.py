@@ -1,6 +1,7 @@
 """A corpus through Beam's local runner: what is restored, what is named as failed."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -128,7 +129,9 @@ def _lines(folder: pathlib.Path, kind: str) -> list[dict[str, str]]:
     return [json.loads(line) for part in parts for line in part.read_text().splitlines()]
 
 
-def test_a_file_that_breaks_the_decoder_does_not_stop_the_rest(tmp_path, monkeypatch):
+def test_a_file_that_breaks_the_decoder_or_has_no_name_in_text_does_not_stop_the_rest(
+    tmp_path, monkeypatch
+):
     def restore_file(source, target, **_):
         if source.read_text() == "b":
             raise MemoryError
@@ -136,6 +139,7 @@ def test_a_file_that_breaks_the_decoder_does_not_stop_the_rest(tmp_path, monkeyp
 
     for name in "abc":
         (tmp_path / f"{name}.jpg").write_text(name)
+    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).touch()
     out = tmp_path.with_name("out")
     (out / "beam-temp-failed-of-a-killed-run").mkdir(parents=True)
     monkeypatch.setattr(one_file, "restore_file", restore_file)
@@ -152,6 +156,7 @@ def test_a_file_that_breaks_the_decoder_does_not_stop_the_rest(tmp_path, monkeyp
         f"'{tmp_path}/b.jpg': MemoryError: MemoryError",
         f"{tmp_path}/a.jpg: refused",
         f"{tmp_path}/c.jpg: refused",
+        rf"{tmp_path}/caf\xe9.jpg: its name is not UTF-8; rename it.",
     ]
     assert not list(out.glob("beam-temp-*"))
 
@@ -181,3 +186,18 @@ def test_what_cannot_be_run_is_said_before_it_is(tmp_path, monkeypatch, changed,
             **arguments,
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_in_the_input_folder_is_seen_through_links(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.jpg").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(ValueError, match="lies in the input folder"):
+        restore_corpus(
+            f"{tmp_path}/link/**.jpg",
+            f"{tmp_path}/link/out",
+            format="png",
+            options=RestoreOptions(),
+            weights="tiny",
+            skip_existing=False,
+        )
