@@ -12,6 +12,7 @@ from data_pipelines import decoding
 from data_pipelines.decoding import UnreachableImageError, UnusableImageError, image_size
 from data_pipelines.sources import manifest_cache
 from data_pipelines.sources.images import too_small
+from data_pipelines.sources.records import fingerprint
 
 _log = logging.getLogger(__name__)
 _READERS = 16  # threads that read headers: on network storage each waits
@@ -55,7 +56,12 @@ class FolderRecords:
         }
         for path, problem in problems.items():
             _log.warning("Skipping %s: %s", path, problem)
-        self.paths = [path for path in headers if path not in problems]
+        usable = {path: header for path, header in headers.items() if path not in problems}
+        self.paths = list(usable)
+        self.fingerprint = fingerprint(
+            f"{_below(folder, path)} {header.size} {header.height} {header.width}"
+            for path, header in usable.items()
+        )
         self.left_out = len(problems)
         if not self.paths:
             raise ValueError(
@@ -86,6 +92,11 @@ def find_images(
         for name in names
         if name.lower().endswith(decoding.IMAGE_SUFFIXES)
     )
+
+
+def _below(folder: str, path: str) -> str:
+    """What comes after the folder, however that is given, in a path that `find_images` found."""
+    return path.removeprefix(os.path.join(folder, ""))
 
 
 def _headers(folder: str, paths: list[str]) -> dict[str, Header]:

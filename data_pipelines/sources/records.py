@@ -1,6 +1,8 @@
 """What a source of images is made of: numbered records, each an image or a reason against it."""
 
-from collections.abc import Sequence
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +12,7 @@ class Records(Protocol):
     """Images by number, in an order that never changes."""
 
     left_out: int  # files of the place that are known to be unusable and have no number
+    fingerprint: str  # of what is known of the images without reading them; in any place the same
 
     def __len__(self) -> int: ...
 
@@ -22,6 +25,14 @@ class Records(Protocol):
         Raises:
           UnusableImageError: the record turns out broken.
         """
+
+
+def fingerprint(lines: Iterable[str]) -> str:
+    """SHA-256 of lines, which may hold names of files."""
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(os.fsencode(f"{line}\n"))
+    return digest.hexdigest()
 
 
 class MemoryRecords:
@@ -41,6 +52,7 @@ class MemoryRecords:
                     "or (H, W, 3) RGB."
                 )
         self._images = list(images)
+        self.fingerprint = fingerprint(f"{image.shape}" for image in images)
 
     def __len__(self) -> int:
         return len(self._images)

@@ -9,6 +9,7 @@ import numpy as np
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 
 from data_pipelines.decoding import UnusableImageError, decode
+from data_pipelines.sources.records import fingerprint
 
 MANIFEST = "manifest.json"
 _FORMAT = "agarnet-images"
@@ -41,6 +42,7 @@ class ShardRecords:
                 "crops."
             )
         self._shards = manifest["shards"]
+        self.fingerprint = fingerprint(shard["sha256"] for shard in self._shards)
         for shard in self._shards:
             _check_size(self._folder / shard["name"], shard["bytes"])
         try:

@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from data_pipelines.decoding import decode
+from data_pipelines.sources.records import fingerprint
 from data_pipelines.sources.shards import read_record
 
 PREFIX = "tfds:"
@@ -39,6 +40,7 @@ class TfdsRecords:
         try:
             builder = tfds.builder(name, data_dir=folder, file_format="array_record")
             self._feature = _image_feature(builder.info.features)
+            self.fingerprint = fingerprint([builder.info.full_name, split])
             self._source = builder.as_data_source(
                 split=split or "train", decoders={self._feature: tfds.decode.SkipDecoding()}
             )

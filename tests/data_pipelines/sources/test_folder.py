@@ -150,6 +150,9 @@ def test_a_summary_is_of_the_images_wherever_they_lie(folder, tmp_path_factory):
     shutil.copytree(folder, elsewhere)
     here, there = (ImageSource(FolderRecords(place)).summary() for place in (folder, elsewhere))
     assert here == there
-    assert here.splitlines() == ["4 images", "a.png", "b.JPG", "c.webp", "d.bmp"]
+    assert here.startswith("4 images\n")
+    with (elsewhere / "b.JPG").open("ab") as file:  # it may have been saved with other settings
+        file.write(b"more")
+    assert ImageSource(FolderRecords(elsewhere)).summary() != here
     (elsewhere / "b.JPG").unlink()
     assert ImageSource(FolderRecords(elsewhere)).summary().startswith("3 images\n")

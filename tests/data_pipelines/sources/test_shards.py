@@ -1,6 +1,7 @@
 import hashlib
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -51,6 +52,16 @@ def test_reads_records_in_the_order_of_the_manifest(prepared, astronaut, encode)
     assert source.records.name(4).startswith("record 2 of")
     again = pickle.loads(pickle.dumps(source))
     np.testing.assert_array_equal(again[4], source[4])
+
+
+def test_a_summary_is_of_what_the_shards_hold(prepared, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(prepared, elsewhere)
+    assert open_images(elsewhere).summary() == open_images(prepared).summary()
+    shards = json.loads((prepared / "manifest.json").read_text())["shards"]
+    shards[0]["sha256"] = shards[1]["sha256"]  # of another preparation: sizes may be equal
+    edit_manifest(elsewhere, shards=shards)
+    assert open_images(elsewhere).summary() != open_images(prepared).summary()
 
 
 def test_a_shard_cut_in_half(prepared):
