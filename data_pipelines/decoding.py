@@ -1,4 +1,4 @@
-"""From the bytes of an image file to 8-bit gray or RGB, in every mode that Pillow reads."""
+"""From the bytes of an image file to 8-bit gray or RGB."""
 
 import io
 import os
@@ -18,14 +18,14 @@ class UnusableImageError(ValueError):
 
 
 class UnreachableImageError(UnusableImageError):
-    """The system did not hand over the file, which may be different next time."""
+    """The system did not hand over the file or the memory, which may be different next time."""
 
 
 def image_size(file: bytes | str | os.PathLike[str]) -> tuple[int, int]:
     """Height and width by the header of an image file (its bytes or its path).
 
     Raises:
-      UnusableImageError: no image, empty, or of several frames.
+      UnusableImageError: no image, empty, of several frames, or of values of unknown range.
     """
     with _open(file) as image:
         return image.height, image.width
@@ -34,16 +34,18 @@ def image_size(file: bytes | str | os.PathLike[str]) -> tuple[int, int]:
 def decode(file: bytes | str | os.PathLike[str]) -> np.ndarray:
     """Gray (H, W) or RGB (H, W, 3) uint8 of an image file (its bytes or its path).
 
-    Palettes, CMYK and alpha become RGB (alpha is dropped), 16-bit and float gray become 8 bits.
+    Palettes, CMYK and alpha become RGB (alpha is dropped), 16-bit gray becomes 8 bits.
 
     Raises:
-      UnusableImageError: no image, truncated, empty, or of several frames.
+      UnusableImageError: truncated, or as of `image_size`.
     """
     with _open(file) as image:
         try:
-            if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-                return _from_wide_gray(np.asarray(image))
+            if image.mode.startswith("I;16"):
+                return np.rint(np.asarray(image) * (255 / 65535)).astype(np.uint8)
             return np.asarray(image.convert("L" if image.mode in _GRAY_MODES else "RGB"))
+        except MemoryError as error:
+            raise UnreachableImageError("no memory to decode it") from error
         except Exception as error:  # Pillow's decoders raise many types on damaged files
             raise UnusableImageError(f"broken: {error}") from error
 
@@ -74,10 +76,7 @@ def _open(file: bytes | str | os.PathLike[str]) -> Image.Image:
     if several:
         image.close()
         raise UnusableImageError("has several frames")
+    if image.mode in ("I", "F"):  # of TIFF: signed, 32-bit or floating-point
+        image.close()
+        raise UnusableImageError(f"gray values of unknown range (Pillow's mode {image.mode})")
     return image
-
-
-def _from_wide_gray(pixels: np.ndarray) -> np.ndarray:
-    """16-bit, 32-bit integer (holding 16 bits, as Pillow reads them) and float gray to 8 bits."""
-    scale = 1.0 if pixels.dtype.kind == "f" else 255 / 65535
-    return np.rint(np.clip(pixels * scale, 0, 255)).astype(np.uint8)

@@ -6,7 +6,12 @@ import re
 
 import numpy as np
 
-from data_pipelines.decoding import IMAGE_SUFFIXES, UnusableImageError, decode
+from data_pipelines.decoding import (
+    IMAGE_SUFFIXES,
+    UnreachableImageError,
+    UnusableImageError,
+    decode,
+)
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # of an object in memory, in messages of Pillow
 
@@ -57,10 +62,12 @@ def skip_by_name(path: str) -> Skipped | None:
     return None
 
 
-def verify(path: str, content: bytes, *, min_side: int) -> Kept | Skipped:
+def verify(path: str, content: bytes, *, min_side: int) -> Kept | Skipped | Failed:
     """Decodes a whole file and decides by its pixels."""
     try:
         pixels = decode(content)
+    except UnreachableImageError as error:
+        return Failed(path, f"cannot be decoded: {error}")
     except UnusableImageError as error:
         reason = _ADDRESS.sub("0x…", " ".join(str(error).split()))
         return Skipped(path, reason.split(":")[0], reason)

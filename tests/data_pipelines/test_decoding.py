@@ -6,7 +6,13 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.color import LumaRange, luma
-from data_pipelines.decoding import UnusableImageError, as_luma, decode, image_size
+from data_pipelines.decoding import (
+    UnreachableImageError,
+    UnusableImageError,
+    as_luma,
+    decode,
+    image_size,
+)
 
 REASONS = {
     "truncated.jpg": "broken",
@@ -50,6 +56,25 @@ def test_a_file_that_may_not_be_read(tmp_path):
 def test_a_decompression_bomb_is_refused(odd_files, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UnusableImageError, match=r"unreadable: .*decompression bomb"):
+        decode(odd_files["wide.png"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_gray_values_of_unknown_range_are_refused(gray_photo, dtype):
+    """A scan in [0, 1] would be black, one of 32 bits white."""
+    buffer = io.BytesIO()
+    Image.fromarray(gray_photo.astype(dtype)).save(buffer, "TIFF")
+    for read in (decode, image_size):
+        with pytest.raises(UnusableImageError, match="gray values of unknown range"):
+            read(buffer.getvalue())
+
+
+def test_want_of_memory_is_not_blamed_on_the_file(odd_files, monkeypatch):
+    def convert(self, mode):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "convert", convert)
+    with pytest.raises(UnreachableImageError, match="no memory"):
         decode(odd_files["wide.png"])
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from PIL import Image
 
 pytest.importorskip("apache_beam")
 
@@ -130,6 +131,16 @@ def test_a_file_that_cannot_be_read_is_named(folder, tmp_path, run, contents):
         patch.setattr(files, "list_files", lambda folder: listing)
         with pytest.raises(PreparationError, match=r"'gone\.png' cannot be read"):
             run(folder, tmp_path / "out")
+    assert contents(tmp_path / "out") == {}
+
+
+def test_want_of_memory_leaves_no_good_file_out(folder, tmp_path, monkeypatch, run, contents):
+    def convert(self, mode):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "convert", convert)
+    with pytest.raises(PreparationError, match=r"'a\.png' cannot be decoded: no memory"):
+        run(folder, tmp_path / "out")
     assert contents(tmp_path / "out") == {}
 
 
