@@ -101,22 +101,23 @@ def _below(folder: str, path: str) -> str:
 
 def _headers(folder: str, paths: list[str]) -> dict[str, Header]:
     """The header of each file, from the cache where the file is still the one that was read."""
-    known = {path: Header(*fields) for path, fields in manifest_cache.load(folder).items()}
+    known = manifest_cache.load(folder, Header)
 
     def header(path: str) -> Header:
         try:
             status = os.stat(path)
         except OSError as error:  # a dangling link, or gone since it was listed
             return _unknown(f"unreadable: {error.strerror}")
-        cached = known.get(path)
+        cached = known.get(_below(folder, path))
         if cached and (cached.size, cached.mtime_ns) == (status.st_size, status.st_mtime_ns):
             return cached
         return _read_header(path, status)
 
     with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
         headers = dict(zip(paths, pool.map(header, paths)))
-    if headers != known:
-        manifest_cache.save(folder, {p: dataclasses.astuple(h) for p, h in headers.items()})
+    read = {_below(folder, path): header for path, header in headers.items()}
+    if read != known:
+        manifest_cache.save(folder, {name: dataclasses.astuple(h) for name, h in read.items()})
     return headers
 
 

@@ -9,31 +9,37 @@ import logging
 import os
 import pathlib
 import tempfile
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from data_pipelines.sources.user_cache import cache_folder
 
 CACHE_VARIABLE = "AGARNET_FOLDER_CACHE"
-_VERSION = 1
+_VERSION = 2
+Entry = TypeVar("Entry")
 _log = logging.getLogger(__name__)
 
 
-def load(folder: str) -> dict[str, Any]:
-    """What `save` was last given for this folder; empty if nothing usable is there."""
+def load(folder: str, entry: Callable[..., Entry]) -> dict[str, Entry]:
+    """What `save` was last given for this folder, as an `entry` of each file's fields; empty if
+    nothing usable is there."""
     path = _path(folder)
     try:
         content = json.loads(path.read_text()) if path else {}
-        return content["files"] if content.get("version") == _VERSION else {}
+        files = content["files"] if content.get("version") == _VERSION else {}
+        return {name: entry(*fields) for name, fields in files.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         _log.warning("Reading %s anew, its manifest %s is damaged: %s", folder, path, error)
         return {}
 
 
-def save(folder: str, files: Mapping[str, Any]) -> None:
-    """Replaces the folder's entry in one step; does nothing where the cache cannot be written."""
+def save(folder: str, files: Mapping[str, tuple[Any, ...]]) -> None:
+    """Replaces the folder's entry in one step; does nothing where the cache cannot be written.
+
+    Files go by their paths below the folder, which may be given otherwise the next time.
+    """
     path = _path(folder)
     if path is None:
         return

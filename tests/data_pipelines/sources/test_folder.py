@@ -84,6 +84,13 @@ def test_headers_are_read_once(folder, opened):
     assert len(opened) == 4
 
 
+def test_headers_are_read_once_however_the_folder_is_given(folder, opened, monkeypatch):
+    monkeypatch.chdir(folder)
+    for place in (folder, f"{folder}/", ".", f"../{folder.name}"):
+        assert len(FolderRecords(place)) == 4
+    assert len(opened) == 4
+
+
 def test_a_changed_folder_is_read_where_it_changed(folder, opened, astronaut):
     (folder / "bad.png").write_text("no image")
     FolderRecords(folder)
@@ -98,7 +105,18 @@ def test_a_changed_folder_is_read_where_it_changed(folder, opened, astronaut):
     assert records.left_out == 2
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1}', '{"version": 99}'])
+DAMAGED = (
+    "",
+    "{",
+    "[]",
+    '{"version": 2}',
+    '{"version": 99}',
+    '{"version": 2, "files": null}',
+    '{"version": 2, "files": {"a.png": [1]}}',
+)
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_manifest_costs_only_time(folder, opened, cache, content):
     FolderRecords(folder)
     (manifest,) = cache.iterdir()
