@@ -56,7 +56,7 @@ def eval_source(config: DataConfig) -> ImageSource:
         open_images(
             config.eval_dir,
             luma_range=LumaRange.STUDIO,
-            min_side=config.eval_crop + max(_EVAL_SHIFT) * bool(config.eval_doubles),
+            min_side=max(case.input_side(config.eval_crop) for case in eval_cases(config).values()),
             cache_gib=config.cache_gib,
         )
     )

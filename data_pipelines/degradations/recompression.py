@@ -6,13 +6,13 @@ import math
 import numpy as np
 from PIL import Image
 
+from agarnet_jax.jpeg_tables import BLOCK
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
 from data_pipelines.draws import below, check_at_least, check_share
 
-_GRID = 8
 _SMALLEST_SCALE = 0.001  # scales are drawn with three digits
 
 
@@ -48,6 +48,7 @@ class Recompression:
             side += max(step.shift)
             if step.scale != 1:
                 side = math.ceil((side + 0.5) / step.scale)
+            side = -(-side // BLOCK) * BLOCK  # of a block cut off, encoders make up the rest
         return side
 
     def apply(self, image: np.ndarray) -> Degraded:
@@ -97,7 +98,7 @@ class RecompressionOptions:
     def _reencoding(self, rng: np.random.Generator, jpeg: Jpeg) -> Reencoding:
         shift, scale = (0, 0), 1.0
         if rng.random() < self.shifted:
-            shift = below(_GRID, rng), below(_GRID, rng)
+            shift = below(BLOCK, rng), below(BLOCK, rng)
         if rng.random() < self.rescaled:
             scale = round(float(rng.uniform(self.scale_min, self.scale_max)), 3)
         return Reencoding(jpeg, shift, scale)

@@ -276,8 +276,8 @@ def test_evaluation_of_recompression_and_mosaics(config):
     assert (double, mosaic) == ("double30_10", "mosaic10_80")
     assert twice["clean"].shape == parts["clean"].shape == (4, 64, 64, 1)
     assert twice["quality"].shape == (4, 1, 1, 1)
-    once = Jpeg(30).compress(transforms.centre_crop(source[0], 68))
-    expected = Jpeg(10).compress(once[4:, 4:])
+    once = Jpeg(30).compress(transforms.centre_crop(source[0], 72))
+    expected = Jpeg(10).compress(once[4:, 4:])[:64, :64]
     np.testing.assert_array_equal(twice["degraded"][0, ..., 0], expected)
     assert parts["quality"].shape == (4, 64, 64, 1)
     assert parts["quality"][0, 0, 31:33, 0].tolist() == [10, 80]

@@ -66,6 +66,16 @@ def test_enough_comes_out_of_what_it_asks_for():
             assert min(chain.apply(image[:side, :side]).image.shape) >= 32
 
 
+@pytest.mark.parametrize("shift", [(0, 0), (4, 4), (7, 1), (0, 3)])
+def test_a_crop_is_compressed_as_in_a_larger_image(gray_photo, shift):
+    image = gray_photo[40:, 60:]
+    once, again = Reencoding(Jpeg(60), shift), Reencoding(Jpeg(30), shift)
+    for chain in (Recompression(Jpeg(20), (once,)), Recompression(Jpeg(20), (once, again))):
+        side = chain.input_side(32)
+        of_crop, of_all = chain.apply(image[:side, :side]), chain.apply(image)
+        np.testing.assert_array_equal(of_crop.image[:32, :32], of_all.image[:32, :32])
+
+
 def test_draws_follow_the_options():
     rng = np.random.default_rng(0)
     encoder = EncoderOptions(quality=QualityDensity(30, 40))
