@@ -6,7 +6,7 @@ import enum
 import numpy as np
 from PIL import Image
 
-from agarnet_jax.color import LumaRange, full_to_studio
+from agarnet_jax.color import YCBCR_OF_RGB, LumaRange, full_to_studio
 from data_pipelines.decoding import as_luma
 from data_pipelines.degradations.degraded import Degradation, Degraded
 from data_pipelines.degradations.tables import Component
@@ -53,14 +53,20 @@ class Plane(enum.Enum):
 
     def _of(self, image: np.ndarray) -> np.ndarray:
         if self in _CHANNEL:
-            channels = Image.fromarray(image).convert("RGB").convert("YCbCr").split()
-            return np.asarray(channels[_CHANNEL[self]].reduce(2))
+            return np.asarray(Image.fromarray(_chroma(image, _CHANNEL[self])).reduce(2))
         if self is Plane.STUDIO and image.ndim == 2:
             return _STUDIO_LEVELS[image]
         return as_luma(image, LumaRange(self.value))
 
 
 _CHANNEL = {Plane.CB: 1, Plane.CR: 2}
+
+
+def _chroma(image: np.ndarray, channel: int) -> np.ndarray:
+    """Rounded as libjpeg does; Pillow's own conversion truncates."""
+    if image.ndim == 2:
+        return np.full_like(image, 128)
+    return np.clip(np.rint(image @ YCBCR_OF_RGB[channel] + 128), 0, 255).astype(np.uint8)
 
 
 @dataclasses.dataclass(frozen=True)
