@@ -10,6 +10,7 @@ from agarnet_jax.color import LumaRange, luma
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
+_STRIP = 64  # rows whose luma is computed at a time: in float64, 32 bytes a pixel
 _GRAY_MODES = ("1", "L", "LA", "La")
 
 
@@ -54,7 +55,11 @@ def as_luma(image: np.ndarray, luma_range: LumaRange) -> np.ndarray:
     """The luma (H, W) uint8 of a decoded image. Gray ones are taken as they are."""
     if image.ndim == 2:
         return image
-    return np.rint(luma(image, luma_range=luma_range)).astype(np.uint8)
+    gray = np.empty(image.shape[:2], np.uint8)
+    for top in range(0, len(gray), _STRIP):
+        rows = slice(top, top + _STRIP)
+        gray[rows] = np.rint(luma(image[rows], luma_range=luma_range))
+    return gray
 
 
 def _open(file: bytes | str | os.PathLike[str]) -> Image.Image:

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -105,5 +106,15 @@ def test_modes(astronaut, mode):
 def test_luma(astronaut, luma_range):
     expected = np.rint(luma(astronaut, luma_range=luma_range))
     np.testing.assert_array_equal(as_luma(astronaut, luma_range), expected)
+    np.testing.assert_array_equal(as_luma(astronaut[:101], luma_range), expected[:101])
     gray = astronaut[..., 0]
     assert as_luma(gray, luma_range) is gray
+
+
+def test_luma_takes_little_memory(astronaut):
+    image = np.tile(astronaut, (4, 4, 1))
+    tracemalloc.start()
+    as_luma(image, LumaRange.FULL)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * image.shape[0] * image.shape[1]
