@@ -68,8 +68,13 @@ def _check(
                 f"{shown(path)} ends as an image file, but several files may come; give a folder."
             )
     for folder in given_folders:
-        if output is not None and os.path.isdir(output) and os.path.samefile(folder, output):
-            raise InputError(f"{shown(output)} is the input; give another folder with -o.")
+        for flag, path in (
+            ("-o", output),
+            ("--map", arguments.map),
+            ("--compare", arguments.compare),
+        ):
+            if path is not None and os.path.isdir(path) and os.path.samefile(folder, path):
+                raise InputError(f"{shown(path)} is the input; give another folder with {flag}.")
 
 
 def _names_a_picture(path: pathlib.Path) -> bool:
@@ -105,7 +110,7 @@ def plan(arguments: argparse.Namespace, layout: Layout, *, earlier: Mapping[str,
             f"{', '.join(formats.SUFFIXES)}); --recursive searches the folders in them, too."
         )
     destinations = _destinations(arguments, layout, found, earlier)
-    pictures = _pictures(arguments, layout, found)
+    pictures = _pictures(arguments, layout, found, destinations)
     report = [layout.report] if layout.report is not None else []
     _check_apart([*destinations, *(path for item in pictures for path in item.paths()), *report])
     return [
@@ -117,12 +122,12 @@ def plan(arguments: argparse.Namespace, layout: Layout, *, earlier: Mapping[str,
 def _check_apart(paths: Sequence[pathlib.Path]) -> None:
     seen: set[str] = set()
     for path in paths:
-        if os.path.abspath(path) in seen:
+        if folders.place(path) in seen:
             raise InputError(
                 f"{shown(path)} would be written twice; -o, --map, --compare and --report "
                 "need places of their own."
             )
-        seen.add(os.path.abspath(path))
+        seen.add(folders.place(path))
 
 
 def _destinations(
@@ -155,9 +160,12 @@ def _check_suffix(output: pathlib.Path, format: str | None) -> None:
 
 
 def _pictures(
-    arguments: argparse.Namespace, layout: Layout, found: Sequence[Found]
+    arguments: argparse.Namespace,
+    layout: Layout,
+    found: Sequence[Found],
+    destinations: Sequence[pathlib.Path],
 ) -> list[Pictures]:
-    """The further files of each: of several, in folders built as the inputs' are."""
+    """The further files of each: of several, in folders built as the outputs', or else inputs'."""
     wanted = [arguments.map, arguments.compare]
     if layout.single:
         for path in filter(None, wanted):
@@ -168,6 +176,9 @@ def _pictures(
     for folder in wanted:
         if folder is None:
             columns.append([None] * len(found))
+        elif layout.folder is not None:
+            named_alike = (path.relative_to(layout.folder) for path in destinations)
+            columns.append([folder / path.with_suffix(".png") for path in named_alike])
         else:
             columns.append(_in_folder(found, folder, Names(ending=".png", inputs=inputs)))
     return [Pictures(*paths) for paths in zip(*columns)]

@@ -35,14 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
     """
     options = restore_arguments.options(arguments)
     layout = Layout.of(arguments)
-    plan(arguments, layout, earlier={})  # contradictions are found before anything is made
+    jobs = plan(arguments, layout, earlier={})  # finds contradictions before anything is made
     with contextlib.ExitStack() as stack:
         report, identity = None, None
         if layout.report is not None:
             _make_folder(layout.report.parent)
             identity = Identity(options, _digest_of_weights(arguments.weights))
             report = stack.enter_context(Report(layout.report, resume=arguments.resume))
-        jobs = plan(arguments, layout, earlier={} if report is None else report.outputs())
+            if earlier := report.outputs():
+                jobs = plan(arguments, layout, earlier=earlier)
         workers = min(arguments.jobs or min(cores.available(), _MOST_WORKERS), len(jobs))
         restorers = Restorers(arguments.weights, workers=workers)
         outcomes = Run(options, restorers, report, identity, arguments.resume).outcomes(

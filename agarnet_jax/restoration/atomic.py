@@ -60,4 +60,6 @@ def _second_name(path: pathlib.Path, backup: pathlib.Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # the file system has no second names
-        shutil.copy2(path, backup)
+        with open(path, "rb") as original, whole_files.replacing(backup) as copy:
+            shutil.copyfileobj(original, copy)
+        shutil.copystat(path, backup)

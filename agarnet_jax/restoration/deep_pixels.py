@@ -41,22 +41,21 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
     return any(";16" in mode for mode in raw_modes) and image.mode != "I;16"
 
 
-def read_deep(opened: Callable[[], ImageFile.ImageFile]) -> np.ndarray:
+def read_deep(image: ImageFile.ImageFile, opened: Callable[[], ImageFile.ImageFile]) -> np.ndarray:
     """The pixels (H, W, 2–4) uint16: gray + alpha, RGB or RGB + alpha.
 
     Args:
-      opened: opens the file anew, without loading it.
+      image: the file, loaded: its high bytes.
+      opened: opens it anew, without loading it.
     """
-    image = opened()
-    if _raw_mode(image.tile[0]) == _ALPHA_FROM_GRAY:  # both bytes of both samples, as four
-        image.tile = [tile._replace(args="RGBA") for tile in image.tile]
-        pairs = np.asarray(image).astype(np.uint16)
+    again = opened()
+    if _raw_mode(again.tile[0]) == _ALPHA_FROM_GRAY:  # both bytes of both samples, as four
+        again.tile = [tile._replace(args="RGBA") for tile in again.tile]
+        pairs = np.asarray(again).astype(np.uint16)
         return pairs[..., 0::2] << 8 | pairs[..., 1::2]
+    again.tile = [_of_low_bytes(tile) for tile in again.tile]
+    pixels = np.asarray(image).astype(np.uint16) << 8 | np.asarray(again)
     transparent = image.info.get("transparency")
-    high = np.asarray(image).astype(np.uint16)
-    image = opened()
-    image.tile = [_of_low_bytes(tile) for tile in image.tile]
-    pixels = high << 8 | np.asarray(image)
     if isinstance(transparent, tuple):  # one colour is transparent, all others are not
         alpha = np.where((pixels == transparent).all(axis=-1), 0, 65535).astype(np.uint16)
         pixels = np.concatenate([pixels, alpha[..., None]], axis=-1)

@@ -12,6 +12,7 @@ import numpy as np
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration import grid_traces
 from agarnet_jax.restoration.grid_traces import PHASES
+from agarnet_jax.restoration.plane import Plane
 
 # Chosen on training and validation pictures; `python -m benchmarks.history` measures the result.
 _ZERO = 3.0  # levels; what the later compression leaves of zeros
@@ -22,7 +23,7 @@ _LEAST_CELLS = 12
 _HALF = BLOCK // 2
 
 
-def find_earlier_grid(luma: np.ndarray) -> tuple[int, int] | None:
+def find_earlier_grid(luma: np.ndarray | Plane) -> tuple[int, int] | None:
     """Row and column, 0–7, of an earlier grid other than that at (0, 0); None: no trace of one.
 
     Args:

@@ -18,14 +18,8 @@ from agarnet_jax.restoration.earlier_jpeg import RecoveredPlane, changes_of_orig
 from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
 from agarnet_jax.restoration.plane import Plane
-from agarnet_jax.restoration.planning import Assumed, Orientation, Wishes
-from agarnet_jax.restoration.quality import (
-    QualityMap,
-    QualitySource,
-    checked,
-    in_range,
-    steadied,
-)
+from agarnet_jax.restoration.planning import Assumed
+from agarnet_jax.restoration.quality import QualityMap, checked, in_range, steadied
 from agarnet_jax.restoration.tiling import (
     BandRows,
     Layer,
@@ -36,6 +30,7 @@ from agarnet_jax.restoration.tiling import (
     bands,
     whole_rows,
 )
+from agarnet_jax.restoration.wishes import Orientation, QualitySource, Wishes
 
 # Its cells see 90 pixels around them.
 _ESTIMATOR_TILE, _ESTIMATOR_OVERLAP = 12 * CELL, 2 * CELL
@@ -196,7 +191,7 @@ class Engine:
         self, parts: Components, wishes: Wishes, cells: Callable[[], np.ndarray]
     ) -> Assumed:
         """`cells`: gives those of the leading plane, where they are needed."""
-        quality = QualitySource.IMAGE if wishes.quality is None else wishes.quality
+        quality = wishes.quality
         if quality is QualitySource.HEADER:
             return Assumed(None)
         if isinstance(quality, QualitySource):

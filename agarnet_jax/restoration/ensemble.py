@@ -13,7 +13,6 @@ from agarnet_jax.restoration.tiling import TileFunction
 
 # Quarter turns, and whether mirrored before.
 _WAYS = tuple(itertools.product(range(4), (False, True)))
-ENSEMBLE_SIZES = (1, len(_WAYS))
 
 
 def ensembled(change: TileFunction) -> TileFunction:

@@ -2,13 +2,10 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from agarnet_jax.color import luma
 from agarnet_jax.restoration import (
     compression_history,
     consistency,
@@ -16,21 +13,18 @@ from agarnet_jax.restoration import (
     turning,
     writing,
 )
+from agarnet_jax.restoration.components import split
 from agarnet_jax.restoration.grid import Alignment, Grid, find_grid
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.metadata import Metadata
-from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
-from agarnet_jax.restoration.quality import ESTIMATED
+from agarnet_jax.restoration.options import GridChoice, RestoreOptions
 from agarnet_jax.restoration.reading import ImageFile
-from agarnet_jax.restoration.restorer import QualitySource, Restorer
+from agarnet_jax.restoration.restorer import Restorer
+from agarnet_jax.restoration.subsampling import Subsampling
 from agarnet_jax.restoration.turning import Pixels
+from agarnet_jax.restoration.wishes import ESTIMATED, QualitySource
 
 _NO_GRID = "no 8×8 grid was found, so it is taken to begin at the top left corner"
-_SOURCES = {
-    QualityChoice.AUTO: QualitySource.IMAGE,
-    QualityChoice.MAP: QualitySource.MAP,
-    QualityChoice.HEADER: QualitySource.HEADER,
-}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,12 +57,12 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     if consistent:
         image, quality_map = _consistent(file, arguments, restorer)
     else:
-        pixels = _changed(file.pixels, alignment.apply) if moved else file.pixels
+        pixels = alignment.apply(file.pixels) if moved else file.pixels
         restored = restorer.restore(pixels, **arguments)
         if _is_contradicted(file, arguments, float(restored.quality_map.mean()), notes):
             arguments["quality"] = QualitySource.HEADER
             restored = restorer.restore(pixels, **arguments)
-        image = _changed(restored.image, alignment.undo) if moved else restored.image
+        image = alignment.undo(restored.image) if moved else restored.image
         quality_map = alignment.undo(restored.quality_map)
     return Outcome(
         image=image,
@@ -90,8 +84,8 @@ def _is_contradicted(
         return False
     if not compression_history.is_far_below(header, estimate):
         return False
-    luma = _first_component(file)
-    if not compression_history.contradicts(luma, header=header, estimated_quality=estimate):
+    component = file.first_component()
+    if not compression_history.contradicts(component, header=header, estimated_quality=estimate):
         return False
     notes.append(
         f"its pixels look like quality {estimate:.0f}, but show no trace of such a compression, as "
@@ -111,17 +105,11 @@ def _is_single(
     of_image = QualitySource.IMAGE
     estimate = restorer.estimate(file.pixels, header=header, sources=[of_image])[of_image]
     history = compression_history.assess(
-        _first_component(file), header=header, estimated_quality=float(estimate)
+        file.first_component(), header=header, estimated_quality=float(estimate)
     )
     if not history.single:
         notes.append(f"--consistent was not applied: {'; '.join(history.reasons)}")
     return history.single
-
-
-def _first_component(file: ImageFile) -> np.ndarray:
-    """(H, W) uint8, as decoded, of a JPEG file."""
-    assert isinstance(file.pixels, Image.Image)
-    return np.asarray(file.pixels.getchannel(0))
 
 
 def _consistent(
@@ -139,39 +127,20 @@ def _consistent(
     return image, restored.quality_map
 
 
-def _changed(pixels: Pixels, change: Callable[[np.ndarray], np.ndarray]) -> Pixels:
-    """An array of pixels changed; a picture stays one of its mode."""
-    if isinstance(pixels, np.ndarray):
-        return change(pixels)
-    changed = np.ascontiguousarray(change(np.asarray(pixels)))
-    return Image.frombytes(pixels.mode, changed.shape[1::-1], changed.tobytes())
-
-
 def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
     looks = choice is GridChoice.FIND or (choice is GridChoice.AUTO and file.header is None)
     if not looks:
         return None
-    grid = find_grid(_luma(file.pixels))
+    grid = find_grid(split(file.pixels, subsampling=Subsampling.S444).lead)
     if grid is None:
         notes.append(_NO_GRID)
     return grid
 
 
-def _luma(pixels: Pixels) -> np.ndarray:
-    """(H, W) as `find_grid` takes it."""
-    if isinstance(pixels, Image.Image) and pixels.mode != "I;16":
-        return np.asarray(pixels.getchannel(0) if pixels.mode == "YCbCr" else pixels.convert("L"))
-    values = np.asarray(pixels)
-    if values.ndim == 3:
-        values = luma(values[..., :3]) if values.shape[2] > 2 else values[..., 0]
-    return values.astype(np.float32) / 65535
-
-
 def _arguments(file: ImageFile, options: RestoreOptions, *, moved: bool) -> dict[str, Any]:
     """Of `Restorer.restore`, besides the pixels; the header says nothing of moved ones."""
-    choice = options.quality
     return {
-        "quality": _SOURCES[choice] if isinstance(choice, QualityChoice) else float(choice),
+        "quality": options.quality,
         "header": None if moved else file.header,
         "strength": options.strength,
         "chroma": options.chroma,

@@ -107,24 +107,30 @@ class Names:
           earlier: by input, the output of an earlier run, which it keeps; absolute paths.
         """
         self._ending, self._earlier = ending, earlier or {}
-        self._inputs = {os.path.realpath(path) for path in inputs}
-        self._taken = {_folded(output) for output in self._earlier.values()}
+        self._inputs = {os.path.realpath(path).casefold() for path in inputs}
+        self._taken = {place(output) for output in self._earlier.values()}
+        self._untried: dict[str, Iterator[pathlib.Path]] = {}  # of inputs of one name
 
     def output(self, source: pathlib.Path, *, folder: pathlib.Path) -> pathlib.Path:
         """The output of an input in a folder."""
         earlier = self._earlier.get(os.path.abspath(source))
         if earlier is not None and earlier.endswith(self._ending):
             output = folder / pathlib.Path(earlier).name
-            if os.path.abspath(output) == earlier:
+            if os.path.abspath(output) == earlier and not self._is_input(output):
                 return output
-        return next(filter(self._take, (folder / name for name in self._candidates(source))))
+        untried = (folder / name for name in self._candidates(source))
+        return next(
+            filter(self._take, self._untried.setdefault(place(folder / source.name), untried))
+        )
 
     def _take(self, output: pathlib.Path) -> bool:
-        free = _folded(output) not in self._taken
-        if free and os.path.realpath(output) not in self._inputs:
-            self._taken.add(_folded(output))
-            return True
-        return False
+        if place(output) in self._taken or self._is_input(output):
+            return False
+        self._taken.add(place(output))
+        return True
+
+    def _is_input(self, output: pathlib.Path) -> bool:
+        return os.path.realpath(output).casefold() in self._inputs
 
     def _candidates(self, source: pathlib.Path) -> Iterator[str]:
         kind = source.suffix.removeprefix(".")
@@ -141,5 +147,8 @@ def fitting_name(stem: str, ending: str) -> str:
     return stem + ending
 
 
-def _folded(path: str | os.PathLike[str]) -> str:
-    return os.path.abspath(path).casefold()
+def place(path: str | os.PathLike[str]) -> str:
+    """The same for all names of one directory entry: whatever links lead to its folder, and in
+    upper or lower case, which some file systems do not tell apart."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name).casefold()

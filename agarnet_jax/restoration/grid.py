@@ -10,12 +10,19 @@ is zero wherever it is cut; there steps across block boundaries tell (Fan & de Q
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 import numpy as np
+from PIL import Image
 
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration import grid_traces
 from agarnet_jax.restoration.grid_traces import PHASES
+from agarnet_jax.restoration.plane import Plane
+from agarnet_jax.restoration.turning import Pixels
+
+Either = TypeVar("Either", bound=Pixels)
 
 # Chosen on training and validation pictures; `python -m benchmarks.grid` measures the result.
 _CONFIDENT = 4.5  # zeros alone
@@ -56,24 +63,38 @@ class Alignment:
     def of(cls, grid: Grid) -> "Alignment":
         return cls(-grid.row % BLOCK, -grid.column % BLOCK)
 
-    def apply(self, image: np.ndarray) -> np.ndarray:
-        """(H, W[, C]) to (rows + H, columns + W[, C]), of the same dtype."""
-        before = [(self.rows, 0), (self.columns, 0), *[(0, 0)] * (image.ndim - 2)]
-        return np.pad(image, before, mode="edge")
+    def apply(self, image: Either) -> Either:
+        """(H, W[, C]) to (rows + H, columns + W[, C]), of the same dtype, or mode of a picture."""
 
-    def undo(self, image: np.ndarray) -> np.ndarray:
+        def continued(image: np.ndarray) -> np.ndarray:
+            before = [(self.rows, 0), (self.columns, 0), *[(0, 0)] * (image.ndim - 2)]
+            return np.pad(image, before, mode="edge")
+
+        return _changed(image, continued)
+
+    def undo(self, image: Either) -> Either:
         """The part of (rows + H, columns + W[, C]) that the picture given to `apply` became."""
-        return image[self.rows :, self.columns :]
+        return _changed(image, lambda image: image[self.rows :, self.columns :])
 
 
-def find_grid(luma: np.ndarray) -> Grid | None:
+def _changed(image: Either, change: Callable[[np.ndarray], np.ndarray]) -> Either:
+    """An array changed; a picture stays one of its mode."""
+    changed = change(np.asarray(image))
+    if isinstance(image, Image.Image):
+        raw = np.ascontiguousarray(changed).tobytes()
+        return cast(Either, Image.frombytes(image.mode, changed.shape[1::-1], raw))
+    return cast(Either, changed)
+
+
+def find_grid(luma: np.ndarray | Plane) -> Grid | None:
     """The grid of the last JPEG compression, or None where there is none to be seen.
 
     None for pictures that were never compressed, were rescaled or blurred afterwards, are flat, or
     have sides of less than 40 or so. Of large pictures, parts spread over them are looked at.
 
     Args:
-      luma: (H, W), uint8, or floating point in [0, 1] from pixels of 8 bits or more.
+      luma: (H, W), uint8, or floating point in [0, 1] from pixels of 8 bits or more; only what is
+        looked at is read.
 
     Raises:
       ValueError: another shape or dtype.

@@ -6,6 +6,7 @@ import numpy as np
 
 from agarnet_jax.dct import basis_1d
 from agarnet_jax.jpeg_tables import BLOCK
+from agarnet_jax.restoration.plane import Plane
 
 PHASES = BLOCK * BLOCK
 ROUNDED_ZERO = 0.5  # levels; rounding of pixels moves a coefficient by 0.29 (standard deviation)
@@ -16,7 +17,7 @@ _CELL_ROWS = 4  # in a band
 _PIXELS_MAX = 2**18  # looked at; more find no more grids
 
 
-def bands(luma: np.ndarray) -> Iterator[np.ndarray]:
+def bands(luma: np.ndarray | Plane) -> Iterator[np.ndarray]:
     """Strips of the picture, evenly spread, in gray levels: (39 or fewer, W) float32.
 
     They begin on multiples of 8 rows and hold whole cells of 8×8 neighbouring blocks, that is, 7
@@ -28,10 +29,11 @@ def bands(luma: np.ndarray) -> Iterator[np.ndarray]:
     Raises:
       ValueError: another shape or dtype.
     """
-    if luma.ndim != 2 or (luma.dtype != np.uint8 and luma.dtype.kind != "f"):
+    corner = luma[:1, :1]
+    if len(luma.shape) != 2 or (corner.dtype != np.uint8 and corner.dtype.kind != "f"):
         raise ValueError(
             f"A grid is looked for in luma (H, W), uint8 or floating point in [0, 1]; got "
-            f"{luma.dtype} {luma.shape}."
+            f"{corner.dtype} {luma.shape}."
         )
     height, width = luma.shape
     rows = (height - BLOCK + 1) // BLOCK  # of cells
@@ -42,8 +44,9 @@ def bands(luma: np.ndarray) -> Iterator[np.ndarray]:
     for band in np.unique(np.linspace(0, count - 1, wanted).round().astype(int)):
         first = band * _CELL_ROWS
         last = min(rows, first + _CELL_ROWS)
-        strip = luma[first * BLOCK : (last + 1) * BLOCK - 1].astype(np.float32)
-        yield strip if luma.dtype == np.uint8 else 255 * strip
+        strip = luma[first * BLOCK : (last + 1) * BLOCK - 1, :]
+        levels = strip.astype(np.float32)
+        yield levels if strip.dtype == np.uint8 else 255 * levels
 
 
 def zero_counts(band: np.ndarray, *, zero: float = ROUNDED_ZERO) -> np.ndarray:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from agarnet_jax.jpeg_tables import (
     ANNEX_K_CHROMINANCE,
@@ -16,9 +17,10 @@ from agarnet_jax.restoration.components import split
 from agarnet_jax.restoration.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.grid import Alignment, Grid, find_grid
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
-from agarnet_jax.restoration.quality import QualitySource
+from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.reading import ImageFile
 from agarnet_jax.restoration.subsampling import Subsampling
+from agarnet_jax.restoration.wishes import QualitySource
 
 if TYPE_CHECKING:
     from agarnet_jax.restoration.restorer import Restorer
@@ -110,14 +112,17 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
       ValueError: the pixels are of a kind that cannot be restored either.
     """
     pixels, header = image_file.pixels, image_file.header
-    lead = split(pixels, header=header).lead
-    luma = lead[:, :]
-    grid = find_grid(luma)
+    grid = find_grid(_luma(pixels))
     if header is None and grid is not None:
-        luma = Alignment.of(grid).apply(luma)
-    estimated = restorer.estimate(luma if header is None else pixels, header=header)
+        pixels = Alignment.of(grid).apply(pixels)
+    estimated = restorer.estimate(pixels, header=header)
     quality, quality_map = (estimated[s] for s in (QualitySource.IMAGE, QualitySource.MAP))
-    recompressed, reasons = _history(luma, header, grid, float(quality))
+    if header is not None:
+        recompressed, reasons = _history(image_file, header, float(quality))
+    elif grid is not None and (earlier := find_earlier_grid(_luma(pixels))):
+        recompressed, reasons = True, (compression_history.other_grid(earlier),)
+    else:  # without the table of the last compression, only another grid tells
+        recompressed, reasons = None, ()
     width, height = image_file.size
     return Inspection(
         kind=image_file.kind,
@@ -133,20 +138,19 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
     )
 
 
+def _luma(pixels: np.ndarray | Image.Image) -> Plane:
+    return split(pixels, subsampling=Subsampling.S444).lead
+
+
 def _history(
-    luma: np.ndarray, header: JpegHeader | None, grid: Grid | None, quality: float
+    image_file: ImageFile, header: JpegHeader, quality: float
 ) -> tuple[bool | None, tuple[str, ...]]:
     """Whether it was compressed more than once, and why."""
-    if header is not None:
-        if header.coding not in compression_history.ASSESSED:
-            return None, ()
-        levels = np.rint(255 * luma).astype(np.uint8)
-        found = compression_history.assess(levels, header=header, estimated_quality=quality)
-        return not found.single, found.reasons
-    # Without the table of the last compression, only another grid tells, and its absence little.
-    if grid is not None and (earlier := find_earlier_grid(luma)):
-        return True, (compression_history.other_grid(earlier),)
-    return None, ()
+    if header.coding not in compression_history.ASSESSED:
+        return None, ()
+    component = image_file.first_component()
+    found = compression_history.assess(component, header=header, estimated_quality=quality)
+    return not found.single, found.reasons
 
 
 def _facts(header: JpegHeader) -> HeaderFacts:

@@ -11,6 +11,7 @@ from agarnet_jax.restoration import exif as exif_data
 _EXIF_PREFIX = b"Exif\0\0"
 COMMENT = "Comment"
 _ORIENTATION, _X_DENSITY = 274, 282
+_MAX_DENSITY = 65535  # what every format holds
 # Tags of a TIFF file that describe the picture, not how the file stores it (TIFF 6.0, section 8).
 _DESCRIBING_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, 34665, 34853)
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))\s*[2-8]")
@@ -103,7 +104,8 @@ def _density(image: Image.Image) -> tuple[float, float] | None:
         horizontal, vertical = (float(value) for value in info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
-    return (horizontal, vertical) if min(horizontal, vertical) >= 1 else None
+    meant = all(1 <= density <= _MAX_DENSITY for density in (horizontal, vertical))
+    return (horizontal, vertical) if meant else None
 
 
 def _texts(image: Image.Image) -> dict[str, str]:

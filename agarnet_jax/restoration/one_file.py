@@ -14,8 +14,9 @@ import numpy as np
 from agarnet_jax.restoration import atomic, formats, reading, writing
 from agarnet_jax.restoration.errors import InputError, shown
 from agarnet_jax.restoration.formats import Format
-from agarnet_jax.restoration.options import QualityChoice, RestoreOptions
+from agarnet_jax.restoration.options import RestoreOptions
 from agarnet_jax.restoration.reading import ImageFile
+from agarnet_jax.restoration.wishes import QualitySource
 
 if TYPE_CHECKING:
     from agarnet_jax.restoration.restorer import Restorer
@@ -117,7 +118,7 @@ def prepare(
             "-o in place of --in-place."
         )
     format.check(destination, size=file.size, bits=options.bits)
-    if options.quality is QualityChoice.HEADER and file.header is None:
+    if options.quality is QualitySource.HEADER and file.header is None:
         raise InputError(
             f"{shown(source)} is a {file.kind} file; only a JPEG file has a header that states a "
             "quality: use --quality auto or a number."

@@ -5,30 +5,17 @@ import enum
 
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.restoration.reading import MAX_PIXELS
-
-MAX_STRENGTH = 1.5
-
-
-class QualityChoice(enum.StrEnum):
-    """Where the assumed quality comes from.
-
-    AUTO: one estimate for the image. MAP: an estimate for every pixel. HEADER: the quantization
-    table of the JPEG file.
-    """
-
-    AUTO = "auto"
-    MAP = "map"
-    HEADER = "header"
+from agarnet_jax.restoration.wishes import QualitySource, check_ensemble, check_strength
 
 
-def parse_quality(text: str) -> QualityChoice | float:
+def parse_quality(text: str) -> QualitySource | float:
     """What a flag says of the quality.
 
     Raises:
       ValueError: neither a choice nor a quality.
     """
-    if text in list(QualityChoice):
-        return QualityChoice(text)
+    if text in list(QualitySource):
+        return QualitySource(text)
     try:
         value = float(text)
     except ValueError:
@@ -39,14 +26,6 @@ def parse_quality(text: str) -> QualityChoice | float:
             "'map' or 'header'."
         )
     return value
-
-
-def check_strength(strength: float) -> None:
-    if not 0 <= strength <= MAX_STRENGTH:
-        raise ValueError(
-            f"strength is {strength}; use a number from 0 (nothing changes) to {MAX_STRENGTH}, "
-            "1 for what the quality asks for."
-        )
 
 
 class GridChoice(enum.StrEnum):
@@ -81,7 +60,7 @@ class RestoreOptions:
       ValueError: one of them is impossible.
     """
 
-    quality: QualityChoice | float = QualityChoice.AUTO
+    quality: QualitySource | float = QualitySource.IMAGE
     strength: float = 1.0
     chroma: bool = True
     grid: GridChoice = GridChoice.AUTO
@@ -93,21 +72,20 @@ class RestoreOptions:
     in_place: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.quality, QualityChoice) and not (
+        if not isinstance(self.quality, QualitySource) and not (
             MIN_QUALITY <= self.quality <= MAX_QUALITY
         ):
             raise ValueError(
                 f"quality is {self.quality!r}; use {MIN_QUALITY} to {MAX_QUALITY} or a "
-                "QualityChoice."
+                "QualitySource."
             )
-        if self.quality is QualityChoice.HEADER and self.grid is GridChoice.FIND:
+        if self.quality is QualitySource.HEADER and self.grid is GridChoice.FIND:
             raise ValueError(
                 "quality is 'header', which tells of the grid at the corner; use it with grid "
                 "'auto' or 'none'."
             )
         check_strength(self.strength)
-        if self.ensemble not in (1, 8):
-            raise ValueError(f"ensemble is {self.ensemble!r}; use 1 (none) or 8.")
+        check_ensemble(self.ensemble)
         if self.bits not in (None, 8, 16):
             raise ValueError(f"bits is {self.bits!r}; use 8 or 16.")
         if self.max_pixels < 1:

@@ -43,18 +43,19 @@ class ArrayPixels:
                 "An image array must be (H, W) or (H, W, 1–4) and not empty, got shape "
                 f"{image.shape}."
             )
-        if image.dtype not in INTEGER_PEAKS and image.dtype.kind != "f":
+        native = image.dtype.newbyteorder("=")
+        if native not in INTEGER_PEAKS and native.kind != "f":
             raise ValueError(
                 f"An image array must be uint8, uint16 or floating point in [0, 1], got dtype "
                 f"{image.dtype}."
             )
         self._image = image if image.ndim == 3 else image[..., None]
-        self.shape, self.dtype = self._image.shape, image.dtype
+        self.shape, self.dtype = self._image.shape, native
         if image.dtype.kind == "f":
             _check_range(image, self.shape)
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
-        return self._image[rows, columns]
+        return self._image[rows, columns].astype(self.dtype, copy=False)
 
 
 def _check_range(image: np.ndarray, shape: tuple[int, ...]) -> None:

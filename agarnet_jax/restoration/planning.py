@@ -1,7 +1,6 @@
 """What the network gets of each plane of an image: quality and tables beside the pixels (NumPy)."""
 
 import dataclasses
-import enum
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,62 +15,11 @@ from agarnet_jax.jpeg_tables import (
 from agarnet_jax.models import AGARNetConfig
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Components, Plane
-from agarnet_jax.restoration.ensemble import ENSEMBLE_SIZES
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.network import transposed
-from agarnet_jax.restoration.options import check_strength
-from agarnet_jax.restoration.quality import (
-    QualityMap,
-    QualitySource,
-    strengthened,
-)
+from agarnet_jax.restoration.quality import QualityMap, strengthened
 from agarnet_jax.restoration.tiling import Everywhere, Layer
-
-
-class Orientation(enum.Enum):
-    """How an image lies beside the one that was compressed.
-
-    TRANSPOSED: rows and columns are exchanged, and so are they in tables derived from quality.
-    Mirroring either way changes only signs of coefficients, hence no table.
-    """
-
-    UPRIGHT = "upright"
-    TRANSPOSED = "transposed"
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Wishes:
-    """How to restore: arguments of `Restorer.restore`, checked.
-
-    Raises:
-      ValueError: a table, strength or ensemble that does not exist.
-    """
-
-    quality: float | np.ndarray | QualitySource | None
-    table: np.ndarray | None
-    orientation: Orientation
-    strength: float
-    chroma: bool
-    bits: int | None
-    ensemble: int
-
-    @property
-    def is_estimated(self) -> bool:
-        """Whether quality comes from the pixels."""
-        by_source = isinstance(self.quality, QualitySource)
-        return self.quality is None or (by_source and self.quality is not QualitySource.HEADER)
-
-    def __post_init__(self) -> None:
-        check_strength(self.strength)
-        if self.ensemble not in ENSEMBLE_SIZES:
-            raise ValueError(f"ensemble is {self.ensemble}; use 1 (none) or 8.")
-        if self.table is None:
-            return
-        if np.shape(self.table) != (BLOCK, BLOCK) or np.min(self.table) < 1:
-            raise ValueError(
-                "A quantization table must be (8, 8) with entries of at least 1, got shape "
-                f"{np.shape(self.table)}."
-            )
+from agarnet_jax.restoration.wishes import Orientation, Wishes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

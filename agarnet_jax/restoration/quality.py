@@ -1,7 +1,6 @@
-"""What quality is assumed: where it comes from, how strength moves it, how planes read it."""
+"""What quality is assumed: how strength moves it, how planes read it."""
 
 import dataclasses
-import enum
 import math
 from collections.abc import Callable
 
@@ -12,23 +11,6 @@ from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.models import CELL, CellPlacement
 from agarnet_jax.restoration.pixels import strips
 from agarnet_jax.restoration.upsampling import block_means
-
-
-class QualitySource(enum.Enum):
-    """Where quality comes from.
-
-    IMAGE: estimated from the pixels, once for the image (AGARNet-EST).
-    MAP: so, but pixel-wise (-ESP).
-    HEADER: from the file's quantization tables, which then stand in for those of a quality; of
-      recompressed images they tell the last compression only.
-    """
-
-    IMAGE = "image"
-    MAP = "map"
-    HEADER = "header"
-
-
-ESTIMATED = (QualitySource.IMAGE, QualitySource.MAP)
 
 _WAVERING = 5.0  # of quality: by how much cells of one compression differ, mostly
 

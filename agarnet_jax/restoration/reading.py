@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, PpmImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from PIL.ImageFile import ImageFile as PillowFile
 
-from agarnet_jax.restoration import deep_pixels, truncation, turning
+from agarnet_jax.restoration import deep_pixels, formats, truncation, turning
 from agarnet_jax.restoration.errors import InputError, reason, shown
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.metadata import Metadata
@@ -32,13 +32,6 @@ _PNG_BIT_DEPTH = 24  # where it stands in the file: signature, IHDR's head, widt
 _KEPT_MODES = ("LA", "RGB", "RGBA", "YCbCr", "CMYK")
 _GRAY_MODES = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")
 _CONVERSIONS = {"La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "PA": "RGBA", "HSV": "RGB"}
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "TIFF": (".tif", ".tiff"),
-    "BMP": (".bmp",),
-}
 # What damaged files make decoders raise.
 _DAMAGED = (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error, zlib.error)
 
@@ -69,6 +62,11 @@ class ImageFile:
         if isinstance(self.pixels, np.ndarray):
             return self.pixels.shape[1], self.pixels.shape[0]
         return self.pixels.size
+
+    def first_component(self) -> np.ndarray:
+        """(H, W) uint8, of a JPEG file: luma, or the first of what it is coded as, as decoded."""
+        assert isinstance(self.pixels, Image.Image)
+        return np.asarray(self.pixels.getchannel(0))
 
 
 def read(path: pathlib.Path, *, max_pixels: int = MAX_PIXELS, strict: bool = False) -> ImageFile:
@@ -104,9 +102,8 @@ def read(path: pathlib.Path, *, max_pixels: int = MAX_PIXELS, strict: bool = Fal
 
 
 def _is_misleading(suffix: str, kind: str) -> bool:
-    if kind in _SUFFIXES:
-        return suffix not in _SUFFIXES[kind]
-    return any(suffix in suffixes for suffixes in _SUFFIXES.values())
+    known = formats.of_kind(kind)
+    return suffix in formats.SUFFIXES if known is None else suffix not in known.suffixes
 
 
 def check_is_file(path: pathlib.Path) -> None:
@@ -136,7 +133,8 @@ def _named_errors(path: pathlib.Path) -> Iterator[None]:
     except _DAMAGED as error:
         if isinstance(error.__cause__ or error, (struct.error, IndexError)):  # of bytes and buffers
             raise InputError(f"{shown(path)} is damaged or cut off; copy it again.") from None
-        raise InputError(f"{shown(path)} cannot be read: {reason(error)}.") from None
+        remedy = "" if isinstance(error, ValueError) else "; copy it again, it may be damaged"
+        raise InputError(f"{shown(path)} cannot be read: {reason(error)}{remedy}.") from None
 
 
 def _read_jpeg(
@@ -240,7 +238,7 @@ def _other_pixels(image: PillowFile, file: BinaryIO, warnings: list[str]) -> tur
     with _pillow_unlimited(image):
         image.load()
         if deep:
-            return deep_pixels.read_deep(lambda: _opened(file))
+            return deep_pixels.read_deep(image, lambda: _opened(file))
         if image.mode in _GRAY_MODES or (netpbm and image.mode == "I"):
             return _gray(image, file, warnings)
         return _in_kept_mode(image, warnings)

@@ -10,15 +10,16 @@ import numpy as np
 from PIL import Image
 
 from agarnet_jax import weights
+from agarnet_jax.configs import member
 from agarnet_jax.restoration import planning
 from agarnet_jax.restoration.components import Components, split
 from agarnet_jax.restoration.engine import Computed, Engine
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.network import is_out_of_memory
-from agarnet_jax.restoration.planning import Orientation, Wishes
-from agarnet_jax.restoration.quality import ESTIMATED, QualityMap, QualitySource
+from agarnet_jax.restoration.quality import QualityMap
 from agarnet_jax.restoration.subsampling import Subsampling
 from agarnet_jax.restoration.tiling import OVERLAP
+from agarnet_jax.restoration.wishes import ESTIMATED, Orientation, QualitySource, Wishes
 
 __all__ = ["Orientation", "QualitySource", "Restored", "Restorer"]
 
@@ -103,7 +104,7 @@ class Restorer:
         self,
         image: Picture,
         *,
-        quality: float | np.ndarray | QualitySource | None = None,
+        quality: float | np.ndarray | QualitySource | str | None = None,
         header: JpegHeader | None = None,
         table: np.ndarray | None = None,
         orientation: Orientation = Orientation.UPRIGHT,
@@ -124,10 +125,10 @@ class Restorer:
           image: an array (H, W) or (H, W, 1–4), uint8, uint16 or floating point in [0, 1] (see
             `components.split`), or a Pillow picture. One opened by `draft("YCbCr", None)` keeps
             what RGB would clip.
-          quality: JPEG quality 1–100, one number or pixel-wise (H, W); or where it comes from;
-            None estimates one value for the image. Chroma takes the same quality (a map is averaged
-            to its resolution) and the Annex K chroma table of it, unless a header tells its own and
-            steps confirm that header. Recompressions are undone (see
+          quality: JPEG quality 1–100, one number or pixel-wise (H, W); or where it comes from,
+            also as a string; None estimates one value for the image. Chroma takes the same quality
+            (a map is averaged to its resolution) and the Annex K chroma table of it, unless a
+            header tells its own and steps confirm that header. Recompressions are undone (see
             `read_steps`) unless it comes from the header, or the table is given.
           header: the JPEG file's, which tells how chroma is subsampled (without it, that is found
             from the pixels), and tables for `QualitySource.HEADER` and where pixels confirm them.
@@ -150,14 +151,22 @@ class Restorer:
         Raises:
           ValueError: an unsupported image, a header that does not fit, or a value out of range.
         """
-        wishes = Wishes(quality, table, orientation, strength, chroma, bits, ensemble)
+        wishes = Wishes(
+            quality=_checked_quality(quality),
+            table=table,
+            orientation=orientation,
+            strength=strength,
+            chroma=chroma,
+            bits=bits,
+            ensemble=ensemble,
+        )
         return self._restored(image, _parts(image, header, wishes), wishes)
 
     def restore_many(
         self,
         images: Iterable[Picture],
         *,
-        quality: float | QualitySource | None = None,
+        quality: float | QualitySource | str | None = None,
         strength: float = 1.0,
         chroma: bool = True,
         bits: int | None = None,
@@ -172,9 +181,16 @@ class Restorer:
             for path, result in zip(paths, restorer.restore_many(pictures)):
                 result.image.save(path.with_suffix(".png"))
 
-        Arguments, results and errors are those of `restore`; an error ends the iteration.
+        Arguments, results and errors are those of `restore`; an error, of `images` too, ends the
+        iteration after the results of all images before it.
         """
-        wishes = Wishes(quality, None, Orientation.UPRIGHT, strength, chroma, bits, ensemble)
+        wishes = Wishes(
+            quality=_checked_quality(quality),
+            strength=strength,
+            chroma=chroma,
+            bits=bits,
+            ensemble=ensemble,
+        )
         for window in _windows(images, wishes):
             together = self._computed_together([parts for _, parts in window], wishes)
             for image, parts in window:
@@ -225,6 +241,14 @@ class Restorer:
             return {}
 
 
+def _checked_quality(
+    quality: float | np.ndarray | QualitySource | str | None,
+) -> float | np.ndarray | QualitySource:
+    if quality is None:
+        return QualitySource.IMAGE
+    return member(QualitySource, quality, "quality") if isinstance(quality, str) else quality
+
+
 def _parts(image: Picture, header: JpegHeader | None, wishes: Wishes) -> Components:
     """The image's components; nobody asks for the subsampling of chroma that is kept."""
     known = None if wishes.chroma else Subsampling.S444
@@ -248,12 +272,17 @@ def _windows(
     """The images in runs of at most so many, and so many pixels."""
     window: list[tuple[Picture, Components]] = []
     pixels = 0
-    for image in images:
-        parts = _parts(image, None, wishes)
-        window.append((image, parts))
-        pixels += parts.size[0] * parts.size[1]
-        if len(window) == _MANY_IMAGES or pixels >= _MANY_PIXELS:
+    try:
+        for image in images:
+            parts = _parts(image, None, wishes)
+            window.append((image, parts))
+            pixels += parts.size[0] * parts.size[1]
+            if len(window) == _MANY_IMAGES or pixels >= _MANY_PIXELS:
+                yield window
+                window, pixels = [], 0
+    except Exception:
+        if window:
             yield window
-            window, pixels = [], 0
+        raise
     if window:
         yield window

@@ -3,6 +3,7 @@
 Pillow writes only 8-bit colour. The directory is Pillow's, the strips are ours.
 """
 
+import io
 import struct
 import zlib
 from typing import Any, BinaryIO
@@ -26,6 +27,8 @@ _DEFLATE, _DIFFERENCES, _INCH, _UNASSOCIATED_ALPHA = 8, 2, 2, 2
 _GRAY, _RGB, _CMYK = 1, 2, 5
 _STORAGE = {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _SAMPLES, _ROWS}
 _STORAGE |= {_COUNTS, _PREDICTOR, _EXTRA, _XMP, _ICC, 284, 301, 320, 322, 323, 324, 325, 330, 339}
+# What values of unexpected types make Pillow raise.
+_DAMAGED = (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError, struct.error)
 
 
 def write(pixels: np.ndarray, file: BinaryIO, *, metadata: Metadata, cmyk: bool) -> list[str]:
@@ -78,8 +81,9 @@ def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metada
         try:
             if not exif.is_readable(metadata.exif):
                 raise ValueError("its first folder is not whole")
-            _copy_exif(directory, metadata.exif)
-        except (struct.error, SyntaxError, TypeError, ValueError, KeyError, OSError) as error:
+            for tag, value in _writable_exif(metadata.exif).items():
+                directory[tag] = value
+        except _DAMAGED as error:
             warnings.append(f"its EXIF data is damaged and was left out ({reason(error)})")
     if metadata.icc_profile:
         directory[_ICC] = metadata.icc_profile
@@ -95,7 +99,8 @@ def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metada
     return warnings
 
 
-def _copy_exif(directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes) -> None:
+def _writable_exif(data: bytes) -> dict[int, Any]:
+    """By tag; raises one of `_DAMAGED` where Pillow cannot write a value of its type."""
     described, copied = Image.Exif(), {}
     described.load(data)
     for tag in described:
@@ -106,5 +111,8 @@ def _copy_exif(directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes) ->
             copied[tag] = folder
         elif tag not in _STORAGE and tag not in _THUMBNAIL:
             copied[tag] = described[tag]
+    tried = TiffImagePlugin.ImageFileDirectory_v2()
     for tag, value in copied.items():
-        directory[tag] = value
+        tried[tag] = value
+    tried.save(io.BytesIO())
+    return copied

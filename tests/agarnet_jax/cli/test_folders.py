@@ -133,6 +133,14 @@ class TestResume:
         assert run("--resume") == "1 restored, 4 skipped, 1 failed"
         assert "a_bmp.png" in tree(tmp_path / "out")
 
+    def test_maps_have_the_names_of_their_results(self, run, photos, tmp_path, jpeg):
+        maps = "--map", tmp_path / "maps"
+        run(*maps)
+        (photos / "a.bmp").write_bytes(jpeg)
+        assert run("--resume", *maps) == "1 restored, 4 skipped, 1 failed"
+        of_results = [name for name in tree(tmp_path / "out") if name.endswith(".png")]
+        assert tree(tmp_path / "maps") == of_results
+
     def test_a_report_cut_by_a_crash(self, run, tmp_path):
         run()
         report = tmp_path / "out" / "agarnet-report.jsonl"
@@ -253,6 +261,15 @@ def test_maps_and_comparisons_are_no_inputs(agarnet, fake, photos):
         printed = agarnet(*arguments, *more)[1]
     assert printed[-1].startswith("4 skipped, 1 failed")
     assert tree(photos / "maps") == ["a.png", "a_png.png", "sub/a.png", "sub/b.png"]
+
+
+def test_a_folder_by_another_name_is_the_same(refused, fake, photos, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "alias").symlink_to(tmp_path / "out")
+    line = refused("restore", photos, "-o", tmp_path / "out", "--map", tmp_path / "alias")
+    assert "alias/a.png' would be written twice" in line
+    line = refused("restore", photos, "-o", tmp_path / "out", "--compare", photos)
+    assert "photos' is the input; give another folder with --compare" in line
 
 
 @pytest.mark.parametrize("flag", ["-o", "--map"])

@@ -15,7 +15,8 @@ from PIL import Image
 from agarnet_jax import weights
 from agarnet_jax.cli import main, restore
 from agarnet_jax.export.safetensors import save
-from agarnet_jax.restoration.options import GridChoice, QualityChoice
+from agarnet_jax.restoration.options import GridChoice
+from agarnet_jax.restoration.wishes import QualitySource
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_arguments_become_options(fake, photo, tmp_path, monkeypatch, agarnet):
         "--max-pixels=5000",
     )  # fmt: skip
     (options,) = seen
-    assert options.quality is QualityChoice.MAP
+    assert options.quality is QualitySource.MAP
     assert options.grid is GridChoice.FIND
     assert (options.strength, options.chroma, options.consistent) == (0.5, False, True)
     assert (options.ensemble, options.bits) == (8, 16)

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.restoration import Restorer, file_restoring, inspection, reading
-from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
+from agarnet_jax.restoration.options import GridChoice, RestoreOptions
+from agarnet_jax.restoration.wishes import QualitySource
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_a_file_compressed_once_can_be_kept_consistent(restore, gray_photo, enco
     assert isinstance(consistent.image, Image.Image)
     assert error(consistent, gray_photo) < error(plain, gray_photo)
     np.testing.assert_allclose(consistent.quality_map, plain.quality_map, atol=0.01)
-    deep = restore(contents, consistent=True, bits=16, quality=QualityChoice.HEADER)
+    deep = restore(contents, consistent=True, bits=16, quality=QualitySource.HEADER)
     assert np.asarray(deep.image).dtype == np.uint16
     assert error(consistent, np.asarray(deep.image) / 257) < 1
 
@@ -93,12 +94,12 @@ def test_strength_0_changes_nothing(restore, astronaut, encode):
     np.testing.assert_array_equal(np.asarray(outcome.image.convert("RGB")), decoded)
 
 
-@pytest.mark.parametrize("choice", [QualityChoice.AUTO, QualityChoice.MAP])
+@pytest.mark.parametrize("choice", [QualitySource.IMAGE, QualitySource.MAP])
 def test_pixel_art_is_restored_by_its_header(restore, encode, choice):
     art = np.kron(np.random.default_rng(0).integers(0, 255, (32, 32)), np.ones((8, 8)))
     contents = encode(art.astype(np.uint8), 90)
     outcome = restore(contents, quality=choice)
-    stated = restore(contents, quality=QualityChoice.HEADER)
+    stated = restore(contents, quality=QualitySource.HEADER)
     np.testing.assert_array_equal(outcome.image, stated.image)
     (note,) = outcome.notes
     assert "show no trace of such a compression" in note

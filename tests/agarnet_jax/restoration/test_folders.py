@@ -90,6 +90,29 @@ def test_inputs_are_never_outputs(tmp_path):
         assert outputs[png] != "a.png"
 
 
+def test_inputs_are_never_outputs_in_any_case(tmp_path):
+    """On some systems A.PNG is a.png."""
+    sources = [tmp_path / "a.jpg", tmp_path / "A.PNG"]
+    names = Names(ending=".png", inputs=sources)
+    assert [names.output(s, folder=tmp_path).name for s in sources] == ["a_jpg.png", "A_PNG.png"]
+
+
+def test_what_has_become_an_input_is_no_output_of_an_earlier_run(tmp_path):
+    first, result = tmp_path / "a.jpg", tmp_path / "a_restored.png"
+    earlier = {os.path.abspath(first): os.path.abspath(result)}
+    names = Names(ending="_restored.png", inputs=[first, result], earlier=earlier)
+    assert names.output(first, folder=tmp_path).name == "a_jpg_restored.png"
+
+
+def test_many_inputs_of_one_name_are_not_compared_with_each_other(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Names, "_is_input", lambda _, output: asked.append(output))
+    sources = [tmp_path / f"{number}" / "cover.jpg" for number in range(100)]
+    names = Names(ending=".png", inputs=sources)
+    outputs = {names.output(source, folder=tmp_path / "out") for source in sources}
+    assert len(outputs) == len(asked) == 100
+
+
 def test_outputs_of_an_earlier_run_stay(tmp_path):
     first, second = pathlib.Path("x/a.jpg"), pathlib.Path("y/a.jpg")
     earlier = {os.path.abspath(second): os.path.abspath(tmp_path / "a.png")}

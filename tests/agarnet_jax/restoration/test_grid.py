@@ -73,6 +73,22 @@ def test_of_large_pictures_parts_are_enough(pictures, encode):
     assert looked_at < large.size / 4
 
 
+def test_of_planes_only_what_is_looked_at_is_read(pictures, encode):
+    large = jpeg(np.tile(pictures[0], (12, 9)), encode, 50)
+    read = []
+
+    class Plane:
+        shape = large.shape
+
+        def __getitem__(self, place):
+            read.append(large[place])
+            return large[place].astype(np.float32) / 255
+
+    found, whole = find_grid(Plane()), find_grid(large)
+    assert (found.row, found.column) == (whole.row, whole.column)
+    assert sum(piece.size for piece in read) < large.size / 4
+
+
 @pytest.mark.parametrize("zero", [0.5, 3.0])
 def test_zeros_are_those_of_scipys_dct(pictures, zero):
     band = (pictures[0][:39, :50].astype(np.float32) - 128) / 16  # so that the mean is small too

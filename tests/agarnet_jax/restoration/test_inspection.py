@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.restoration import inspection, reading
-from agarnet_jax.restoration.quality import QualitySource
+from agarnet_jax.restoration.wishes import QualitySource
 
 
 class FakeRestorer:
@@ -89,7 +89,7 @@ def test_a_cropped_picture_shows_its_grid_and_is_estimated_on_it(inspect, restor
     assert found.header is None
     assert (found.grid.row, found.grid.column) == (6, 1)
     assert found.recompressed is None
-    assert restorer.seen.shape == (crop.shape[0] + 2, crop.shape[1] + 7)
+    assert restorer.seen.shape == (crop.shape[0] + 2, crop.shape[1] + 7, 3)
     assert "states no JPEG compression" in found.words()
     assert "row 6, column 1: cropped" in found.words()
     assert "cannot be told" in found.words()

@@ -125,6 +125,30 @@ def test_damaged_exif_does_no_harm(tmp_path, extras, length):
         assert opened(path).size in ((8, 9), (9, 8))
 
 
+@pytest.mark.parametrize(
+    ("tag", "kind", "count", "value"),
+    [
+        (ExifTags.GPS.GPSVersionID, 2, 8, b"2.3.0.0\0"),  # as text, not four bytes
+        (ExifTags.GPS.GPSLatitude, 10, 3, struct.pack("<6i", -48, 1, 0, 1, 0, 1)),  # signed
+    ],
+)
+def test_exif_that_pillow_reads_but_cannot_write_is_left_out(tmp_path, tag, kind, count, value):
+    pointer = struct.pack("<HHHIII", 1, ExifTags.IFD.GPSInfo, 4, 1, 26, 0)
+    entry = struct.pack("<HHHIII", 1, tag, kind, count, 26 + 18, 0)
+    metadata = Metadata(exif=b"II*\0" + struct.pack("<I", 8) + pointer + entry + value)
+    path = tmp_path / "a.tif"
+    (warning,) = writing.write(np.zeros((8, 9, 3), np.uint8), path, metadata=metadata)
+    assert "EXIF data is damaged and was left out" in warning
+    assert opened(path).size == (9, 8)
+
+
+@pytest.mark.parametrize("density", [float("nan"), 0.5, 4294967295.0])
+def test_densities_that_no_format_holds_are_left_out(density):
+    picture = Image.new("L", (2, 2))
+    picture.info["dpi"] = (72.0, density)
+    assert Metadata.of(picture).density is None
+
+
 def test_a_folder_that_promises_more_entries_is_turned_as_far_as_it_goes():
     entry = struct.pack("<HHIHH", ORIENTATION, 3, 1, 6, 0)
     data = b"II*\0" + struct.pack("<IH", 8, 9) + entry  # nine entries, one there

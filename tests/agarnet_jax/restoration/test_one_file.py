@@ -10,8 +10,8 @@ from agarnet_jax.restoration import file_restoring, one_file, reading
 from agarnet_jax.restoration.errors import InputError
 from agarnet_jax.restoration.grid import Grid
 from agarnet_jax.restoration.one_file import Pictures
-from agarnet_jax.restoration.options import GridChoice, QualityChoice, RestoreOptions
-from agarnet_jax.restoration.restorer import QualitySource
+from agarnet_jax.restoration.options import GridChoice, RestoreOptions
+from agarnet_jax.restoration.wishes import QualitySource
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def test_reads_restores_turns_and_writes(restore, photo, tmp_path):
 
 def test_the_restorer_gets_what_was_asked(restore, fake_restorer, photo, tmp_path):
     restore(photo, tmp_path / "a.png", quality=30, strength=0.5, chroma=False, bits=16, ensemble=8)
-    restore(photo, tmp_path / "b.png", quality=QualityChoice.HEADER)
-    restore(photo, tmp_path / "c.png", quality=QualityChoice.MAP)
+    restore(photo, tmp_path / "b.png", quality=QualitySource.HEADER)
+    restore(photo, tmp_path / "c.png", quality=QualitySource.MAP)
     (image, first), (_, second), (_, third) = fake_restorer.calls
     assert image.mode == "YCbCr"
     assert first["header"].sampling[0] == (2, 2)
@@ -195,7 +195,7 @@ def test_a_header_is_asked_of_jpeg_files_only(restore, tmp_path, astronaut):
     path = tmp_path / "a.png"
     Image.fromarray(astronaut[:9, :9]).save(path)
     with pytest.raises(InputError, match="--quality auto"):
-        restore(path, tmp_path / "b.png", quality=QualityChoice.HEADER)
+        restore(path, tmp_path / "b.png", quality=QualitySource.HEADER)
 
 
 def test_the_restorers_refusal_names_the_file(restore, fake_restorer, photo, tmp_path):

@@ -1,11 +1,7 @@
 import pytest
 
-from agarnet_jax.restoration.options import (
-    GridChoice,
-    QualityChoice,
-    RestoreOptions,
-    check_strength,
-)
+from agarnet_jax.restoration.options import GridChoice, RestoreOptions
+from agarnet_jax.restoration.wishes import QualitySource
 
 
 @pytest.mark.parametrize(
@@ -18,7 +14,7 @@ from agarnet_jax.restoration.options import (
         ({"ensemble": 4}, r"ensemble is 4; use 1 \(none\) or 8"),
         ({"bits": 12}, "bits is 12; use 8 or 16"),
         ({"max_pixels": 0}, "max_pixels is 0"),
-        ({"quality": QualityChoice.HEADER, "grid": GridChoice.FIND}, "grid at the corner"),
+        ({"quality": QualitySource.HEADER, "grid": GridChoice.FIND}, "grid at the corner"),
     ],
 )
 def test_impossible_values(values, said):
@@ -30,9 +26,3 @@ def test_json_tells_options_apart_that_change_results():
     assert RestoreOptions(quality=30).as_json() != RestoreOptions(quality=31).as_json()
     assert RestoreOptions(max_pixels=9).as_json() == RestoreOptions().as_json()
     assert RestoreOptions().as_json()["quality"] == "auto"
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.6, float("nan")])
-def test_impossible_strength_is_named(strength):
-    with pytest.raises(ValueError, match=r"strength is .*from 0"):
-        check_strength(strength)

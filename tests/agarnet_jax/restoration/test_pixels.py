@@ -30,6 +30,16 @@ def test_arrays_that_are_no_images_are_named(image, message):
         ArrayPixels(image)
 
 
+@pytest.mark.parametrize("dtype", [">u2", "<u2", ">f4"])
+def test_either_order_of_bytes_is_read(dtype):
+    image = np.linspace(0, 1, 12).reshape(3, 4) * (1 if dtype == ">f4" else 65535)
+    pixels = ArrayPixels(image.astype(dtype))
+    assert pixels.dtype.isnative
+    piece = pixels.read(slice(1, 3), slice(0, 4))
+    assert piece.dtype == pixels.dtype
+    np.testing.assert_array_equal(piece[..., 0], image.astype(dtype)[1:])
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "YCbCr", "CMYK"])
 def test_pieces_of_pictures_are_their_pixels(mode, astronaut):
     picture = Image.fromarray(astronaut[:30, :40]).convert(mode)

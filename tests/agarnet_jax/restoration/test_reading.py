@@ -288,6 +288,7 @@ def test_damaged_files_are_named(file, rgb, encoded):
         contents = encoded(rgb, format)
         message = refused(file(contents[: len(contents) // 2], f"cut.{format.lower()}"))
         assert f"cut.{format.lower()}' " in message
+        assert "copy it again" in message
 
 
 def test_a_wrong_suffix_is_said_and_no_matter(file, rgb, encoded):

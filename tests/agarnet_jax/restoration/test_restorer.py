@@ -384,6 +384,26 @@ def test_many_small_images_share_calls(restorer, degraded, monkeypatch):
         np.testing.assert_array_equal(result.image, tile)
 
 
+def test_an_error_of_the_images_comes_after_the_results_before_it(restorer, degraded):
+    def images():
+        yield from 3 * [degraded[:64, :64]]
+        raise OSError("the card was pulled")
+
+    results = restorer.restore_many(images(), quality=20, strength=0)
+    assert [next(results).image.shape for _ in range(3)] == 3 * [(64, 64)]
+    with pytest.raises(OSError, match="pulled"):
+        next(results)
+
+
+def test_a_source_of_quality_has_a_name(restorer, degraded):
+    named = restorer.restore(degraded, quality="map").quality_map
+    np.testing.assert_array_equal(
+        named, restorer.restore(degraded, quality=QualitySource.MAP).quality_map
+    )
+    with pytest.raises(ValueError, match="quality is 'mop'; nearest: map"):
+        restorer.restore(degraded, quality="mop")
+
+
 class Small:
     """A function on a device that has memory for planes of so many pixels."""
 

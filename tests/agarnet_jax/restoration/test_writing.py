@@ -120,6 +120,12 @@ def test_jpeg_is_nearly_lossless_at_full_chroma(tmp_path, rgb):
     assert np.abs(np.asarray(image).astype(int) - rgb).mean() < 2.5
 
 
+def test_noise_fits_into_a_jpeg(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    assert written(noise, tmp_path / "a.jpg") == []
+    assert np.abs(np.asarray(opened(tmp_path / "a.jpg")).astype(int) - noise).mean() < 5
+
+
 def test_size_and_bits_are_checked_before():
     with pytest.raises(InputError, match="at most 16383"):
         formats.BY_NAME["webp"].check("a.webp", size=(65500, 3), bits=None)
@@ -215,3 +221,13 @@ def test_backups_never_replace_one_another(tmp_path, monkeypatch):
     path.write_bytes(b"3")
     assert atomic.back_up(path).read_bytes() == b"3"
     assert sorted(p.read_bytes() for p in tmp_path.glob("*.orig*")) == [b"0", b"1", b"2", b"3"]
+
+    def full(_, copy):
+        copy.write(b"half of")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic.shutil, "copyfileobj", full)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=r"cannot be kept as .*No space left"):
+        atomic.back_up(path)
+    assert sorted(tmp_path.iterdir()) == before

@@ -1,0 +1,85 @@
+"""What is asked of a restoration, checked when made; loads no JAX."""
+
+import dataclasses
+import enum
+
+import numpy as np
+
+from agarnet_jax.jpeg_tables import BLOCK
+
+MAX_STRENGTH = 1.5
+ENSEMBLE_SIZES = (1, 8)
+
+
+class QualitySource(enum.StrEnum):
+    """Where quality comes from.
+
+    IMAGE: estimated from the pixels, once for the image (AGARNet-EST).
+    MAP: so, but pixel-wise (-ESP).
+    HEADER: from the file's quantization tables, which then stand in for those of a quality; of
+      recompressed images they tell the last compression only.
+    """
+
+    IMAGE = "auto"
+    MAP = "map"
+    HEADER = "header"
+
+
+ESTIMATED = (QualitySource.IMAGE, QualitySource.MAP)
+
+
+class Orientation(enum.Enum):
+    """How an image lies beside the one that was compressed.
+
+    TRANSPOSED: rows and columns are exchanged, and so are they in tables derived from quality.
+    Mirroring either way changes only signs of coefficients, hence no table.
+    """
+
+    UPRIGHT = "upright"
+    TRANSPOSED = "transposed"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Wishes:
+    """How to restore: arguments of `Restorer.restore`, checked.
+
+    Raises:
+      ValueError: a table, strength or ensemble that does not exist.
+    """
+
+    quality: float | np.ndarray | QualitySource = QualitySource.IMAGE
+    table: np.ndarray | None = None
+    orientation: Orientation = Orientation.UPRIGHT
+    strength: float
+    chroma: bool
+    bits: int | None
+    ensemble: int
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether quality comes from the pixels."""
+        return isinstance(self.quality, QualitySource) and self.quality in ESTIMATED
+
+    def __post_init__(self) -> None:
+        check_strength(self.strength)
+        check_ensemble(self.ensemble)
+        if self.table is None:
+            return
+        if np.shape(self.table) != (BLOCK, BLOCK) or np.min(self.table) < 1:
+            raise ValueError(
+                "A quantization table must be (8, 8) with entries of at least 1, got shape "
+                f"{np.shape(self.table)}."
+            )
+
+
+def check_strength(strength: float) -> None:
+    if not 0 <= strength <= MAX_STRENGTH:
+        raise ValueError(
+            f"strength is {strength}; use a number from 0 (nothing changes) to {MAX_STRENGTH}, "
+            "1 for what the quality asks for."
+        )
+
+
+def check_ensemble(size: int) -> None:
+    if size not in ENSEMBLE_SIZES:
+        raise ValueError(f"ensemble is {size!r}; use 1 (none) or 8.")

@@ -1,0 +1,24 @@
+import pytest
+
+from agarnet_jax.restoration.wishes import QualitySource, Wishes
+
+PLAIN = {"strength": 1.0, "chroma": True, "bits": None, "ensemble": 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"strength": -0.1}, r"strength is -0\.1; use a number from 0"),
+        ({"strength": float("nan")}, "strength is nan"),
+        ({"ensemble": 4}, r"ensemble is 4; use 1 \(none\) or 8"),
+        ({"table": [1, 2, 3]}, r"must be \(8, 8\).*got shape \(3,\)"),
+    ],
+)
+def test_impossible_wishes_are_named(values, said):
+    with pytest.raises(ValueError, match=said):
+        Wishes(**PLAIN | values)
+
+
+@pytest.mark.parametrize(("quality", "estimated"), [(30.0, 0), *zip(QualitySource, (1, 1, 0))])
+def test_quality_is_estimated_unless_it_is_stated(quality, estimated):
+    assert Wishes(**PLAIN, quality=quality).is_estimated == estimated
