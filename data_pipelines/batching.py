@@ -116,18 +116,22 @@ def train_batches(
             grain.MultiprocessingOptions(num_workers=config.workers),
             worker_init_fn=_live_and_end_with_the_parent,
         )
-    return _copied(iter(stream))
+    return _received(iter(stream), source)
 
 
-def _copied(batches: grain.DatasetIterator[Batch]) -> Generator[Batch, None, None]:
-    """Out of the memory that workers share: what holds on to it, as JAX may to the end of the
-    program, would keep it from being freed."""
+def _received(
+    made: grain.DatasetIterator[tuple[Batch, set[int]]], source: ImageSource
+) -> Generator[Batch, None, None]:
+    """Batches, copied out of the memory that workers share: what holds on to it, as JAX may to the
+    end of the program, would keep it from being freed. What workers found unusable is noted."""
 
-    def copied(batch: Batch) -> Batch:
+    def received(one: tuple[Batch, set[int]]) -> Batch:
+        batch, unusable = one
+        source.unusable |= unusable
         return {name: np.array(array) for name, array in batch.items()}
 
-    with contextlib.closing(batches):
-        yield from map(copied, batches)
+    with contextlib.closing(made):
+        yield from map(received, made)
 
 
 def _live_and_end_with_the_parent(*_: int) -> None:
@@ -183,12 +187,16 @@ class TrainBatch:
 
 @dataclasses.dataclass(frozen=True)
 class PhasedBatch:
-    """Makes the n-th batch in the phase that it belongs to; phases in order, the first from 0."""
+    """Makes the n-th batch in the phase that it belongs to; phases in order, the first from 0.
+
+    With it come the numbers of images that the process which makes it has found unusable so far.
+    """
 
     phases: tuple[TrainBatch, ...]
 
-    def __call__(self, n: int) -> Batch:
-        return self.phases[bisect.bisect_right(self.phases, n, key=lambda p: p.start) - 1](n)
+    def __call__(self, n: int) -> tuple[Batch, set[int]]:
+        phase = self.phases[bisect.bisect_right(self.phases, n, key=lambda p: p.start) - 1]
+        return phase(n), phase.source.unusable.copy()
 
 
 @functools.lru_cache(maxsize=4)

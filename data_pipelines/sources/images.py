@@ -18,6 +18,8 @@ class ImageSource(Sequence[np.ndarray]):
     Decoded images are kept in memory up to `cache_gib`. A record that turns out broken, or smaller
     than `min_side`, is named, counted in `skipped`, and stood in for by the next usable one, so
     that a record's number never moves and a run never ends over one file.
+
+    unusable: numbers of records found so, here or by worker processes that tell.
     """
 
     def __init__(
@@ -33,12 +35,12 @@ class ImageSource(Sequence[np.ndarray]):
         self._min_side = min_side
         self._cache: dict[int, np.ndarray] = {}
         self._cache_bytes = self._cache_room = cache_gib * 2**30
-        self._unusable: set[int] = set()
+        self.unusable: set[int] = set()
 
     @property
     def skipped(self) -> int:
-        """Files left out, and records found unusable so far, in this process."""
-        return self.records.left_out + len(self._unusable)
+        """How many files were left out, and records found unusable so far."""
+        return self.records.left_out + len(self.unusable)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -73,7 +75,7 @@ class ImageSource(Sequence[np.ndarray]):
         """The image of this very record, or None if it is unusable."""
         if index in self._cache:
             return self._cache[index]
-        if index in self._unusable:
+        if index in self.unusable:
             return None
         try:
             image = self.records.read(index)
@@ -81,7 +83,7 @@ class ImageSource(Sequence[np.ndarray]):
                 raise UnusableImageError(too_small(image.shape[:2], self._min_side))
         except UnusableImageError as error:
             _log.warning("Skipping %s: %s", self.records.name(index), error)
-            self._unusable.add(index)
+            self.unusable.add(index)
             return None
         if self._luma_range is not None:
             image = as_luma(image, self._luma_range)

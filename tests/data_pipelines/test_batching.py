@@ -143,6 +143,19 @@ def test_worker_processes_change_nothing(mixture, workers):
 
 
 @pytest.mark.slow
+def test_what_workers_skip_is_counted(config, astronaut, tmp_path):
+    for name in "abc":
+        Image.fromarray(astronaut[:160, :160]).save(tmp_path / f"{name}.png")
+    broken = tmp_path / "b.png"
+    broken.write_bytes(broken.read_bytes()[:10_000])  # its header is in order
+    config = dataclasses.replace(config, train_dir=f"{tmp_path}", workers=2)
+    source = batching.train_source(config)
+    batches = batching.train_batches(source, config=config, batch_size=4, seed=3)
+    list(itertools.islice(batches, 4))  # two of each worker
+    assert source.skipped == 1
+
+
+@pytest.mark.slow
 def test_workers_leave_signals_to_the_process_that_has_to_save(mixture):
     config = dataclasses.replace(mixture, workers=2)
     source = batching.train_source(config)
