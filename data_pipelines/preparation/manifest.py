@@ -12,8 +12,8 @@ from data_pipelines.preparation.images import Skipped
 from data_pipelines.preparation.options import PrepareOptions
 from data_pipelines.preparation.quiet_beam import FileSystems
 from data_pipelines.preparation.shards import Shard
+from data_pipelines.sources.shards import FORMAT, MANIFEST, VERSION
 
-NAME = "manifest.json"
 _SHARD_NAME = re.compile(r".*/images-\d{5,}-of-\d{5,}\.array_record")
 
 
@@ -23,8 +23,8 @@ def make(
     """The same for the same input and options: no times, no paths of this machine."""
     kinds = collections.Counter(file.kind for file in skipped)
     return {
-        "format": "agarnet-images",
-        "version": 1,
+        "format": FORMAT,
+        "version": VERSION,
         "records": sum(shard.records for shard in shards),
         "images": sum(shard.images for shard in shards),
         "pixels": sum(shard.pixels for shard in shards),
@@ -50,7 +50,7 @@ def make(
 
 def existing(folder: str) -> dict[str, Any] | None:
     """The manifest in a folder; {} if it cannot be read, None if there is none."""
-    path = f"{folder}/{NAME}"
+    path = f"{folder}/{MANIFEST}"
     if not FileSystems.exists(path):
         return None
     try:
@@ -78,12 +78,12 @@ def publish(manifest: dict[str, Any], shards: list[Shard], *, staging: str, fold
     The folder is without a manifest from the first change to the last, so that nobody reads a
     mixture, also if this is killed.
     """
-    staged = f"{staging}/{NAME}"
+    staged = f"{staging}/{MANIFEST}"
     files.write(staged, (json.dumps(manifest, indent=2) + "\n").encode())
-    if FileSystems.exists(f"{folder}/{NAME}"):
-        files.delete([f"{folder}/{NAME}"])
+    if FileSystems.exists(f"{folder}/{MANIFEST}"):
+        files.delete([f"{folder}/{MANIFEST}"])
     names = [f"{folder}/{shard.name}" for shard in shards]
     FileSystems.rename([shard.staged for shard in shards], names)
     former = [path for path in files.sizes(f"{folder}/images-*") if _SHARD_NAME.fullmatch(path)]
     files.delete(sorted(set(former) - set(names)))
-    FileSystems.rename([staged], [f"{folder}/{NAME}"])
+    FileSystems.rename([staged], [f"{folder}/{MANIFEST}"])

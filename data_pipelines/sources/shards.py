@@ -11,8 +11,9 @@ from array_record.python.array_record_data_source import ArrayRecordDataSource
 from data_pipelines.decoding import UnusableImageError, decode
 from data_pipelines.sources.records import fingerprint
 
+# What `preparation.manifest` writes.
 MANIFEST = "manifest.json"
-_FORMAT = "agarnet-images"
+FORMAT, VERSION = "agarnet-images", 1
 _REMEDY = "prepare the folder again (python -m experiments.prepare --overwrite)"
 
 
@@ -87,7 +88,7 @@ def read_record(records: Any, index: int) -> Any:
 def _read_manifest(path: pathlib.Path) -> dict:
     try:
         manifest = json.loads(path.read_text())
-        known = manifest["format"] == _FORMAT and manifest["version"] == 1
+        known = (manifest["format"], manifest["version"]) == (FORMAT, VERSION)
         entries = manifest["shards"], manifest["records"], manifest["min_side"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"Manifest {str(path)!r} is damaged ({error!r}); {_REMEDY}.") from error
