@@ -2,7 +2,7 @@
 
 import dataclasses
 
-GRID = 8  # tiles start on multiples of it, as JPEG's blocks do
+from agarnet_jax.jpeg_tables import BLOCK
 
 
 @dataclasses.dataclass(frozen=True)
@@ -10,7 +10,8 @@ class PrepareOptions:
     """Settings that decide the content of the shards.
 
     Attributes:
-      tile: 0 keeps each file's own bytes; N stores lossless PNG tiles of at most N×N pixels.
+      tile: 0 keeps each file's own bytes; N stores lossless PNG tiles of at most N×N pixels, which
+        begin where blocks of a JPEG do.
       min_side: smaller images are left out, and no tile is narrower; in pixels.
       shards: number of shards; 0 takes one for every 256 MiB or so.
     """
@@ -25,9 +26,9 @@ class PrepareOptions:
         if self.shards < 0:
             raise ValueError(f"shards is {self.shards}; it must be at least 1, or 0 to choose.")
         # Narrower ones could not give a remainder what it lacks.
-        least = 2 * (-(-self.min_side // GRID) * GRID)
-        if self.tile and (self.tile < least or self.tile % GRID):
+        least = 2 * (-(-self.min_side // BLOCK) * BLOCK)
+        if self.tile and (self.tile < least or self.tile % BLOCK):
             raise ValueError(
-                f"tile is {self.tile}; it must be 0, or a multiple of {GRID} of at least {least} "
+                f"tile is {self.tile}; it must be 0, or a multiple of {BLOCK} of at least {least} "
                 f"(twice min_side)."
             )

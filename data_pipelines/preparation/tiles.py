@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from data_pipelines.preparation.options import GRID
+from agarnet_jax.jpeg_tables import BLOCK
 
 
 def tiles(pixels: np.ndarray, *, tile: int, min_side: int) -> Iterator[np.ndarray]:
@@ -28,7 +28,7 @@ def cuts(length: int, *, tile: int, min_side: int) -> list[int]:
     positions = [*range(0, length, tile), length]
     lacking = min_side - (positions[-1] - positions[-2])
     if lacking > 0 and len(positions) > 2:
-        positions[-2] -= -(-lacking // GRID) * GRID
+        positions[-2] -= -(-lacking // BLOCK) * BLOCK
     return positions
 
 
