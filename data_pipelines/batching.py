@@ -182,7 +182,7 @@ class TrainBatch:
         epoch, place = divmod(index, len(self.source))
         image = self.source[_epoch_order(self.seed, epoch, len(self.source))[place]]
         rng = np.random.Generator(np.random.Philox(key=(self.seed, index)))
-        return self.transform.random_map(image, rng)
+        return self.transform.sample(image, rng)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,7 +40,7 @@ def stages(source: ImageSource, config: DataConfig, *, seed: int = 0) -> dict[st
         return transforms.random_symmetry(transforms.random_crop(image, config.crop, rng), rng)
 
     def degraded(kind: str) -> Stage:
-        return lambda i: kinds[kind].random_map(source[i % len(source)], rng)
+        return lambda i: kinds[kind].sample(source[i % len(source)], rng)
 
     batch = batching.TrainBatch(
         source, transform=batching.train_transform(config), batch_size=1, seed=seed, share=range(1)

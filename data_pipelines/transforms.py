@@ -14,7 +14,6 @@ import functools
 import json
 from typing import Any
 
-import grain
 import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, network_order
@@ -27,14 +26,14 @@ Sample = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomSample(grain.transforms.RandomMap):
+class RandomSample:
     """A random crop of a random plane, degraded at random."""
 
     crop: int
     planes: PlaneWeights
     degradation: DegradationConfig
 
-    def random_map(self, image: np.ndarray, rng: np.random.Generator) -> Sample:
+    def sample(self, image: np.ndarray, rng: np.random.Generator) -> Sample:
         plane = Plane(self.planes.draw(rng))
         degradation = self.degradation.draw(rng, plane.component)
         patch = random_crop(image, plane.input_side(degradation.input_side(self.crop)), rng)

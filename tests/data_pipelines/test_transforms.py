@@ -75,7 +75,7 @@ def test_all_mixtures_give_one_shape_and_say_what_happened(astronaut, everything
     rng = np.random.default_rng(0)
     seen = set()
     for _ in range(200):
-        sample = everything.random_map(astronaut, rng)
+        sample = everything.sample(astronaut, rng)
         assert sample["degraded"].shape == sample["clean"].shape == (32, 32, 1)
         assert sample["quality"].shape == (32, 32, 1)
         assert sample["tables"].shape == (4, 4, 64)
@@ -89,7 +89,7 @@ def test_metadata_is_enough_to_repeat_a_jpeg(astronaut, everything):
     rng = np.random.default_rng(1)
     repeated = 0
     while repeated < 20:
-        sample = everything.random_map(astronaut, rng)
+        sample = everything.sample(astronaut, rng)
         history = json.loads(sample["metadata"])
         if history.pop("degradation") != "Jpeg" or history.pop("plane") == "color":
             continue
