@@ -8,16 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from agarnet_jax.dct_basis import basis_1d
 from agarnet_jax.jpeg_tables import BLOCK, FREQUENCIES, ZIGZAG
-
-
-def basis_1d() -> np.ndarray:
-    """(8, 8): row u is the orthonormal DCT-II basis vector of frequency u."""
-    position = np.arange(BLOCK)
-    frequency = position[:, None]
-    basis = np.cos((2 * position + 1) * frequency * np.pi / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
-    basis[0] /= np.sqrt(2)
-    return basis
 
 
 def _basis_2d() -> np.ndarray:

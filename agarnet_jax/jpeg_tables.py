@@ -55,6 +55,8 @@ def _zigzag_order() -> np.ndarray:
 ZIGZAG = _zigzag_order()
 # The same walk over the transposed block: 0, 8, 1, 2, 9, 16, … (`AGARNET.md` §1a).
 TRANSPOSED_ZIGZAG = (ZIGZAG % 8) * 8 + ZIGZAG // 8
+# Where each entry of a transposed table stands in the network's order of the table.
+_TRANSPOSED_ENTRIES = np.argsort(TRANSPOSED_ZIGZAG)[ZIGZAG]
 
 
 class TableScaling(enum.Enum):
@@ -105,6 +107,11 @@ def network_table(table: np.ndarray) -> np.ndarray:
     return (network_order(table) / 255).astype(np.float32)
 
 
+def transposed_network_table(table: np.ndarray) -> np.ndarray:
+    """Of (…, 64) in the network's form, the same of images with rows and columns exchanged."""
+    return table[..., _TRANSPOSED_ENTRIES]
+
+
 def network_tables_by_quality(
     scaling: TableScaling, *, base: np.ndarray = ANNEX_K_LUMINANCE
 ) -> np.ndarray:
@@ -132,7 +139,8 @@ def effective_quality(table: np.ndarray, *, base: np.ndarray = ANNEX_K_LUMINANCE
     `table` is (8, 8) in raster order, or (64,). An IJG table gives back its own quality; where
     several qualities lose the same, the highest.
     """
-    excess = np.log(_errors_by_quality(base.tobytes()) / _expected_error(np.asarray(table)))
+    errors = _errors_by_quality(np.asarray(base, np.int64).tobytes())
+    excess = np.log(errors / _expected_error(np.asarray(table)))
     return int(MAX_QUALITY - np.argmin(np.abs(excess[::-1])))
 
 

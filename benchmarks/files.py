@@ -21,9 +21,9 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from agarnet_jax.restoration.options import RestoreOptions
-from agarnet_jax.restoration.reports import Identity, Report
-from agarnet_jax.restoration.running import Job, Run
+from agarnet_jax.restoration.files.options import RestoreOptions
+from agarnet_jax.restoration.files.reports import Identity, Report
+from agarnet_jax.restoration.files.running import Job, Run
 from benchmarks.timing import milliseconds, print_table, spread
 from data_pipelines.sources.folder import FolderRecords
 from experiments import program

@@ -12,7 +12,7 @@ import numpy as np
 from absl import flags
 
 from agarnet_jax.color import luma
-from agarnet_jax.restoration.grid import find_grid
+from agarnet_jax.restoration.traces.grid import find_grid
 from benchmarks.pictures import first_pictures
 from benchmarks.timing import print_table
 from data_pipelines.degradations.jpeg import Jpeg

@@ -20,9 +20,9 @@ from PIL import Image
 from agarnet_jax import runtime
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
-from agarnet_jax.restoration.compression_history import assess
 from agarnet_jax.restoration.consistency import project
 from agarnet_jax.restoration.jpeg_header import JpegHeader
+from agarnet_jax.restoration.traces.compression_history import assess
 from benchmarks.pictures import first_pictures
 from benchmarks.timing import print_table
 from experiments import program

@@ -22,7 +22,7 @@ from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.components import split
-from agarnet_jax.restoration.earlier_jpeg import RecoveredPlane, recovered
+from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recovered
 from benchmarks.pictures import first_pictures
 from benchmarks.timing import print_table
 from experiments import program

@@ -21,7 +21,7 @@ from absl import app, flags
 from experiments import program
 
 with program.one_line_errors():  # the extra may be missing
-    from agarnet_jax.restoration.options import GridChoice, RestoreOptions, parse_quality
+    from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions, parse_quality
     from experiments import beam_flags
     from experiments.restoring.run import restore_corpus
 

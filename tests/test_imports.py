@@ -8,7 +8,7 @@ import sys
 import pytest
 
 PACKAGES = ("agarnet_jax", "data_pipelines", "experiments")
-LOWER = ("models", "dct", "jpeg_tables", "color", "configs")
+LOWER = ("models", "dct", "dct_basis", "jpeg_tables", "color", "configs")
 # Groups of agarnet_jax that never import each other, and what they stand on.
 SIBLINGS = ("training", "restoration", "export", "convert")
 ALLOWED_FROM_DATA = {"agarnet_jax.jpeg_tables", "agarnet_jax.color"}
@@ -57,6 +57,24 @@ def test_layers_inside_the_library(repository):
             assert not used & set(SIBLINGS), f"{parts} imports {used}"
         elif group in LOWER:
             assert used <= set(LOWER), f"{parts} imports {used}"
+
+
+def test_the_restorer_knows_of_no_files(repository):
+    for parts, names in modules(repository, "agarnet_jax/restoration"):
+        if parts[2] != "files":
+            assert not [name for name in names if "restoration.files" in name], parts
+
+
+def test_what_is_said_to_be_of_numpy_alone_loads_no_jax(repository):
+    labelled = [
+        ".".join(path.relative_to(repository).with_suffix("").parts)
+        for path in sorted((repository / "agarnet_jax").rglob("*.py"))
+        if "(NumPy" in (ast.get_docstring(ast.parse(path.read_text())) or "")
+    ]
+    assert "agarnet_jax.restoration.traces.grid" in labelled
+    code = f"import sys, {', '.join(labelled)}; print('jax' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "False", result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("module", ["agarnet_jax.restoration.restorer", "agarnet_jax.convert"])

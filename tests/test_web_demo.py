@@ -19,7 +19,8 @@ from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
 
 from agarnet_jax.models import CellPlacement, mean_over_area
-from agarnet_jax.restoration import Restorer, plain_areas, quantization_steps
+from agarnet_jax.restoration import Restorer
+from agarnet_jax.restoration.traces import plain_areas, quantization_steps
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pathlib
 from typing import Any
 
 from agarnet_jax.cli import shared_arguments
-from agarnet_jax.restoration.errors import InputError
+from agarnet_jax.restoration.files.errors import InputError
 
 FORMATS = ("stablehlo", "onnx", "saved_model", "litert", "safetensors")
 

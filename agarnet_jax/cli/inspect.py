@@ -7,8 +7,8 @@ from typing import Any
 
 from agarnet_jax.cli import shared_arguments
 from agarnet_jax.cli.restorers import Restorers
-from agarnet_jax.restoration import reading
-from agarnet_jax.restoration.errors import InputError
+from agarnet_jax.restoration.files import reading
+from agarnet_jax.restoration.files.errors import InputError
 
 
 def add_to(commands: Any) -> None:
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     file = reading.read(arguments.input, max_pixels=arguments.max_pixels)
 
     # Late: what cannot be read is said at once, JAX takes a second to load.
-    from agarnet_jax.restoration import inspection
+    from agarnet_jax.restoration.files import inspection
 
     try:
         restorer = Restorers(arguments.weights, workers=1)(0)

@@ -6,11 +6,11 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from agarnet_jax.restoration import folders, formats
-from agarnet_jax.restoration.errors import InputError, shown
-from agarnet_jax.restoration.folders import Found, Names
-from agarnet_jax.restoration.one_file import Pictures
-from agarnet_jax.restoration.running import Job
+from agarnet_jax.restoration.files import folders, formats
+from agarnet_jax.restoration.files.errors import InputError, shown
+from agarnet_jax.restoration.files.folders import Found, Names
+from agarnet_jax.restoration.files.one_file import Pictures
+from agarnet_jax.restoration.files.running import Job
 
 REPORT_NAME = "agarnet-report.jsonl"
 _DEFAULT_FORMAT = "png"

@@ -14,8 +14,8 @@ from typing import NoReturn
 import agarnet_jax
 from agarnet_jax import whole_files
 from agarnet_jax.cli import export, inspect, restore
-from agarnet_jax.restoration import running
-from agarnet_jax.restoration.errors import InputError
+from agarnet_jax.restoration.files import running
+from agarnet_jax.restoration.files.errors import InputError
 
 EXIT_BAD_INPUT = 2
 EXIT_BROKEN_PIPE = 128 + 13  # as shells report SIGPIPE

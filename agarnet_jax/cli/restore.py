@@ -13,10 +13,17 @@ from agarnet_jax.cli import restore_arguments
 from agarnet_jax.cli.layout import Layout, plan
 from agarnet_jax.cli.progress import Progress, in_words
 from agarnet_jax.cli.restorers import Restorers
-from agarnet_jax.restoration.errors import InputError, printable, reason, shown
-from agarnet_jax.restoration.one_file import FileResult
-from agarnet_jax.restoration.reports import FAILED, RESTORED, SKIPPED, Identity, Report, digest
-from agarnet_jax.restoration.running import Job, Outcome, Run
+from agarnet_jax.restoration.files.errors import InputError, printable, reason, shown
+from agarnet_jax.restoration.files.one_file import FileResult
+from agarnet_jax.restoration.files.reports import (
+    FAILED,
+    RESTORED,
+    SKIPPED,
+    Identity,
+    Report,
+    digest,
+)
+from agarnet_jax.restoration.files.running import Job, Outcome, Run
 
 EXIT_SOME_FAILED = 1
 _MOST_WORKERS = 4  # beyond, memory grows and XLA's own threads use the cores

@@ -7,9 +7,9 @@ from typing import Any
 
 from agarnet_jax.cli import shared_arguments
 from agarnet_jax.cli.layout import REPORT_NAME
-from agarnet_jax.restoration import formats
-from agarnet_jax.restoration.errors import InputError
-from agarnet_jax.restoration.options import GridChoice, RestoreOptions, parse_quality
+from agarnet_jax.restoration.files import formats
+from agarnet_jax.restoration.files.errors import InputError
+from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions, parse_quality
 
 
 def add_to(commands: Any) -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from agarnet_jax.restoration import reading
+from agarnet_jax.restoration.files import reading
 
 
 def add_weights(parser: argparse._ActionsContainer) -> None:

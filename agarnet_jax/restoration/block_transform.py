@@ -5,7 +5,7 @@ Scale and frequencies are those of `agarnet_jax.dct`, the order is raster.
 
 import numpy as np
 
-from agarnet_jax.dct import basis_1d
+from agarnet_jax.dct_basis import basis_1d
 from agarnet_jax.jpeg_tables import BLOCK
 
 _BASIS = basis_1d().astype(np.float32)

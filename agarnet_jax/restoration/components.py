@@ -28,7 +28,7 @@ from agarnet_jax.restoration.pixels import (
     strips,
 )
 from agarnet_jax.restoration.plane import Plane
-from agarnet_jax.restoration.subsampling import Subsampling, find_subsampling, saturated
+from agarnet_jax.restoration.traces.subsampling import Subsampling, find_subsampling, saturated
 from agarnet_jax.restoration.upsampling import Rows, Upsampling
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of arrays, by channels

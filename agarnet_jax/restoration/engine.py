@@ -12,9 +12,8 @@ import numpy as np
 from agarnet_jax import weights
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.models import CELL, CellPlacement, mean_over_area
-from agarnet_jax.restoration import memory, plain_areas, planning, quantization_steps
+from agarnet_jax.restoration import memory, planning
 from agarnet_jax.restoration.components import Change, Components
-from agarnet_jax.restoration.earlier_jpeg import RecoveredPlane, changes_of_originals, recovered
 from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
 from agarnet_jax.restoration.plane import Plane
@@ -29,6 +28,12 @@ from agarnet_jax.restoration.tiling import (
     apply_tiled,
     bands,
     whole_rows,
+)
+from agarnet_jax.restoration.traces import plain_areas, quantization_steps
+from agarnet_jax.restoration.traces.earlier_jpeg import (
+    RecoveredPlane,
+    changes_of_originals,
+    recovered,
 )
 from agarnet_jax.restoration.wishes import Orientation, QualitySource, Wishes
 

@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 
-from agarnet_jax.restoration.network import transposed
+from agarnet_jax.jpeg_tables import transposed_network_table
 from agarnet_jax.restoration.tiling import TileFunction
 
 # Quarter turns, and whether mirrored before.
@@ -27,7 +27,7 @@ def ensembled(change: TileFunction) -> TileFunction:
             changed = change(
                 _turned(planes, turns, mirrored),
                 _turned(quality, turns, mirrored),
-                transposed(tables) if turns % 2 else tables,
+                transposed_network_table(tables) if turns % 2 else tables,
             )
             total += _turned_back(changed, turns, mirrored)
         return total / len(_WAYS)

@@ -21,14 +21,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agarnet_jax import jpeg_tables, weights
+from agarnet_jax import weights
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
 from agarnet_jax.models.blocks import average_pool
 from agarnet_jax.sharding import make_mesh, replicated, split_by_batch
-
-# Where each entry of a transposed table stands in the network's order of the table.
-_TRANSPOSED_ENTRIES = np.argsort(jpeg_tables.TRANSPOSED_ZIGZAG)[jpeg_tables.ZIGZAG]
 
 
 def restore_planes(
@@ -68,11 +65,6 @@ def change_of_planes(
 def estimate_cells(config: EstimatorConfig, params: Any, planes: jax.typing.ArrayLike) -> jax.Array:
     """Quality of each 64×64 cell, not clipped: (B, H, W, 1) to (B, rows, columns, 1)."""
     return QualityEstimator(config).apply({"params": params}, planes).cells
-
-
-def transposed(tables: np.ndarray) -> np.ndarray:
-    """Tables (…, 64) in the network's form, of the same images with rows and columns exchanged."""
-    return tables[..., _TRANSPOSED_ENTRIES]
 
 
 class Networks:

@@ -15,6 +15,8 @@ _READ_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "YCbCr", "CMYK")
 _DEEP_GRAY_MODES = ("I", "I;16B", "I;16L", "I;16N")  # 16-bit gray files, however Pillow holds them
 _SIMPLE_MODES = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
+Picture = np.ndarray | Image.Image  # (H, W) or (H, W, C)
+
 
 class Pixels(Protocol):
     """An image: what it is, and pieces of it.

@@ -6,8 +6,8 @@ import functools
 import numpy as np
 
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE, effective_quality
-from agarnet_jax.restoration import quantization_steps
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
+from agarnet_jax.restoration.traces import quantization_steps
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
 _FLAT = 0.25 / 255  # floating point makes of gray that much color, and less

@@ -1,4 +1,4 @@
-"""What the network gets of each plane of an image: quality and tables beside the pixels (NumPy)."""
+"""What the network gets of each plane of an image: quality and tables beside the pixels."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from agarnet_jax.jpeg_tables import (
     effective_quality,
     network_table,
     network_tables_by_quality,
+    transposed_network_table,
 )
 from agarnet_jax.models import AGARNetConfig
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Components, Plane
 from agarnet_jax.restoration.jpeg_header import JpegHeader
-from agarnet_jax.restoration.network import transposed
 from agarnet_jax.restoration.quality import QualityMap, strengthened
 from agarnet_jax.restoration.tiling import Everywhere, Layer
 from agarnet_jax.restoration.wishes import Orientation, Wishes
@@ -107,6 +107,7 @@ def _tables(plane: Plane, by_header: bool, wishes: Wishes, config: AGARNetConfig
     known = plane.table if by_header else None if plane.chroma else wishes.table
     if known is None:
         derived = network_tables_by_quality(config.table_scaling, base=plane.annex_k)
-        return transposed(derived) if wishes.orientation is Orientation.TRANSPOSED else derived
+        turned = wishes.orientation is Orientation.TRANSPOSED
+        return transposed_network_table(derived) if turned else derived
     steps = np.clip(np.rint(wishes.strength * np.asarray(known, np.float64)), 1, 255)
     return np.broadcast_to(network_table(steps), (MAX_QUALITY + 1, BLOCK * BLOCK))

@@ -16,17 +16,16 @@ from agarnet_jax.restoration.components import Components, split
 from agarnet_jax.restoration.engine import Computed, Engine
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.network import is_out_of_memory
+from agarnet_jax.restoration.pixels import Picture
 from agarnet_jax.restoration.quality import QualityMap
-from agarnet_jax.restoration.subsampling import Subsampling
 from agarnet_jax.restoration.tiling import OVERLAP
+from agarnet_jax.restoration.traces.subsampling import Subsampling
 from agarnet_jax.restoration.wishes import ESTIMATED, Orientation, QualitySource, Wishes
 
 __all__ = ["Orientation", "QualitySource", "Restored", "Restorer"]
 
 # `restore_many` reads ahead so many images, or so many pixels.
 _MANY_IMAGES, _MANY_PIXELS = 32, 2**22
-
-Picture = np.ndarray | Image.Image
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,5 @@
 // Quality from the quantization steps that coefficients show, as
-// agarnet_jax/restoration/quantization_steps.py finds it; its reasons stand there.
+// agarnet_jax/restoration/traces/quantization_steps.py finds it; its reasons stand there.
 
 import { QUALITIES, ijg, continuedQuality } from "./table_law.js";
 

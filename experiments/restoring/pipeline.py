@@ -15,9 +15,9 @@ from typing import Any
 from apache_beam.io import WriteToText, fileio
 from PIL import Image
 
-from agarnet_jax.restoration import one_file
-from agarnet_jax.restoration.errors import InputError, printable, reason, shown
-from agarnet_jax.restoration.options import RestoreOptions
+from agarnet_jax.restoration.files import one_file
+from agarnet_jax.restoration.files.errors import InputError, printable, reason, shown
+from agarnet_jax.restoration.files.options import RestoreOptions
 from agarnet_jax.restoration.tiling import LARGEST_TILE, OVERLAP, Tiling
 from data_pipelines.preparation import files
 from data_pipelines.preparation.quiet_beam import CompressionTypes, FileSystems, beam

@@ -6,8 +6,8 @@ import json
 import os
 from collections.abc import Sequence
 
-from agarnet_jax.restoration import formats
-from agarnet_jax.restoration.options import RestoreOptions
+from agarnet_jax.restoration.files import formats
+from agarnet_jax.restoration.files.options import RestoreOptions
 from data_pipelines.preparation import beam_options, execution, files
 from data_pipelines.preparation.quiet_beam import FileSystems
 from experiments.restoring.names import Names

@@ -74,3 +74,15 @@ def test_network_tables_of_every_quality():
     expected = jpeg_tables.quality_table(70, base=base)
     np.testing.assert_array_equal(found[70], jpeg_tables.network_table(expected))
     np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_transposed_tables():
+    table = jpeg_tables.quality_table(35)
+    table[0, 5] = 7  # less symmetric
+    turned = jpeg_tables.transposed_network_table(jpeg_tables.network_table(table))
+    np.testing.assert_array_equal(turned, jpeg_tables.network_table(table.T))
+
+
+def test_bases_of_any_integers_are_read():
+    small = jpeg_tables.ANNEX_K_LUMINANCE.astype(np.uint8)
+    assert jpeg_tables.effective_quality(jpeg_tables.quality_table(35), base=small) == 35

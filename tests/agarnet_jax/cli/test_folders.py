@@ -11,8 +11,8 @@ import threading
 import pytest
 from PIL import Image
 
-from agarnet_jax.restoration import reports, running
-from agarnet_jax.restoration.errors import InputError
+from agarnet_jax.restoration.files import reports, running
+from agarnet_jax.restoration.files.errors import InputError
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ import os, signal, sys, time, types
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
 from agarnet_jax import restoration
 from agarnet_jax.cli import main, restore
-from agarnet_jax.restoration import writing
+from agarnet_jax.restoration.files import writing
 
 def encode(pixels, file, *_):
     file.write(b"half a picture")
@@ -224,7 +224,7 @@ def encode(pixels, file, *_):
 def restored(file, **_):
     return types.SimpleNamespace(image=file.pixels)
 
-restoration.file_restoring = types.SimpleNamespace(restore=restored)  # the real one loads JAX
+restoration.files.file_restoring = types.SimpleNamespace(restore=restored)  # the real one loads JAX
 writing._encode = encode
 restore.Restorers = lambda *_, **__: lambda number: None
 restore._digest_of_weights = lambda _: ""

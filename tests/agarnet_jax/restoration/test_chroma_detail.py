@@ -5,7 +5,7 @@ import pytest
 
 from agarnet_jax.restoration import chroma_detail, pixels
 from agarnet_jax.restoration.components import split
-from agarnet_jax.restoration.subsampling import Subsampling
+from agarnet_jax.restoration.traces.subsampling import Subsampling
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
 FULL = chroma_detail.Detail(share=1, quality=50)

@@ -67,13 +67,6 @@ def test_planes_that_are_fewer_than_devices(tiny, planes):
     np.testing.assert_allclose(np.concatenate(alone), networks.cells(images), rtol=1e-5)
 
 
-def test_transposed_tables():
-    table = jpeg_tables.quality_table(35)
-    table[0, 5] = 7  # less symmetric
-    turned = network.transposed(jpeg_tables.network_table(table))
-    np.testing.assert_array_equal(turned, jpeg_tables.network_table(table.T))
-
-
 def test_lack_of_memory_is_told_from_other_failures():
     lack = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
     other = jax.errors.JaxRuntimeError("INTERNAL: broken")

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.cli.main import main as agarnet
-from agarnet_jax.restoration import one_file
-from agarnet_jax.restoration.errors import InputError
-from agarnet_jax.restoration.options import RestoreOptions
+from agarnet_jax.restoration.files import one_file
+from agarnet_jax.restoration.files.errors import InputError
+from agarnet_jax.restoration.files.options import RestoreOptions
 from experiments.restoring.names import Names
 from experiments.restoring.pipeline import shape_key
 from experiments.restoring.run import restore_corpus

@@ -1,0 +1,14 @@
+"""The vectors that block DCTs project on (NumPy): for `dct`, and for code that loads no JAX."""
+
+import numpy as np
+
+from agarnet_jax.jpeg_tables import BLOCK
+
+
+def basis_1d() -> np.ndarray:
+    """(8, 8): row u is the orthonormal DCT-II basis vector of frequency u."""
+    position = np.arange(BLOCK)
+    frequency = position[:, None]
+    basis = np.cos((2 * position + 1) * frequency * np.pi / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
+    basis[0] /= np.sqrt(2)
+    return basis

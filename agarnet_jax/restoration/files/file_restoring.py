@@ -1,0 +1,171 @@
+"""The pixels of a file restored as its options say (loads JAX)."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from agarnet_jax.restoration import consistency
+from agarnet_jax.restoration.components import split
+from agarnet_jax.restoration.files import quality_pictures, turning, writing
+from agarnet_jax.restoration.files.metadata import Metadata
+from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
+from agarnet_jax.restoration.files.reading import ImageFile
+from agarnet_jax.restoration.jpeg_header import JpegHeader
+from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.restorer import Restorer
+from agarnet_jax.restoration.traces import compression_history
+from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
+from agarnet_jax.restoration.traces.subsampling import Subsampling
+from agarnet_jax.restoration.wishes import ESTIMATED, QualitySource
+
+_NO_GRID = "no 8×8 grid was found, so it is taken to begin at the top left corner"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RestoredPixels:
+    """image, quality_map: as of `Restored`, lying as the file was stored. notes: for the user.
+
+    grid: (row, column) where the first whole block begins, where it was looked for and found.
+    consistent: whether the image was moved into the file's quantization intervals.
+    """
+
+    image: Picture
+    quality_map: np.ndarray
+    grid: tuple[int, int] | None
+    consistent: bool
+    notes: tuple[str, ...]
+
+
+def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> RestoredPixels:
+    """Restores the pixels of a file.
+
+    Raises:
+      ValueError: the restorer refuses them.
+    """
+    notes: list[str] = []
+    grid = _grid(file, options.grid, notes)
+    alignment = Alignment.of(grid) if grid is not None else Alignment(0, 0)
+    moved = alignment != Alignment(0, 0)
+    arguments = _arguments(file, options, moved=moved)
+    consistent = options.consistent and _is_single(file, arguments["header"], restorer, notes)
+    if consistent:
+        image, quality_map = _consistent(file, arguments, restorer)
+    else:
+        pixels = alignment.apply(file.pixels) if moved else file.pixels
+        restored = restorer.restore(pixels, **arguments)
+        if _is_contradicted(file, arguments, float(restored.quality_map.mean()), notes):
+            arguments["quality"] = QualitySource.HEADER
+            restored = restorer.restore(pixels, **arguments)
+        image = alignment.undo(restored.image) if moved else restored.image
+        quality_map = alignment.undo(restored.quality_map)
+    return RestoredPixels(
+        image=image,
+        quality_map=quality_map,
+        grid=None if grid is None else (grid.row, grid.column),
+        consistent=consistent,
+        notes=tuple(notes),
+    )
+
+
+def _is_contradicted(
+    file: ImageFile, arguments: dict[str, Any], estimate: float, notes: list[str]
+) -> bool:
+    """Whether the header is to be believed instead of the estimate, or of the mean of its map."""
+    header = arguments["header"]
+    if arguments["quality"] not in ESTIMATED or header is None:
+        return False
+    if header.coding not in compression_history.ASSESSED:
+        return False
+    if not compression_history.is_far_below(header, estimate):
+        return False
+    component = file.first_component()
+    if not compression_history.contradicts(component, header=header, estimated_quality=estimate):
+        return False
+    notes.append(
+        f"its pixels look like quality {estimate:.0f}, but show no trace of such a compression, as "
+        "drawings and text do; so its header's quality was assumed (--quality "
+        f"{estimate:.0f} for the other)"
+    )
+    return True
+
+
+def _is_single(
+    file: ImageFile, header: JpegHeader | None, restorer: Restorer, notes: list[str]
+) -> bool:
+    """Whether consistency with the file is right."""
+    if header is None:
+        notes.append("--consistent is for JPEG files with their own grid, so it was not applied")
+        return False
+    of_image = QualitySource.IMAGE
+    estimate = restorer.estimate(file.pixels, header=header, sources=[of_image])[of_image]
+    history = compression_history.assess(
+        file.first_component(), header=header, estimated_quality=float(estimate)
+    )
+    if not history.single:
+        notes.append(f"--consistent was not applied: {'; '.join(history.reasons)}")
+    return history.single
+
+
+def _consistent(
+    file: ImageFile, arguments: dict[str, Any], restorer: Restorer
+) -> tuple[Picture, np.ndarray]:
+    """The image and quality map of a single-compressed file, rounded only after projection."""
+    restored = restorer.restore(file.pixels, **arguments | {"bits": 16})
+    image = consistency.project_image(
+        restored.image,
+        decoded=file.pixels,
+        header=arguments["header"],
+        chroma=arguments["chroma"],
+        bits=arguments["bits"],
+    )
+    return image, restored.quality_map
+
+
+def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
+    looks = choice is GridChoice.FIND or (choice is GridChoice.AUTO and file.header is None)
+    if not looks:
+        return None
+    grid = find_grid(split(file.pixels, subsampling=Subsampling.S444).lead)
+    if grid is None:
+        notes.append(_NO_GRID)
+    return grid
+
+
+def _arguments(file: ImageFile, options: RestoreOptions, *, moved: bool) -> dict[str, Any]:
+    """Of `Restorer.restore`, besides the pixels; the header says nothing of moved ones."""
+    return {
+        "quality": options.quality,
+        "header": None if moved else file.header,
+        "strength": options.strength,
+        "chroma": options.chroma,
+        "bits": options.bits,
+        "ensemble": options.ensemble,
+    }
+
+
+def write_pictures(
+    file: ImageFile,
+    outcome: RestoredPixels,
+    *,
+    quality_map: pathlib.Path | None,
+    comparison: pathlib.Path | None,
+) -> None:
+    """Writes the quality map and the comparison of before and after, upright, where wanted.
+
+    Raises:
+      InputError: one of them cannot be written.
+    """
+    orientation = file.metadata.orientation
+    assumed = np.asarray(turning.upright(outcome.quality_map, orientation=orientation))
+    if quality_map is not None:
+        picture = quality_pictures.map_picture(assumed)
+        writing.write(picture, quality_map, metadata=Metadata())
+    if comparison is not None:
+        before, after = (
+            turning.upright(pixels, orientation=orientation)
+            for pixels in (file.pixels, outcome.image)
+        )
+        picture = quality_pictures.comparison(before, after, assumed)
+        writing.write(picture, comparison, metadata=Metadata())

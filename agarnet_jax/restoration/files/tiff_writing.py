@@ -1,0 +1,118 @@
+"""TIFF files of 8 and 16 bits a sample, deflated, with all their metadata (TIFF 6.0).
+
+Pillow writes only 8-bit colour. The directory is Pillow's, the strips are ours.
+"""
+
+import io
+import struct
+import zlib
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, TiffImagePlugin
+
+from agarnet_jax.restoration.files import exif
+from agarnet_jax.restoration.files.errors import reason
+from agarnet_jax.restoration.files.metadata import COMMENT, Metadata
+
+_STRIP_BYTES = 2**20
+_LONG, _BYTE, _UNDEFINED = 4, 1, 7
+# Baseline tags and those of the supplements to TIFF 6.0.
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_OFFSETS, _SAMPLES, _ROWS, _COUNTS = 273, 277, 278, 279
+_X_DENSITY, _Y_DENSITY, _DENSITY_UNIT = 282, 283, 296
+_PREDICTOR, _EXTRA, _XMP, _ICC = 317, 338, 700, 34675
+_DESCRIPTION, _THUMBNAIL = 270, (513, 514)
+_DEFLATE, _DIFFERENCES, _INCH, _UNASSOCIATED_ALPHA = 8, 2, 2, 2
+_GRAY, _RGB, _CMYK = 1, 2, 5
+_STORAGE = {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _SAMPLES, _ROWS}
+_STORAGE |= {_COUNTS, _PREDICTOR, _EXTRA, _XMP, _ICC, 284, 301, 320, 322, 323, 324, 325, 330, 339}
+# What values of unexpected types make Pillow raise.
+_DAMAGED = (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError, struct.error)
+
+
+def write(pixels: np.ndarray, file: BinaryIO, *, metadata: Metadata, cmyk: bool) -> list[str]:
+    """Writes (H, W) or (H, W, 2–4), uint8 or uint16; four channels are RGB + alpha or CMYK.
+
+    Returns:
+      What could not be kept, a sentence each.
+    """
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    height, width, channels = pixels.shape
+    rows = max(1, _STRIP_BYTES // (width * channels * pixels.itemsize))
+    strips = [_compressed(pixels[top : top + rows]) for top in range(0, height, rows)]
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    warnings = _describe(directory, metadata)
+    color = 1 if channels < 3 else 3 + cmyk
+    values: dict[int, Any] = {
+        _WIDTH: width,
+        _HEIGHT: height,
+        _BITS: (8 * pixels.itemsize,) * channels,
+        _COMPRESSION: _DEFLATE,
+        _PHOTOMETRIC: {1: _GRAY, 3: _RGB, 4: _CMYK}[color],
+        _SAMPLES: channels,
+        _ROWS: rows,
+        _PREDICTOR: _DIFFERENCES,
+        _OFFSETS: tuple(int(x) for x in np.cumsum([0, *map(len, strips[:-1])])),
+        _COUNTS: tuple(map(len, strips)),
+    }
+    if channels > color:
+        values[_EXTRA] = _UNASSOCIATED_ALPHA
+    for tag, value in values.items():
+        directory[tag] = value
+    directory.tagtype[_OFFSETS] = directory.tagtype[_COUNTS] = _LONG
+    directory.save(file)  # which moves the offsets behind itself
+    for strip in strips:
+        file.write(strip)
+    return warnings
+
+
+def _compressed(rows: np.ndarray) -> bytes:
+    """Differences of neighbours in a row (section 14), deflated."""
+    differences = rows.astype(rows.dtype.newbyteorder("<"))
+    differences[:, 1:] -= rows[:, :-1]
+    compressor = zlib.compressobj(strategy=zlib.Z_RLE)  # as `writing` tells
+    return compressor.compress(differences.tobytes()) + compressor.flush()
+
+
+def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metadata) -> list[str]:
+    warnings = []
+    if metadata.exif:
+        try:
+            if not exif.is_readable(metadata.exif):
+                raise ValueError("its first folder is not whole")
+            for tag, value in _writable_exif(metadata.exif).items():
+                directory[tag] = value
+        except _DAMAGED as error:
+            warnings.append(f"its EXIF data is damaged and was left out ({reason(error)})")
+    if metadata.icc_profile:
+        directory[_ICC] = metadata.icc_profile
+        directory.tagtype[_ICC] = _UNDEFINED
+    if metadata.xmp:
+        directory[_XMP] = metadata.xmp
+        directory.tagtype[_XMP] = _BYTE
+    if metadata.density:
+        directory[_DENSITY_UNIT] = _INCH
+        directory[_X_DENSITY], directory[_Y_DENSITY] = metadata.density
+    if metadata.texts.get(COMMENT) and _DESCRIPTION not in directory:
+        directory[_DESCRIPTION] = metadata.texts[COMMENT].encode()  # UTF-8, as most readers guess
+    return warnings
+
+
+def _writable_exif(data: bytes) -> dict[int, Any]:
+    """By tag; raises one of `_DAMAGED` where Pillow cannot write a value of its type."""
+    described, copied = Image.Exif(), {}
+    described.load(data)
+    for tag in described:
+        if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            folder = dict(described.get_ifd(tag))
+            if ExifTags.IFD.Interop in folder:
+                folder[ExifTags.IFD.Interop] = described.get_ifd(ExifTags.IFD.Interop)
+            copied[tag] = folder
+        elif tag not in _STORAGE and tag not in _THUMBNAIL:
+            copied[tag] = described[tag]
+    tried = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in copied.items():
+        tried[tag] = value
+    tried.save(io.BytesIO())
+    return copied

@@ -1,0 +1,1 @@
+"""What pixels tell of how they were compressed, and were before."""

@@ -1,0 +1,125 @@
+"""Was a JPEG file compressed once, with its own table, or does it hold an older JPEG?
+
+Consistency with the file (`consistency.project`) is right for the first kind only. Taking a single
+compression for a double one loses a little; the other way round does harm. So any trace of an
+earlier compression counts. An earlier one of higher quality leaves none: its errors are below what
+the last one's intervals allow, mostly.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from agarnet_jax.jpeg_tables import BLOCK, effective_quality, quality_table
+from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
+from agarnet_jax.restoration.traces import double_quantization, quantization_steps, table_law
+from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
+
+# How far below the header's quality the pixels' estimate must lie. Depends on the estimator that
+# is shipped: measure anew with `python -m benchmarks.history` when it changes.
+ESTIMATE_BELOW_HEADER = 15.0
+
+# Component codings of which `assess` may say that they are single.
+ASSESSED = (Coding.GRAY, Coding.YCBCR)
+
+# See `double_quantization.evidence`; photographs compressed once reach 0.006.
+_DOUBLE_QUANTIZATION = 0.012
+_FAR, _VERY_FAR = 3.0, 6.0  # times the steps of the header
+_HIGH = 95  # quality of a header whose own steps hide hardly any other
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """single: nothing says that the file's compression was not the first. reasons: what does."""
+
+    single: bool
+    reasons: tuple[str, ...]
+
+
+def assess(
+    luma: np.ndarray, *, header: JpegHeader | None, estimated_quality: float | None
+) -> History:
+    """Looks for traces of earlier compressions.
+
+    Args:
+      luma: (H, W) uint8, the first component as decoded, not converted to RGB and back.
+      header: the file's; None for files other than JPEG, which are never called single.
+      estimated_quality: 1–100, what the pixels look like; None: not estimated.
+
+    Raises:
+      ValueError: luma is not uint8 of two dimensions.
+    """
+    if luma.ndim != 2 or luma.dtype != np.uint8:
+        raise ValueError(
+            f"The first component must be (H, W) uint8, got {luma.dtype} {luma.shape}."
+        )
+    if header is None:
+        return History(False, ("the file is not a JPEG: its tables are unknown",))
+    if header.coding not in ASSESSED:
+        return History(False, (f"its components are {header.coding}, which was never measured",))
+    reasons = []
+    stated = effective_quality(header.tables[0])
+    if estimated_quality is not None and estimated_quality < stated - ESTIMATE_BELOW_HEADER:
+        reasons.append(f"its pixels look like quality {estimated_quality:.0f}, not {stated}")
+    if earlier := find_earlier_grid(luma):
+        reasons.append(other_grid(earlier))
+    if _is_quantized_twice(luma, header):
+        reasons.append(_quantized_before(luma, table=header.tables[0]))
+    return History(not reasons, tuple(reasons))
+
+
+def is_far_below(header: JpegHeader, estimated_quality: float) -> bool:
+    """Whether the estimate's steps are several times the file's; to believe it wrongly does great
+    harm then, and pixels tell (`contradicts`)."""
+    return _coarser(header, estimated_quality) >= _FAR
+
+
+def _coarser(header: JpegHeader, estimated_quality: float) -> float:
+    steps = quality_table(round(estimated_quality))
+    return float(steps.mean() / np.mean(header.tables[0]))
+
+
+def contradicts(luma: np.ndarray, *, header: JpegHeader, estimated_quality: float) -> bool:
+    """Whether an estimate that is far below the header has no trace in the pixels to explain it.
+
+    Text, pixel art and noise look badly compressed to the network. Where photographs were, pixels
+    show it: of 300 crops of DIV2K compressed at 10 to 70, then at 60 to 97, aligned or not, 2 are
+    contradicted. In text another grid may seem to show; where the last steps are so fine that the
+    earlier ones must show on it, too, they have to.
+
+    Args:
+      luma: as of `assess`.
+    """
+    if not is_far_below(header, estimated_quality) or _is_quantized_twice(luma, header):
+        return False
+    earlier = find_earlier_grid(luma)
+    stated = effective_quality(header.tables[0])
+    must_show = stated >= _HIGH or _coarser(header, estimated_quality) >= _VERY_FAR
+    if earlier is None or not must_show:
+        return earlier is None
+    found = quantization_steps.steps(_middle(luma, earlier))
+    shown = table_law.quality(found)  # of misread steps, too: the last compression blurred them
+    return shown is None or shown > stated - ESTIMATE_BELOW_HEADER / 2
+
+
+def _middle(luma: np.ndarray, grid: tuple[int, int], *, most: int = 1024) -> np.ndarray:
+    """At most so many rows and columns, beginning where a block of a grid does."""
+    starts = (g + max(0, side - most) // 2 // BLOCK * BLOCK for g, side in zip(grid, luma.shape))
+    return luma[tuple(slice(start, start + most) for start in starts)]
+
+
+def _is_quantized_twice(luma: np.ndarray, header: JpegHeader) -> bool:
+    evidence = double_quantization.evidence(luma, table=header.tables[0])
+    return evidence > _DOUBLE_QUANTIZATION
+
+
+def _quantized_before(luma: np.ndarray, *, table: np.ndarray) -> str:
+    """The words for coefficients quantized twice, the second time by `table`."""
+    quality = double_quantization.earlier_quality(luma, table=table)
+    by_quality = "" if quality is None else f", by quality {quality}"
+    return f"its coefficients bear the marks of an earlier, coarser quantization{by_quality}"
+
+
+def other_grid(place: tuple[int, int]) -> str:
+    """The words for an earlier grid's (row, column)."""
+    return f"another 8×8 grid shows, at row {place[0]}, column {place[1]}"

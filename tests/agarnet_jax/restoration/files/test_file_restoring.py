@@ -1,0 +1,107 @@
+"""What of a file's history decides, with the real restorer."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax.restoration import Restorer
+from agarnet_jax.restoration.files import file_restoring, inspection, reading
+from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
+from agarnet_jax.restoration.wishes import QualitySource
+
+
+@pytest.fixture(scope="module")
+def restorer():
+    return Restorer.from_pretrained("tiny")
+
+
+@pytest.fixture
+def restore(restorer, tmp_path):
+    """(contents, options) → outcome."""
+
+    def restore(contents, **options):
+        path = tmp_path / "picture"
+        path.write_bytes(contents)
+        file = reading.read(path)
+        return file_restoring.restore(file, restorer=restorer, options=RestoreOptions(**options))
+
+    return restore
+
+
+def recompressed(contents, quality):
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(contents)).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def error(outcome, clean):
+    return np.square(np.asarray(outcome.image).astype(float) - clean).mean()
+
+
+@pytest.mark.parametrize(("first", "more", "believed"), [(16, 6, True), (30, 0, False)])
+def test_inspection_says_what_restoration_assumes(
+    restore, restorer, tmp_path, astronaut, encode, first, more, believed
+):
+    table = [first + more * (row + column) for row in range(8) for column in range(8)]
+    contents = encode(astronaut[:256, :256], 75, qtables=[table] * 2)
+    (tmp_path / "own.jpg").write_bytes(contents)
+    found = inspection.inspect(reading.read(tmp_path / "own.jpg"), restorer)
+    assert (found.quality == found.header.quality) == believed
+    assert found.quality == pytest.approx(restore(contents).quality_map.mean(), abs=0.01)
+
+
+def test_a_file_compressed_once_can_be_kept_consistent(restore, gray_photo, encode):
+    contents = encode(gray_photo, 60)
+    plain = restore(contents)
+    consistent = restore(contents, consistent=True)
+    assert (plain.consistent, consistent.consistent, consistent.notes) == (False, True, ())
+    assert isinstance(consistent.image, Image.Image)
+    assert error(consistent, gray_photo) < error(plain, gray_photo)
+    np.testing.assert_allclose(consistent.quality_map, plain.quality_map, atol=0.01)
+    deep = restore(contents, consistent=True, bits=16, quality=QualitySource.HEADER)
+    assert np.asarray(deep.image).dtype == np.uint16
+    assert error(consistent, np.asarray(deep.image) / 257) < 1
+
+
+def test_consistency_is_not_for_recompressed_and_other_files(restore, gray_photo, encode, encoded):
+    twice = recompressed(encode(gray_photo, 20), 90)
+    outcome = restore(twice, consistent=True)
+    assert not outcome.consistent
+    assert "--consistent was not applied: " in outcome.notes[0]
+    np.testing.assert_array_equal(outcome.image, restore(twice).image)
+    picture = Image.open(io.BytesIO(encode(gray_photo, 20)))
+    outcome = restore(encoded(picture, "PNG"), consistent=True)
+    assert not outcome.consistent
+    assert "for JPEG files" in " ".join(outcome.notes)
+
+
+def test_a_screenshot_of_a_jpeg_is_aligned(restore, gray_photo, encode, encoded):
+    decoded = np.asarray(Image.open(io.BytesIO(encode(gray_photo, 25))))
+    crop, clean = decoded[3:, 5:], gray_photo[3:, 5:].astype(float)
+    aligned = restore(encoded(crop, "PNG"))
+    assert aligned.grid == (5, 3)
+    assert aligned.image.size == (155, 125)
+    assert aligned.quality_map.shape == (125, 155)
+    at_corner = restore(encoded(crop, "PNG"), grid=GridChoice.NONE)
+    assert error(aligned, clean) < 0.97 * error(at_corner, clean)
+
+
+def test_strength_0_changes_nothing(restore, astronaut, encode):
+    contents = encode(astronaut[:48, 200:264], 30)
+    outcome = restore(contents, strength=0)
+    decoded = np.asarray(Image.open(io.BytesIO(contents)))
+    np.testing.assert_array_equal(np.asarray(outcome.image.convert("RGB")), decoded)
+
+
+@pytest.mark.parametrize("choice", [QualitySource.IMAGE, QualitySource.MAP])
+def test_pixel_art_is_restored_by_its_header(restore, encode, choice):
+    art = np.kron(np.random.default_rng(0).integers(0, 255, (32, 32)), np.ones((8, 8)))
+    contents = encode(art.astype(np.uint8), 90)
+    outcome = restore(contents, quality=choice)
+    stated = restore(contents, quality=QualitySource.HEADER)
+    np.testing.assert_array_equal(outcome.image, stated.image)
+    (note,) = outcome.notes
+    assert "show no trace of such a compression" in note
+    assert error(restore(contents, quality=1), art) > 10 * error(outcome, art)

@@ -1,0 +1,249 @@
+"""Metadata from any format to any other, read back by Pillow and tifffile."""
+
+import struct
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import ExifTags, Image, ImageOps
+
+from agarnet_jax.restoration.files import exif, reading, turning, writing
+from agarnet_jax.restoration.files.metadata import Metadata
+
+MAKER_NOTE, ORIENTATION, MAKER = 0x927C, 0x0112, 0x010F
+
+
+@pytest.fixture
+def photo(tmp_path, photo_bytes):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photo_bytes)
+    return reading.read(path)
+
+
+def opened(path):
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+def copied(file, path, pixels=None):
+    warnings = writing.write(
+        file.pixels if pixels is None else pixels, path, metadata=file.metadata
+    )
+    return opened(path), warnings
+
+
+def deep(picture):
+    return np.asarray(picture.convert("RGB")).astype(np.uint16) * 257
+
+
+def test_everything_is_read(photo, extras):
+    metadata = photo.metadata
+    assert (metadata.exif, metadata.icc_profile) == (extras.exif, extras.icc_profile)
+    assert (metadata.xmp, metadata.density) == (extras.xmp, (300, 150))
+    assert metadata.texts == {"Comment": "by café"}
+    assert metadata.orientation == 6
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("name", ["out.png", "out.tif", "out.webp", "out.jpg"])
+def test_formats_keep_what_they_can(photo, extras, tmp_path, name, bits):
+    pixels = deep(photo.pixels) if bits == 16 else photo.pixels
+    image, _ = copied(photo, tmp_path / name, pixels)
+    found = image.getexif()
+    assert found.get(ORIENTATION, 1) == 1
+    assert found[MAKER].rstrip("\0") == "Maker"
+    assert found.get_ifd(0x8769)[MAKER_NOTE] == b"NOTE\0\0\x10\0secret"
+    assert found.get_ifd(0x8825)[2] == (48.0, 8.0, 3.0)
+    assert image.info["icc_profile"] == extras.icc_profile
+    xmp = image.info["xmp"]
+    xmp = xmp if isinstance(xmp, bytes) else xmp.encode()
+    assert xmp == extras.xmp.replace(b'Orientation="6"', b'Orientation="1"')
+    if name != "out.webp":  # which has no density
+        assert [round(float(x)) for x in image.info["dpi"]] == [150, 300]
+    if name == "out.png":
+        assert image.text["Comment"] == "by café"
+    elif name == "out.jpg":
+        assert image.info["comment"].decode() == "by café"
+
+
+def test_what_a_format_cannot_keep_is_said(photo, tmp_path):
+    assert copied(photo, tmp_path / "a.webp")[1] == ["WebP holds no comment, which was left out"]
+    assert "no EXIF" in copied(photo, tmp_path / "a.bmp")[1][0]
+    large = Metadata(xmp=b"x" * 70000, exif=photo.metadata.exif)
+    (warning,) = writing.write(photo.pixels, tmp_path / "a.jpg", metadata=large)
+    assert "64 KB of xmp data" in warning
+    assert opened(tmp_path / "a.jpg").getexif()[MAKER]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_once(tmp_path, encoded, astronaut, orientation):
+    data = Image.Exif()
+    data[ORIENTATION] = orientation
+    data.get_ifd(0x8769).update({0xA002: 48, 0xA003: 32})
+    source = tmp_path / "in.png"
+    source.write_bytes(encoded(astronaut[:32, 200:248], "PNG", exif=data))
+    expected = ImageOps.exif_transpose(opened(source))
+    file = reading.read(source)
+    for name, pixels in (("a.png", None), ("b.tif", None), ("c.png", deep(file.pixels))):
+        image, _ = copied(file, tmp_path / name, pixels)
+        assert image.size == expected.size
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+        assert reading.read(tmp_path / name).metadata.orientation == 1
+        sides = image.getexif().get_ifd(0x8769)
+        assert (sides[0xA002], sides[0xA003]) == expected.size
+    assert turning.as_stored(expected, orientation=orientation).tobytes() == file.pixels.tobytes()
+    array = np.asarray(file.pixels)
+    turned = turning.upright(array, orientation=orientation)
+    np.testing.assert_array_equal(turned, np.asarray(expected))
+    np.testing.assert_array_equal(turning.as_stored(turned, orientation=orientation), array)
+
+
+def test_a_turned_thumbnail_is_dropped(extras):
+    def thumbnail_of(data):
+        read = Image.Exif()
+        read.load(data)
+        return read.get_ifd(ExifTags.IFD.IFD1)
+
+    data = bytearray(extras.exif)
+    (entries,) = struct.unpack_from(">H", data, 8)
+    struct.pack_into(">I", data, 10 + 12 * entries, len(data))
+    data += struct.pack(">HHHIHHI", 1, 0x0103, 3, 1, 6, 0, 0)
+    assert thumbnail_of(bytes(data)) == {0x0103: 6}
+    assert thumbnail_of(exif.made_upright(bytes(data))) == {}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as this test reads it back
+@pytest.mark.parametrize("length", [0, 3, 8, 9, 20, 60])
+def test_damaged_exif_does_no_harm(tmp_path, extras, length):
+    data = extras.exif[:length]
+    assert exif.orientation(data) in range(1, 9)
+    metadata = Metadata(exif=data)
+    for suffix in ("png", "tif", "jpg", "webp"):
+        path = tmp_path / f"a.{suffix}"
+        writing.write(np.zeros((8, 9, 3), np.uint8), path, metadata=metadata)
+        assert opened(path).size in ((8, 9), (9, 8))
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "count", "value"),
+    [
+        (ExifTags.GPS.GPSVersionID, 2, 8, b"2.3.0.0\0"),  # as text, not four bytes
+        (ExifTags.GPS.GPSLatitude, 10, 3, struct.pack("<6i", -48, 1, 0, 1, 0, 1)),  # signed
+    ],
+)
+def test_exif_that_pillow_reads_but_cannot_write_is_left_out(tmp_path, tag, kind, count, value):
+    pointer = struct.pack("<HHHIII", 1, ExifTags.IFD.GPSInfo, 4, 1, 26, 0)
+    entry = struct.pack("<HHHIII", 1, tag, kind, count, 26 + 18, 0)
+    metadata = Metadata(exif=b"II*\0" + struct.pack("<I", 8) + pointer + entry + value)
+    path = tmp_path / "a.tif"
+    (warning,) = writing.write(np.zeros((8, 9, 3), np.uint8), path, metadata=metadata)
+    assert "EXIF data is damaged and was left out" in warning
+    assert opened(path).size == (9, 8)
+
+
+@pytest.mark.parametrize("density", [float("nan"), 0.5, 4294967295.0])
+def test_densities_that_no_format_holds_are_left_out(density):
+    picture = Image.new("L", (2, 2))
+    picture.info["dpi"] = (72.0, density)
+    assert Metadata.of(picture).density is None
+
+
+def test_a_folder_that_promises_more_entries_is_turned_as_far_as_it_goes():
+    entry = struct.pack("<HHIHH", ORIENTATION, 3, 1, 6, 0)
+    data = b"II*\0" + struct.pack("<IH", 8, 9) + entry  # nine entries, one there
+    turned = exif.made_upright(data)
+    assert (exif.orientation(data), exif.orientation(turned)) == (6, 1)
+    assert len(turned) == len(data)
+    assert exif.orientation(data[:-3]) == 1  # its value is cut, too
+    assert exif.made_upright(data[:-3]) == data[:-3]
+
+
+def test_tiff_and_bmp_tell_what_they_hold(tmp_path, encoded):
+    picture = Image.new("RGB", (5, 4))
+    path = tmp_path / "a.tif"
+    info = {270: "what it shows", 315: "who made it", 700: b"<x/>"}
+    path.write_bytes(encoded(picture, "TIFF", tiffinfo=info, dpi=(72, 144)))
+    metadata = reading.read(path).metadata
+    again = Image.Exif()
+    again.load(metadata.exif)
+    assert (again[270], again[315]) == ("what it shows", "who made it")
+    assert 256 not in again
+    assert (metadata.density, metadata.xmp) == ((72, 144), b"<x/>")
+    path.write_bytes(encoded(picture, "TIFF"))
+    assert reading.read(path).metadata == Metadata()
+
+
+def test_texts_of_png_stay(tmp_path, encoded):
+    source, copy = tmp_path / "a.png", tmp_path / "b.png"
+    writing.write(
+        Image.new("L", (3, 3)), source, metadata=Metadata(texts={"Author": "A", "Title": "Ω"})
+    )
+    copied(reading.read(source), copy)
+    assert opened(copy).text == {"Author": "A", "Title": "Ω"}
+    for suffix in ("tif", "webp", "jpg"):
+        (note,) = copied(reading.read(source), tmp_path / f"a.{suffix}")[1]
+        assert "its texts Author, Title, which were left out" in note
+
+
+def test_a_comment_keeps_its_letters_in_tiff(tmp_path):
+    metadata = Metadata(texts={"Comment": "hällo Ω"})
+    writing.write(Image.new("L", (3, 3)), tmp_path / "a.tif", metadata=metadata)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].tags[270].value == "hällo Ω"
+
+
+def test_a_gray_profile_does_not_describe_colours(tmp_path):
+    path, picture = tmp_path / "a.webp", Image.new("L", (3, 3))
+    (note,) = writing.write(picture, path, metadata=Metadata(icc_profile=bytes(16) + b"GRAY"))
+    assert "gray ICC profile was left out" in note
+    assert "icc_profile" not in opened(path).info
+    profile = bytes(16) + b"RGB "
+    assert writing.write(picture, path, metadata=Metadata(icc_profile=profile)) == []
+    assert opened(path).info["icc_profile"] == profile
+
+
+def test_captions_of_agencies_are_said_to_be_lost(tmp_path, photo_bytes):
+    resource = b"8BIM" + struct.pack(">HBxI", 0x0404, 0, 4) + b"IPTC"
+    segment = b"Photoshop 3.0\0" + resource
+    contents = photo_bytes[:2] + b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment
+    path = tmp_path / "agency.jpg"
+    path.write_bytes(contents + photo_bytes[2:])
+    assert "its IPTC data is not kept" in reading.read(path).warnings
+
+
+def test_all_comments_of_a_jpeg(photo_bytes, tmp_path):
+    second = b"\xff\xfe\x00\x08latin\xe9"[:10]
+    path = tmp_path / "a.jpg"
+    path.write_bytes(photo_bytes[:2] + second + photo_bytes[2:])
+    assert reading.read(path).metadata.texts == {"Comment": "latiné\nby café"}
+
+
+def test_tiff_is_what_tifffile_reads(photo, tmp_path):
+    for bits, pixels in ((8, None), (16, deep(photo.pixels))):
+        path = tmp_path / f"{bits}.tif"
+        copied(photo, path, pixels)
+        with tifffile.TiffFile(path) as file:
+            tags = file.pages[0].tags
+            assert tags["Compression"].value == 8
+            assert tags["BitsPerSample"].value == (bits,) * 3
+            assert tags["XResolution"].value == (150, 1)
+            assert tags["ExifTag"].value["MakerNote"] == b"NOTE\0\0\x10\0secret"
+
+
+def test_jpeg_without_units_has_no_density(tmp_path, encoded):
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[MAKER] = "says nothing of density, so Pillow makes up 72"
+    path.write_bytes(encoded(Image.new("L", (3, 3)), "JPEG", exif=exif))
+    assert reading.read(path).metadata.density is None
+    assert "dpi" not in copied(reading.read(path), tmp_path / "b.png")[0].info
+
+
+def test_profile_in_many_segments(tmp_path, encoded):
+    profile = np.random.default_rng(0).bytes(150_000)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(Image.new("RGB", (3, 3)), "JPEG", icc_profile=profile))
+    for suffix in ("png", "webp", "tif", "jpg"):
+        image, _ = copied(reading.read(path), tmp_path / f"b.{suffix}")
+        assert image.info["icc_profile"] == profile

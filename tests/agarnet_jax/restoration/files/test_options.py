@@ -1,0 +1,28 @@
+import pytest
+
+from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
+from agarnet_jax.restoration.wishes import QualitySource
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"quality": 0}, "quality is 0"),
+        ({"quality": float("nan")}, "quality is nan"),
+        ({"strength": 1.6}, r"strength is 1\.6; use a number from 0 .* to 1\.5"),
+        ({"strength": float("nan")}, "strength is nan"),
+        ({"ensemble": 4}, r"ensemble is 4; use 1 \(none\) or 8"),
+        ({"bits": 12}, "bits is 12; use 8 or 16"),
+        ({"max_pixels": 0}, "max_pixels is 0"),
+        ({"quality": QualitySource.HEADER, "grid": GridChoice.FIND}, "grid at the corner"),
+    ],
+)
+def test_impossible_values(values, said):
+    with pytest.raises(ValueError, match=said):
+        RestoreOptions(**values)
+
+
+def test_json_tells_options_apart_that_change_results():
+    assert RestoreOptions(quality=30).as_json() != RestoreOptions(quality=31).as_json()
+    assert RestoreOptions(max_pixels=9).as_json() == RestoreOptions().as_json()
+    assert RestoreOptions().as_json()["quality"] == "auto"

@@ -1,0 +1,99 @@
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax.restoration.files import quality_pictures
+from agarnet_jax.restoration.files.quality_pictures import colors, comparison, map_picture
+
+
+def test_colours_are_those_of_viridis():
+    expected = matplotlib.colormaps["viridis"](np.linspace(0, 1, 256))[:, :3] * 255
+    found = colors(np.linspace(1, 100, 256))
+    assert np.abs(found - expected).max() < 6  # of 17 colours, straight lines between them
+
+
+def test_the_map_lies_left_in_its_colours():
+    quality = np.full((200, 300), 30.0, np.float32)
+    quality[:, 150:] = 90
+    picture = np.asarray(map_picture(quality))
+    assert picture.shape[0] == 200
+    for column, value in ((10, 30), (290, 90)):
+        np.testing.assert_allclose(picture[100, column], colors(np.array(value)), atol=0.5)
+
+
+def test_the_scale_has_its_ends_and_marks_the_range():
+    bars = [np.asarray(map_picture(np.full((300, 256), q)))[:, 256:].astype(int) for q in (10, 50)]
+    for bar in bars:
+        highest, lowest = (
+            np.flatnonzero((np.abs(bar - colors(np.array(q))).max(axis=2) <= 1).any(axis=1))
+            for q in (100.0, 1.0)
+        )
+        assert highest.min() < 15
+        assert lowest.max() > 285
+    rows = np.flatnonzero((bars[0] != bars[1]).any(axis=(1, 2)))
+    assert rows.max() > 0.85 * 300  # the mark of 10 is near the bottom, that of 50 in the middle
+    assert 0.4 * 300 < rows.min() < 0.6 * 300
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (20, 13), (300, 1500)])
+def test_any_size_makes_a_sensible_picture(shape):
+    image = np.full((*shape, 3), 100, np.uint8)
+    quality = np.broadcast_to(np.float32(40), shape)
+    for picture in (map_picture(quality), comparison(image, image, quality)):
+        assert picture.mode == "RGB"
+        assert 128 <= max(picture.size) <= 2100
+
+
+@pytest.mark.parametrize("side", [300, 1201])
+def test_the_comparison_shows_all_four(side):
+    """Panels lie where colours do; big ones are reduced by means."""
+    before = np.full((side, side, 3), 100, np.uint8)
+    after = before.copy()
+    after[:, ::2] += 4
+    picture = np.asarray(comparison(before, after, np.full((side, side), 55.0)))
+
+    def share(color):
+        return (picture == np.asarray(color)).all(axis=2).mean()
+
+    assert share([100] * 3) > 0.1
+    assert share(np.rint(colors(np.array(55.0)))) > 0.1
+    if side == 300:
+        assert share([104] * 3) > 0.05
+        assert share([128] * 3) > 0.05
+        assert share([160] * 3) > 0.05
+    else:  # means of pairs: 2 levels higher, of which 8 times are 16
+        assert share([102] * 3) > 0.1
+        assert share([144] * 3) > 0.1
+
+
+def test_pictures_and_arrays_of_any_kind_are_shown_alike(astronaut):
+    image = astronaut[:64, :64]
+    quality = np.full((64, 64), 55.0)
+    expected = np.asarray(comparison(image, image, quality)).astype(int)
+    rgba = np.dstack([image, image[..., 0]])
+    for other in (rgba, image.astype(np.uint16) * 257, image / 255, Image.fromarray(image)):
+        np.testing.assert_array_equal(np.asarray(comparison(other, image, quality)), expected)
+    coded = np.asarray(comparison(Image.fromarray(image).convert("YCbCr"), image, quality))
+    # There and back is off by up to 3, of which the difference shows 8 times as much.
+    assert 0 < np.abs(coded - expected).max() <= 24
+
+
+def test_gray_stays_gray():
+    gray = np.full((64, 64), 60, np.uint8)
+    panel = np.asarray(comparison(gray, Image.fromarray(gray), np.full((64, 64), 1.0)))
+    assert (panel[100, 50] == 60).all()
+
+
+@pytest.mark.parametrize(
+    ("after", "quality", "message"),
+    [
+        (np.zeros((8, 9), np.uint8), np.full((8, 8), 5.0), r"one size, got .*\(8, 9\)"),
+        (np.zeros((8, 8), np.uint8), np.full((8, 8), 0.0), "1–100, got 0 to 0"),
+        (np.zeros((8, 8), np.uint8), np.full((8, 8), np.nan), "1–100, got nan"),
+        (np.zeros((8, 8), np.uint8), np.full(8, 5.0), r"\(H, W\), got shape"),
+    ],
+)
+def test_what_does_not_fit_is_named(after, quality, message):
+    with pytest.raises(ValueError, match=message):
+        quality_pictures.comparison(np.zeros((8, 8), np.uint8), after, quality)

@@ -1,0 +1,388 @@
+"""Files of every kind in; compared with what Pillow, tifffile and this test's own encoder hold."""
+
+import base64
+import itertools
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import threading
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from agarnet_jax.restoration.files import reading
+from agarnet_jax.restoration.files.errors import InputError
+
+# A slope of 16×24 pixels by `cjpeg -arithmetic -quality 60`, which Pillow cannot write.
+ARITHMETIC = base64.b85decode(
+    "|JeWF01!$>Nk#wx0RR9200961|JwjV01XKW3knDg3knMk4h;_zAQcl55)&sJ9v2`kDKRiEDJ?8BI!Zn>HbyrrEkIX6Modm"
+    "pQ&KWMT47pHU`kO^PyfjP3kU!Z02l!Q5di<p00saM5C#9*00;pA002J#{{W?b$w3~$jo~k8?YD%J-J<%DRHc~z*#"
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """(contents, name) → path."""
+
+    def file(contents, name="picture"):
+        path = tmp_path / name
+        path.write_bytes(contents)
+        return path
+
+    return file
+
+
+@pytest.fixture(scope="module")
+def rgb(astronaut):
+    return astronaut[:40, 200:264]
+
+
+def refused(path, **limits):
+    with pytest.raises(InputError) as caught:
+        reading.read(path, **limits)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"progressive": True},
+        {"subsampling": "4:2:2"},
+        {"subsampling": "4:4:4"},
+        {"keep_rgb": True},
+    ],
+)
+def test_jpeg_as_pillow_decodes_it(file, rgb, encoded, options):
+    path = file(encoded(rgb, "JPEG", quality=40, **options))
+    read = reading.read(path)
+    assert (read.kind, read.size, read.warnings) == ("JPEG", (64, 40), ())
+    assert read.pixels.mode == ("RGB" if "keep_rgb" in options else "YCbCr")
+    expected = np.asarray(Image.open(path)).astype(int)
+    # Pillow's own conversion from YCbCr differs from libjpeg's by rounding.
+    assert np.abs(np.asarray(read.pixels.convert("RGB")) - expected).max() <= 2
+    assert read.pixels.quantization
+    assert read.header.sampling[0] == (read.pixels.layer[0][1], read.pixels.layer[0][2])
+
+
+def test_gray_cmyk_and_arithmetic_jpeg(file, rgb, encoded):
+    assert reading.read(file(encoded(rgb[..., 0], "JPEG"))).pixels.mode == "L"
+    cmyk = Image.fromarray(rgb).convert("CMYK")
+    read = reading.read(file(encoded(cmyk, "JPEG", quality=100)))
+    assert read.pixels.mode == "CMYK"
+    assert np.abs(np.asarray(read.pixels).astype(int) - np.asarray(cmyk)).mean() < 1
+    slope = (np.add.outer(np.arange(16), np.arange(24)) * 6).astype(np.uint8)
+    same = reading.read(file(encoded(slope, "JPEG", quality=60)))
+    arithmetic = reading.read(file(ARITHMETIC, "arithmetic"))
+    np.testing.assert_array_equal(np.asarray(arithmetic.pixels), np.asarray(same.pixels))
+
+
+@pytest.mark.parametrize(
+    ("format", "mode"),
+    [
+        *itertools.product(["PNG", "TIFF"], ["L", "LA", "RGB", "RGBA"]),
+        *itertools.product(["WEBP"], ["RGB", "RGBA"]),
+        *itertools.product(["BMP"], ["L", "RGB"]),
+    ],
+)
+def test_other_formats_keep_pixels_and_alpha(file, rgb, encoded, format, mode):
+    alpha = Image.fromarray(rgb[..., 0])
+    picture = Image.fromarray(rgb).convert(mode)
+    if mode.endswith("A"):
+        picture.putalpha(alpha)
+    options = {"lossless": True, "exact": True} if format == "WEBP" else {}
+    read = reading.read(file(encoded(picture, format, **options)))
+    assert (read.kind, read.pixels.mode, read.header) == (format, picture.mode, None)
+    np.testing.assert_array_equal(np.asarray(read.pixels), np.asarray(picture))
+
+
+def test_conversions_are_said(file, rgb, encoded):
+    palette = Image.fromarray(rgb).quantize(16)
+    read = reading.read(file(encoded(palette, "PNG")))
+    assert read.warnings == ("its palette was converted to RGB",)
+    np.testing.assert_array_equal(np.asarray(read.pixels), np.asarray(palette.convert("RGB")))
+    transparent = reading.read(file(encoded(palette, "PNG", transparency=3)))
+    expected = np.where(np.asarray(palette) == 3, 0, 255)
+    np.testing.assert_array_equal(np.asarray(transparent.pixels)[..., 3], expected)
+    two_tones = reading.read(file(encoded(Image.new("1", (9, 9), 1), "PNG")))
+    assert two_tones.pixels.mode == "L"
+    assert "two tones" in two_tones.warnings[0]
+    assert "of kind 'F'" in refused(file(encoded(Image.new("F", (9, 9)), "TIFF")))
+
+
+def deep_png(pixels, color_type, **chunks):
+    """Of 16 bits."""
+    rows = pixels.astype(">u2").reshape(len(pixels), -1).view(np.uint8)
+    return png(rows, width=pixels.shape[1], depth=16, color_type=color_type, **chunks)
+
+
+def png(rows, *, width, depth, color_type, **chunks):
+    """Of packed bytes, by this test: filter 0 throughout."""
+    parts = {
+        "IHDR": struct.pack(">IIBBBBB", width, len(rows), depth, color_type, 0, 0, 0),
+        **chunks,
+        "IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
+        "IEND": b"",
+    }
+    contents = b"\x89PNG\r\n\x1a\n"
+    for name, data in parts.items():
+        kind = name.encode()
+        contents += struct.pack(">I", len(data)) + kind + data
+        contents += struct.pack(">I", zlib.crc32(kind + data))
+    return contents
+
+
+@pytest.mark.parametrize(("channels", "color_type"), [(1, 0), (2, 4), (3, 2), (4, 6)])
+def test_16_bits_of_png(file, channels, color_type):
+    pixels = np.random.default_rng(0).integers(0, 65536, (9, 13, channels), dtype=np.uint16)
+    read = reading.read(file(deep_png(pixels, color_type)))
+    assert np.asarray(read.pixels).dtype == np.uint16
+    np.testing.assert_array_equal(np.asarray(read.pixels).reshape(pixels.shape), pixels)
+    assert read.size == (13, 9)
+
+
+def netpbm(pixels, highest):
+    head = f"P{5 if pixels.ndim == 2 else 6} {pixels.shape[1]} {pixels.shape[0]} {highest}\n"
+    return head.encode() + pixels.astype(">u2" if highest > 255 else "u1").tobytes()
+
+
+def test_netpbm(file):
+    levels = np.random.default_rng(0).integers(0, 65536, (9, 13, 3))
+    gray = reading.read(file(netpbm(levels[..., 0], 65535)))
+    assert (gray.kind, gray.pixels.mode, gray.warnings) == ("PPM", "I;16", ())
+    np.testing.assert_array_equal(np.asarray(gray.pixels), levels[..., 0])
+    colour = reading.read(file(netpbm(levels, 65535)))
+    assert colour.warnings == ("its colours of 16 bits were converted to 8",)
+    np.testing.assert_allclose(np.asarray(colour.pixels), levels / 257, atol=0.5)
+    for highest in (255, 100):
+        assert reading.read(file(netpbm(levels % (highest + 1), highest))).warnings == ()
+
+
+def test_16_bits_of_more_pixels_than_pillow_allows(file, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    pixels = np.full((9, 13, 3), 0x1234, np.uint16)
+    read = reading.read(file(deep_png(pixels, 2)))
+    np.testing.assert_array_equal(read.pixels, pixels)
+
+
+def test_a_transparent_colour_of_16_bits_becomes_alpha(file):
+    pixels = np.full((4, 5, 3), 0x1234, np.uint16)
+    pixels[1, 2] = 0x1235
+    read = reading.read(file(deep_png(pixels, 2, tRNS=b"\x12\x35" * 3)))
+    assert read.pixels.shape == (4, 5, 4)
+    assert [tuple(place) for place in np.argwhere(read.pixels[..., 3] == 0)] == [(1, 2)]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_a_transparent_level_of_gray_becomes_alpha(file, depth):
+    levels = np.arange(64).reshape(8, 8) % 2**depth
+    bits = np.unpackbits(levels.astype(">u2")[..., None].view(np.uint8), axis=2)
+    rows = np.packbits(bits[..., 16 - depth :].reshape(8, -1), axis=1)
+    contents = png(rows, width=8, depth=depth, color_type=0, tRNS=b"\0\1")
+    pixels = np.asarray(reading.read(file(contents)).pixels)
+    assert pixels.dtype == (np.uint16 if depth == 16 else np.uint8)
+    np.testing.assert_array_equal(pixels[..., 1], np.where(levels == 1, 0, pixels.max()))
+    peak = np.iinfo(pixels.dtype).max
+    np.testing.assert_array_equal(pixels[..., 0], levels * (peak // (2**depth - 1)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiff_that_counts_from_white(tmp_path, dtype):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (9, 13), dtype=dtype)
+    tifffile.imwrite(tmp_path / "negative.tif", pixels, photometric="miniswhite", byteorder="<")
+    read = np.asarray(reading.read(tmp_path / "negative.tif").pixels)
+    np.testing.assert_array_equal(read, np.iinfo(dtype).max - pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"byteorder": ">"},
+        {"compression": "zlib", "predictor": True},
+        {"compression": "zlib", "byteorder": ">", "rowsperstrip": 4},
+        {"tile": (16, 16)},
+    ],
+)
+def test_16_bits_of_tiff(tmp_path, channels, options):
+    pixels = np.random.default_rng(0).integers(0, 65536, (33, 47, channels), dtype=np.uint16)
+    kind = {"photometric": "minisblack" if channels == 1 else "rgb"}
+    if channels == 4:
+        kind["extrasamples"] = ["unassalpha"]
+    shaped = pixels[..., 0] if channels == 1 else pixels
+    tifffile.imwrite(tmp_path / "deep.tif", shaped, **kind, **options)
+    read = reading.read(tmp_path / "deep.tif")
+    np.testing.assert_array_equal(np.asarray(read.pixels), shaped)
+
+
+def test_tiff_that_cannot_be_read_whole_is_refused(tmp_path):
+    pixels = np.zeros((3, 20, 20), np.uint16)
+    path = tmp_path / "planes.tif"
+    for compression in (None, "zlib"):
+        options = {"photometric": "rgb", "planarconfig": "separate", "compression": compression}
+        tifffile.imwrite(path, pixels, **options)
+        assert "contiguous" in refused(path)
+
+
+def test_orientation_is_left_to_writing(file, rgb, encoded):
+    for format, options in (("TIFF", {}), ("PNG", {}), ("JPEG", {"quality": 95})):
+        for orientation in range(1, 9):
+            exif = Image.Exif()
+            exif[0x0112] = orientation
+            read = reading.read(file(encoded(rgb, format, exif=exif, **options)))
+            assert read.metadata.orientation == orientation
+            assert read.size == (64, 40)
+            if format != "JPEG":
+                np.testing.assert_array_equal(np.asarray(read.pixels), rgb)
+
+
+def test_a_truncated_jpeg_gives_what_decodes(file, astronaut, encoded):
+    whole = encoded(astronaut[:160, :200], "JPEG", quality=80)
+    path = file(whole[: len(whole) // 2])
+    read = reading.read(path)
+    (warning,) = read.warnings
+    first, last, height = (int(s) for s in warning.split() if s.isdigit())
+    assert (last, height) == (160, 160)
+    pixels = np.asarray(read.pixels)
+    expected = np.asarray(reading.read(file(whole, "whole")).pixels)
+    assert 40 < first < 120
+    np.testing.assert_array_equal(pixels[: first - 24], expected[: first - 24])
+    assert (pixels[first - 1 :] == 128).all()
+    assert "truncated" in refused(path, strict=True)
+
+
+def test_truncated_progressive_and_nearly_nothing(file, rgb, encoded):
+    whole = encoded(rgb, "JPEG", progressive=True)
+    read = reading.read(file(whole[:-200]))
+    assert "fine details are missing" in read.warnings[0]
+    scan = whole.index(b"\xff\xda")
+    assert "before the first row" in refused(file(whole[: scan + 14]))
+    for length in (2, 3, 20, 200, scan - 5):
+        assert "picture" in refused(file(whole[:length]))
+
+
+def test_rows_that_only_look_alike_are_not_missing(file, astronaut, encoded):
+    barred = astronaut[:160, :200].copy()
+    barred[100:] = 0
+    for image in (barred, np.full((8, 8, 3), (200, 30, 30), np.uint8), barred[..., 0]):
+        for options in ({}, {"progressive": True}):
+            whole = encoded(image, "JPEG", **options)
+            read = reading.read(file(whole[:-2]))  # lacks the end of image alone
+            assert read.warnings[0].startswith("it is truncated: the last rows or, of a progress")
+            expected = np.asarray(reading.read(file(whole, "whole")).pixels)
+            np.testing.assert_array_equal(np.asarray(read.pixels), expected)
+
+
+def test_damaged_files_are_named(file, rgb, encoded):
+    assert "is empty (0 bytes)" in refused(file(b""))
+    assert "is damaged or cut off" in refused(file(b"\xff\xd8\xff"))
+    assert "not an image" in refused(file(b"only a text", "text.jpg"))
+    for format in ("PNG", "TIFF", "WEBP", "BMP"):
+        contents = encoded(rgb, format)
+        message = refused(file(contents[: len(contents) // 2], f"cut.{format.lower()}"))
+        assert f"cut.{format.lower()}' " in message
+        assert "copy it again" in message
+
+
+def test_a_wrong_suffix_is_said_and_no_matter(file, rgb, encoded):
+    read = reading.read(file(encoded(rgb, "PNG"), "photo.jpg"))
+    assert read.kind == "PNG"
+    assert read.warnings == ("it is a PNG file, whatever its suffix '.jpg' says",)
+    assert reading.read(file(encoded(rgb, "JPEG"), "photo.JPEG")).warnings == ()
+    for suffix, is_said in ((".jpg", True), (".png", True), (".gif", False)):
+        read = reading.read(file(encoded(rgb, "GIF"), f"drawing{suffix}"))
+        assert any("it is a GIF file" in warning for warning in read.warnings) is is_said
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "GIF"])
+def test_animations_and_pages_are_refused(file, rgb, encoded, format):
+    frames = [Image.fromarray(np.roll(rgb, n, axis=1)) for n in range(3)]
+    contents = encoded(frames[0], format, save_all=True, append_images=frames[1:])
+    assert "animated or has pages (3 images)" in refused(file(contents))
+
+
+def test_further_pictures_of_a_photo_are_said(file, rgb, encoded):
+    frames = [Image.fromarray(rgb)] * 2
+    read = reading.read(file(encoded(frames[0], "MPO", save_all=True, append_images=frames[1:])))
+    assert read.kind == "JPEG"
+    assert "further pictures" in read.warnings[0]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (65500, 2)])
+def test_extreme_sizes(file, encoded, size):
+    for format in ("JPEG", "PNG"):
+        read = reading.read(file(encoded(Image.new("RGB", size, "red"), format)))
+        assert read.size == size
+
+
+def test_bombs_are_refused_before_they_are_decoded(file):
+    bomb = deep_png(np.zeros((1, 1, 3), np.uint16), 2)
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 60000, 60000, 8, 2, 0, 0, 0)
+    bomb = bomb[:12] + header + struct.pack(">I", zlib.crc32(header)) + bomb[33:]
+    message = refused(file(bomb))
+    assert "60000×60000 = 3,600,000,000 pixels, more than 250,000,000" in message
+    assert "--max-pixels 3600000000" in message
+
+
+def test_the_limit_can_be_moved_and_pillows_stays(file, encoded, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    for format in ("TIFF", "JPEG", "PNG", "WEBP"):
+        path = file(encoded(Image.new("L", (20, 20)), format))
+        assert "--max-pixels 400" in refused(path, max_pixels=399)
+        assert reading.read(path, max_pixels=400).size == (20, 20)
+    assert Image.MAX_IMAGE_PIXELS == 50
+
+
+def test_what_is_no_file_is_named(tmp_path, monkeypatch):
+    assert "does not exist" in refused(tmp_path / "none.jpg")
+    assert "is a folder" in refused(tmp_path)
+    loop = tmp_path / "loop.jpg"
+    loop.symlink_to(loop)
+    assert "symbolic links" in refused(loop)
+    assert "too long" in refused(tmp_path / ("x" * 300))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "device or pipe" in refused(pipe)
+    locked = tmp_path / "locked.png"
+    locked.write_bytes(b"1")
+
+    def denied(*_args, **_kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", denied)
+    assert "no permission" in refused(locked)
+
+
+def test_names_that_are_not_utf8(tmp_path, encoded, rgb):
+    path = pathlib.Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    path.write_bytes(encoded(rgb, "PNG"))
+    assert reading.read(path).size == (64, 40)
+    path.write_bytes(b"x")
+    assert "caf\\xe9.png' is not an image" in refused(path)
+
+
+def test_reading_from_threads(file, rgb, encoded):
+    path = file(encoded(rgb, "PNG"))
+    sizes = []
+    threads = [
+        threading.Thread(target=lambda: sizes.append(reading.read(path).size)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sizes == [(64, 40)] * 8
+
+
+def test_loads_without_jax():
+    modules = "agarnet_jax.restoration.files.running, agarnet_jax.cli.main"  # and one_file
+    code = f"import sys, {modules}; print('jax' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "False", result.stdout + result.stderr

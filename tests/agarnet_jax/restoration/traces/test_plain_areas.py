@@ -1,0 +1,54 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.restoration.traces.plain_areas import filled, mean_quality, shares_of_detail
+
+
+def test_shares_are_counted_by_blocks():
+    plane = np.full((70, 130), 0.25, np.float32)
+    plane[20, 100] += 1 / 255  # one block
+    plane[:, 128:] = 0.75  # the blocks that it begins in, and their neighbours to the left
+    shares = shares_of_detail(plane)
+    np.testing.assert_allclose(shares, [[0, 9 / 64, 0], [0, 1 / 8, 0]])
+    plane[20, 100] = 0.25 + 0.4 / 255  # less than a level
+    assert shares_of_detail(plane)[0, 1] == 8 / 64
+
+
+def test_any_size_has_a_share():
+    for height, width in ((1, 1), (1, 200), (63, 65), (128, 64)):
+        plane = np.random.default_rng(0).random((height, width))
+        shares = shares_of_detail(plane)
+        assert shares.shape == (-(-height // 64), -(-width // 64))
+        assert (shares == 1).all() or height * width == 1
+
+
+def test_the_mean_is_by_area_and_squared_share():
+    cells = np.array([[10, 50, 90]], np.float32)
+    assert mean_quality(cells, np.array([[1, 1, 1]]), (64, 144)) == pytest.approx(
+        (64 * 10 + 64 * 50 + 16 * 90) / 144
+    )
+    assert mean_quality(cells, np.array([[1, 0.5, 0]]), (64, 144)) == pytest.approx(18)
+    assert mean_quality(cells, np.zeros((1, 3)), (64, 144)) is None
+
+
+def test_plain_cells_are_filled():
+    cells, shares = np.array([[10, 50, 90]], np.float32), np.array([[0.59, 0.61, 1]])
+    np.testing.assert_array_equal(filled(cells, shares, 60.0), [[60, 50, 90]])
+
+
+@pytest.mark.parametrize("background", [0, 255])
+@pytest.mark.parametrize("quality", [40, 90])
+def test_a_border_does_not_decide(astronaut, encode, background, quality):
+    picture = np.full((320, 448, 3), background, np.uint8)
+    picture[60:260, 100:340] = astronaut[100:300, 100:340]
+    restorer = Restorer.from_pretrained("tiny")
+    jpeg = np.asarray(Image.open(io.BytesIO(encode(picture, quality))))
+    estimates = restorer.estimate(jpeg)
+    assert abs(estimates[QualitySource.IMAGE] - quality) < 4
+    assert abs(estimates[QualitySource.MAP].mean() - quality) < 8
+    alone = Restorer(restorer.weights, read_steps=False).estimate(jpeg)
+    assert alone[QualitySource.IMAGE] < quality - 4  # as the network has it
