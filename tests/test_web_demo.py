@@ -370,7 +370,9 @@ def test_plain_areas_count_as_little_as_in_python(page, astronaut, encode):
         levels = plane.astype(np.float32) / 255
         shares = plain_areas.shares_of_detail(levels)
         expected.append(plain_areas.mean_quality(cells, shares, plane.shape))
-    whole = mean_over_area(cells[None, ..., None], 70, 65, CellPlacement.PLACED)
+    whole = mean_over_area(
+        cells[None, ..., None], height=70, width=65, placement=CellPlacement.PLACED
+    )
     assert expected.pop() is None
     assert page.evaluate(MEANS, pairs) == pytest.approx([*expected, whole.item()], abs=1e-4)
 

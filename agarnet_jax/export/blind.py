@@ -241,7 +241,7 @@ class _Networks:
         params = _as_float32(self.estimator_params)
         cells = QualityEstimator(self.estimator_config).apply({"params": params}, whole).cells
         spread = quality_map(cells, height=height, width=width, placement=placement)
-        mean = mean_over_area(cells, height, width, placement)
+        mean = mean_over_area(cells, height=height, width=width, placement=placement)
         return {
             "cells": cells,
             "quality_map": jnp.clip(spread, MIN_QUALITY, MAX_QUALITY),

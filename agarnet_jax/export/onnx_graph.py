@@ -86,7 +86,7 @@ class Graph:
         if isinstance(dimension, int):
             return self.integers([dimension])
         # The notation of `jax.export.symbolic_shape`, which is Python's.
-        scope = {"floordiv": floordiv, "mod": mod, **self._sides}
+        scope = {"floordiv": floordiv, **self._sides}
         return eval(str(dimension), {"__builtins__": {}}, scope).name
 
     def shape(self, dimensions: Sequence[Any]) -> str:
@@ -122,10 +122,9 @@ class Side:
     graph: Graph
     name: str
 
-    def _with(self, kind: str, other: "Side | int", *, swapped: bool = False) -> "Side":
+    def _with(self, kind: str, other: "Side | int") -> "Side":
         name = self.graph.integers([other]) if isinstance(other, int) else other.name
-        operands = (name, self.name) if swapped else (self.name, name)
-        return Side(self.graph, self.graph.op(kind, *operands))
+        return Side(self.graph, self.graph.op(kind, self.name, name))
 
     def __add__(self, other: "Side | int") -> "Side":
         return self._with("Add", other)
@@ -136,18 +135,8 @@ class Side:
     def __mul__(self, other: "Side | int") -> "Side":
         return self._with("Mul", other)
 
-    def __rsub__(self, other: int) -> "Side":
-        return self._with("Sub", other, swapped=True)
-
-    def __neg__(self) -> "Side":
-        return 0 - self
-
     __radd__, __rmul__ = __add__, __mul__
 
 
 def floordiv(side: Side, divisor: Side | int) -> Side:
     return side._with("Div", divisor)
-
-
-def mod(side: Side, divisor: Side | int) -> Side:
-    return side._with("Mod", divisor)

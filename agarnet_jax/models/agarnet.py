@@ -58,14 +58,12 @@ class AGARNet(nn.Module):
         openings, quality_gate, table_gate = None, None, None
         if config.gates:
             quality = _check_quality(quality, image.shape)
-            block_quality = _block_quality(quality)
+            of_blocks = block_quality(quality)
             if tables is None:
-                tables = _derive_tables(block_quality, config)
+                tables = _derive_tables(of_blocks, config)
             _check_tables(tables, image.shape)
             openings = PixelGates(config, name="pixel_gates")(quality / MAX_QUALITY)
-            quality_gate = DctQualityGate(config, name="dct_quality_gate")(
-                block_quality / MAX_QUALITY
-            )
+            quality_gate = DctQualityGate(config, name="dct_quality_gate")(of_blocks / MAX_QUALITY)
             table_gate = DctTableGate(config, name="dct_table_gate")(tables)
 
         coefficients = DctBranch(config, name="dct_branch")(
@@ -114,11 +112,14 @@ def _check_tables(tables: jax.Array, image_shape: tuple[int, ...]) -> None:
         )
 
 
-def _block_quality(quality: jax.Array) -> jax.Array:
-    """Mean quality of each 8×8 block, rounded to an integer in 1–100 (§1, "Block quality")."""
+def block_quality(quality: jax.Array) -> jax.Array:
+    """Mean quality of each 8×8 block, rounded to a whole number (`AGARNET.md` §1, "Block quality").
+
+    Of (B, H, W, 1): (B, H/8, W/8, 1); of one quality (B, 1, 1, 1): the same shape.
+    """
     return jnp.round(average_pool(quality, BLOCK))
 
 
-def _derive_tables(block_quality: jax.Array, config: AGARNetConfig) -> jax.Array:
+def _derive_tables(of_blocks: jax.Array, config: AGARNetConfig) -> jax.Array:
     by_quality = jnp.asarray(network_tables_by_quality(config.table_scaling))
-    return by_quality[block_quality[..., 0].astype(jnp.int32)]
+    return by_quality[of_blocks[..., 0].astype(jnp.int32)]

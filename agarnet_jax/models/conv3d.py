@@ -15,7 +15,7 @@ from agarnet_jax.models.winograd import winograd_conv3d
 
 
 class Conv3D(nn.Module):
-    """3×3×3 SAME convolution: (B, D, h, w, in) to (B, D, h, w, features)."""
+    """3×3×3 SAME convolution: (B, D, h, w, in) to (B, D, h, w, features); D is 64 here."""
 
     features: int
     formulation: Conv3DFormulation

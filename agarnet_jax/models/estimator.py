@@ -47,7 +47,8 @@ class QualityEstimator(nn.Module):
             image = jnp.pad(image, padding, mode="symmetric")
         cells = self._convolve(image)
         return QualityEstimate(
-            cells=cells, quality=mean_over_area(cells, height, width, self.config.cells)
+            cells=cells,
+            quality=mean_over_area(cells, height=height, width=width, placement=self.config.cells),
         )
 
     def _convolve(self, x: jax.Array) -> jax.Array:
@@ -116,7 +117,7 @@ def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array
 
 
 def mean_over_area(
-    cells: jax.Array, height: int, width: int, placement: CellPlacement
+    cells: jax.Array, *, height: int, width: int, placement: CellPlacement
 ) -> jax.Array:
     """The image's quality (B,): the mean of `cells` (B, rows, columns, 1) by covered area."""
     if placement is CellPlacement.RELEASED:

@@ -42,7 +42,16 @@ _OUTPUT = np.array(
 
 @jax.custom_vjp
 def winograd_conv3d(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """(B, D, h, w, in), D a multiple of 4, with (3, 3, 3, in, out) to (B, D, h, w, out)."""
+    """(B, D, h, w, in), D a multiple of 4, with (3, 3, 3, in, out) to (B, D, h, w, out).
+
+    Raises:
+      ValueError: another D.
+    """
+    if x.shape[1] % TILE:
+        raise ValueError(
+            f"Winograd's slices are a multiple of {TILE}, got {x.shape[1]}; use "
+            "Conv3DFormulation.STACKED or NATIVE."
+        )
     transformed = jnp.einsum(
         "st,tyxio->syxio", _KERNEL.astype(x.dtype), kernel, precision="highest"
     )

@@ -180,7 +180,10 @@ class Engine:
             shares = plain_areas.shares_of_detail(lead)
             mean = plain_areas.mean_quality(cells, shares, lead.shape)
         if mean is None:
-            mean = _mean(cells[None, ..., None], *lead.shape, self._placement)[0]
+            height, width = lead.shape
+            mean = _mean(
+                cells[None, ..., None], height=height, width=width, placement=self._placement
+            )[0]
         estimate = in_range(mean)
         if shares is not None:
             shown = lead.shown_quality

@@ -22,9 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from agarnet_jax import weights
-from agarnet_jax.jpeg_tables import BLOCK
+from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
-from agarnet_jax.models.blocks import average_pool
+from agarnet_jax.models.agarnet import block_quality
 from agarnet_jax.sharding import make_mesh, replicated, split_by_batch
 
 
@@ -40,13 +40,13 @@ def restore_planes(
     Args:
       config, params: `Weights.restorer_config` and `.restorer_params`.
       planes: (B, H, W, 1) float32 in [0, 1], H and W multiples of 8, the grid at the origin.
-      quality: JPEG quality 1–100, (B, 1, 1, 1) or pixel-wise (B, H, W, 1).
+      quality: JPEG quality 1–100, (B, 1, 1, 1) or pixel-wise (B, H, W, 1); clipped into range.
       tables: (B, 101, 64), for each plane the table of every quality
         (`jpeg_tables.network_tables_by_quality`), or its own table repeated.
     """
-    quality = jnp.asarray(quality, jnp.float32)
-    block_quality = jnp.round(average_pool(quality, BLOCK))[..., 0].astype(jnp.int32)
-    chosen = jax.vmap(lambda by_quality, at: by_quality[at])(jnp.asarray(tables), block_quality)
+    quality = jnp.clip(jnp.asarray(quality, jnp.float32), MIN_QUALITY, MAX_QUALITY)
+    of_blocks = block_quality(quality)[..., 0].astype(jnp.int32)
+    chosen = jax.vmap(lambda by_quality, at: by_quality[at])(jnp.asarray(tables), of_blocks)
     model = AGARNet(config)
     return model.apply({"params": params}, planes, quality=quality, tables=chosen).restored
 

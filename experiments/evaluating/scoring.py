@@ -54,9 +54,10 @@ def score(
     """
     if image.shape != clean.shape:
         raise ValueError(f"An image of {image.shape} cannot be compared with {clean.shape}.")
-    batch = metrics.as_batch(image)
-    if image.dtype != np.uint8:
-        batch = np.asarray(image, np.float32).reshape(batch.shape)
+    if image.dtype == np.uint8:
+        batch = metrics.as_batch(image)
+    else:
+        batch = np.asarray(image, np.float32).reshape(1, *image.shape[:2], -1)
     values = jax.device_get(_all(batch, metrics.as_batch(clean), rounding=rounding))
     errors = values.pop("frequency_error", None)
     return Scores(

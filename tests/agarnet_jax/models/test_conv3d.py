@@ -85,3 +85,8 @@ def test_training_with_winograd_follows_the_same_curve():
 def test_auto_chooses_by_width_on_cpu(features, expected):
     chosen = Conv3DFormulation.AUTO.resolve(in_features=features[0], features=features[1])
     assert chosen.value == expected
+
+
+def test_winograd_names_a_depth_that_it_cannot_tile():
+    with pytest.raises(ValueError, match=r"multiple of 4, got 6; use .*STACKED"):
+        conv(Conv3DFormulation.WINOGRAD).init(jax.random.key(0), jnp.zeros((1, 6, 2, 2, 4)))
