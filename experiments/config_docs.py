@@ -35,7 +35,8 @@ key or a value of another type ends a program with one line that names the neare
 resolved configuration is printed at start and saved in every checkpoint.
 
 What `model` holds depends on `task`. The default sizes of the networks are the paper's; what is
-named after the released graph follows that. All of `data` and `train` is ours: the paper's
+named after the released graph follows that; restorers are trained with `table_scaling=libjpeg`,
+where `AGARNetConfig()` in Python has the release's `float`. All of `data` and `train` is ours: the paper's
 training code was not released.
 """
 
