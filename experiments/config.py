@@ -23,6 +23,8 @@ MODEL_CONFIGS: dict[str, type] = {
     "joint": JointConfig,
 }
 
+_OF_A_MACHINE = ("train_dir", "eval_dir", "threads", "workers", "cache_gib")
+
 
 @dataclasses.dataclass(frozen=True)
 class ExperimentConfig:
@@ -71,6 +73,14 @@ class ExperimentConfig:
                 f"config.data.eval_crop is {self.data.eval_crop}, but released cells are whole "
                 f"ones; use {CELL} or more."
             )
+
+    def settings(self) -> dict[str, Any]:
+        """As plain values, less what may differ between machines and changes no result: where data
+        lies, and how it is read."""
+        plain = to_plain(self)
+        for name in _OF_A_MACHINE:
+            del plain["data"][name]
+        return plain
 
     @property
     def devices_divide(self) -> int:

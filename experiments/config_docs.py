@@ -36,8 +36,8 @@ resolved configuration is printed at start and saved in every checkpoint.
 
 What `model` holds depends on `task`. The default sizes of the networks are the paper's; what is
 named after the released graph follows that; restorers are trained with `table_scaling=libjpeg`,
-where `AGARNetConfig()` in Python has the release's `float`. All of `data` and `train` is ours: the paper's
-training code was not released.
+where `AGARNetConfig()` in Python has the release's `float`. All of `data` and `train` is ours: the
+paper's training code was not released.
 """
 
 

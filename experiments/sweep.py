@@ -18,7 +18,6 @@ from etils import epath
 from ml_collections import config_flags
 
 from agarnet_jax import runtime
-from agarnet_jax.configs import to_plain
 from agarnet_jax.places import check_reachable, is_remote
 from data_pipelines import batching
 from experiments import program
@@ -101,7 +100,7 @@ def join(workdir: epath.Path) -> tuple[optuna.Study, Objective, int]:
     study = studies.join(
         _STUDY.value,
         storage_for(workdir),
-        studies.identity(to_plain(experiment), space),
+        studies.identity(experiment.settings(), space),
         folder=study_folder(workdir, _STUDY.value),
         sampler=sampler,
         pruner=pruner,

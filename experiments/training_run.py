@@ -96,8 +96,7 @@ def run(
 
 
 def _settings(experiment: ExperimentConfig) -> dict[str, str]:
-    """Each setting as JSON, less what may lie elsewhere on each host."""
-    settings = to_plain(experiment)
-    settings["data"] |= {"train_dir": "", "eval_dir": ""}
-    flat = flax.traverse_util.flatten_dict({"config": settings | {"init_from": ""}}, sep=".")
+    """Each setting as JSON; weights to start from are compared by themselves."""
+    settings = {"config": experiment.settings() | {"init_from": ""}}
+    flat = flax.traverse_util.flatten_dict(settings, sep=".")
     return {name: json.dumps(value) for name, value in flat.items()}

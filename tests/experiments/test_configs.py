@@ -77,7 +77,9 @@ def test_hosts_may_keep_images_and_weights_in_other_places(config):
     _, plain = config
     experiment = from_config_dict(plain)
     here = training_run._settings(experiment)
-    data = dataclasses.replace(experiment.data, train_dir="/elsewhere", eval_dir="/there")
+    data = dataclasses.replace(
+        experiment.data, train_dir="/elsewhere", eval_dir="/there", workers=7, cache_gib=0.5
+    )
     moved = dataclasses.replace(experiment, data=data, init_from="a.safetensors")
     assert training_run._settings(moved) == here
     slower = dataclasses.replace(experiment.train, learning_rate=1e-9)
