@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from data_pipelines.checks import check_at_least
 from data_pipelines.degradations.mixture import DegradationConfig
-from data_pipelines.draws import check_at_least
 from data_pipelines.phases import Phase, check_schedule, phases
 from data_pipelines.planes import PlaneWeights
 

@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY, effective_quality
+from data_pipelines.checks import check_share
 from data_pipelines.degradations.degraded import Degraded, whole_image_label
 from data_pipelines.degradations.tables import ANNEX_K, Component, TableFamily, encoder_table
-from data_pipelines.draws import Weights, below, check_share
+from data_pipelines.draws import Weights, below
 
 
 class Subsampling(enum.Enum):

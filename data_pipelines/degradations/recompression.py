@@ -7,11 +7,12 @@ import numpy as np
 from PIL import Image
 
 from agarnet_jax.jpeg_tables import BLOCK
+from data_pipelines.checks import check_at_least, check_share
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import below, check_at_least, check_share
+from data_pipelines.draws import below
 
 _SMALLEST_SCALE = 0.001  # scales are drawn with three digits
 

@@ -6,11 +6,12 @@ import math
 import numpy as np
 
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
+from data_pipelines.checks import check_at_least
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import Weights, below, check_at_least
+from data_pipelines.draws import Weights, below
 from data_pipelines.transcoding import BITS_PER_FRAME_MIN, VideoCodec, transcode
 
 
