@@ -56,7 +56,7 @@ def test_restorer_is_the_models(small_weights, batch):
 @pytest.mark.parametrize("source", [QualitySource.IMAGE, QualitySource.MAP])
 def test_blind_is_what_the_restorer_does(shipped, compressed, source):
     picture = compressed(72, 104, 20)
-    functions = blind.functions(shipped, quality=source.value)
+    functions = blind.functions(shipped, quality=blind.Quality[source.name])
     expected = Restorer(shipped, read_steps=False).restore(picture, quality=source)
     whole = jax.jit(functions.blind_uint8.call)(picture[None, ..., None])
     assert whole["restored"].dtype == np.uint8
