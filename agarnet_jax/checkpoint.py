@@ -175,7 +175,7 @@ class Checkpoints:
             try:
                 restored, problem = self.restore(step, target), ""
             except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
-                restored, problem = None, _first_words(error)
+                restored, problem = None, first_words(error)
             if on_all_processes(restored is not None):
                 set_aside([self.directory / str(broken) for broken in unreadable])
                 self._scores.clear()
@@ -255,7 +255,7 @@ class Checkpoints:
         self._manager.close()
 
 
-def _first_words(error: Exception) -> str:
+def first_words(error: Exception) -> str:
     """What went wrong, on one line; TensorStore's errors go on with how to ask for more."""
     return f"{error}".split("\n")[0].split(" See full TensorStore details")[0][:200]
 

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -89,55 +89,73 @@ def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
 
 
 def check_alike(texts: Mapping[str, str]) -> None:
-    """All processes call this together, with texts of the same names.
+    """All processes call this together.
 
     Raises:
-      ValueError: in all of them, if a text of one is not what it is in process 0; names the first.
+      ValueError: in all of them, if one has texts of other names than process 0, or a text that
+        is not what it is there; names the first.
     """
     if jax.process_count() == 1:
         return
-    here = [hashlib.sha256(text.encode()).digest()[:8] for text in texts.values()]
+    if others := _unlike(["\n".join(texts)]).get(0):
+        raise ValueError(
+            f"Process {others} has settings of other names than process 0, as of another task or "
+            "version; run the same command and code on all hosts."
+        )
+    for number, others in _unlike(list(texts.values())).items():
+        name, text = list(texts.items())[number]
+        raise ValueError(
+            f"Process {others} differs from process 0 in {name} (here: {text.splitlines()[0]}); "
+            "make them alike."
+        )
+
+
+def _unlike(texts: Sequence[str]) -> dict[int, str]:
+    """By the number of a text, the processes where it is another than in process 0, as "1, 2";
+    all of them have as many."""
+    here = [hashlib.sha256(text.encode()).digest()[:8] for text in texts]
     everywhere = multihost_utils.process_allgather(np.frombuffer(b"".join(here), np.uint32))
     digests = everywhere.reshape(jax.process_count(), len(texts), -1)
-    for number, (name, text) in enumerate(texts.items()):
-        of_text = digests[:, number]
-        others = np.flatnonzero((of_text != of_text[0]).any(axis=1)).tolist()
-        if others:
-            raise ValueError(
-                f"Process {', '.join(map(str, others))} differs from process 0 in {name} (here: "
-                f"{text.splitlines()[0]}); make them alike."
-            )
+    differ = (digests != digests[0]).any(axis=2)
+    return {
+        number: ", ".join(map(str, np.flatnonzero(differ[:, number])))
+        for number in np.flatnonzero(differ.any(axis=0)).tolist()
+    }
 
 
 def check_shared(folder: str) -> None:
-    """All processes call this together, with a folder that each of them sees.
+    """All processes call this together, each with its name of a folder that all share.
 
     Raises:
-      ValueError: in all of them, if one does not see what process 0 writes there.
+      ValueError: in all of them, if one does not see in it what process 0 writes there.
     """
     if jax.process_count() == 1:
         return
     number = multihost_utils.broadcast_one_to_all(np.array(secrets.randbits(31), np.int32))
     mark = epath.Path(folder) / f".shared-{int(number):08x}"
-    if jax.process_index() == 0:
+    first = jax.process_index() == 0
+    if first:
         mark.write_text("Do all processes see this file?")
-    multihost_utils.sync_global_devices("mark written")
-    seen = multihost_utils.process_allgather(np.array(_appears(mark)))
-    if jax.process_index() == 0:
-        mark.unlink()
+    try:
+        multihost_utils.sync_global_devices("mark written")
+        seen = multihost_utils.process_allgather(np.array(_appears(mark)))
+    finally:
+        if first:
+            mark.unlink()
     if not seen.all():
         others = ", ".join(map(str, np.flatnonzero(~seen)))
         raise ValueError(
-            f"Process {others} does not see what process 0 writes into {folder}; give a --workdir "
-            "that all hosts share, or a bucket."
+            f"What process 0 writes into its --workdir (here: {folder}) is not seen by process "
+            f"{others}; give one that all hosts share, or a bucket."
         )
 
 
 def _appears(path: epath.Path) -> bool:
     """Whether a file is there; network file systems may take seconds to show it."""
     for _ in range(20):
-        if path.exists():
-            return True
+        with contextlib.suppress(OSError):
+            if path.exists():
+                return True
         time.sleep(0.5)
     return False
 

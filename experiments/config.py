@@ -75,8 +75,8 @@ class ExperimentConfig:
             )
 
     def settings(self) -> dict[str, Any]:
-        """As plain values, less what may differ between machines and changes no result: where data
-        lies, and how it is read."""
+        """As plain values, less what may differ between machines that have the same images: where
+        they lie, and how they are read."""
         plain = to_plain(self)
         for name in _OF_A_MACHINE:
             del plain["data"][name]

@@ -12,6 +12,7 @@ and plots; `docs/sweeps.md` is the guide. Needs the extra `sweep`.
 
 import signal
 import sys
+from typing import Any
 
 from absl import flags
 from etils import epath
@@ -66,8 +67,7 @@ def main() -> None:
             write_report(studies.load(_STUDY.value, storage_for(workdir, create=False)), workdir)
             return
         study, objective, trials = join(workdir)
-    # As training leaves, which has a handler of its own; where there is none, as between trials.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, leave)
     can_tell = not _STORAGE.value.startswith(JOURNAL)
     failure = None
     try:
@@ -81,13 +81,20 @@ def main() -> None:
     raise SystemExit(failure)
 
 
+def leave(number: int, _: Any) -> None:
+    """Ends the program between trainings, which have a handler of their own: once, as a second
+    signal would cut short what the first has begun."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def join(workdir: epath.Path) -> tuple[optuna.Study, Objective, int]:
     """Checks everything, then opens the study; returns it, its objective, its number of trials."""
     base = _CONFIG.value
     if base is None or not _SPACE.value:
         raise ValueError("Give --config and --space, what to sweep; or --report_only.")
     experiment, space = from_config_dict(base), spaces.load(_SPACE.value)
-    check_data(experiment)
+    images = check_data(experiment)
     spaces.check(space, base)
     sampler = studies.make_sampler(_SAMPLER.value, space)
     settings = experiment.train
@@ -100,7 +107,7 @@ def join(workdir: epath.Path) -> tuple[optuna.Study, Objective, int]:
     study = studies.join(
         _STUDY.value,
         storage_for(workdir),
-        studies.identity(experiment.settings(), space),
+        studies.identity(experiment.settings() | images, space),
         folder=study_folder(workdir, _STUDY.value),
         sampler=sampler,
         pruner=pruner,
@@ -113,15 +120,21 @@ def join(workdir: epath.Path) -> tuple[optuna.Study, Objective, int]:
     return study, Objective(space, base, f"{workdir}", run), trials
 
 
-def check_data(experiment: ExperimentConfig) -> None:
-    """Raises ValueError or OSError unless there is something to train on and to score on."""
+def check_data(experiment: ExperimentConfig) -> dict[str, str]:
+    """What tells the images of one study from others.
+
+    Raises:
+      ValueError, OSError: there is nothing to train on, or to score on.
+    """
     if not experiment.data.eval_dir:
         raise ValueError(
             "data.eval_dir is empty, so no trial would have a score; "
             "give --config.data.eval_dir=FOLDER."
         )
-    batching.train_source(experiment.data)
-    batching.eval_source(experiment.data)
+    return {
+        "training_images": batching.train_source(experiment.data).summary(),
+        "held_out_images": batching.eval_source(experiment.data).summary(),
+    }
 
 
 def storage_for(workdir: epath.Path, *, create: bool = True) -> optuna.storages.BaseStorage:

@@ -6,7 +6,7 @@ from typing import Any
 
 from etils import epath
 
-from agarnet_jax.checkpoint import Checkpoints
+from agarnet_jax.checkpoint import Checkpoints, first_words
 from agarnet_jax.configs import from_plain
 from experiments.config import MODEL_CONFIGS
 
@@ -40,10 +40,9 @@ def best_of(workdir: str, *, task: str | None = None) -> Trained:
         try:
             config, params = checkpoints.config(step), checkpoints.restore_ema_params(step)
         except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
-            problem = f"{error}".split("\n")[0][:200]
             raise ValueError(
-                f"The checkpoint of step {step} in {workdir!r} cannot be read ({problem}); move "
-                "its folder away to take another."
+                f"The checkpoint of step {step} in {workdir!r} cannot be read "
+                f"({first_words(error)}); move its folder away to take another."
             ) from None
         trained = config["task"]
         if task not in (None, trained):

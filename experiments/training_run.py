@@ -57,6 +57,7 @@ def run(
             {
                 **_settings(experiment),
                 "--stop_at": f"{stop_at}",
+                "whether --workdir has a checkpoint": f"{continues}",
                 "the initial weights": weights.digest(initial_params) if initial_params else "none",
                 "the training images": source.summary(),
                 "the held-out images": held_out_images,
@@ -91,7 +92,7 @@ def run(
             before_leaving=before_leaving,
             profile_steps=profile_steps,
         )
-    distributed.say(f"{source.skipped} images were skipped as broken or too small.")
+    distributed.say(f"{source.skipped} files were skipped; the log names them.")
     return state
 
 

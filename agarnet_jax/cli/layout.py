@@ -111,23 +111,27 @@ def plan(arguments: argparse.Namespace, layout: Layout, *, earlier: Mapping[str,
         )
     destinations = _destinations(arguments, layout, found, earlier)
     pictures = _pictures(arguments, layout, found, destinations)
-    report = [layout.report] if layout.report is not None else []
-    _check_apart([*destinations, *(path for item in pictures for path in item.paths()), *report])
+    outputs = [] if arguments.in_place else destinations
+    outputs = outputs + [path for item in pictures for path in item.paths()]
+    if layout.report is not None:
+        outputs.append(layout.report)
+    _check_apart(outputs, inputs=[] if layout.single else [item.path for item in found])
     return [
         Job(item.path, destination, picture, item.problem)
         for item, destination, picture in zip(found, destinations, pictures)
     ]
 
 
-def _check_apart(paths: Sequence[pathlib.Path]) -> None:
-    seen: set[str] = set()
-    for path in paths:
-        if folders.place(path) in seen:
+def _check_apart(outputs: Sequence[pathlib.Path], *, inputs: Sequence[pathlib.Path]) -> None:
+    """That no output is another one, or an input; of one input, `one_file` says it better."""
+    taken = {folders.place(os.path.realpath(path)) for path in inputs}
+    for path in outputs:
+        if folders.place(path) in taken:
             raise InputError(
-                f"{shown(path)} would be written twice; -o, --map, --compare and --report "
-                "need places of their own."
+                f"{shown(path)} would be written twice, or is an input; -o, --map, --compare and "
+                "--report need places of their own."
             )
-        seen.add(folders.place(path))
+        taken.add(folders.place(path))
 
 
 def _destinations(

@@ -125,10 +125,11 @@ class Restorer:
             `components.split`), or a Pillow picture. One opened by `draft("YCbCr", None)` keeps
             what RGB would clip.
           quality: JPEG quality 1–100, one number or pixel-wise (H, W); or where it comes from,
-            also as a string; None estimates one value for the image. Chroma takes the same quality
-            (a map is averaged to its resolution) and the Annex K chroma table of it, unless a
-            header tells its own and steps confirm that header. Recompressions are undone (see
-            `read_steps`) unless it comes from the header, or the table is given.
+            also as a string ("auto", "map", "header"); None, as "auto", estimates one value.
+            Chroma takes the same quality (a map is averaged to its resolution) and the Annex K
+            chroma table of it, unless a header tells its own and steps confirm that header.
+            Recompressions are undone (see `read_steps`) unless it comes from the header, or the
+            table is given.
           header: the JPEG file's, which tells how chroma is subsampled (without it, that is found
             from the pixels), and tables for `QualitySource.HEADER` and where pixels confirm them.
             Files opened by Pillow have their own.

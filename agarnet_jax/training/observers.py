@@ -48,7 +48,7 @@ class Observers:
         self._watchdog = Watchdog(config.stall_seconds)
         self._progress = Progress(start=start, total=config.steps)
         self._progress.say(f"Starting at step {start} of {config.steps} on {mesh.size} device(s).")
-        if profile and not start < profile[0] <= last:
+        if profile and start < last and not start < profile[0] <= last:
             self._progress.say(
                 f"No profile: step {profile[0]} is none of those to come, {start + 1} to {last}."
             )

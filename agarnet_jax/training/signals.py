@@ -19,6 +19,7 @@ from agarnet_jax.runtime import end_now
 HANDLED = (signal.SIGTERM, signal.SIGINT)
 # Some senders, such as timeout(1), signal the process and then its group.
 _SAME_REQUEST_SECONDS = 1.0
+_LAST_WORDS_SECONDS = 20.0  # a database may not answer
 
 
 class Interrupted(SystemExit):
@@ -32,8 +33,9 @@ class StopSignals:
     """Notes the signals that arrive while it is open, even while the main thread is compiling.
 
     The first asks the loop to save and leave. While there is nothing to save, it ends the process
-    at once; and so does a second one. `before_leaving` is then called first, in another thread. In
-    threads other than the main one, where Python allows no handlers, nothing is noted.
+    at once; and so does a second one. `before_leaving` is then called first, in another thread, for
+    some seconds at most. In threads other than the main one, where Python allows no handlers,
+    nothing is noted.
     """
 
     def __init__(self, before_leaving: Callable[[], None] | None = None) -> None:
@@ -81,11 +83,11 @@ class StopSignals:
 
     def _leave(self, number: int, message: str) -> None:
         print(message, file=sys.stderr)
-        try:
-            if self._before_leaving is not None:
-                self._before_leaving()
-        finally:
-            end_now(128 + number)
+        if self._before_leaving is not None:
+            last = threading.Thread(target=self._before_leaving, daemon=True)
+            last.start()
+            last.join(_LAST_WORDS_SECONDS)
+        end_now(128 + number)
 
     def asked(self, *, agree: bool) -> bool:
         """Whether to leave: the same answer in all processes, if one of them was asked to.

@@ -36,13 +36,14 @@ class TfdsRecords:
             ) from error
         self._spec = spec
         name, _, split = spec.removeprefix(PREFIX).partition("#")
+        split = split or "train"
         folder = os.environ.get("TFDS_DATA_DIR")
         try:
             builder = tfds.builder(name, data_dir=folder, file_format="array_record")
             self._feature = _image_feature(builder.info.features)
             self.fingerprint = fingerprint([builder.info.full_name, split])
             self._source = builder.as_data_source(
-                split=split or "train", decoders={self._feature: tfds.decode.SkipDecoding()}
+                split=split, decoders={self._feature: tfds.decode.SkipDecoding()}
             )
         except Exception as error:  # TFDS raises types of its own for what is not there
             raise ValueError(

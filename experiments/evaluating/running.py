@@ -119,7 +119,7 @@ class Run:
     def look(self, case: Case, index: int) -> tuple[Degraded, dict[str, models.Output]]:
         """An image of a case as it came in, and what each method of the networks makes of it.
 
-        Of networks that cannot take it, there is nothing.
+        What a network cannot make of it is not there.
         """
         unit = Unit(self.sets[case.images], index, case.course, (case,))
         degraded = unit.degraded()

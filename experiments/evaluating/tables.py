@@ -74,7 +74,7 @@ def own(cases: Sequence[Case], results: Results) -> list[Table]:
         rows.append(tuple(row))
     heads = (*columns, *["estimate" for _ in estimating])
     images = cases[0].images
-    whose = "".join(f" of {name}" for name in estimating)
+    whose = f" of {estimating[0]}" if estimating else ""
     note = f"PSNR in dB, {_count(cases[:1], results)}; estimate{whose}: mean ± standard deviation."
     tables = [Table(f"{images}: single JPEG", heads, tuple(rows), note)]
     return [*tables, *_other_metrics(images, cases, results)]

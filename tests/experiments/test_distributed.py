@@ -186,7 +186,7 @@ def test_processes_of_other_settings_or_that_share_no_folder_do_not_begin(start,
         (
             ("--config.train.learning_rate=0.5", "in config.train.learning_rate (here: 0.5)"),
             ("--stop_at=4", "in --stop_at (here: 4)"),
-            (f"--workdir={other}", f"does not see what process 0 writes into {other}"),
+            (f"--workdir={other}", f"--workdir (here: {other}) is not seen by process 1"),
         )
     ):
         outputs(start(2, tmp_path / "run", last=[last]), tmp_path, returncode=1)

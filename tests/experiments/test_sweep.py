@@ -127,7 +127,9 @@ def saved_steps(folder):
 
 
 @pytest.mark.slow
-def test_the_trial_of_a_killed_worker_goes_on_in_the_other(workers, tmp_path):
+def test_the_trial_of_a_killed_worker_goes_on_in_the_other(
+    workers, repository, picture_folders, tmp_path
+):
     both = [workers.start(), workers.start()]
     begun = wait_for(lambda: begun_by(both, "Trial 0: "), both)
     killed, (survivor, log) = begun[0], both[1 - both.index(begun)]
@@ -158,3 +160,10 @@ def test_the_trial_of_a_killed_worker_goes_on_in_the_other(workers, tmp_path):
     for name in ("history", "parallel_coordinates", "importance"):
         with Image.open(tmp_path / f"{name}.png") as picture:
             assert picture.width > 300
+
+    other = f"--config.data.eval_dir={picture_folders}/train"
+    refused = subprocess.run(
+        [*workers.command, other], cwd=repository, capture_output=True, text=True
+    )
+    assert refused.returncode == 1
+    assert "The study test was begun with config.held_out_images = " in refused.stderr

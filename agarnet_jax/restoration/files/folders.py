@@ -109,7 +109,7 @@ class Names:
         self._ending, self._earlier = ending, earlier or {}
         self._inputs = {os.path.realpath(path).casefold() for path in inputs}
         self._taken = {place(output) for output in self._earlier.values()}
-        self._untried: dict[str, Iterator[pathlib.Path]] = {}  # of inputs of one name
+        self._untried: dict[pathlib.Path, Iterator[pathlib.Path]] = {}  # of inputs of one name
 
     def output(self, source: pathlib.Path, *, folder: pathlib.Path) -> pathlib.Path:
         """The output of an input in a folder."""
@@ -119,9 +119,7 @@ class Names:
             if os.path.abspath(output) == earlier and not self._is_input(output):
                 return output
         untried = (folder / name for name in self._candidates(source))
-        return next(
-            filter(self._take, self._untried.setdefault(place(folder / source.name), untried))
-        )
+        return next(filter(self._take, self._untried.setdefault(folder / source.name, untried)))
 
     def _take(self, output: pathlib.Path) -> bool:
         if place(output) in self._taken or self._is_input(output):
@@ -150,5 +148,5 @@ def fitting_name(stem: str, ending: str) -> str:
 def place(path: str | os.PathLike[str]) -> str:
     """The same for all names of one directory entry: whatever links lead to its folder, and in
     upper or lower case, which some file systems do not tell apart."""
-    folder, name = os.path.split(os.path.abspath(path))
+    folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name).casefold()

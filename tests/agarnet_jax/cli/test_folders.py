@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -270,6 +271,24 @@ def test_a_folder_by_another_name_is_the_same(refused, fake, photos, tmp_path):
     assert "alias/a.png' would be written twice" in line
     line = refused("restore", photos, "-o", tmp_path / "out", "--compare", photos)
     assert "photos' is the input; give another folder with --compare" in line
+
+
+def test_in_place_of_files_that_differ_in_case(agarnet, fake, photos, jpeg):
+    (photos / "A.jpg").write_bytes(jpeg)
+    if len(tree(photos)) < 6:
+        pytest.skip("this file system does not tell them apart")
+    code, printed, _ = agarnet("restore", photos / "a.jpg", photos / "A.jpg", "--in-place")
+    assert (code, printed[-1].split(" in ")[0]) == (0, "2 restored")
+
+
+def test_a_map_replaces_no_other_input(refused, fake, photos, tmp_path):
+    (photos / "maps").mkdir()
+    kept = photos / "maps" / "a.png"
+    shutil.copy(photos / "a.png", kept)
+    inputs = photos / "a.jpg", kept
+    line = refused("restore", *inputs, "-o", tmp_path / "out", "--map", photos / "maps")
+    assert "maps/a.png' would be written twice, or is an input" in line
+    assert kept.read_bytes() == (photos / "a.png").read_bytes()
 
 
 @pytest.mark.parametrize("flag", ["-o", "--map"])

@@ -78,6 +78,9 @@ def test_colliding_names_are_told_apart(tmp_path):
     names = Names(ending=".png", inputs=sources)
     outputs = [names.output(source, folder=tmp_path).name for source in sources]
     assert outputs == ["a.png", "a_png.png", "a_jpg.png", "a_jpg-2.png", "A_webp.png"]
+    sources = [pathlib.Path("x/a.JPG"), pathlib.Path("y/a.jpg")]
+    names = Names(ending=".png", inputs=sources)
+    assert [names.output(s, folder=tmp_path).name for s in sources] == ["a.png", "a_jpg.png"]
 
 
 def test_inputs_are_never_outputs(tmp_path):
