@@ -59,22 +59,16 @@ def _check(
             f"{shown(given_folders[0])} is a folder; say with -o FOLDER where its restored files "
             "go, or give --in-place."
         )
-    may_be_files = [arguments.map, arguments.compare]
-    if not arguments.output_ends_as_folder:
-        may_be_files.append(output)
-    for path in may_be_files:
-        if not single and path is not None and _names_a_picture(path):
+    for flag, path in (("-o", output), ("--map", arguments.map), ("--compare", arguments.compare)):
+        if path is None:
+            continue
+        ends_as_folder = flag == "-o" and arguments.output_ends_as_folder
+        if not (single or ends_as_folder) and _names_a_picture(path):
             raise InputError(
                 f"{shown(path)} ends as an image file, but several files may come; give a folder."
             )
-    for folder in given_folders:
-        for flag, path in (
-            ("-o", output),
-            ("--map", arguments.map),
-            ("--compare", arguments.compare),
-        ):
-            if path is not None and os.path.isdir(path) and os.path.samefile(folder, path):
-                raise InputError(f"{shown(path)} is the input; give another folder with {flag}.")
+        if os.path.isdir(path) and any(os.path.samefile(path, each) for each in given_folders):
+            raise InputError(f"{shown(path)} is the input; give another folder with {flag}.")
 
 
 def _names_a_picture(path: pathlib.Path) -> bool:

@@ -259,6 +259,11 @@ def split(
     )
 
 
+def leading_plane(image: np.ndarray | Image.Image) -> Plane:
+    """`Components.lead` of a picture, at its size, for who asks for no other plane."""
+    return split(image, subsampling=Subsampling.S444).lead
+
+
 def _held(read: Rows, upsampling: Upsampling, rows: slice) -> Rows:
     """What a component has for rows of the image, read once, to be read again in any order."""
     factor = upsampling.factors[0]

@@ -157,8 +157,8 @@ def _cell(value: str | float | None, decimals: int) -> tuple[str, str]:
         known = "" if math.isnan(number) else f' data-value="{sign}Infinity"'
         return _ALIGNED + known, "nan" if math.isnan(number) else f"{sign}∞"
     # Counts and qualities are whole, and said as such.
-    form = "d" if isinstance(value, numbers.Integral) else f".{decimals}f"
-    text = format(value, "+.2f" if isinstance(value, Gain) else form)
+    as_it_is = isinstance(value, numbers.Integral | Gain)
+    text = str(value) if as_it_is else f"{number:.{decimals}f}"
     return f'{_ALIGNED} data-value="{number!r}"', text
 
 

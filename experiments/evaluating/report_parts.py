@@ -9,6 +9,9 @@ import numpy as np
 class Gain(float):
     """In dB, shown with its sign and two decimals."""
 
+    def __str__(self) -> str:
+        return f"{float(self):+.2f}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:

@@ -38,9 +38,7 @@ def markdown(table: Table) -> str:
 def text(cell: Cell, decimals: int) -> str:
     if cell is None:
         return "–"
-    if isinstance(cell, Gain):
-        return f"{cell:+.2f}"
-    return cell if isinstance(cell, str) else f"{cell:.{decimals}f}"
+    return str(cell) if isinstance(cell, str | Gain) else f"{cell:.{decimals}f}"
 
 
 def of_suite(suite: str, cases: Sequence[Case], results: Results, *, paper: bool) -> list[Table]:

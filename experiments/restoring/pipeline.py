@@ -16,7 +16,7 @@ from apache_beam.io import WriteToText, fileio
 from PIL import Image
 
 from agarnet_jax.restoration.files import one_file
-from agarnet_jax.restoration.files.errors import InputError, printable, reason, shown
+from agarnet_jax.restoration.files.errors import InputError, printable, unexpected
 from agarnet_jax.restoration.files.options import RestoreOptions
 from agarnet_jax.restoration.tiling import LARGEST_TILE, OVERLAP, Tiling
 from data_pipelines.preparation import files
@@ -144,7 +144,7 @@ class _Restore(beam.DoFn):
             except InputError as error:
                 yield _failed(path, f"{error}")
             except Exception as error:  # a decoder's or our own mistake is no reason to stop
-                yield _failed(path, f"{shown(path)}: {type(error).__name__}: {reason(error)}")
+                yield _failed(path, unexpected(path, error))
 
     def _restored(self, path: str) -> dict[str, Any]:
         output = self._job.names.of(path)

@@ -81,11 +81,12 @@ def join(
             )
         study.set_user_attr(_IDENTITY, dict(identified))
         return study
-    if difference := next(differences(known, identified, "study"), ""):
-        raise ValueError(
-            f"The study {name} was begun with {difference.removeprefix('study.')} as now; "
-            "use what it was begun with, or another --study."
-        )
+    for key, value in identified.items():
+        if difference := next(differences(known.get(key), value, key), ""):
+            raise ValueError(
+                f"The study {name} was begun with {difference} as now; "
+                "use what it was begun with, or another --study."
+            )
     return study
 
 

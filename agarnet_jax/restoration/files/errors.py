@@ -21,6 +21,11 @@ def shown(path: str | os.PathLike[str]) -> str:
     return repr(printable(path)).replace("\\\\", "\\")
 
 
+def unexpected(path: str | os.PathLike[str], error: BaseException) -> str:
+    """What to say of a file at which a decoder or our own code made a mistake."""
+    return f"{shown(path)}: {type(error).__name__}: {reason(error)}"
+
+
 def reason(error: BaseException) -> str:
     """What went wrong, in one line without the path that the message names anyway."""
     if isinstance(error, OSError) and error.strerror:

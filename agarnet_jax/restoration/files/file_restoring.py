@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from agarnet_jax.restoration import consistency
-from agarnet_jax.restoration.components import split
+from agarnet_jax.restoration.components import leading_plane
 from agarnet_jax.restoration.files import quality_pictures, turning, writing
 from agarnet_jax.restoration.files.metadata import Metadata
 from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
@@ -17,7 +17,6 @@ from agarnet_jax.restoration.pixels import Picture
 from agarnet_jax.restoration.restorer import Restorer
 from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
-from agarnet_jax.restoration.traces.subsampling import Subsampling
 from agarnet_jax.restoration.wishes import ESTIMATED, QualitySource
 
 _NO_GRID = "no 8×8 grid was found, so it is taken to begin at the top left corner"
@@ -127,7 +126,7 @@ def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
     looks = choice is GridChoice.FIND or (choice is GridChoice.AUTO and file.header is None)
     if not looks:
         return None
-    grid = find_grid(split(file.pixels, subsampling=Subsampling.S444).lead)
+    grid = find_grid(leading_plane(file.pixels))
     if grid is None:
         notes.append(_NO_GRID)
     return grid

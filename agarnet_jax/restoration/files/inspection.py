@@ -11,11 +11,9 @@ from agarnet_jax.jpeg_tables import (
     effective_quality,
     quality_table,
 )
-from agarnet_jax.restoration.components import split
+from agarnet_jax.restoration.components import leading_plane
 from agarnet_jax.restoration.files.reading import ImageFile
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
-from agarnet_jax.restoration.pixels import Picture
-from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
@@ -112,14 +110,14 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
       ValueError: the pixels are of a kind that cannot be restored either.
     """
     pixels, header = image_file.pixels, image_file.header
-    grid = find_grid(_luma(pixels))
+    grid = find_grid(leading_plane(pixels))
     if header is None and grid is not None:
         pixels = Alignment.of(grid).apply(pixels)
     estimated = restorer.estimate(pixels, header=header)
     quality, quality_map = (estimated[s] for s in (QualitySource.IMAGE, QualitySource.MAP))
     if header is not None:
         recompressed, reasons = _history(image_file, header, float(quality))
-    elif grid is not None and (earlier := find_earlier_grid(_luma(pixels))):
+    elif grid is not None and (earlier := find_earlier_grid(leading_plane(pixels))):
         recompressed, reasons = True, (compression_history.other_grid(earlier),)
     else:  # without the table of the last compression, only another grid tells
         recompressed, reasons = None, ()
@@ -136,10 +134,6 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
         recompressed=recompressed,
         reasons=reasons,
     )
-
-
-def _luma(pixels: Picture) -> Plane:
-    return split(pixels, subsampling=Subsampling.S444).lead
 
 
 def _history(

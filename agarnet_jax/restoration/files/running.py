@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agarnet_jax.restoration.files import one_file, reading
-from agarnet_jax.restoration.files.errors import InputError, reason, shown
+from agarnet_jax.restoration.files.errors import InputError, reason, shown, unexpected
 from agarnet_jax.restoration.files.one_file import FileResult, Pictures
 from agarnet_jax.restoration.files.options import RestoreOptions
 from agarnet_jax.restoration.files.reports import FAILED, RESTORED, SKIPPED, Identity, Report
@@ -166,8 +166,7 @@ class _Worker:
             except _NoRestorerError as error:
                 raise InputError(str(error)) from None
             except Exception as error:  # a decoder's or our own mistake is no reason to stop
-                message = f"{shown(job.source)}: {type(error).__name__}: {reason(error)}"
-                yield Outcome(job, FAILED, error=message)
+                yield Outcome(job, FAILED, error=unexpected(job.source, error))
 
     def _outcome(self, job: Job) -> Outcome:
         if job.problem is not None:
