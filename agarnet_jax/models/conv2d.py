@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from agarnet_jax.models.formulations import Conv2DFormulation
+from agarnet_jax.models.known_parameters import KnownParameters
 
 
-class Conv2D(nn.Module):
+class Conv2D(KnownParameters):
     """3×3 SAME convolution: (B, H, W, in) to (B, H, W, features). Parameters as of `nn.Conv`."""
 
     features: int

@@ -5,6 +5,7 @@ import jax
 
 from agarnet_jax.models.config import AGARNetConfig
 from agarnet_jax.models.conv3d import Conv3D
+from agarnet_jax.models.known_parameters import Dense
 
 
 class ResBlock3D(nn.Module):
@@ -27,9 +28,9 @@ class ResBlock3D(nn.Module):
         t = Conv3D(features, c.conv3d, dtype, name="conv2")(t)
         if quality_gate is None or table_gate is None:
             return x + t
-        a = nn.Dense(features, dtype=dtype, name="quality")(nn.sigmoid(quality_gate * x))
-        b = nn.Dense(features, dtype=dtype, name="table")(nn.sigmoid(table_gate * x))
-        return x + t * nn.Dense(features, dtype=dtype, name="joint")(nn.sigmoid(a * b))
+        a = Dense(features, dtype=dtype, name="quality")(nn.sigmoid(quality_gate * x))
+        b = Dense(features, dtype=dtype, name="table")(nn.sigmoid(table_gate * x))
+        return x + t * Dense(features, dtype=dtype, name="joint")(nn.sigmoid(a * b))
 
 
 class DctBranch(nn.Module):
@@ -60,6 +61,6 @@ class DctBranch(nn.Module):
         x = Conv3D(features, c.conv3d, dtype, name="entry")(shallow)
         for i in range(c.dct_blocks):
             x = block(c, name=f"block{i}")(x, quality_gate, table_gate)
-        x = nn.Dense(features, dtype=dtype, name="exit1x1")(x)
+        x = Dense(features, dtype=dtype, name="exit1x1")(x)
         x = Conv3D(features, c.conv3d, dtype, name="exit")(x) + shallow
         return Conv3D(1, c.conv3d, dtype, name="tail")(x)

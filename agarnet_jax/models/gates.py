@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.models.blocks import average_pool
 from agarnet_jax.models.config import AGARNetConfig
+from agarnet_jax.models.known_parameters import Dense
 
 # How fast the correction fades towards 99. With `tiny`, in 8 bits at 98, 20 of 100 crops of DIV2K
 # lose by it instead of 33 at 1.0, 0.10 dB at most instead of 0.24; the mean is +0.03, not +0.04.
@@ -38,10 +39,10 @@ class PixelGates(nn.Module):
     @nn.compact
     def __call__(self, quality: jax.Array) -> PixelOpenings:
         features, dtype = self.config.pixel_features, self.config.compute_dtype.dtype
-        stem = nn.Dense(self.config.gate_features, dtype=dtype, name="stem")
+        stem = Dense(self.config.gate_features, dtype=dtype, name="stem")
 
         def opening(level: int) -> jax.Array:
-            head = nn.Dense(level * features, dtype=dtype, name=f"head{level}")
+            head = Dense(level * features, dtype=dtype, name=f"head{level}")
             return nn.sigmoid(head(stem(average_pool(quality, level))))
 
         return PixelOpenings(level4=opening(4), level2=opening(2), level1=opening(1))
@@ -55,8 +56,8 @@ class DctQualityGate(nn.Module):
     @nn.compact
     def __call__(self, block_quality: jax.Array) -> jax.Array:
         dtype = self.config.compute_dtype.dtype
-        hidden = nn.Dense(self.config.gate_features, dtype=dtype, name="stem")(block_quality)
-        return nn.Dense(self.config.dct_features, dtype=dtype, name="head")(hidden)[:, None]
+        hidden = Dense(self.config.gate_features, dtype=dtype, name="stem")(block_quality)
+        return Dense(self.config.dct_features, dtype=dtype, name="head")(hidden)[:, None]
 
 
 class DctTableGate(nn.Module):
@@ -67,8 +68,8 @@ class DctTableGate(nn.Module):
     @nn.compact
     def __call__(self, tables: jax.Array) -> jax.Array:
         frequencies, dtype = tables.shape[-1], self.config.compute_dtype.dtype
-        hidden = nn.relu(nn.Dense(frequencies, dtype=dtype, name="stem")(tables))
-        gate = nn.Dense(frequencies, dtype=dtype, name="head")(hidden)
+        hidden = nn.relu(Dense(frequencies, dtype=dtype, name="stem")(tables))
+        gate = Dense(frequencies, dtype=dtype, name="head")(hidden)
         return jnp.moveaxis(gate, -1, 1)[..., None]
 
 
@@ -85,9 +86,9 @@ class CorrectionGate(nn.Module):
     @nn.compact
     def __call__(self, quality: jax.Array) -> jax.Array:
         distance = jnp.log(1.01 - quality)
-        hidden = nn.Dense(self.config.gate_features, name="stem")(
+        hidden = Dense(self.config.gate_features, name="stem")(
             jnp.concatenate([quality, distance], axis=-1)
         )
-        head = nn.Dense(1, kernel_init=nn.initializers.zeros_init(), name="head")
+        head = Dense(1, kernel_init=nn.initializers.zeros_init(), name="head")
         share = 2 * nn.sigmoid(head(nn.relu(hidden)))
         return share * jnp.clip(_FADE * (99 - MAX_QUALITY * quality), 0, 1)
