@@ -1,18 +1,15 @@
-"""Video clips as frames, and the video-to-JPEG protocol of `docs/evaluation.md`."""
+"""Video clips as frames."""
 
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from agarnet_jax.color import LumaRange
-from data_pipelines.decoding import as_luma
-from data_pipelines.degradations.jpeg import Jpeg
-from data_pipelines.transcoding import VideoCodec, import_av, pixel_converter, transcode
+from data_pipelines.transcoding import import_av, pixel_converter
 
 
 def read_clip(path: str | os.PathLike[str], *, frames: int, scale: int = 1) -> list[np.ndarray]:
@@ -52,21 +49,6 @@ def frame_rate(path: str | os.PathLike[str]) -> float:
         if not stream.average_rate:
             raise ValueError(f"Video {os.fspath(path)!r} does not say its frame rate; set it.")
         return float(stream.average_rate)
-
-
-def video_jpeg_frames(
-    frames: Sequence[np.ndarray], *, codec: VideoCodec, bit_rate: float, fps: float, quality: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """For each frame: clean, transcoded, and transcoded and saved as JPEG.
-
-    Frames are RGB (H, W, 3) uint8. What comes out is studio-range luma (H, W) uint8, which the
-    codec is fed as it is. `bit_rate` is in bits a second, `quality` 1–100 of IJG tables. Raises
-    what `transcode` raises.
-    """
-    clean = [as_luma(frame, LumaRange.STUDIO) for frame in frames]
-    jpeg = Jpeg(quality)
-    for plane, coded in zip(clean, transcode(clean, codec=codec, bit_rate=bit_rate, fps=fps)):
-        yield plane, coded, jpeg.compress(coded)
 
 
 @contextlib.contextmanager

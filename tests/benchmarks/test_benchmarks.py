@@ -4,7 +4,6 @@ import importlib.util
 import subprocess
 import sys
 
-import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,28 +62,6 @@ def test_prints_its_table(name, repository, picture_folders, tmp_path):
     rows = [line for line in result.stdout.splitlines() if line.startswith("|")]
     assert len(rows) >= 3
     assert len({row.count("|") for row in rows}) == 1
-
-
-@pytest.mark.slow
-def test_video_rows_of_a_clip(repository, tmp_path, astronaut):
-    with av.open(str(tmp_path / "clip.mkv"), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
-        stream.height, stream.width, stream.pix_fmt = 64, 96, "bgr0"
-        for start in range(10):
-            frame = np.ascontiguousarray(astronaut[start : 64 + start, :96])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
-    result = subprocess.run(
-        [sys.executable, "-m", "benchmarks.video_rows", f"--clips={tmp_path}"],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    rows = [row.split("|") for row in result.stdout.splitlines() if row.startswith("| clip | 96")]
-    assert len(rows) == 3
-    for *_, alone, at_60, at_80, _ in rows:
-        assert float(alone) > float(at_80) > float(at_60)
 
 
 @pytest.mark.slow

@@ -1,16 +1,13 @@
-import io
 import sys
 import wave
 from fractions import Fraction
 
 import numpy as np
 import pytest
-import skimage.color
 import skimage.measure
-from PIL import Image
 
-from data_pipelines.clips import frame_rate, read_clip, video_jpeg_frames
-from data_pipelines.transcoding import VideoCodec, import_av
+from data_pipelines.clips import frame_rate, read_clip
+from data_pipelines.transcoding import import_av
 
 
 @pytest.fixture
@@ -110,26 +107,3 @@ def test_without_pyav_the_extra_is_named(write, frames, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ImportError, match=r"agarnet-jax\[video\]"):
         read_clip(clip, frames=1)
-
-
-def test_video_then_jpeg_in_studio_luma(frames, encode):
-    def psnr(a, b) -> float:
-        return float(10 * np.log10(255**2 / np.mean(np.square(a.astype(float) - b))))
-
-    means = {}
-    for rate in (8e3, 500e3):
-        triples = list(
-            video_jpeg_frames(frames, codec=VideoCodec.MPEG2, bit_rate=rate, fps=25, quality=60)
-        )
-        assert len(triples) == len(frames)
-        for frame, (clean, coded, saved) in zip(frames, triples):
-            assert {plane.dtype for plane in (clean, coded, saved)} == {np.dtype(np.uint8)}
-            expected = skimage.color.rgb2ycbcr(frame)[..., 0]
-            assert np.abs(clean - expected).max() <= 0.51  # rounded
-            np.testing.assert_array_equal(
-                saved, np.asarray(Image.open(io.BytesIO(encode(coded, 60))))
-            )
-        means[rate] = np.mean([[psnr(t[0], t[1]), psnr(t[0], t[2])] for t in triples], 0)
-    # JPEG costs something, fewer bits more.
-    assert means[500e3][0] > 40  # the codec has the luma's own levels
-    assert means[500e3][0] > means[500e3][1] > means[8e3][0] > means[8e3][1]

@@ -1,3 +1,4 @@
+import av
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,3 +68,17 @@ def save():
         Image.fromarray(np.asarray(image)).save(path)
 
     return save
+
+
+@pytest.fixture
+def clip(tmp_path, astronaut):
+    """Ten frames of a pan, without loss, 96×64."""
+    path = tmp_path / "pan.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "bgr0"
+        for start in range(10):
+            frame = np.ascontiguousarray(astronaut[start : 64 + start, 100:196])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path

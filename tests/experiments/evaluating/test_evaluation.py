@@ -83,6 +83,23 @@ def test_all_suites_make_a_whole_report(data, few, small_file, tmp_path):
     assert {"table2, Q10", "mosaic, 10 / 50", "color, Q10"} <= looked
 
 
+def test_rows_of_video_are_in_order(clip, small_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(suites, "FRAMES", 3)
+    (tmp_path / "data" / "video").mkdir(parents=True)
+    clip.rename(tmp_path / "data" / "video" / clip.name)
+    result = evaluate(
+        Settings(weights=small_file, suites=("video",), data_dir=str(tmp_path / "data"))
+    )
+    (table,) = result.report.tables
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert table.columns[1:] == tuple(f"{r}M-{q}" for r in ("0.25", "1", "4") for q in (60, 80))
+    for name in ("MPEG-2", "pan: MPEG-2"):
+        alone, saved = rows[name], rows[name + ", JPEG"]
+        assert alone[0::2] == alone[1::2]
+        assert all(a > b > c for a, b, c in zip(alone[::2], saved[1::2], saved[::2]))
+    assert "AGARNet-EST" in rows
+
+
 def test_own_folder_prints_without_writing(folder, small_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))

@@ -1,15 +1,18 @@
+import functools
+import io
 from types import SimpleNamespace
 
-import av
 import numpy as np
 import pytest
+import skimage.color
+import skimage.metrics
 from PIL import Image
 
 from agarnet_jax.color import LumaRange, luma
-from data_pipelines.clips import video_jpeg_frames
+from data_pipelines.decoding import as_luma
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.sources.records import MemoryRecords
-from data_pipelines.transcoding import VideoCodec
+from data_pipelines.transcoding import VideoCodec, transcode
 from experiments.evaluating import inputs
 from experiments.evaluating.inputs import Clip, VideoCoding, open_pictures
 
@@ -65,36 +68,45 @@ def test_digests_are_of_pixels_not_of_files(folder, photos, tmp_path, save):
     assert z == first != y
 
 
-@pytest.fixture
-def clip(tmp_path, astronaut):
-    """Ten frames of a pan, without loss, 96×64."""
-    path = tmp_path / "pan.mkv"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
-        stream.height, stream.width, stream.pix_fmt = 64, 96, "bgr0"
-        for start in range(10):
-            frame = np.ascontiguousarray(astronaut[start : 64 + start, 100:196])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
-
-
-def test_a_clip_is_coded_as_the_protocol_says(clip, astronaut):
+def test_a_clip_is_coded_as_the_protocol_says(clip, astronaut, encode):
     frames = Clip(clip, frames=4, longest_side=48)
     assert frames.size == (32, 48)
     assert frames.names == ("pan-00", "pan-01", "pan-02", "pan-03")
-    reduced = [
-        np.asarray(Image.fromarray(astronaut[i : 64 + i, 100:196]).reduce(2)) for i in range(4)
-    ]
-    expected = list(
-        video_jpeg_frames(reduced, codec=VideoCodec.MPEG2, bit_rate=1e5, fps=25, quality=60)
-    )
-    for index, (clean, coded, saved) in enumerate(expected):
+    reduced = [Image.fromarray(astronaut[i : 64 + i, 100:196]).reduce(2) for i in range(4)]
+    clean = [as_luma(np.asarray(frame), LumaRange.STUDIO) for frame in reduced]
+    expected = transcode(clean, codec=VideoCodec.MPEG2, bit_rate=1e5, fps=25)
+    for index, coded in enumerate(expected):
         alone = frames.degraded(index, VideoCoding(1e5))
         jpeg = frames.degraded(index, VideoCoding(1e5, Jpeg(60)))
-        np.testing.assert_array_equal(alone.clean, clean)
+        np.testing.assert_array_equal(alone.clean, clean[index])
         np.testing.assert_array_equal(alone.image, coded)
-        np.testing.assert_array_equal(jpeg.image, saved)
+        libjpeg = np.asarray(Image.open(io.BytesIO(encode(coded, 60))))
+        np.testing.assert_array_equal(jpeg.image, libjpeg)
+        np.testing.assert_array_equal(jpeg.clean, clean[index])
+
+
+def test_video_loses_by_its_rate_and_jpeg_once_more(clip, astronaut):
+    frames = Clip(clip, frames=5, longest_side=96)
+    means = {}
+    for rate in (8e3, 500e3):
+        values = []
+        for index in range(5):
+            alone, saved = (
+                frames.degraded(index, VideoCoding(rate, jpeg)) for jpeg in (None, Jpeg(60))
+            )
+            luma = skimage.color.rgb2ycbcr(astronaut[index : 64 + index, 100:196])[..., 0]
+            assert np.abs(alone.clean - luma).max() <= 0.51  # rounded
+            assert {plane.dtype for plane in (alone.clean, alone.image, saved.image)} == {
+                np.dtype(np.uint8)
+            }
+            psnr = functools.partial(
+                skimage.metrics.peak_signal_noise_ratio, alone.clean, data_range=255
+            )
+            values.append([psnr(alone.image), psnr(saved.image)])
+        means[rate] = np.mean(values, axis=0)
+    # JPEG costs something, fewer bits more.
+    assert means[500e3][0] > 40  # the codec has the luma's own levels
+    assert means[500e3][0] > means[500e3][1] > means[8e3][0] > means[8e3][1]
 
 
 def test_a_short_clip_is_refused(clip):
