@@ -197,7 +197,8 @@ def test_colors_of_the_map_are_viridis_between_the_ends_of_its_scale():
     quality_map = np.linspace(20, 60, 400, dtype=np.float32).reshape(20, 20)
     picture = html_images.quality_picture(quality_map)
     expected = matplotlib.colormaps["viridis"]((quality_map - 20) / 40, bytes=True)[..., :3]
-    # We interpolate between nine of its colours; it is curved between them, most near yellow.
-    np.testing.assert_allclose(decode(picture.uri).convert("RGB"), expected, atol=20)
-    ends = np.asarray(decode(picture.scale_uri).convert("RGB"))[0, [0, -1]]
-    np.testing.assert_allclose(ends, [expected[0, 0], expected[-1, -1]], atol=1)
+    # A value between two of its 256 colours may get either, which differ by 3 levels at most.
+    np.testing.assert_allclose(decode(picture.uri).convert("RGB"), expected, atol=3)
+    scale = np.asarray(decode(picture.scale_uri).convert("RGB"))[0]
+    whole = matplotlib.colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
+    np.testing.assert_array_equal(scale, whole)
