@@ -21,6 +21,7 @@ from agarnet_jax.training.step import abstract_state, make_eval_step, make_train
 from agarnet_jax.training.tasks import Task
 
 HostBatch = Mapping[str, np.ndarray]
+Case = tuple[str, HostBatch]  # a held-out batch, with the name of its case
 
 
 def train(
@@ -28,7 +29,7 @@ def train(
     *,
     config: TrainConfig,
     batches_from: Callable[[int], Iterator[HostBatch]],
-    eval_batches: Callable[[], Iterable[tuple[str, HostBatch]]] | None,
+    eval_batches: Callable[[], Iterable[Case]] | None,
     workdir: str,
     resolved_config: Mapping[str, Any],
     initial_params: Any = None,
@@ -89,38 +90,29 @@ def train(
             observers.continued(checkpoints.config(start), resolved_config)
         batches, rates = batches_from(start), learning_rates(config, start)
 
-        def leave() -> bool:
+        def may_stop() -> bool:
             observers.evaluating()
             return stop.asked(agree=True)
 
-        for step in range(start, last + 1):
-            finished, score = step == last, None
-            leaving = stop.asked(agree=finished or step % config.agree_every == 0)
-            due = step > 0 and (step == config.steps or step % config.eval_every == 0)
-            if eval_batches and due and not leaving and not checkpoints.is_scored(step):
-                held_out = evaluate(
-                    state.ema_params,
-                    eval_batches(),
-                    eval_step=eval_step,
-                    mesh=mesh,
-                    leave=leave,
-                    look=observers.look(step),
-                )
-                leaving = held_out is None
-                if held_out is not None:
-                    score = observers.evaluated(step, held_out)
-                    if on_evaluation is not None:
-                        on_evaluation(step, score)
-            save = finished or leaving or score is not None or step % config.checkpoint_every == 0
-            if step > 0 and save:
-                checkpoints.save(step, state, config=resolved_config, score=score)
-            if leaving:
-                observers.leaving(step)
-                raise Interrupted(stop.number)
-            if finished:
-                observers.finished(checkpoints.best_score())
-                break
+        def held_out_score(step: int, params: Any, held_out: Iterable[Case]) -> float | None:
+            """Evaluates and reports; None if a signal ended it."""
+            means = evaluate(
+                params,
+                held_out,
+                eval_step=eval_step,
+                mesh=mesh,
+                leave=may_stop,
+                look=observers.look(step),
+            )
+            if means is None:
+                return None
+            score = observers.evaluated(step, means)
+            if on_evaluation is not None:
+                on_evaluation(step, score)
+            return score
 
+        def next_state(step: int, state: TrainState) -> TrainState:
+            """Takes the step from `step` to the next and reports it."""
             asked = time.monotonic()
             host_batch = next(batches)
             waited = time.monotonic() - asked
@@ -131,9 +123,27 @@ def train(
                 state, metrics = train_step(state, batch, rate)
             stop.something_to_save = True
             observers.after_step(step, host_batch, metrics, waited=waited)
-
             if (step + 1) % config.log_every == 0 or step + 1 == last:
                 observers.log(step + 1, metrics, learning_rate=float(rate))
+            return state
+
+        for step in range(start, last + 1):
+            finished, score = step == last, None
+            leaving = stop.asked(agree=finished or step % config.agree_every == 0)
+            due = step > 0 and (step == config.steps or step % config.eval_every == 0)
+            if eval_batches and due and not leaving and not checkpoints.is_scored(step):
+                score = held_out_score(step, state.ema_params, eval_batches())
+                leaving = score is None
+            save = finished or leaving or score is not None or step % config.checkpoint_every == 0
+            if step > 0 and save:
+                checkpoints.save(step, state, config=resolved_config, score=score)
+            if leaving:
+                observers.leaving(step)
+                raise Interrupted(stop.number)
+            if finished:
+                observers.finished(checkpoints.best_score())
+            else:
+                state = next_state(step, state)
     return state
 
 
