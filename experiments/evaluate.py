@@ -19,9 +19,9 @@ from agarnet_jax.metrics import Rounding
 from agarnet_jax.models import CellPlacement
 from experiments import program
 from experiments.evaluating import tables
-from experiments.evaluating.evaluation import Evaluation, Settings, evaluate
+from experiments.evaluating.evaluation import Evaluation, evaluate
 from experiments.evaluating.models import Treatment
-from experiments.evaluating.settings import ALL, parse_qualities, parse_suites
+from experiments.evaluating.settings import ALL, Settings, parse_qualities, parse_suites
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "A shipped name, a weights file or a --workdir.")
 _OTHERS = flags.DEFINE_multi_string("other_weights", [], "NAME=WEIGHTS to compare with; repeat.")

@@ -18,19 +18,16 @@ from absl import flags
 from etils import epath
 from ml_collections import config_flags
 
-from agarnet_jax import runtime
-from agarnet_jax.places import check_reachable, is_remote
-from data_pipelines import batching
+from agarnet_jax.places import check_reachable
 from experiments import program
-from experiments.config import ExperimentConfig, from_config_dict
 from experiments.training_run import run
 
 with program.one_line_errors():  # the extra may be missing
     import optuna
 
-    from experiments.sweeping import plots, report, spaces, studies, worker
-    from experiments.sweeping.storage import JOURNAL, open_storage
-    from experiments.sweeping.trials import INTERRUPTED, Objective, study_folder
+    from experiments.sweeping import opening, report, studies, worker
+    from experiments.sweeping.settings import Settings
+    from experiments.sweeping.trials import INTERRUPTED
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for trials and reports.", required=True)
@@ -55,30 +52,22 @@ _RETRIES = flags.DEFINE_integer(
 )
 _REPORT_ONLY = flags.DEFINE_bool("report_only", False, "Only report what the study has.")
 
-_DEFAULT_TRIALS = 20
 
-
-def main() -> None:
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    workdir = epath.Path(_WORKDIR.value)
-    with program.one_line_errors():
-        check_reachable(_WORKDIR.value)
-        if _REPORT_ONLY.value:
-            write_report(studies.load(_STUDY.value, storage_for(workdir, create=False)), workdir)
-            return
-        study, objective, trials = join(workdir)
-    signal.signal(signal.SIGTERM, leave)
-    can_tell = not _STORAGE.value.startswith(JOURNAL)
-    failure = None
-    try:
-        poll_seconds = _HEARTBEAT.value if can_tell else None
-        worker.work(study, objective, trials=trials, poll_seconds=poll_seconds)
-    except worker.RepeatedFailureError as error:
-        failure = f"{error}"
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
-    write_report(study, workdir)
-    raise SystemExit(failure)
+def settings() -> Settings:
+    """What the flags say."""
+    return Settings(
+        study=_STUDY.value,
+        workdir=epath.Path(_WORKDIR.value),
+        storage=_STORAGE.value,
+        config=_CONFIG.value,
+        space=_SPACE.value,
+        sampler=_SAMPLER.value,
+        pruner=_PRUNER.value,
+        reduction=_REDUCTION.value,
+        trials=_TRIALS.value,
+        heartbeat=_HEARTBEAT.value,
+        retries=_RETRIES.value,
+    )
 
 
 def leave(number: int, _: Any) -> None:
@@ -88,77 +77,25 @@ def leave(number: int, _: Any) -> None:
     sys.exit(128 + number)
 
 
-def join(workdir: epath.Path) -> tuple[optuna.Study, Objective, int]:
-    """Checks everything, then opens the study; returns it, its objective, its number of trials."""
-    base = _CONFIG.value
-    if base is None or not _SPACE.value:
-        raise ValueError("Give --config and --space, what to sweep; or --report_only.")
-    experiment, space = from_config_dict(base), spaces.load(_SPACE.value)
-    images = check_data(experiment)
-    spaces.check(space, base)
-    sampler = studies.make_sampler(_SAMPLER.value, space)
-    settings = experiment.train
-    pruner = studies.make_pruner(
-        _PRUNER.value,
-        first_step=settings.eval_every,
-        last_step=settings.steps,
-        reduction=_REDUCTION.value,
-    )
-    study = studies.join(
-        _STUDY.value,
-        storage_for(workdir),
-        studies.identity(experiment.settings() | images, space),
-        folder=study_folder(workdir, _STUDY.value),
-        sampler=sampler,
-        pruner=pruner,
-    )
-    runtime.prepare(batch_size=experiment.devices_divide)
-    size = space.grid_size if _SAMPLER.value == "grid" else _DEFAULT_TRIALS
-    trials = size if _TRIALS.value is None else _TRIALS.value
-    if _SAMPLER.value == "grid":
-        trials = min(trials, size)
-    return study, Objective(space, base, f"{workdir}", run), trials
-
-
-def check_data(experiment: ExperimentConfig) -> dict[str, str]:
-    """What tells the images of one study from others.
-
-    Raises:
-      ValueError, OSError: there is nothing to train on, or to score on.
-    """
-    if not experiment.data.eval_dir:
-        raise ValueError(
-            "data.eval_dir is empty, so no trial would have a score; "
-            "give --config.data.eval_dir=FOLDER."
-        )
-    return {
-        "training_images": batching.train_source(experiment.data).summary(),
-        "held_out_images": batching.eval_source(experiment.data).summary(),
-    }
-
-
-def storage_for(workdir: epath.Path, *, create: bool = True) -> optuna.storages.BaseStorage:
-    """The storage that the flags name; by default a file in the working folder."""
-    where = _STORAGE.value
-    if not where:
-        if is_remote(workdir):
-            raise ValueError("--workdir is a bucket, which holds no database; give --storage.")
-        if create:
-            workdir.mkdir(parents=True, exist_ok=True)
-        where = f"{workdir}/study.db"
-    return open_storage(where, create=create, heartbeat=_HEARTBEAT.value, retries=_RETRIES.value)
-
-
-def write_report(study: optuna.Study, workdir: epath.Path) -> None:
-    """Prints the table and writes it, with plots, into the working folder."""
-    rows = report.rows(study)
-    print(report.table(rows))
-    workdir.mkdir(parents=True, exist_ok=True)
-    (workdir / "results.csv").write_text(report.csv_text(rows))
-    drawn = plots.draw(study)
-    for name, png in drawn.items():
-        (workdir / name).write_bytes(png)
-    print(f"Wrote {', '.join(['results.csv', *drawn])} to {workdir}.")
+def main() -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    chosen = settings()
+    with program.one_line_errors():
+        check_reachable(_WORKDIR.value)
+        if _REPORT_ONLY.value:
+            report.write(opening.existing(chosen), chosen.workdir)
+            return
+        study, objective, trials = opening.join(chosen, run)
+    signal.signal(signal.SIGTERM, leave)
+    failure = None
+    try:
+        worker.work(study, objective, trials=trials, poll_seconds=chosen.poll_seconds)
+    except worker.RepeatedFailureError as error:
+        failure = f"{error}"
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+    report.write(study, chosen.workdir)
+    raise SystemExit(failure)
 
 
 if __name__ == "__main__":

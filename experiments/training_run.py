@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 
 import flax.traverse_util
 import jax
@@ -17,6 +17,7 @@ from agarnet_jax.sharding import check_batch_size, make_mesh
 from agarnet_jax.training.loop import train
 from agarnet_jax.training.state import TrainState
 from data_pipelines import batching
+from data_pipelines.sources.images import ImageSource
 from experiments import program
 from experiments.config import ExperimentConfig
 
@@ -34,25 +35,12 @@ def run(
 
     What a user can mend ends the program with one line (`program.one_line_errors`).
     """
-    data, settings = experiment.data, experiment.train
-    processes = {"process_index": jax.process_index(), "process_count": jax.process_count()}
-    eval_batches = None
     with program.one_line_errors():
-        mesh, accumulation = make_mesh(fsdp=settings.fsdp), settings.accumulation
-        for phase in data.phases(settings.batch_size):
-            name = "train.batch_size or data.crop_schedule"
-            check_batch_size(name, phase.batch_size, mesh, accumulation=accumulation)
+        _check_batch_sizes(experiment)
         continues = has_checkpoint(f"{workdir}/checkpoints")
         initial_params = None if continues else experiment.initial_params()
-        source = batching.train_source(data)
-        held_out_images = "none"
-        if data.eval_dir:
-            check_batch_size("data.eval_batch_size", data.eval_batch_size, mesh)
-            held_out = batching.eval_source(data)
-            held_out_images = held_out.summary()
-            eval_batches = functools.partial(
-                batching.eval_batches, held_out, config=data, **processes
-            )
+        source = batching.train_source(experiment.data)
+        held_out = batching.eval_source(experiment.data) if experiment.data.eval_dir else None
         distributed.check_alike(
             {
                 **_settings(experiment),
@@ -60,30 +48,19 @@ def run(
                 "whether --workdir has a checkpoint": f"{continues}",
                 "the initial weights": weights.digest(initial_params) if initial_params else "none",
                 "the training images": source.summary(),
-                "the held-out images": held_out_images,
+                "the held-out images": held_out.summary() if held_out else "none",
             }
         )
-        if not is_remote(workdir):
-            epath.Path(workdir).mkdir(parents=True, exist_ok=True)
-        distributed.check_shared(workdir)
+        _make_shared(workdir)
     distributed.say(f"{len(source)} training images, {source.skipped} skipped.")
-
-    batches_from = functools.partial(
-        batching.train_batches,
-        source,
-        config=data,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        **processes,
-    )
     with contextlib.ExitStack() as stack:
         state = train(
             experiment.make_task(),
-            config=settings,
+            config=experiment.train,
             batches_from=lambda start: stack.enter_context(
-                contextlib.closing(batches_from(start=start))
+                contextlib.closing(_train_batches(experiment, source, start))
             ),
-            eval_batches=eval_batches,
+            eval_batches=_eval_batches(experiment, held_out),
             workdir=workdir,
             resolved_config=to_plain(experiment),
             initial_params=initial_params,
@@ -94,6 +71,53 @@ def run(
         )
     distributed.say(f"{source.skipped} files were skipped; the log names them.")
     return state
+
+
+def _check_batch_sizes(experiment: ExperimentConfig) -> None:
+    """Raises ValueError unless the devices of all processes can share every batch equally."""
+    data, settings = experiment.data, experiment.train
+    mesh = make_mesh(fsdp=settings.fsdp)
+    for phase in data.phases(settings.batch_size):
+        name = "train.batch_size or data.crop_schedule"
+        check_batch_size(name, phase.batch_size, mesh, accumulation=settings.accumulation)
+    if data.eval_dir:
+        check_batch_size("data.eval_batch_size", data.eval_batch_size, mesh)
+
+
+def _make_shared(workdir: str) -> None:
+    """Makes the working folder; raises ValueError if processes have one each of that name."""
+    if not is_remote(workdir):
+        epath.Path(workdir).mkdir(parents=True, exist_ok=True)
+    distributed.check_shared(workdir)
+
+
+def _train_batches(
+    experiment: ExperimentConfig, source: ImageSource, start: int
+) -> Generator[batching.Batch, None, None]:
+    return batching.train_batches(
+        source,
+        config=experiment.data,
+        batch_size=experiment.train.batch_size,
+        seed=experiment.train.seed,
+        start=start,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+    )
+
+
+def _eval_batches(
+    experiment: ExperimentConfig, held_out: ImageSource | None
+) -> Callable[[], Iterator[tuple[str, batching.Batch]]] | None:
+    """What begins an evaluation; None where nothing is held out."""
+    if held_out is None:
+        return None
+    return functools.partial(
+        batching.eval_batches,
+        held_out,
+        config=experiment.data,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+    )
 
 
 def _settings(experiment: ExperimentConfig) -> dict[str, str]:

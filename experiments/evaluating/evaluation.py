@@ -5,43 +5,18 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from agarnet_jax.color import LumaRange
-from agarnet_jax.metrics import Rounding
 from agarnet_jax.models import CellPlacement
 from experiments.evaluating import baselines, checks, comparisons, models, report, suites, tables
 from experiments.evaluating.cache import Cache
 from experiments.evaluating.inputs import ImageSet, open_pictures
-from experiments.evaluating.models import Model, Treatment
+from experiments.evaluating.models import Model
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.report_parts import Plot, Report
 from experiments.evaluating.running import Run
+from experiments.evaluating.settings import Settings
 from experiments.evaluating.suites import Case, Variant
 
 NAME = "AGARNet"  # of the weights evaluated, in tables
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What to evaluate. `suites` need `data_dir`; `images` are of any folder, at `qualities`.
-
-    all_suites: whether "all" asked for them, where some take fewer images.
-    other_weights, baselines: NAME=PLACE. out: where the report and the cache of scores go; None
-    computes everything and writes nothing.
-    """
-
-    weights: str
-    suites: tuple[str, ...] = ()
-    all_suites: bool = False
-    data_dir: str | None = None
-    images: str | None = None
-    qualities: tuple[int, ...] = ()
-    other_weights: tuple[str, ...] = ()
-    baselines: tuple[str, ...] = ()
-    out: str | None = None
-    luma_range: LumaRange = LumaRange.STUDIO
-    rounding: Rounding = Rounding.ROUND
-    cells: CellPlacement = CellPlacement.PLACED
-    treatment: Treatment = Treatment()
-    images_per_set: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +66,7 @@ def evaluate(settings: Settings) -> Evaluation:
     whole = _report(settings, cases, run, results, problems)
     if folder is None:
         return Evaluation(whole, results, {})
-    return _written(folder, whole, cases, run, results, settings)
+    return _written(folder, whole, cases, run, results)
 
 
 def check_extra() -> None:
@@ -246,7 +221,6 @@ def _written(
     cases: Sequence[Case],
     run: Run,
     results: Results,
-    settings: Settings,
 ) -> Evaluation:
     from experiments.evaluating import plots
 

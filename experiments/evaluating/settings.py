@@ -1,13 +1,43 @@
-"""Flags that are lists with a grammar of their own."""
+"""What to evaluate, and how the flags that are lists are read."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 
+from agarnet_jax.color import LumaRange
 from agarnet_jax.configs import nearest
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
+from agarnet_jax.metrics import Rounding
+from agarnet_jax.models import CellPlacement
+from experiments.evaluating.models import Treatment
 from experiments.evaluating.suites import SUITES
 
 ALL = "all"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What to evaluate. `suites` need `data_dir`; `images` are of any folder, at `qualities`.
+
+    all_suites: whether "all" asked for them, where some take fewer images.
+    other_weights, baselines: NAME=PLACE. out: where the report and the cache of scores go; None
+    computes everything and writes nothing.
+    """
+
+    weights: str
+    suites: tuple[str, ...] = ()
+    all_suites: bool = False
+    data_dir: str | None = None
+    images: str | None = None
+    qualities: tuple[int, ...] = ()
+    other_weights: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()
+    out: str | None = None
+    luma_range: LumaRange = LumaRange.STUDIO
+    rounding: Rounding = Rounding.ROUND
+    cells: CellPlacement = CellPlacement.PLACED
+    treatment: Treatment = Treatment()
+    images_per_set: int | None = None
 
 
 def parse_qualities(texts: Sequence[str]) -> tuple[int, ...]:

@@ -7,8 +7,10 @@ import math
 from typing import Any
 
 import optuna
+from etils import epath
 from optuna.trial import FrozenTrial, TrialState
 
+from experiments.sweeping import plots
 from experiments.sweeping.attempts import attempts, first_number, latest
 from experiments.sweeping.trials import REASON
 
@@ -74,6 +76,18 @@ def table(rows: list[Row]) -> str:
     ]
     rule = "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def write(study: optuna.Study, workdir: epath.Path) -> None:
+    """Prints the table and writes it, with plots, into the working folder."""
+    found = rows(study)
+    print(table(found))
+    workdir.mkdir(parents=True, exist_ok=True)
+    (workdir / "results.csv").write_text(csv_text(found))
+    drawn = plots.draw(study)
+    for name, png in drawn.items():
+        (workdir / name).write_bytes(png)
+    print(f"Wrote {', '.join(['results.csv', *drawn])} to {workdir}.")
 
 
 def csv_text(rows: list[Row]) -> str:

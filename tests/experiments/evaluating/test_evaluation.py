@@ -15,7 +15,8 @@ from agarnet_jax.color import LumaRange
 from agarnet_jax.models import CellPlacement
 from data_pipelines.degradations.jpeg import Jpeg
 from experiments.evaluating import suites
-from experiments.evaluating.evaluation import Settings, evaluate
+from experiments.evaluating.evaluation import evaluate
+from experiments.evaluating.settings import Settings
 
 FILES = {"report.json", "scores.csv", "tables.md", "report.html", "plots", "cache"}
 

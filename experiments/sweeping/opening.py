@@ -1,0 +1,91 @@
+"""Opens what a worker of a sweep needs: images, space, storage and study."""
+
+import optuna
+
+from agarnet_jax import runtime
+from agarnet_jax.places import is_remote
+from data_pipelines import batching
+from experiments.config import ExperimentConfig, from_config_dict
+from experiments.sweeping import spaces, studies
+from experiments.sweeping.settings import Settings
+from experiments.sweeping.storage import open_storage
+from experiments.sweeping.trials import Objective, Run
+
+
+def join(settings: Settings, run: Run) -> tuple[optuna.Study, Objective, int]:
+    """Checks everything, then opens or begins the study.
+
+    Args:
+      run: what trains.
+
+    Returns:
+      The study, what its trials maximize, and how many of them it shall have.
+
+    Raises:
+      ValueError, OSError, ModuleNotFoundError: the settings name what cannot be used, or do not
+        fit the study.
+    """
+    base = settings.config
+    if base is None or not settings.space:
+        raise ValueError("Give --config and --space, what to sweep; or --report_only.")
+    experiment, space = from_config_dict(base), spaces.load(settings.space)
+    images = _images(experiment)
+    spaces.check(space, base)
+    sampler = studies.make_sampler(settings.sampler, space)
+    pruner = studies.make_pruner(
+        settings.pruner,
+        first_step=experiment.train.eval_every,
+        last_step=experiment.train.steps,
+        reduction=settings.reduction,
+    )
+    study = studies.join(
+        settings.study,
+        storage_of(settings),
+        studies.identity(experiment.settings() | images, space),
+        folder=settings.folder,
+        sampler=sampler,
+        pruner=pruner,
+    )
+    runtime.prepare(batch_size=experiment.devices_divide)
+    objective = Objective(space, base, f"{settings.workdir}", run)
+    return study, objective, settings.number_of_trials(space.grid_size)
+
+
+def existing(settings: Settings) -> optuna.Study:
+    """Opens the study to look at; raises ValueError if there is none."""
+    return studies.load(settings.study, storage_of(settings, create=False))
+
+
+def storage_of(settings: Settings, *, create: bool = True) -> optuna.storages.BaseStorage:
+    """Opens the storage that the settings name, by default a file in the working folder.
+
+    Raises:
+      ValueError: it cannot be opened, or the working folder cannot hold it.
+    """
+    where = settings.storage
+    if not where:
+        if is_remote(settings.workdir):
+            raise ValueError("--workdir is a bucket, which holds no database; give --storage.")
+        if create:
+            settings.workdir.mkdir(parents=True, exist_ok=True)
+        where = f"{settings.workdir}/study.db"
+    return open_storage(
+        where, create=create, heartbeat=settings.heartbeat, retries=settings.retries
+    )
+
+
+def _images(experiment: ExperimentConfig) -> dict[str, str]:
+    """What tells the images of one study from others.
+
+    Raises:
+      ValueError, OSError: there is nothing to train on, or to score on.
+    """
+    if not experiment.data.eval_dir:
+        raise ValueError(
+            "data.eval_dir is empty, so no trial would have a score; "
+            "give --config.data.eval_dir=FOLDER."
+        )
+    return {
+        "training_images": batching.train_source(experiment.data).summary(),
+        "held_out_images": batching.eval_source(experiment.data).summary(),
+    }
