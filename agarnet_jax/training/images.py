@@ -18,7 +18,8 @@ def make_picture_step(task: Task, mesh: Mesh) -> PictureStep:
     """(params, batch) → the task's pictures of the batch, on every device; compiled."""
 
     def picture_step(params: Any, batch: Batch) -> dict[str, jax.Array]:
-        return task.pictures(params, unit_range(batch))
+        batch = unit_range(batch)
+        return task.pictures(task.apply(params, batch), batch)
 
     return jax.jit(
         picture_step,

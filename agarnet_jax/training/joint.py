@@ -2,12 +2,13 @@
 
 import dataclasses
 import enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from agarnet_jax.configs import Config, require
 from agarnet_jax.models import (
+    AGARNet,
     AGARNetConfig,
     AGARNetOutput,
     EstimatorConfig,
@@ -49,6 +50,13 @@ class JointOptions(Config):
         require(self, ">= 0", lambda value: value >= 0, "estimation_loss_weight")
 
 
+class JointOutput(NamedTuple):
+    """The outputs of both networks for one batch."""
+
+    restoration: AGARNetOutput
+    estimation: QualityEstimate
+
+
 @dataclasses.dataclass(frozen=True)
 class JointTask:
     """The restorer's loss on what it makes of the estimated map, and the estimator's, weighted.
@@ -69,9 +77,9 @@ class JointTask:
             "estimator": self.estimation.init(for_estimator),
         }
 
-    def _apply(self, params: Any, batch: Batch) -> tuple[AGARNetOutput, QualityEstimate]:
+    def apply(self, params: Any, batch: Batch) -> JointOutput:
         image = batch["degraded"]
-        estimate = self.estimation.apply(params["estimator"], image)
+        estimate = self.estimation.apply(params["estimator"], batch)
         estimated = quality_map(
             estimate.cells,
             height=image.shape[1],
@@ -80,23 +88,23 @@ class JointTask:
         )
         if self.options.map_gradient is MapGradient.STOPPED:
             estimated = jax.lax.stop_gradient(estimated)
-        out = self.restoration.apply(params["restorer"], image, quality=estimated, tables=None)
-        return out, estimate
+        restored = AGARNet(self.restoration.config).apply(
+            {"params": params["restorer"]}, image, quality=estimated
+        )
+        return JointOutput(restored, estimate)
 
-    def loss(self, params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
-        out, estimate = self._apply(params, batch)
-        restoration, restored = self.restoration.loss_of(out, batch)
-        estimation, estimated = self.estimation.loss_of(estimate, batch)
+    def loss(self, output: JointOutput, batch: Batch) -> tuple[jax.Array, Metrics]:
+        restoration, restored = self.restoration.loss(output.restoration, batch)
+        estimation, estimated = self.estimation.loss(output.estimation, batch)
         return restoration + self.options.estimation_loss_weight * estimation, restored | estimated
 
-    def evaluate(self, params: Any, batch: Batch) -> Metrics:
-        out, estimate = self._apply(params, batch)
-        return self.restoration.metrics_of(out, batch) | self.estimation.metrics_of(estimate, batch)
+    def metrics(self, output: JointOutput, batch: Batch) -> Metrics:
+        restored = self.restoration.metrics(output.restoration, batch)
+        return restored | self.estimation.metrics(output.estimation, batch)
 
-    def pictures(self, params: Any, batch: Batch) -> Metrics:
-        out, estimate = self._apply(params, batch)
-        images = {"degraded": batch["degraded"], "restored": out.restored, "clean": batch["clean"]}
-        return images | {"estimated": estimate.cells / 100, "quality": batch["quality"] / 100}
+    def pictures(self, output: JointOutput, batch: Batch) -> Metrics:
+        restored = self.restoration.pictures(output.restoration, batch)
+        return restored | self.estimation.pictures(output.estimation, batch)
 
     def score(self, metrics: dict[str, float]) -> float:
         return self.restoration.score(metrics)

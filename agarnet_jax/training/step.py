@@ -56,8 +56,11 @@ def make_train_step(task: Task, config: TrainConfig, mesh: Mesh) -> TrainStep:
     """
     everywhere, accumulation = replicated(mesh), config.accumulation
 
+    def loss_of(params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
+        return task.loss(task.apply(params, batch), batch)
+
     def gradients_of(params: Any, batch: Batch) -> tuple[Any, Metrics]:
-        (loss, metrics), gradients = jax.value_and_grad(task.loss, has_aux=True)(
+        (loss, metrics), gradients = jax.value_and_grad(loss_of, has_aux=True)(
             params, unit_range(batch)
         )
         gradients = with_sharding_constraint(gradients, split_by_leaf(gradients, mesh))
@@ -134,9 +137,9 @@ def make_eval_step(task: Task, mesh: Mesh) -> EvalStep:
     everywhere = replicated(mesh)
 
     def eval_step(params: Any, batch: Batch) -> Metrics:
-        weight = batch["weight"]
+        batch, weight = unit_range(batch), batch["weight"]
         params = with_sharding_constraint(params, everywhere)
-        metrics = task.evaluate(params, unit_range(batch))
+        metrics = task.metrics(task.apply(params, batch), batch)
         sums = {name: jnp.sum(values * weight) for name, values in metrics.items()}
         return {"count": weight.sum(), **sums}
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.losses import LossConfig, frequency_l1, image_loss, l1
 from agarnet_jax.metrics import psnr
 from agarnet_jax.models import (
@@ -39,19 +40,22 @@ class Task(Protocol):
     def init(self, rng: jax.Array) -> Any:
         """Fresh parameters."""
 
-    def loss(self, params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
+    def apply(self, params: Any, batch: Batch) -> Any:
+        """The model's output for a batch, which the methods below take with that batch."""
+
+    def loss(self, output: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
         """The loss, and scalars to log beside it."""
 
-    def evaluate(self, params: Any, batch: Batch) -> Metrics:
+    def metrics(self, output: Any, batch: Batch) -> Metrics:
         """One value per image (B,) for each metric."""
 
-    def pictures(self, params: Any, batch: Batch) -> Metrics:
+    def pictures(self, output: Any, batch: Batch) -> Metrics:
         """What to look at: images (B, H, W, 1) in [0, 1], and maps of quality / 100, of pixels,
         cells or one for the image. The first is an image."""
 
     def score(self, metrics: dict[str, float]) -> float:
         """The number by which checkpoints are compared, higher is better, from means over images
-        of what `evaluate` returned."""
+        of what `metrics` returned."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,45 +69,37 @@ class RestorationTask:
     def init(self, rng: jax.Array) -> Any:
         return AGARNet(self.config).init(rng, _ANY_IMAGE, quality=50.0)["params"]
 
-    def apply(
-        self, params: Any, image: jax.Array, *, quality: jax.Array, tables: jax.Array | None
-    ) -> AGARNetOutput:
-        return AGARNet(self.config).apply({"params": params}, image, quality=quality, tables=tables)
-
-    def _apply(self, params: Any, batch: Batch) -> AGARNetOutput:
-        return self.apply(
-            params, batch["degraded"], quality=batch["quality"], tables=batch["tables"]
+    def apply(self, params: Any, batch: Batch) -> AGARNetOutput:
+        return AGARNet(self.config).apply(
+            {"params": params}, batch["degraded"], quality=batch["quality"], tables=batch["tables"]
         )
 
-    def loss_of(self, out: AGARNetOutput, batch: Batch) -> tuple[jax.Array, Metrics]:
+    def loss(self, output: AGARNetOutput, batch: Batch) -> tuple[jax.Array, Metrics]:
         """The loss of restored images, and its terms, under the name of the kind of loss."""
         clean, kind = batch["clean"], self.loss_config.kind.value
-        restored = image_loss(out.restored, clean, self.loss_config)
-        dct = image_loss(out.dct_restored, clean, self.loss_config)
+        restored = image_loss(output.restored, clean, self.loss_config)
+        dct = image_loss(output.dct_restored, clean, self.loss_config)
         total, terms = restored + self.dct_loss_weight * dct, {kind: restored, f"dct_{kind}": dct}
         if self.loss_config.frequency_weight:
-            terms["frequency_l1"] = frequency_l1(out.restored, clean)
+            terms["frequency_l1"] = frequency_l1(output.restored, clean)
             total += self.loss_config.frequency_weight * terms["frequency_l1"]
         return total, terms
 
-    def metrics_of(self, out: AGARNetOutput, batch: Batch) -> Metrics:
+    def metrics(self, output: AGARNetOutput, batch: Batch) -> Metrics:
         """PSNR of the JPEG and of the restored images, of at most 110 dB, and its gain."""
         jpeg, restored = (
             jnp.minimum(psnr(image, batch["clean"]), _HIGHEST_PSNR)
-            for image in (batch["degraded"], out.restored)
+            for image in (batch["degraded"], output.restored)
         )
         return {"psnr_jpeg": jpeg, "psnr": restored, "psnr_gain": restored - jpeg}
 
-    def loss(self, params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
-        return self.loss_of(self._apply(params, batch), batch)
-
-    def evaluate(self, params: Any, batch: Batch) -> Metrics:
-        return self.metrics_of(self._apply(params, batch), batch)
-
-    def pictures(self, params: Any, batch: Batch) -> Metrics:
-        restored = self._apply(params, batch).restored
-        images = {"degraded": batch["degraded"], "restored": restored, "clean": batch["clean"]}
-        return images | {"quality": batch["quality"] / 100}
+    def pictures(self, output: AGARNetOutput, batch: Batch) -> Metrics:
+        return {
+            "degraded": batch["degraded"],
+            "restored": output.restored,
+            "clean": batch["clean"],
+            "quality": batch["quality"] / MAX_QUALITY,
+        }
 
     def score(self, metrics: dict[str, float]) -> float:
         return metrics["psnr_gain"]
@@ -118,30 +114,27 @@ class EstimationTask:
     def init(self, rng: jax.Array) -> Any:
         return QualityEstimator(self.config).init(rng, _ANY_IMAGE)["params"]
 
-    def apply(self, params: Any, image: jax.Array) -> QualityEstimate:
-        return QualityEstimator(self.config).apply({"params": params}, image)
+    def apply(self, params: Any, batch: Batch) -> QualityEstimate:
+        return QualityEstimator(self.config).apply({"params": params}, batch["degraded"])
 
-    def loss_of(self, estimate: QualityEstimate, batch: Batch) -> tuple[jax.Array, Metrics]:
+    def loss(self, output: QualityEstimate, batch: Batch) -> tuple[jax.Array, Metrics]:
         """The loss of estimates, and their mean absolute error."""
         labels = _cell_quality(batch["quality"], batch["degraded"].shape)
-        loss = l1(estimate.cells, labels) / 100
-        return loss, {"mean_absolute_error": 100 * loss}
+        loss = l1(output.cells, labels) / MAX_QUALITY
+        return loss, {"mean_absolute_error": MAX_QUALITY * loss}
 
-    def metrics_of(self, estimate: QualityEstimate, batch: Batch) -> Metrics:
+    def metrics(self, output: QualityEstimate, batch: Batch) -> Metrics:
         """The error of each image's estimated quality, and its size."""
-        error = estimate.quality - batch["quality"].mean(axis=(1, 2, 3))
+        error = output.quality - batch["quality"].mean(axis=(1, 2, 3))
         return {"error": error, "absolute_error": jnp.abs(error)}
 
-    def loss(self, params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
-        return self.loss_of(self.apply(params, batch["degraded"]), batch)
-
-    def evaluate(self, params: Any, batch: Batch) -> Metrics:
-        return self.metrics_of(self.apply(params, batch["degraded"]), batch)
-
-    def pictures(self, params: Any, batch: Batch) -> Metrics:
-        estimated = self.apply(params, batch["degraded"]).cells / 100
-        images = {"degraded": batch["degraded"], "clean": batch["clean"]}
-        return images | {"estimated": estimated, "quality": batch["quality"] / 100}
+    def pictures(self, output: QualityEstimate, batch: Batch) -> Metrics:
+        return {
+            "degraded": batch["degraded"],
+            "clean": batch["clean"],
+            "estimated": output.cells / MAX_QUALITY,
+            "quality": batch["quality"] / MAX_QUALITY,
+        }
 
     def score(self, metrics: dict[str, float]) -> float:
         return -metrics["absolute_error"]

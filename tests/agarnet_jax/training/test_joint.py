@@ -57,6 +57,10 @@ def batch(gray_photo):
     }
 
 
+def loss_of(task, params, batch):
+    return task.loss(task.apply(params, batch), batch)
+
+
 def estimated_map(params, image):
     """Between the centres of two cells, at columns 31.5 and 95.5, quality is interpolated."""
     estimator = jax.jit(QualityEstimator(CONFIG.estimator).apply)
@@ -66,7 +70,7 @@ def estimated_map(params, image):
 
 
 def test_the_restorer_sees_the_estimated_map_and_tables_derived_from_it(params, batch):
-    loss, terms = jax.jit(make_task().loss)(params, batch)
+    loss, terms = jax.jit(lambda p: loss_of(make_task(), p, batch))(params)
     cells, quality = estimated_map(params, batch["degraded"])
     assert np.ptp(cells) > 0.1  # or the map would show nothing
     assert 1 < cells.min() < cells.max() < 100
@@ -86,10 +90,11 @@ def test_the_restorer_sees_the_estimated_map_and_tables_derived_from_it(params, 
 
 def test_the_map_passes_its_gradient_or_stops_it(params, batch):
     def gradients(task):
-        return jax.jit(jax.grad(lambda p: task.loss(p, batch)[0]))(params)
+        return jax.jit(jax.grad(lambda p: loss_of(task, p, batch)[0]))(params)
 
     estimation = EstimationTask(CONFIG.estimator)
-    alone = jax.jit(jax.grad(lambda p: WEIGHT * estimation.loss(p, batch)[0]))(params["estimator"])
+    weighted = jax.grad(lambda p: WEIGHT * loss_of(estimation, p, batch)[0])
+    alone = jax.jit(weighted)(params["estimator"])
     through, stopped = gradients(make_task()), gradients(make_task(MapGradient.STOPPED))
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-9),
@@ -116,7 +121,8 @@ def test_evaluation_reports_what_blind_restoration_gains_and_how_far_the_estimat
         "quality": batch["quality"],
     }
     task = make_task()
-    evaluated = jax.jit(task.evaluate)(params, of_levels)
+    output = jax.jit(task.apply)(params, of_levels)
+    evaluated = task.metrics(output, of_levels)
     metrics = {name: float(value[0]) for name, value in evaluated.items()}
 
     trained = weights.Weights(
@@ -127,7 +133,7 @@ def test_evaluation_reports_what_blind_restoration_gains_and_how_far_the_estimat
         20 * np.log10(255 / np.sqrt(np.square(image.astype(float) - clean).mean()))
         for image in (blind.image, degraded)
     )
-    pictures = jax.jit(task.pictures)(params, of_levels)
+    pictures = task.pictures(output, of_levels)
     # Half a level by rounding.
     shown = np.asarray(pictures["restored"])[0, ..., 0] * 255
     np.testing.assert_allclose(np.clip(shown, 0, 255), blind.image, atol=0.51)

@@ -32,7 +32,8 @@ def test_a_map_label_is_averaged_over_cells(task_and_params):
     image = np.random.default_rng(0).random((1, 64, 128, 1), np.float32)
     label = np.full(image.shape, 30, np.float32)
     label[:, :, 64:96] = 70  # the second cell's mean is 50
-    loss, _ = task.loss(params, {"degraded": jnp.asarray(image), "quality": jnp.asarray(label)})
+    batch = {"degraded": jnp.asarray(image), "quality": jnp.asarray(label)}
+    loss, _ = task.loss(task.apply(params, batch), batch)
     cells = QualityEstimator(CONFIG).apply({"params": params}, image).cells
     expected = np.abs(np.asarray(cells).ravel() - [30, 50]).mean() / 100
     assert float(loss) == pytest.approx(expected, rel=1e-5)
@@ -42,7 +43,7 @@ def test_crops_without_whole_cells_are_named(task_and_params):
     task, params = task_and_params
     batch = {"degraded": jnp.zeros((1, 32, 64, 1)), "quality": jnp.ones((1, 1, 1, 1))}
     with pytest.raises(ValueError, match=r"32×64.*multiple of 64"):
-        task.loss(params, batch)
+        task.loss(task.apply(params, batch), batch)
 
 
 def test_impossible_settings_are_named():
@@ -85,7 +86,7 @@ def test_images_that_jpeg_leaves_as_they_are_do_not_spoil_the_mean():
     task = RestorationTask(AGARNetConfig(), dct_loss_weight=0.0)
     flat = jnp.full((2, 8, 8, 1), 0.5).at[1, 0, 0].set(0.6)  # the second one is not
     out = AGARNetOutput(restored=jnp.full(flat.shape, 0.5), dct_restored=flat)
-    metrics = task.metrics_of(out, {"degraded": flat.at[:].set(0.5), "clean": flat})
+    metrics = task.metrics(out, {"degraded": flat.at[:].set(0.5), "clean": flat})
     assert metrics["psnr_gain"].tolist() == [0, 0]
     assert metrics["psnr"][0] == 110 > metrics["psnr"][1]
 
@@ -101,7 +102,8 @@ def test_restoration_is_conditioned_on_the_tables_of_the_batch():
     batch = {"degraded": image, "clean": 1 - image, "quality": jnp.full((1, 1, 1, 1), 30.0)}
 
     def loss(table):
-        return float(task.loss(params, batch | {"tables": table[None, None, None]})[0])
+        given = batch | {"tables": table[None, None, None]}
+        return float(task.loss(task.apply(params, given), given)[0])
 
     by_quality = network_tables_by_quality(config.table_scaling)
     assert loss(by_quality[30]) != loss(by_quality[80])
@@ -111,7 +113,9 @@ def test_restoration_is_conditioned_on_the_tables_of_the_batch():
 
     chosen = LossConfig(kind="mse", frequency_weight=0.5)
     batch |= {"tables": by_quality[None, None, 30:31]}
-    total, terms = dataclasses.replace(task, loss_config=chosen).loss(params, batch)
+    total, terms = dataclasses.replace(task, loss_config=chosen).loss(
+        task.apply(params, batch), batch
+    )
     outputs = (derived.restored, derived.dct_restored)
     restored, dct = (np.square(np.asarray(out) - np.asarray(1 - image)).mean() for out in outputs)
     assert float(terms["mse"]) == pytest.approx(restored, rel=1e-5)
