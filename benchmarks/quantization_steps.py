@@ -18,7 +18,7 @@ from agarnet_jax import runtime
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
-from agarnet_jax.restoration.components import split
+from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces import quantization_steps
 from benchmarks.pictures import first_pictures
 from benchmarks.timing import print_table

@@ -9,7 +9,6 @@ compressed more coarsely. The first few gray images are restored: with steps rea
 first JPEG itself, told its quality; PSNR in dB.
 """
 
-import io
 import time
 from collections.abc import Sequence
 
@@ -21,9 +20,9 @@ from agarnet_jax import runtime
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
-from agarnet_jax.restoration.components import split
+from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recovered
-from benchmarks.pictures import first_pictures
+from benchmarks.pictures import first_pictures, saved_jpeg
 from benchmarks.timing import print_table
 from experiments import program
 
@@ -41,13 +40,10 @@ OTHERS = ((10,), (30,), (60,), (80,), (90,), (95,), (60, 60), (60, 40), (80, 60)
 
 def saved(image: np.ndarray, qualities: Sequence[int]) -> Image.Image:
     """The last of JPEG files made one of the other, as a decoded picture."""
-    for quality in qualities:
-        file = io.BytesIO()
-        Image.fromarray(image).save(file, "JPEG", quality=quality)
-        image = np.asarray(Image.open(file, formats=("JPEG",)))
-    picture = Image.open(file, formats=("JPEG",))
-    picture.draft("YCbCr", None)
-    return picture
+    *earlier, last = qualities
+    for quality in earlier:
+        image = np.asarray(saved_jpeg(image, quality))
+    return saved_jpeg(image, last, ycbcr=True)
 
 
 def found(image: np.ndarray | Image.Image) -> int | None:

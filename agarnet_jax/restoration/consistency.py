@@ -11,10 +11,11 @@ from PIL import Image
 
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration import block_transform
-from agarnet_jax.restoration.components import Change, split
+from agarnet_jax.restoration.components import Change
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.pixels import DTYPES, strips
 from agarnet_jax.restoration.plane import Plane
+from agarnet_jax.restoration.splitting import split
 
 # How far the encoder's integer arithmetic may move a coefficient, in levels.
 _ENCODER = 0.25
@@ -68,7 +69,7 @@ def project_image(
         for plane, restored_plane in zip(before.planes, after.planes)
         if chroma or not plane.chroma
     ]
-    result = after.merge_changes(changes, bits=bits or _BITS.get(before.pixels.dtype))
+    result = after.merge(changes, bits=bits or _BITS.get(before.pixels.dtype))
     as_picture = isinstance(decoded, Image.Image) and before.has_bits(bits)
     return Image.fromarray(result) if as_picture else result
 

@@ -15,8 +15,9 @@ from agarnet_jax.jpeg_tables import (
 )
 from agarnet_jax.models import AGARNetConfig
 from agarnet_jax.restoration.chroma_detail import Detail
-from agarnet_jax.restoration.components import Components, Plane
+from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.jpeg_header import JpegHeader
+from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.quality import QualityMap, strengthened
 from agarnet_jax.restoration.tiling import Everywhere, Layer
 from agarnet_jax.restoration.wishes import Orientation, Wishes

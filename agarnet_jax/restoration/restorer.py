@@ -12,12 +12,13 @@ from PIL import Image
 from agarnet_jax import weights
 from agarnet_jax.configs import member
 from agarnet_jax.restoration import planning
-from agarnet_jax.restoration.components import Components, split
+from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.engine import Computed, Engine
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.network import is_out_of_memory
 from agarnet_jax.restoration.pixels import Picture
 from agarnet_jax.restoration.quality import QualityMap
+from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.tiling import OVERLAP
 from agarnet_jax.restoration.traces.subsampling import Subsampling
 from agarnet_jax.restoration.wishes import ESTIMATED, Orientation, QualitySource, Wishes
@@ -122,7 +123,7 @@ class Restorer:
 
         Args:
           image: an array (H, W) or (H, W, 1–4), uint8, uint16 or floating point in [0, 1] (see
-            `components.split`), or a Pillow picture. One opened by `draft("YCbCr", None)` keeps
+            `splitting.split`), or a Pillow picture. One opened by `draft("YCbCr", None)` keeps
             what RGB would clip.
           quality: JPEG quality 1–100, one number or pixel-wise (H, W); or where it comes from,
             also as a string ("auto", "map", "header"); None, as "auto", estimates one value.
@@ -262,7 +263,7 @@ def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishe
     detail = assumed.detail(parts, wishes)
     if isinstance(image, Image.Image) and parts.has_bits(wishes.bits):
         return Restored(parts.picture(changes, detail=detail), assumed.whole_map(parts))
-    result = parts.merge_changes(changes, bits=wishes.bits, detail=detail)
+    result = parts.merge(changes, bits=wishes.bits, detail=detail)
     return Restored(result, assumed.whole_map(parts))
 
 

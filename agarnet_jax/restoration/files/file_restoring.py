@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from agarnet_jax.restoration import consistency
-from agarnet_jax.restoration.components import leading_plane
 from agarnet_jax.restoration.files import quality_pictures, turning, writing
 from agarnet_jax.restoration.files.metadata import Metadata
 from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
@@ -15,6 +14,7 @@ from agarnet_jax.restoration.files.reading import ImageFile
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.pixels import Picture
 from agarnet_jax.restoration.restorer import Restorer
+from agarnet_jax.restoration.splitting import leading_plane
 from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
 from agarnet_jax.restoration.wishes import ESTIMATED, QualitySource

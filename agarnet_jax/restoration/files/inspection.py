@@ -11,9 +11,9 @@ from agarnet_jax.jpeg_tables import (
     effective_quality,
     quality_table,
 )
-from agarnet_jax.restoration.components import leading_plane
 from agarnet_jax.restoration.files.reading import ImageFile
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
+from agarnet_jax.restoration.splitting import leading_plane
 from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid

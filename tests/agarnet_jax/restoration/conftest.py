@@ -114,3 +114,21 @@ def without_marker():
         return bytes(result) + contents[position:]
 
     return without_marker
+
+
+@pytest.fixture(scope="session")
+def with_planes():
+    """Merges components with other planes in the place of theirs; None keeps one."""
+
+    def change(plane, values):
+        return lambda first, last: (values[first:last] - plane[first:last, :])[None]
+
+    def merged(parts, planes, **options):
+        changes = [
+            ((plane,), change(plane, values))
+            for plane, values in zip(parts.planes, planes, strict=True)
+            if values is not None
+        ]
+        return parts.merge(changes, **options)
+
+    return merged

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agarnet_jax.restoration import chroma_detail, pixels
-from agarnet_jax.restoration.components import split
+from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.subsampling import Subsampling
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
@@ -107,10 +107,10 @@ def test_strips_of_any_height_make_the_whole(astronaut, monkeypatch, strip):
         (parts.planes[:1], rows_of(values[0][None])),
         (parts.planes[1:], rows_of(np.stack(values[1:]))),
     ]
-    whole = parts.merge_changes(changes, detail=FULL)
+    whole = parts.merge(changes, detail=FULL)
     monkeypatch.setattr(pixels, "_STRIP_PIXELS", strip * image.shape[1])
-    np.testing.assert_array_equal(parts.merge_changes(changes, detail=FULL), whole)
-    assert (whole != parts.merge_changes(changes)).any()
+    np.testing.assert_array_equal(parts.merge(changes, detail=FULL), whole)
+    assert (whole != parts.merge(changes)).any()
 
 
 def test_luma_that_is_not_restored_shows_detail_too(astronaut):
@@ -119,9 +119,9 @@ def test_luma_that_is_not_restored_shows_detail_too(astronaut):
     chroma = [([plane], rows_of(zeros)) for plane, zeros in zip(parts.planes[1:], none[1:])]
     with_luma = [([parts.planes[0]], rows_of(none[0])), *chroma]
     np.testing.assert_array_equal(
-        parts.merge_changes(chroma, detail=FULL), parts.merge_changes(with_luma, detail=FULL)
+        parts.merge(chroma, detail=FULL), parts.merge(with_luma, detail=FULL)
     )
-    unchanged = parts.merge_changes(with_luma[:1], detail=FULL)
+    unchanged = parts.merge(with_luma[:1], detail=FULL)
     np.testing.assert_array_equal(unchanged, astronaut[:45, :52])
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 
 from agarnet_jax.jpeg_tables import quality_table
-from agarnet_jax.restoration.components import split
+from agarnet_jax.restoration.splitting import split
 
 
 def test_a_table_has_to_amount_to_the_quality_that_shows(astronaut, encode):

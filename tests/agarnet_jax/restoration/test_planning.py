@@ -6,9 +6,9 @@ from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE
 from agarnet_jax.models import AGARNetConfig
 from agarnet_jax.restoration import planning
 from agarnet_jax.restoration.chroma_detail import Detail
-from agarnet_jax.restoration.components import Subsampling, split
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.planning import Assumed, Orientation, Wishes
+from agarnet_jax.restoration.splitting import Subsampling, split
 from agarnet_jax.restoration.tiling import Everywhere
 
 # A camera's tables, not Annex K's.

@@ -12,9 +12,10 @@ from PIL import Image
 from agarnet_jax import jpeg_tables, weights
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.models import AGARNet, CellPlacement
-from agarnet_jax.restoration import QualitySource, Restorer, components
+from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.jpeg_header import JpegHeader
+from agarnet_jax.restoration.splitting import split
 
 
 @pytest.fixture(scope="module")
@@ -223,16 +224,16 @@ def test_chroma_by_every_source_of_quality(restorer, color_jpeg, color_photo):
     assert max(scores) - min(scores) < 0.1
 
 
-def test_each_plane_is_restored_by_itself_with_its_table(restorer, color_jpeg):
+def test_each_plane_is_restored_by_itself_with_its_table(restorer, color_jpeg, with_planes):
     """Beside the gray restorer, given each component as an image of its own."""
     picture = color_jpeg(30, mode="YCbCr")
-    parts = components.split(picture)
+    parts = split(picture)
     tables = JpegHeader.of(picture).tables
     planes = [
         restorer.restore(np.array(plane[:, :]), quality=30, table=table).image
         for plane, table in zip(parts.planes, tables, strict=True)
     ]
-    expected = parts.merge(planes, bits=16, detail=Detail(1, 30)).astype(int)
+    expected = with_planes(parts, planes, bits=16, detail=Detail(1, 30)).astype(int)
     for quality in (30.0, QualitySource.HEADER):
         actual = restorer.restore(picture, quality=quality, bits=16).image
         # A plane alone is clipped to [0, 1]; sums in another order.

@@ -5,7 +5,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from agarnet_jax.restoration.components import split
+from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.subsampling import Subsampling
 
 

@@ -1,0 +1,156 @@
+"""An image split into the components that a JPEG of it stores (NumPy)."""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
+from agarnet_jax import color
+from agarnet_jax.restoration.components import CHROMA_MIDDLE, Components
+from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
+from agarnet_jax.restoration.pixels import (
+    ArrayPixels,
+    Picture,
+    PicturePixels,
+    Pixels,
+    readable,
+)
+from agarnet_jax.restoration.plane import Plane
+from agarnet_jax.restoration.traces.subsampling import Subsampling, find_subsampling, saturated
+from agarnet_jax.restoration.upsampling import Upsampling
+
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of arrays, by channels
+_COLOR_CHANNELS = {"L": 1, "LA": 1, "I;16": 1, "RGB": 3, "RGBA": 3, "YCbCr": 3, "CMYK": 4}
+_CODINGS = {1: (Coding.GRAY,), 3: (Coding.YCBCR, Coding.RGB), 4: (Coding.CMYK, Coding.YCCK)}
+
+
+def split(
+    image: Picture,
+    *,
+    header: JpegHeader | None = None,
+    subsampling: Subsampling | None = None,
+) -> Components:
+    """Splits a decoded JPEG into its components.
+
+    Args:
+      image: an array (H, W) or (H, W, 1–4): gray, gray + alpha, RGB, RGB + alpha; uint8, uint16
+        or floating point in [0, 1]. Or a Pillow picture; YCbCr ones, as JPEG files opened by
+        `draft("YCbCr", None)` are, give luma and chroma without the clipping of RGB.
+      header: of the file; JPEG files opened by Pillow have their own.
+      subsampling: of chroma, where there is no header; None: found from the pixels.
+
+    Raises:
+      ValueError: no such image, or one that the header does not fit.
+    """
+    if isinstance(image, Image.Image):
+        header = header or _own_header(image)
+        image = readable(image)
+        pixels: Pixels = PicturePixels(image)
+        mode, flat = image.mode, len(image.getbands()) == 1
+    else:
+        image = np.asarray(image)
+        pixels, flat = ArrayPixels(image), image.ndim == 2
+        mode = _MODES[pixels.shape[2]]
+        if header is not None and header.coding in _CODINGS[4] and mode == "RGBA":
+            mode = "CMYK"
+    coding = _coding(mode, header)
+    weights, offsets, mixing = _space(mode, coding)
+    planes = [
+        Plane(
+            chroma=coding in (Coding.YCBCR, Coding.YCCK) and number in (1, 2),
+            upsampling=Upsampling(pixels.shape[:2], (1, 1)),
+            table=None if header is None else header.tables[number],
+            weights=plane_weights,
+            offset=offset,
+            pixels=pixels,
+        )
+        for number, (plane_weights, offset) in enumerate(zip(weights, offsets))
+    ]
+    factors = _factors(planes, header=header, subsampling=subsampling)
+    planes = [
+        dataclasses.replace(plane, upsampling=Upsampling(pixels.shape[:2], f))
+        for plane, f in zip(planes, factors)
+    ]
+    return Components(
+        planes=tuple(planes),
+        lead=planes[1 if coding in (Coding.RGB, Coding.CMYK) else 0],
+        pixels=pixels,
+        mode="RGB" if mode == "YCbCr" else mode,
+        flat=flat,
+        mixing=mixing,
+        rgb_of_ycbcr=mode == "YCbCr",
+    )
+
+
+def leading_plane(image: Picture) -> Plane:
+    """Returns `Components.lead` at the picture's size, for callers that need no other plane."""
+    return split(image, subsampling=Subsampling.S444).lead
+
+
+def _own_header(picture: Image.Image) -> JpegHeader | None:
+    if isinstance(picture, JpegImagePlugin.JpegImageFile):
+        with contextlib.suppress(ValueError):  # tables are missing, yet it was decoded
+            return JpegHeader.of(picture)
+    return None
+
+
+def _coding(mode: str, header: JpegHeader | None) -> Coding:
+    """What the components are; without a header, what is likeliest."""
+    possible = _CODINGS[_COLOR_CHANNELS[mode]]
+    if header is None:
+        return possible[0]
+    if header.coding not in possible or (mode == "YCbCr" and header.coding is Coding.RGB):
+        raise ValueError(
+            f"The header is of a JPEG coded as {header.coding.value}, the image's mode is {mode}; "
+            "pass the image as it was decoded, or no header."
+        )
+    return header.coding
+
+
+def _space(mode: str, coding: Coding) -> tuple[np.ndarray, list[float], np.ndarray]:
+    """Weights (planes, channels) and offsets of planes, and (channels, planes), the way back.
+
+    Pillow inverts the inks of JPEG files, as Adobe's are; YCCK is made of them inverted twice.
+    """
+    forward, back = np.eye(_COLOR_CHANNELS[mode]), np.eye(_COLOR_CHANNELS[mode])
+    offsets = [0.0] * len(forward)
+    if mode == "CMYK":
+        forward, back, offsets = -forward, -back, [1.0] * 4
+    if coding in (Coding.YCBCR, Coding.YCCK):
+        back[:3, :3] = color.RGB_OF_YCBCR
+        offsets[:3] = 0.0, CHROMA_MIDDLE, CHROMA_MIDDLE
+        forward[:3, :3] = color.YCBCR_OF_RGB
+        if mode == "YCbCr":
+            forward, offsets = np.eye(3), [0.0] * 3
+    return forward.astype(np.float32), offsets, back.astype(np.float32)
+
+
+def _factors(
+    planes: Sequence[Plane], *, header: JpegHeader | None, subsampling: Subsampling | None
+) -> list[tuple[int, int]]:
+    """Pixels a sample of every plane, (vertical, horizontal)."""
+    if header is not None:
+        horizontal, vertical = (max(sides) for sides in zip(*header.sampling))
+        return [(vertical // v, horizontal // h) for h, v in header.sampling]
+    if subsampling is None:
+        subsampling = _found_subsampling(planes)
+    return [subsampling.factors if plane.chroma else (1, 1) for plane in planes]
+
+
+def _found_subsampling(planes: Sequence[Plane]) -> Subsampling:
+    chroma = [plane for plane in planes if plane.chroma]
+    if not chroma:
+        return Subsampling.S444
+    pixels = planes[0].pixels
+
+    def levels(plane: Plane, rows: slice, columns: slice) -> np.ndarray:
+        return 255 * plane[rows, columns]
+
+    return find_subsampling(
+        [functools.partial(levels, plane) for plane in chroma],
+        lambda rows, columns: saturated(pixels.read(rows, columns)),
+        size=planes[0].shape,
+    )
