@@ -7,7 +7,6 @@ Pillow's encoder; quality is estimated from the pixels, once an image; results h
 Mean over images of each image's PSNR over all pixels and channels.
 """
 
-import io
 import itertools
 import os
 import pathlib
@@ -15,10 +14,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from absl import app, flags
-from PIL import Image
 
 from agarnet_jax import metrics, runtime
 from agarnet_jax.restoration import Restorer
+from benchmarks.pictures import saved_jpeg
 from benchmarks.timing import print_table
 from data_pipelines.sources.opening import open_images
 from experiments import program
@@ -35,16 +34,14 @@ _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a
 
 def scores(clean: np.ndarray, quality: int, restorer: Restorer) -> list[float]:
     """PSNR in dB of the JPEG, with luma restored, with chroma too."""
-    buffer = io.BytesIO()
-    Image.fromarray(clean).save(buffer, "JPEG", quality=quality, subsampling=_SUBSAMPLING.value)
-    with Image.open(buffer) as as_rgb, Image.open(buffer) as as_ycbcr:
-        as_ycbcr.draft("YCbCr", None)
-        pictures = [
-            as_rgb,
-            restorer.restore(as_ycbcr, chroma=False).image,
-            restorer.restore(as_ycbcr).image,
-        ]
-        batches = [metrics.as_batch(np.asarray(picture)) for picture in pictures]
+    subsampling = _SUBSAMPLING.value
+    in_ycbcr = saved_jpeg(clean, quality, subsampling=subsampling, ycbcr=True)
+    pictures = [
+        saved_jpeg(clean, quality, subsampling=subsampling),
+        restorer.restore(in_ycbcr, chroma=False).image,
+        restorer.restore(in_ycbcr).image,
+    ]
+    batches = [metrics.as_batch(np.asarray(picture)) for picture in pictures]
     return [metrics.psnr(batch, metrics.as_batch(clean)).item() for batch in batches]
 
 

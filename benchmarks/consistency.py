@@ -7,7 +7,6 @@ gain of projecting it: of luma alone (full range, gray files), and of RGB (4:2:0
 rounded before the projection in gray; RGB is restored to 16 bits.
 """
 
-import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,7 +18,7 @@ from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.consistency import project_image
 from agarnet_jax.restoration.jpeg_header import JpegHeader
-from benchmarks.pictures import first_pictures
+from benchmarks.pictures import first_pictures, saved_jpeg
 from benchmarks.timing import print_table
 from experiments import program
 
@@ -32,13 +31,8 @@ QUALITIES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 
 def scores(restorer: Restorer, clean: np.ndarray, quality: int) -> tuple[float, float, float]:
     """PSNR of the JPEG, of what is restored, and of what is consistent."""
-    file = io.BytesIO()
-    Image.fromarray(clean).save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    with Image.open(file, formats=("JPEG",)) as picture:
-        jpeg = np.asarray(picture)
-    picture = Image.open(file, formats=("JPEG",))
-    if clean.ndim == 3:
-        picture.draft("YCbCr", None)
+    jpeg = np.asarray(saved_jpeg(clean, quality))
+    picture = saved_jpeg(clean, quality, ycbcr=clean.ndim == 3)
     picture.load()
     header = JpegHeader.of(picture)  # type: ignore[arg-type]
     restored = restorer.restore(picture, quality=QualitySource.HEADER, bits=16).image

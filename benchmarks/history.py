@@ -10,7 +10,6 @@ is applied, to those that are taken for single.
 """
 
 import dataclasses
-import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,7 +22,7 @@ from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.consistency import project
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.traces.compression_history import assess
-from benchmarks.pictures import first_pictures
+from benchmarks.pictures import first_pictures, saved_jpeg
 from benchmarks.timing import print_table
 from experiments import program
 
@@ -35,19 +34,6 @@ _RESTORED = flags.DEFINE_integer("restored", 8, "Images of these to restore.")
 SINGLE = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 COARSER_FIRST = ((10, 30), (20, 40), (30, 50), (30, 70), (50, 75), (60, 65), (75, 90), (90, 95))
 OTHERS = ((50, 50), (75, 75), (40, 30), (50, 30), (75, 50), (90, 75), (95, 75), (30, 10))
-
-
-def encoded(image: np.ndarray, quality: int) -> io.BytesIO:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    return file
-
-
-def first_component(file: io.BytesIO) -> tuple[np.ndarray, JpegHeader]:
-    with Image.open(file, formats=("JPEG",)) as picture:
-        picture.draft("YCbCr", None)
-        pixels = np.asarray(picture)
-        return (pixels if pixels.ndim == 2 else pixels[..., 0]), JpegHeader.of(picture)  # type: ignore[arg-type]
 
 
 def cropped(image: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
@@ -68,23 +54,25 @@ def cases() -> Iterator[tuple[str, int | None, int, bool]]:
 class Case:
     """A picture compressed: the file, its luma and header, and the luma it was made of."""
 
-    file: io.BytesIO
+    file: Image.Image
     luma: np.ndarray
     clean: np.ndarray
     header: JpegHeader
 
     @classmethod
     def of(cls, clean: np.ndarray, first: int | None, last: int, shift: tuple[int, int]) -> "Case":
-        image = clean if first is None else np.asarray(Image.open(encoded(clean, first)))
-        file = encoded(cropped(image, shift), last)
-        luma, header = first_component(file)
+        image = clean if first is None else np.asarray(saved_jpeg(clean, first))
+        image = cropped(image, shift)
+        in_ycbcr = saved_jpeg(image, last, ycbcr=True)
+        pixels = np.asarray(in_ycbcr)
+        luma = pixels if pixels.ndim == 2 else pixels[..., 0]
         target = np.asarray(Image.fromarray(cropped(clean, shift)).convert("L"))
-        return cls(file, luma, target, header)
+        header = JpegHeader.of(in_ycbcr)  # type: ignore[arg-type]
+        return cls(saved_jpeg(image, last), luma, target, header)
 
     def estimate(self, restorer: Restorer) -> float:
         """As `agarnet inspect` estimates, with the header's tables."""
-        with Image.open(self.file) as picture:
-            estimates = restorer.estimate(picture, sources=[QualitySource.IMAGE])
+        estimates = restorer.estimate(self.file, sources=[QualitySource.IMAGE])
         return estimates[QualitySource.IMAGE].item()
 
     def single(self, estimate: float | None) -> bool:

@@ -6,7 +6,6 @@ Square colour JPEGs (4:2:0) of one size, quality estimated, compiled before.
 """
 
 import functools
-import io
 
 import numpy as np
 from absl import flags
@@ -14,6 +13,7 @@ from PIL import Image
 
 from agarnet_jax import runtime
 from agarnet_jax.restoration import Restorer
+from benchmarks.pictures import saved_jpeg
 from benchmarks.timing import compare, milliseconds, print_table, spread
 from experiments import program
 
@@ -26,9 +26,7 @@ _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a
 def jpeg(side: int, seed: int) -> Image.Image:
     """A decoded JPEG of smooth noise."""
     noise = np.random.default_rng(seed).integers(0, 256, (side // 8, side // 8, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(noise).resize((side, side)).save(buffer, "JPEG", quality=30)
-    picture = Image.open(buffer)
+    picture = saved_jpeg(np.asarray(Image.fromarray(noise).resize((side, side))), quality=30)
     picture.load()
     return picture
 

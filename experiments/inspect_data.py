@@ -16,6 +16,7 @@ from ml_collections import config_flags
 from data_pipelines import batching, contact_sheet, throughput
 from experiments import program
 from experiments.config import from_config_dict
+from experiments.markdown import aligned
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
@@ -37,11 +38,11 @@ def main() -> None:
     lines = (json.dumps(contact_sheet.summary(sample)) for sample in samples)
     (out / "samples.jsonl").write_text("\n".join(lines) + "\n")
 
-    rows = ["| stage | per second |", "|---|---:|"]
+    rows = []
     for name, stage in throughput.stages(source, data, seed=seed).items():
         stage(0)
-        rows.append(f"| {name} | {throughput.rate(stage, _COUNT.value):.0f} |")
-    table = "\n".join(rows)
+        rows.append((name, f"{throughput.rate(stage, _COUNT.value):.0f}"))
+    table = aligned(("stage", "per second"), rows, words={0})
     (out / "throughput.md").write_text(table + "\n")
     print(table)
     print(f"Look at {out / 'samples.png'}.")

@@ -6,33 +6,17 @@ from experiments.evaluating import published
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.report_parts import Gain, Table
 from experiments.evaluating.suites import THIRD, Case
+from experiments.markdown import aligned
 
 Cell = str | float | None
-_NARROWEST = 4
 
 
 def markdown(table: Table) -> str:
     """A title, the table with aligned columns, and its note."""
-    cells = [list(table.columns)]
-    cells += [[text(cell, table.decimals) for cell in row] for row in table.rows]
-    widths = [max(_NARROWEST, *map(len, column)) for column in zip(*cells)]
-    # Names stand at the left, numbers at the right.
+    rows = [[text(cell, table.decimals) for cell in row] for row in table.rows]
     names = any(not f"{row[0]}".isdigit() for row in table.rows)
-    left = [names, *[False] * (len(widths) - 1)]
-
-    def line(row: Sequence[str]) -> str:
-        padded = (
-            cell.ljust(width) if words else cell.rjust(width)
-            for cell, width, words in zip(row, widths, left)
-        )
-        return f"| {' | '.join(padded)} |"
-
-    rule = [
-        f"{'-' * (width + 2)}" if words else f"{'-' * (width + 1)}:"
-        for width, words in zip(widths, left)
-    ]
-    lines = [f"### {table.title}", "", line(cells[0]), f"|{'|'.join(rule)}|", *map(line, cells[1:])]
-    return "\n".join([*lines, *(["", table.note] if table.note else [])])
+    parts = [f"### {table.title}", aligned(table.columns, rows, words={0} if names else ())]
+    return "\n\n".join([*parts, *([table.note] if table.note else [])])
 
 
 def text(cell: Cell, decimals: int) -> str:

@@ -10,6 +10,7 @@ import optuna
 from etils import epath
 from optuna.trial import FrozenTrial, TrialState
 
+from experiments.markdown import aligned
 from experiments.sweeping import plots
 from experiments.sweeping.attempts import attempts, first_number, latest
 from experiments.sweeping.trials import REASON
@@ -69,13 +70,8 @@ def table(rows: list[Row]) -> str:
         if not (column[0] == "attempts" and set(column[1:]) <= {"0", "1"})
         and not (column[0] == "reason" and not any(column[1:]))
     ]
-    widths = [max(map(len, column)) for column in columns]
-    lines = [
-        "| " + " | ".join(cell.rjust(width) for cell, width in zip(line, widths)) + " |"
-        for line in zip(*columns)
-    ]
-    rule = "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+    header, *lines = zip(*columns)
+    return aligned(header, lines, words=())
 
 
 def write(study: optuna.Study, workdir: epath.Path) -> None:
