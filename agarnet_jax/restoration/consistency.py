@@ -144,7 +144,7 @@ def _block_strips(shape: tuple[int, ...]) -> list[slice]:
 def _projected(
     restored: np.ndarray, degraded: np.ndarray, steps: np.ndarray, uncertain: float
 ) -> np.ndarray:
-    """Of whole blocks, all in [0, 1]."""
+    """Returns whole blocks with each coefficient moved into its interval. All in [0, 1]."""
     known = block_transform.forward(255 * degraded - 128)
     # Half a level of each pixel, all for the worst, as in flat blocks: 4 levels of the mean. A step
     # of more than twice that is recovered exactly; of a finer one, the interval is as much wider.

@@ -103,7 +103,7 @@ class Engine:
         return assumed, changes
 
     def computed_together(self, images: Sequence[Components], wishes: Wishes) -> list[Computed]:
-        """As `computed`, of images that are one tile each (`is_one_tile`), all at once."""
+        """Does what `computed` does for images of one tile each (`is_one_tile`), all at once."""
         images = [self._prepared(parts, wishes) for parts in images]
         cells: list[np.ndarray] = []
         if wishes.is_estimated:
@@ -131,7 +131,9 @@ class Engine:
         return all(t.side(side) >= side for t, plane in planes for side in plane.shape)
 
     def use_smaller_tiles(self, error: jax.errors.JaxRuntimeError, size: tuple[int, int]) -> None:
-        """From now on; raises the error if it is another than lack of memory, or nothing helps.
+        """Halves the tiles of all later images.
+
+        Raises `error` again where it is not lack of memory, or tiles cannot be smaller.
 
         size: of the image that was too much.
         """
@@ -152,7 +154,7 @@ class Engine:
         return self._estimates(self._cells(parts), parts)
 
     def _prepared(self, parts: Components, wishes: Wishes) -> Components:
-        """Before recompressions that show, unless it is stated how the image was compressed."""
+        """Undoes recompressions that show, unless it is stated how the image was compressed."""
         stated = wishes.quality is QualitySource.HEADER or wishes.table is not None
         upright = wishes.orientation is Orientation.UPRIGHT  # tables are not symmetric
         if stated or not upright or wishes.strength == 0 or not self._refines:
@@ -229,7 +231,7 @@ class Engine:
 
 
 def _recovered(parts: Components, *, share: float) -> Components:
-    """With the leading plane as it was before recompressions, and others that are coded like it.
+    """Recovers the leading plane, and others coded like it, as they were before recompressions.
 
     Not chroma: subsampled, it was coded anew from pixels each time.
     """

@@ -63,7 +63,7 @@ class JpegHeader:
 
 
 def _coding(image: JpegImagePlugin.JpegImageFile) -> Coding:
-    """As libjpeg decides it (`default_decompress_parms` in jdapimin.c)."""
+    """Decides the coding as libjpeg does (`default_decompress_parms` in jdapimin.c)."""
     transform = image.info.get("adobe_transform") if "adobe" in image.info else None
     if len(image.layer) == 1:
         return Coding.GRAY

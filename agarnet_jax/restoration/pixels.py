@@ -18,6 +18,15 @@ _SIMPLE_MODES = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 Picture = np.ndarray | Image.Image  # (H, W) or (H, W, C)
 
 
+class PlaneReader(Protocol):
+    """A plane read by pieces: an array (H, W), or what behaves like one, as `Plane` does."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray: ...
+
+
 class Pixels(Protocol):
     """An image: what it is, and pieces of it.
 

@@ -25,12 +25,12 @@ from agarnet_jax.restoration.wishes import Orientation, Wishes
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Assumed:
-    """The quality assumed of an image, (), or pixel-wise; None: that of each plane's own table."""
+    """The quality assumed: one (), a map, or None for that of each plane's own table."""
 
     quality: np.ndarray | QualityMap | None
 
     def of_plane(self, plane: Plane) -> np.ndarray | QualityMap:
-        """For the image's pixels, of a plane."""
+        """Returns the quality of a plane at each of the image's pixels."""
         if self.quality is not None:
             return self.quality
         if plane.table is None:
@@ -41,7 +41,7 @@ class Assumed:
         return np.array(effective_quality(plane.table, base=plane.annex_k), np.float32)
 
     def detail(self, parts: Components, wishes: Wishes) -> Detail | None:
-        """What restored chroma gets of luma's detail."""
+        """Returns how much of luma's detail restored chroma gets."""
         chroma = [plane for plane in parts.planes if plane.chroma]
         if not chroma or wishes.strength == 0:
             return None
@@ -50,7 +50,7 @@ class Assumed:
         return Detail(min(1.0, wishes.strength), float(mean))
 
     def whole_map(self, parts: Components) -> np.ndarray:
-        """(H, W) float32, of the leading plane."""
+        """Returns the quality of the leading plane, (H, W) float32."""
         quality = self.of_plane(parts.lead)
         if isinstance(quality, QualityMap):
             return quality.whole()
@@ -58,7 +58,7 @@ class Assumed:
 
 
 def transposed_header(header: JpegHeader) -> JpegHeader:
-    """Of the same file with rows and columns exchanged."""
+    """Returns the header of the same file with rows and columns exchanged."""
     return dataclasses.replace(
         header,
         tables=tuple(table.T for table in header.tables),
@@ -67,7 +67,7 @@ def transposed_header(header: JpegHeader) -> JpegHeader:
 
 
 def given(quality: np.ndarray) -> Assumed:
-    """Of a known quality (), or pixel-wise (H, W)."""
+    """Wraps a quality that the user gave, () or pixel-wise (H, W)."""
     if quality.ndim == 0:
         return Assumed(quality)
     height, width = quality.shape

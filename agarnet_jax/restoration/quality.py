@@ -51,12 +51,12 @@ def checked(quality: float | np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def in_range(quality: ArrayLike) -> np.ndarray:
-    """An estimate, which may leave 1–100, clipped."""
+    """Clips an estimate, which may leave 1–100."""
     return np.clip(np.asarray(quality, np.float32), MIN_QUALITY, MAX_QUALITY)
 
 
 def steadied(cells: np.ndarray, estimate: float) -> np.ndarray:
-    """Cells of a map (rows, columns), those near the image's estimate drawn to it.
+    """Draws cells of a map (rows, columns) that are near the image's estimate to it.
 
     Estimates of cells waver, which costs an image of one quality more than it brings. Cells of
     another quality stay nearly as they are (the garrote of Breiman, Technometrics 1995).
@@ -83,9 +83,9 @@ class QualityMap:
     def of_cells(
         cls, cells: np.ndarray, *, size: tuple[int, int], placement: CellPlacement
     ) -> "QualityMap":
-        """The estimator's cells (rows, columns), clipped to 1–100, spread bilinearly.
+        """Spreads the estimator's cells (rows, columns) bilinearly, clipped to 1–100.
 
-        As `models.quality_map`, which holds whole maps.
+        The values are those of `models.quality_map`, which holds whole maps.
         """
 
         def read(rows: slice, columns: slice) -> np.ndarray:
@@ -98,7 +98,7 @@ class QualityMap:
         return cls(size, read)
 
     def for_plane(self, factors: tuple[int, int], strength: float) -> "QualityMap":
-        """Of a plane that is smaller by (vertical, horizontal) factors, the mean of its pixels."""
+        """Returns the map of a plane smaller by (vertical, horizontal) factors: means of pixels."""
 
         def read(rows: slice, columns: slice) -> np.ndarray:
             places = [slice(f * p.start, f * p.stop) for f, p in zip(factors, (rows, columns))]
@@ -112,7 +112,7 @@ class QualityMap:
         return sum(sums) / math.prod(self.shape)
 
     def whole(self) -> np.ndarray:
-        """(H, W) float32."""
+        """Returns the map as an array (H, W) float32."""
         result = np.empty(self.shape, np.float32)
         for rows in strips(self.shape):
             result[rows] = self[rows, :]
@@ -122,7 +122,7 @@ class QualityMap:
 def _neighbours(
     pixels: slice, size: int, cells: int, placement: CellPlacement
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For pixels along an axis: the cells before and behind, and the weight of the latter."""
+    """Returns the cells before and behind pixels of an axis, and the weight of the latter."""
     pixel = np.arange(pixels.start, pixels.stop, dtype=np.float32)
     if placement is CellPlacement.PLACED:
         position = (pixel + 0.5) / CELL - 0.5

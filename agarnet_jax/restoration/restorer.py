@@ -232,7 +232,7 @@ class Restorer:
     def _computed_together(
         self, images: Sequence[Components], wishes: Wishes
     ) -> dict[Components, Computed]:
-        """Of the small ones; of none if that takes too much memory."""
+        """Computes the small images together, or none if that takes too much memory."""
         small = [parts for parts in images if self._engine.is_one_tile(parts)]
         try:
             return dict(zip(small, self._engine.computed_together(small, wishes)))

@@ -67,7 +67,7 @@ class Tiling:
         return [Span(*bounds) for bounds in zip(starts, cuts, cuts[1:])]
 
     def halved(self, length: int, *, unit: int) -> "Tiling | None":
-        """With tiles of half the side, for planes of sides up to `length`; None: too small.
+        """Returns a tiling of half the side for planes of sides up to `length`; None: too small.
 
         Tiles stay multiples of `unit` and have results of their own within the overlap.
         """
@@ -191,12 +191,12 @@ class BandRows:
 
 
 def whole_rows(result: np.ndarray) -> Callable[[int, int], np.ndarray]:
-    """As `BandRows`, of one plane (H, W) that is there already."""
+    """Reads rows as `BandRows` does, of one plane (H, W) that is there already."""
     return lambda first, last: result[None, first:last]
 
 
 def _run(function: TileFunction, batch: Sequence[Sequence[np.ndarray]], size: int) -> np.ndarray:
-    """The results of a batch, which is filled up to `size` with copies."""
+    """Returns the results of a batch, which is filled up to `size` with copies."""
     filled = [*batch, *[batch[-1]] * (size - len(batch))]
     return function(*map(np.stack, zip(*filled)))[: len(batch)]
 
@@ -207,7 +207,7 @@ def _batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
 
 
 def _cut(entry: Any, tile: Sequence[Span], shape: Sequence[int], tiling: Tiling) -> np.ndarray:
-    """One tile of an entry of a layer, without the axis of the batch."""
+    """Cuts one tile of an entry of a layer, without the axis of the batch."""
     if isinstance(entry, Everywhere):
         return entry.value
     rows, columns = (slice(span.start, span.start + side) for span, side in zip(tile, shape))
@@ -217,11 +217,11 @@ def _cut(entry: Any, tile: Sequence[Span], shape: Sequence[int], tiling: Tiling)
 
 
 def _scaled(span: Span, scale: int) -> slice:
-    """Where a span's results count, in results."""
+    """Returns where a span's results count, in results."""
     return slice(span.first // scale, -(-span.last // scale))
 
 
 def _counting(span: Span, scale: int) -> slice:
-    """What counts of a tile's results."""
+    """Returns the part of a tile's results that counts."""
     place, start = _scaled(span, scale), span.start // scale
     return slice(place.start - start, place.stop - start)

@@ -25,7 +25,7 @@ Rows = Callable[[int, int], np.ndarray]  # reads rows [first, last): (…, last 
 
 @dataclasses.dataclass(frozen=True)
 class Upsampling:
-    """From a component to an image.
+    """The way from a component to an image.
 
     size: the image's (height, width).
     factors: (vertical, horizontal), pixels to a sample.

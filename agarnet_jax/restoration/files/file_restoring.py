@@ -1,8 +1,8 @@
 """The pixels of a file restored as its options say (loads JAX)."""
 
 import dataclasses
+import functools
 import pathlib
-from typing import Any
 
 import numpy as np
 
@@ -47,18 +47,35 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     grid = _grid(file, options.grid, notes)
     alignment = Alignment.of(grid) if grid is not None else Alignment(0, 0)
     moved = alignment != Alignment(0, 0)
-    arguments = _arguments(file, options, moved=moved)
-    consistent = options.consistent and _is_single(file, arguments["header"], restorer, notes)
+    header = None if moved else file.header  # which says nothing of moved pixels
+    restored = functools.partial(
+        restorer.restore,
+        header=header,
+        strength=options.strength,
+        chroma=options.chroma,
+        ensemble=options.ensemble,
+    )
+    consistent = options.consistent and _is_single(file, header, restorer, notes)
     if consistent:
-        image, quality_map = _consistent(file, arguments, restorer)
+        assert header is not None  # of a file that was compressed once
+        deep = restored(file.pixels, quality=options.quality, bits=16)  # rounded after projection
+        quality_map = deep.quality_map
+        image = consistency.project_image(
+            deep.image,
+            decoded=file.pixels,
+            header=header,
+            chroma=options.chroma,
+            bits=options.bits,
+        )
     else:
         pixels = alignment.apply(file.pixels) if moved else file.pixels
-        restored = restorer.restore(pixels, **arguments)
-        if _is_contradicted(file, arguments, float(restored.quality_map.mean()), notes):
-            arguments["quality"] = QualitySource.HEADER
-            restored = restorer.restore(pixels, **arguments)
-        image = alignment.undo(restored.image) if moved else restored.image
-        quality_map = alignment.undo(restored.quality_map)
+        result = restored(pixels, quality=options.quality, bits=options.bits)
+        if options.quality in ESTIMATED and _is_contradicted(
+            file, header, float(result.quality_map.mean()), notes
+        ):
+            result = restored(pixels, quality=QualitySource.HEADER, bits=options.bits)
+        image = alignment.undo(result.image) if moved else result.image
+        quality_map = alignment.undo(result.quality_map)
     return RestoredPixels(
         image=image,
         quality_map=quality_map,
@@ -69,13 +86,10 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
 
 
 def _is_contradicted(
-    file: ImageFile, arguments: dict[str, Any], estimate: float, notes: list[str]
+    file: ImageFile, header: JpegHeader | None, estimate: float, notes: list[str]
 ) -> bool:
     """Whether the header is to be believed instead of the estimate, or of the mean of its map."""
-    header = arguments["header"]
-    if arguments["quality"] not in ESTIMATED or header is None:
-        return False
-    if header.coding not in compression_history.ASSESSED:
+    if header is None or header.coding not in compression_history.ASSESSED:
         return False
     if not compression_history.is_far_below(header, estimate):
         return False
@@ -107,21 +121,6 @@ def _is_single(
     return history.single
 
 
-def _consistent(
-    file: ImageFile, arguments: dict[str, Any], restorer: Restorer
-) -> tuple[Picture, np.ndarray]:
-    """The image and quality map of a single-compressed file, rounded only after projection."""
-    restored = restorer.restore(file.pixels, **arguments | {"bits": 16})
-    image = consistency.project_image(
-        restored.image,
-        decoded=file.pixels,
-        header=arguments["header"],
-        chroma=arguments["chroma"],
-        bits=arguments["bits"],
-    )
-    return image, restored.quality_map
-
-
 def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
     looks = choice is GridChoice.FIND or (choice is GridChoice.AUTO and file.header is None)
     if not looks:
@@ -130,18 +129,6 @@ def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
     if grid is None:
         notes.append(_NO_GRID)
     return grid
-
-
-def _arguments(file: ImageFile, options: RestoreOptions, *, moved: bool) -> dict[str, Any]:
-    """Of `Restorer.restore`, besides the pixels; the header says nothing of moved ones."""
-    return {
-        "quality": options.quality,
-        "header": None if moved else file.header,
-        "strength": options.strength,
-        "chroma": options.chroma,
-        "bits": options.bits,
-        "ensemble": options.ensemble,
-    }
 
 
 def write_pictures(

@@ -164,7 +164,7 @@ def _facts(header: JpegHeader) -> HeaderFacts:
 
 
 def _subsampling(header: JpegHeader) -> str:
-    """As "4:2:0", or the factors themselves where they have no such name."""
+    """Names sampling factors, as "4:2:0", or lists them where they have no such name."""
     (horizontal, vertical), (chroma_horizontal, chroma_vertical) = header.sampling[:2]
     factors = vertical / chroma_vertical, horizontal / chroma_horizontal
     for subsampling in Subsampling:

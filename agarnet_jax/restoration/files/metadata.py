@@ -35,7 +35,7 @@ class Metadata:
 
     @classmethod
     def of(cls, image: Image.Image, *, orientation: int = 1) -> "Metadata":
-        """Of a picture that was opened from a file and loaded.
+        """Takes the metadata of a picture that was opened from a file and loaded.
 
         orientation: of a TIFF file, where Pillow removes it while loading.
         """

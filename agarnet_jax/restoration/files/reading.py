@@ -246,7 +246,7 @@ def _other_pixels(image: PillowFile, file: BinaryIO, warnings: list[str]) -> Pic
 
 
 def _gray(image: PillowFile, file: BinaryIO, warnings: list[str]) -> Picture:
-    """Of 8 or 16 bits, with alpha where one level is transparent."""
+    """Returns gray of 8 or 16 bits, with alpha where one level is transparent."""
     transparent = image.info.get("transparency")
     if image.mode == "L" and transparent is None:
         return image

@@ -76,7 +76,7 @@ class Report:
         }
 
     def outputs(self) -> Mapping[str, str]:
-        """By input, the outputs that earlier runs wrote."""
+        """Returns the outputs that earlier runs wrote, by input."""
         return {source: line["destination"] for source, line in self._finished.items()}
 
     def has(self, source: pathlib.Path, destination: pathlib.Path, *, key: str) -> bool:

@@ -100,7 +100,7 @@ def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metada
 
 
 def _writable_exif(data: bytes) -> dict[int, Any]:
-    """By tag; raises one of `_DAMAGED` where Pillow cannot write a value of its type."""
+    """Returns values by tag. Raises one of `_DAMAGED` where Pillow cannot write a value."""
     described, copied = Image.Exif(), {}
     described.load(data)
     for tag in described:

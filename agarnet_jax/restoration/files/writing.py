@@ -107,7 +107,7 @@ def _to_8_bits(pixels: np.ndarray) -> np.ndarray:
 
 
 def _rgb_of_cmyk(picture: Image.Image, profile: bytes) -> Image.Image:
-    """By its profile to sRGB where it has one; otherwise as inks that absorb without remainder."""
+    """Converts by the profile to sRGB where there is one, else as inks that absorb completely."""
     if profile:
         try:
             inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))

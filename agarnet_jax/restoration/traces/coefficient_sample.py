@@ -1,24 +1,23 @@
 """Coefficients of low frequency of a plane, as many as tell how it was compressed (NumPy)."""
 
 import functools
-from typing import Any
 
 import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY, ZIGZAG, quality_table
 from agarnet_jax.restoration import block_transform
+from agarnet_jax.restoration.pixels import PlaneReader
 
 LOW_FREQUENCIES = ZIGZAG[1:21]  # the lowest but the mean, raster index; others are mostly zero
 _PIXELS_MAX = 2**17  # looked at
 _PIECE = 512  # pixels side by side
 
 
-def low_frequencies(plane: Any) -> np.ndarray:
-    """(20, blocks) in levels, of pieces of rows of blocks spread evenly over the plane.
+def low_frequencies(plane: PlaneReader) -> np.ndarray:
+    """Returns (20, blocks) in levels, of pieces of rows of blocks spread evenly over the plane.
 
     Args:
-      plane: (H, W), uint8 or in [0, 1], an array or anything else that is read by [rows, columns];
-        the 8×8 grid begins at its corner.
+      plane: (H, W), uint8 or in [0, 1]; the 8×8 grid begins at its corner.
     """
     height, width = (side - side % BLOCK for side in plane.shape)
     found = [np.empty((0, BLOCK * BLOCK), np.float32)]

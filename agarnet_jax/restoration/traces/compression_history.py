@@ -103,7 +103,7 @@ def contradicts(luma: np.ndarray, *, header: JpegHeader, estimated_quality: floa
 
 
 def _middle(luma: np.ndarray, grid: tuple[int, int], *, most: int = 1024) -> np.ndarray:
-    """At most so many rows and columns, beginning where a block of a grid does."""
+    """Returns the middle, of at most so many rows and columns, cut where blocks begin."""
     starts = (g + max(0, side - most) // 2 // BLOCK * BLOCK for g, side in zip(grid, luma.shape))
     return luma[tuple(slice(start, start + most) for start in starts)]
 

@@ -8,11 +8,11 @@ are compared. An earlier step that is equal or finer leaves hardly a trace and d
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
+from agarnet_jax.restoration.pixels import PlaneReader
 from agarnet_jax.restoration.traces.coefficient_sample import (
     LOW_FREQUENCIES,
     low_frequencies,
@@ -37,15 +37,14 @@ _LEAST_EVIDENCE, _LEAST_EVIDENCE_IN_ALL = 0.01, 20.0
 _LEAST_OF_ANY = 0.65
 
 
-def evidence(plane: Any, *, table: np.ndarray) -> float:
+def evidence(plane: PlaneReader, *, table: np.ndarray) -> float:
     """Logarithm of how much likelier two quantizations are than one, for each coefficient.
 
     The mean over coefficients of low frequency that are not zero; 0 and little more for single
     compression, and for pictures that have too few to tell. The earlier steps may be any.
 
     Args:
-      plane: luma (H, W), uint8 or in [0, 1], an array or anything else that is read by [rows,
-        columns]; the grid begins at its corner.
+      plane: luma (H, W), uint8 or in [0, 1]; the grid begins at its corner.
       table: the quantization table (8, 8) of its last compression, in raster order.
     """
     gain, count = 0.0, 0
@@ -55,7 +54,7 @@ def evidence(plane: Any, *, table: np.ndarray) -> float:
     return gain / count if count else 0.0
 
 
-def earlier_quality(plane: Any, *, table: np.ndarray) -> int | None:
+def earlier_quality(plane: PlaneReader, *, table: np.ndarray) -> int | None:
     """The IJG quality 1–100 of a coarser compression before the last one, where it shows.
 
     Arguments are those of `evidence`.
@@ -86,14 +85,14 @@ def earlier_quality(plane: Any, *, table: np.ndarray) -> int | None:
 
 
 def _gain_of_any(step: int, histogram: np.ndarray) -> float:
-    """As `_gains`, of the best earlier step, whichever it is."""
+    """Returns the gain of the best earlier step, whichever it is."""
     largest = max(min(_STEP_RATIO * step + BLOCK, _STEP_MAX), step + 1)
     gains = _gains(step, range(step + 1, largest + 1), histogram)
     return max(float(gains.max()) - _PENALTY, 0.0)
 
 
 def _mixture_gain(step: int, earlier: int, histogram: np.ndarray) -> float:
-    """As `_gains`, of a density that is any mixture, as pictures of several parts have."""
+    """Returns the gain of a density that is any mixture, as pictures of several parts have."""
     count, fitted = histogram.sum(), []
     for model in (_log_probabilities(step, None), _log_probabilities(step, earlier)):
         probabilities = np.exp(model)
@@ -106,9 +105,11 @@ def _mixture_gain(step: int, earlier: int, histogram: np.ndarray) -> float:
     return float(np.log(twice / once) @ histogram)
 
 
-def _histograms(plane: Any, table: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Of frequencies with enough coefficients that are not zero: the last step, how often |level|
-    is 1, 2, …, and the steps (100,) of IJG's tables."""
+def _histograms(
+    plane: PlaneReader, table: np.ndarray
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yields, of frequencies with enough coefficients that are not zero, the last step, how often
+    |level| is 1, 2, …, and the steps (100,) of IJG's tables."""
     places = zip(low_frequencies(plane), np.ravel(table)[LOW_FREQUENCIES], steps_by_quality().T)
     for coefficients, step, steps in places:
         level = np.abs(np.rint(coefficients / step)).astype(int)
@@ -119,7 +120,7 @@ def _histograms(plane: Any, table: np.ndarray) -> Iterator[tuple[int, np.ndarray
 
 
 def _gains(step: int, earlier: Sequence[int], histogram: np.ndarray) -> np.ndarray:
-    """Logarithms of how much likelier each earlier step is than none."""
+    """Returns the logarithms of how much likelier each earlier step is than none."""
     models = [_log_probabilities(step, None), *(_log_probabilities(step, t) for t in earlier)]
     likelihoods = (np.stack(models) @ histogram).max(axis=1)
     return likelihoods[1:] - likelihoods[0]
@@ -127,9 +128,9 @@ def _gains(step: int, earlier: Sequence[int], histogram: np.ndarray) -> np.ndarr
 
 @functools.lru_cache(maxsize=2**13)
 def _log_probabilities(step: int, earlier: int | None) -> np.ndarray:
-    """Of |level| = 1, 2, … (last axis) where it is not 0, for densities of several scales (first).
+    """Returns those of |level| = 1, 2, … (last axis), given it is not 0, by scale of density.
 
-    By `step` alone, or after an earlier quantization.
+    The coefficient was quantized by `step` alone, or by an earlier step before.
     """
     level = np.arange(1, _LEVELS + 1)
     lower, upper = (level - 0.5) * step, (level + 0.5) * step

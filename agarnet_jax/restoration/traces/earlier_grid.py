@@ -62,7 +62,7 @@ def _half_a_block_away(cells: np.ndarray) -> tuple[int, int] | None:
 
 
 def _lift(cells: np.ndarray, phase: tuple[int, int]) -> float:
-    """Of a phase above its neighbours one row, or column, away from half a block."""
+    """Returns how far a phase is above its neighbours, one row or column from half a block."""
     row, column = phase
     around = [(row + step, column) for step in (-1, 1) if row == _HALF]
     around += [(row, column + step) for step in (-1, 1) if column == _HALF]

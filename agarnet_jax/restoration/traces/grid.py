@@ -136,14 +136,14 @@ def _phase_by_steps(parts: list[np.ndarray]) -> int | None:
 
 
 def _deviations(scores: np.ndarray) -> np.ndarray:
-    """From the median, in standard deviations that a normal distribution of this spread has."""
+    """Returns distances from the median, in standard deviations of a normal distribution."""
     centred = scores - np.median(scores)
     spread = 1.4826 * np.median(np.abs(centred))
     return centred / max(spread, 1e-6 * np.abs(scores).max())
 
 
 def _lead(deviations: np.ndarray, best: int) -> float:
-    """Of a phase before all but its neighbours, which are alike where blocks are smooth."""
+    """Returns how far a phase leads all but its neighbours, which smooth blocks make alike."""
     row, column = divmod(best, BLOCK)
     rows, columns = np.divmod(np.arange(PHASES), BLOCK)
     apart = np.maximum(_cyclic(rows - row), _cyclic(columns - column))

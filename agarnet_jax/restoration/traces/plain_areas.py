@@ -4,21 +4,20 @@ Every JPEG leaves a plain area as it was. The estimator has learned photographs 
 the work of a coarse one, so a wide border would decide what is assumed of all.
 """
 
-from typing import Any
-
 import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY
 from agarnet_jax.models import CELL
+from agarnet_jax.restoration.pixels import PlaneReader
 
 _DIFFERENT = 0.5 / 255  # pixels are, from half a level on
 
 
-def shares_of_detail(plane: Any) -> np.ndarray:
-    """Of each cell, the share of 8×8 blocks in which pixels differ from those right or below.
+def shares_of_detail(plane: PlaneReader) -> np.ndarray:
+    """Returns each cell's share of 8×8 blocks in which pixels differ from those right or below.
 
     Args:
-      plane: (H, W) in [0, 1], an array or anything else that is read by [rows, columns].
+      plane: (H, W) in [0, 1].
 
     Returns:
       (⌈H / 64⌉, ⌈W / 64⌉) in [0, 1].
@@ -47,8 +46,8 @@ def filled(cells: np.ndarray, shares: np.ndarray, estimate: float) -> np.ndarray
     return np.where(shares < estimate / MAX_QUALITY, np.float32(estimate), cells)
 
 
-def _with_detail(plane: Any, top: int) -> np.ndarray:
-    """Of a row of cells, how many blocks have detail."""
+def _with_detail(plane: PlaneReader, top: int) -> np.ndarray:
+    """Counts the blocks with detail in each cell of a row."""
     height, width = plane.shape
     pixels = plane[top : min(height, top + CELL + 1), 0:width]
     differs = np.zeros((CELL, -(-width // CELL) * CELL), bool)
@@ -61,6 +60,6 @@ def _with_detail(plane: Any, top: int) -> np.ndarray:
 
 
 def _counts(side: int, unit: int) -> np.ndarray:
-    """Along an axis, how many units each cell has, begun ones included."""
+    """Counts the units, begun ones included, that each cell of an axis has."""
     pixels = np.clip(side - CELL * np.arange(-(-side // CELL)), 0, CELL)
     return -(-pixels // unit)

@@ -6,11 +6,10 @@ the steps the quality, far more exactly than texture tells it. Of earlier compre
 nothing: what looks worse than its steps was compressed before.
 """
 
-from typing import Any
-
 import numpy as np
 
 from agarnet_jax.jpeg_tables import MIN_QUALITY, effective_quality
+from agarnet_jax.restoration.pixels import PlaneReader
 from agarnet_jax.restoration.traces import table_law
 from agarnet_jax.restoration.traces.coefficient_sample import (
     LOW_FREQUENCIES,
@@ -66,14 +65,14 @@ def _exact(estimates: np.ndarray, shown: float) -> np.ndarray:
     return np.where(near, shown, estimates).astype(estimates.dtype)
 
 
-def quality(plane: Any, *, table: np.ndarray | None = None) -> float | None:
-    """The quality 1–100 of a plane's last compression, on the grid at its corner.
+def quality(plane: PlaneReader, *, table: np.ndarray | None = None) -> float | None:
+    """Reads the quality 1–100 of a plane's last compression, on the grid at its corner.
 
-    IJG's, or, from 90 on, that of another table that loses as much (`table_law.py`): what coarser
-    ones of other encoders do, the network tells as well. None if too few steps show.
+    It is the IJG's or, from 90 on, that of another table that loses as much (`table_law.py`); for
+    coarser tables of other encoders the network's estimate is as good. None if too few steps show.
 
     Args:
-      plane: luma (H, W) in [0, 1], an array or anything else that is read by [rows, columns].
+      plane: luma (H, W) in [0, 1].
       table: (8, 8) in raster order, which may be that of the compression, as a file's header says;
         believed where the steps agree.
     """
@@ -96,7 +95,7 @@ def quality(plane: Any, *, table: np.ndarray | None = None) -> float | None:
 
 
 def _differing(tables: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Of steps above 1 that were found, the share that differs from (…, 20) tables'; (…)."""
+    """Returns the share (…) of the steps found above 1 that differ from (…, 20) tables."""
     shown = found > 1
     return (tables[..., shown] != found[shown]).sum(axis=-1) / max(1, shown.sum())
 
@@ -106,7 +105,7 @@ def _allowed(found: np.ndarray) -> float:
     return _DIFFERING if coarse else _DIFFERING_EXACT
 
 
-def fitting_quality(plane: Any) -> int | None:
+def fitting_quality(plane: PlaneReader) -> int | None:
     """The IJG quality 1–100 whose steps, taken together, coefficients fit best; None if none do.
 
     Of recompressed planes, too, where single steps mislead: after coarser ones only some multiples
@@ -136,7 +135,7 @@ def _fits(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return np.log((1 - _ELSEWHERE) * density + _ELSEWHERE).sum(axis=1)
 
 
-def steps(plane: Any, *, table: np.ndarray | None = None) -> np.ndarray:
+def steps(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.ndarray:
     """The steps (20,) of the lowest frequencies but the mean, in zigzag order; 0 if not known.
 
     Looked for are those of IJG's tables, and of `table`. A 1 is also what does not show: noise, or
@@ -152,7 +151,7 @@ def steps(plane: Any, *, table: np.ndarray | None = None) -> np.ndarray:
 
 
 def _step(values: np.ndarray, candidates: np.ndarray) -> int:
-    """Of one frequency: the largest step whose multiples its coefficients lie near."""
+    """Returns the largest step whose multiples the coefficients of a frequency lie near."""
     values = values[values > 1]
     best, largest = (0.0, 0), 0
     for step in candidates[candidates > 1][::-1]:
