@@ -7,12 +7,12 @@ quantization steps (`read_steps`). Convolutions are native ones whatever traces 
 formulations of `models/formulations.py` suit XLA:CPU alone.
 
     functions = blind.functions(weights.load("tiny"))
-    result = jax.jit(functions.blind)(image)  # {"restored", "quality_map", "quality"}
+    result = jax.jit(functions[blind.Part.BLIND])(image)  # {"restored", "quality_map", "quality"}
 """
 
 import dataclasses
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -75,6 +75,10 @@ class Tensor:
     shape: tuple[str | int, ...]
     meaning: str
 
+    def with_sides(self, sides: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The shape, with what `sides` has for a name in its place; other names stay."""
+        return tuple(sides.get(f"{side}", side) for side in self.shape)
+
 
 SIDES = {
     "batch": "any number of images",
@@ -84,6 +88,11 @@ SIDES = {
     "columns": "width / 64, rounded as rows",
 }
 _IMAGE_SHAPE = ("batch", "height", "width", 1)
+
+
+def fixed_sides(size: tuple[int, int] | None) -> dict[str, int]:
+    """The sides, by name, of files for (height, width) only; none if those are free."""
+    return {} if size is None else dict(zip(("height", "width"), size))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,45 +112,29 @@ class Function:
         return self.call(*arrays)
 
 
-@dataclasses.dataclass(frozen=True)
-class Functions:
-    """One function for each part; images are (B, H, W, 1), H and W multiples of 8.
-
-    blind: float32 in [0, 1] → {"restored": (B, H, W, 1) in [0, 1], "quality_map": (B, H, W, 1),
-      "quality": (B,)}. The map is the pixel-wise estimate, 1–100, whichever `Quality` was used.
-    blind_uint8: uint8 → the same with "restored" in uint8, rounded half to even.
-    restorer: float32 image in [0, 1] and float32 quality 1–100, (B, 1, 1, 1) or for `Quality.MAP`
-      (B, H, W, 1) (values outside are clipped) → {"restored"}, not clipped, as of `AGARNet`.
-    estimator: float32 in [0, 1] → {"cells": (B, rows, columns, 1) not clipped, "quality_map",
-      "quality"}.
-    """
-
-    blind: Function
-    blind_uint8: Function
-    restorer: Function
-    estimator: Function
-
-    def of(self, part: Part | str) -> Function:
-        """The function of a part.
-
-        Raises:
-          ValueError: there is no such part.
-        """
-        return getattr(self, member(Part, part, "part").value)
-
-
 def functions(
     trained: weights.Weights,
     *,
     quality: Quality | str = Quality.IMAGE,
     dtype: ParameterDtype | str = ParameterDtype.FLOAT32,
-) -> Functions:
-    """The functions to export of some weights.
+) -> dict[Part, Function]:
+    """Builds the functions to export of some weights.
 
     Args:
       trained: the weights.
-      quality: what the restorer gets; of the part RESTORER, the shape of its second input.
+      quality: what the restorer gets; for the part RESTORER, the shape of its second input.
       dtype: FLOAT16 rounds the parameters and stores them so; restored images move by some 1e-3.
+
+    Returns:
+      One function for each part; images are (B, H, W, 1), H and W multiples of 8.
+
+      BLIND: float32 in [0, 1] → {"restored": (B, H, W, 1) in [0, 1], "quality_map": (B, H, W, 1),
+        "quality": (B,)}. The map is the pixel-wise estimate, 1–100, whichever `Quality` was used.
+      BLIND_UINT8: uint8 → the same with "restored" in uint8, rounded half to even.
+      RESTORER: float32 image in [0, 1] and float32 quality 1–100, (B, 1, 1, 1) or for `Quality.MAP`
+        (B, H, W, 1) (values outside are clipped) → {"restored"}, not clipped, as by `AGARNet`.
+      ESTIMATOR: float32 in [0, 1] → {"cells": (B, rows, columns, 1) not clipped, "quality_map",
+        "quality"}.
 
     Raises:
       ValueError: no such quality or dtype.
@@ -176,7 +169,7 @@ def functions(
     cells = Tensor(
         "cells", "float32", ("batch", "rows", "columns", 1), "quality per 64×64 cell, not clipped"
     )
-    return Functions(
+    every = (
         Function(Part.BLIND, (image,), (restored, *assumed), cell_side, networks.blind),
         Function(
             Part.BLIND_UINT8,
@@ -188,13 +181,19 @@ def functions(
         Function(Part.RESTORER, (image, given), (unlimited,), BLOCK, networks.restore),
         Function(Part.ESTIMATOR, (image,), (cells, *assumed), cell_side, networks.estimate),
     )
+    return {function.part: function for function in every}
 
 
 def check_side(name: str, side: int, *, smallest: int = BLOCK) -> None:
-    """For formats of fixed size.
+    """Checks the number of a side that is fixed, in pixels.
+
+    Args:
+      name: of the side, for the error.
+      side: its number.
+      smallest: the `Function.smallest_side` of what is exported.
 
     Raises:
-      ValueError: a side that the functions do not take.
+      ValueError: the functions do not take it: no multiple of 8, or less than `smallest`.
     """
     if side % BLOCK or side < smallest:
         raise ValueError(

@@ -63,12 +63,12 @@ def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., An
     convert = tf_function.converted(
         model, platforms=("cpu",), batch=1, interceptor=_as_2d_convolutions
     )
-    sides = _sides(model, cells)
+    assert model.size is not None
+    rows, columns = cell_grid(*model.size, cells)
+    sides = model.sides | {"rows": rows, "columns": columns}
 
     def of_image(tensor: Tensor) -> Any:
-        return tf.TensorSpec(
-            [sides.get(f"{side}", side) for side in tensor.shape[1:]], tensor.dtype
-        )
+        return tf.TensorSpec(tensor.with_sides(sides)[1:], tensor.dtype)
 
     def one(arrays: tuple[Any, ...]) -> dict[str, Any]:
         outputs = convert(*(array[None] for array in arrays))
@@ -79,13 +79,6 @@ def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., An
         return tf.map_fn(one, arrays, fn_output_signature=outputs, parallel_iterations=1)
 
     return one_by_one
-
-
-def _sides(model: Model, cells: CellPlacement) -> dict[str, int]:
-    assert model.size is not None
-    height, width = model.size
-    rows, columns = cell_grid(height, width, cells)
-    return {"height": height, "width": width, "rows": rows, "columns": columns}
 
 
 def _as_2d_convolutions(

@@ -15,7 +15,14 @@ import numpy as np
 import agarnet_jax
 from agarnet_jax import weights
 from agarnet_jax.configs import to_plain
-from agarnet_jax.export.blind import SIDES, Function, ParameterDtype, Quality, Tensor
+from agarnet_jax.export.blind import (
+    SIDES,
+    Function,
+    ParameterDtype,
+    Quality,
+    Tensor,
+    fixed_sides,
+)
 
 UNKNOWN = "unknown"
 _SHIPPED_LICENCE = "Apache-2.0 for the code; the weights for research use, see their model card"
@@ -119,15 +126,12 @@ def _installed_commit() -> str:
 
 
 def _contract(tensors: tuple[Tensor, ...], size: tuple[int, int] | None) -> str:
-    def side(value: str | int) -> str | int:
-        return {"height": size[0], "width": size[1]}.get(f"{value}", value) if size else value
-
     return json.dumps(
         [
             {
                 "name": tensor.name,
                 "dtype": tensor.dtype,
-                "shape": [side(value) for value in tensor.shape],
+                "shape": tensor.with_sides(fixed_sides(size)),
                 "meaning": tensor.meaning,
             }
             for tensor in tensors

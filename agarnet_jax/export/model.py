@@ -3,10 +3,9 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import jax
-from jax.export import symbolic_shape
+from jax.export import SymbolicScope, symbolic_shape
 
 from agarnet_jax import weights
 from agarnet_jax.configs import member
@@ -18,11 +17,9 @@ from agarnet_jax.export.blind import (
     Part,
     Quality,
     check_side,
+    fixed_sides,
     functions,
 )
-
-# Symbols that shapes are traced with: height is 8·h, width 8·w.
-SYMBOLS = "batch, 8*h, 8*w"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,18 +33,34 @@ class Model:
     metadata: dict[str, str]
     size: tuple[int, int] | None
 
+    @property
+    def sides(self) -> dict[str, int]:
+        """The sides that are fixed, by name."""
+        return fixed_sides(self.size)
+
+    def symbolic_shapes(self, **sides: int) -> tuple[str, ...]:
+        """The inputs' shapes in the notation of `jax.export.symbolic_shape`.
+
+        Height is 8·h and width 8·w unless fixed; `sides` fixes further ones, such as `batch`.
+        """
+        written = {"height": f"{BLOCK}*h", "width": f"{BLOCK}*w"} | self.sides | sides
+        return tuple(
+            ", ".join(map(str, tensor.with_sides(written))) for tensor in self.function.inputs
+        )
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """What is known of the symbols of `symbolic_shapes`, in the same notation."""
+        least = self.function.smallest_side // BLOCK
+        # None on symbols that do not occur.
+        return () if self.size else (f"h >= {least}", f"w >= {least}")
+
     def traced_inputs(self) -> tuple[jax.ShapeDtypeStruct, ...]:
         """What to trace the function with."""
-        if self.size is None:
-            least = self.function.smallest_side // BLOCK
-            constraints = [f"h >= {least}", f"w >= {least}"]
-            batch, height, width = symbolic_shape(SYMBOLS, constraints=constraints)
-        else:  # without constraints on symbols that do not occur
-            (batch,), (height, width) = symbolic_shape("batch"), self.size
-        sides: dict[Any, Any] = {"batch": batch, "height": height, "width": width}
+        scope = SymbolicScope(self.constraints)
         return tuple(
-            jax.ShapeDtypeStruct([sides.get(side, side) for side in tensor.shape], tensor.dtype)
-            for tensor in self.function.inputs
+            jax.ShapeDtypeStruct(symbolic_shape(shape, scope=scope), tensor.dtype)
+            for shape, tensor in zip(self.symbolic_shapes(), self.function.inputs)
         )
 
 
@@ -76,8 +89,8 @@ def prepare(
       ValueError: no such part, quality or dtype; a side that is not a multiple of 8.
     """
     quality, dtype = member(Quality, quality, "quality"), member(ParameterDtype, dtype, "dtype")
-    function = functions(trained, quality=quality, dtype=dtype).of(part)
-    for side, pixels in zip(("height", "width"), size or ()):
+    function = functions(trained, quality=quality, dtype=dtype)[member(Part, part, "part")]
+    for side, pixels in fixed_sides(size).items():
         check_side(side, pixels, smallest=function.smallest_side)
     about = metadata.describe(
         trained, function, name=name, quality=quality, dtype=dtype, size=size, licence=licence

@@ -55,11 +55,9 @@ def onnx_model(model: Model) -> Any:
     results = lower(graph, traced, [Value(tensor.name) for tensor in function.inputs])
 
     def info(tensor: Tensor) -> Any:
-        fixed = {} if model.size is None else dict(zip(("height", "width"), model.size))
-        shape = [fixed.get(f"{side}", side) for side in tensor.shape]
         kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
         return onnx.helper.make_tensor_value_info(
-            tensor.name, kind, shape, doc_string=tensor.meaning
+            tensor.name, kind, tensor.with_sides(model.sides), doc_string=tensor.meaning
         )
 
     outputs = {

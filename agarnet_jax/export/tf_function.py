@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 
 from agarnet_jax.export import extras
-from agarnet_jax.export.blind import Tensor
+from agarnet_jax.export.blind import SIDES, Tensor
 from agarnet_jax.export.model import Model, without_source_paths
 
 EXTRA = "export-tf"
@@ -45,14 +45,7 @@ def converted(
     """
     from jax.experimental import jax2tf
 
-    least = model.function.smallest_side // 8
-    sides: dict[str, str | int] = {
-        "batch": "batch" if batch is None else batch,
-        "height": "8*h",
-        "width": "8*w",
-    }
-    if model.size is not None:
-        sides |= dict(zip(("height", "width"), model.size))
+    fixed = {} if batch is None else {"batch": batch}
 
     def call(*arrays: jax.Array) -> dict[str, jax.Array]:
         rewriting = nn.intercept_methods(interceptor) if interceptor else contextlib.nullcontext()
@@ -61,11 +54,8 @@ def converted(
 
     function = jax2tf.convert(
         call,
-        polymorphic_shapes=[
-            ", ".join(f"{sides.get(f'{side}', side)}" for side in tensor.shape)
-            for tensor in model.function.inputs
-        ],
-        polymorphic_constraints=() if model.size else (f"h >= {least}", f"w >= {least}"),
+        polymorphic_shapes=model.symbolic_shapes(**fixed),
+        polymorphic_constraints=model.constraints,
         with_gradient=False,
         native_serialization_platforms=platforms,
     )
@@ -83,7 +73,6 @@ def input_signature(tf: Any, model: Model) -> list[Any]:
 
 
 def specification(tf: Any, tensor: Tensor, model: Model) -> Any:
-    """The `tf.TensorSpec` of an input."""
-    fixed = dict(zip(("height", "width"), model.size or (None, None)))
-    shape = [side if isinstance(side, int) else fixed.get(side) for side in tensor.shape]
-    return tf.TensorSpec(shape, tensor.dtype, tensor.name)
+    """The `tf.TensorSpec` of an input; None stands for sides that are free."""
+    sides = dict.fromkeys(SIDES) | model.sides
+    return tf.TensorSpec(tensor.with_sides(sides), tensor.dtype, tensor.name)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from agarnet_jax import weights
 from agarnet_jax.export import blind
+from agarnet_jax.export.blind import Part
 from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
 
 # (height, width): less than a cell, cells to be filled by mirroring once and twice, whole cells.
@@ -50,7 +51,7 @@ def reference(small_weights):
     def reference(part: str, *inputs: np.ndarray, **options) -> dict[str, jax.Array]:
         key = (part, repr(options))
         if key not in compiled:
-            compiled[key] = jax.jit(blind.functions(small_weights, **options).of(part).call)
+            compiled[key] = jax.jit(blind.functions(small_weights, **options)[Part(part)].call)
         return compiled[key](*inputs)
 
     return reference
@@ -99,7 +100,7 @@ def psnr():
 @pytest.fixture(scope="session")
 def shipped_reference(shipped):
     """image → outputs of the shipped weights' blind function in JAX."""
-    return jax.jit(blind.functions(shipped).blind.call)
+    return jax.jit(blind.functions(shipped)[Part.BLIND].call)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agarnet_jax.export import blind
+from agarnet_jax.export.blind import Part
 from agarnet_jax.export.model import prepare
 from agarnet_jax.models import AGARNet, CellPlacement, QualityEstimator, quality_map
 from agarnet_jax.restoration import QualitySource, Restorer
@@ -30,7 +31,7 @@ def test_estimator_is_the_models(small_weights, batch, size, cells):
     config = dataclasses.replace(small_weights.estimator_config, cells=cells)
     trained = dataclasses.replace(small_weights, estimator_config=config)
     image = batch(*size)
-    actual = jax.jit(blind.functions(trained).estimator.call)(image)
+    actual = jax.jit(blind.functions(trained)[Part.ESTIMATOR].call)(image)
     model = QualityEstimator(config)
     expected = jax.jit(model.apply)({"params": trained.estimator_params}, image)
     np.testing.assert_allclose(actual["cells"], expected.cells, rtol=ROUNDINGS)
@@ -44,7 +45,7 @@ def test_restorer_is_the_models(small_weights, batch):
     params, model = small_weights.restorer_params, AGARNet(small_weights.restorer_config)
     everywhere = np.linspace(0, 110, image.size, dtype=np.float32).reshape(image.shape)
     for quality, given in (("image", everywhere[:, :1, :1]), ("map", everywhere)):
-        function = blind.functions(small_weights, quality=quality).restorer
+        function = blind.functions(small_weights, quality=quality)[Part.RESTORER]
         assert len(function.inputs) == 2
         actual = jax.jit(function.call)(image, given)["restored"]
         expected = jax.jit(model.apply)({"params": params}, image, quality=given).restored
@@ -58,7 +59,7 @@ def test_blind_is_what_the_restorer_does(shipped, compressed, source):
     picture = compressed(72, 104, 20)
     functions = blind.functions(shipped, quality=blind.Quality[source.name])
     expected = Restorer(shipped, read_steps=False).restore(picture, quality=source)
-    whole = jax.jit(functions.blind_uint8.call)(picture[None, ..., None])
+    whole = jax.jit(functions[Part.BLIND_UINT8].call)(picture[None, ..., None])
     assert whole["restored"].dtype == np.uint8
     # Where a value is halfway between levels, either may be right.
     difference = expected.image.astype(int) - np.asarray(whole["restored"])[0, ..., 0]
@@ -75,7 +76,7 @@ def test_blind_is_what_the_restorer_does(shipped, compressed, source):
         np.testing.assert_allclose(mean, expected.quality_map[0, 0], rtol=ROUNDINGS)
     as_float = (picture / 255).astype(np.float32)[None, ..., None]
     exact = Restorer(shipped, read_steps=False).restore(as_float[0, ..., 0], quality=source).image
-    actual = jax.jit(functions.blind.call)(as_float)["restored"][0, ..., 0]
+    actual = jax.jit(functions[Part.BLIND].call)(as_float)["restored"][0, ..., 0]
     np.testing.assert_allclose(actual, exact, atol=5e-6)
 
 
@@ -84,9 +85,9 @@ def test_results_stay_in_range(small_weights, batch):
     image = batch(64, 64)
     functions = blind.functions(small_weights)
     told = np.full((2, 1, 1, 1), 50, np.float32)
-    wild = np.asarray(jax.jit(functions.restorer.call)(image, told)["restored"])
+    wild = np.asarray(jax.jit(functions[Part.RESTORER].call)(image, told)["restored"])
     assert wild.min() < 0 or wild.max() > 1
-    tame = np.asarray(jax.jit(functions.blind.call)(image)["restored"])
+    tame = np.asarray(jax.jit(functions[Part.BLIND].call)(image)["restored"])
     assert 0 <= tame.min() < tame.max() <= 1
 
 
@@ -95,7 +96,7 @@ def test_half_parameters_change_little(shipped, batch, psnr, gray_photo):
     image = batch(64, 104)
     clean = gray_photo[:64, :104] / 255
     full, half = (
-        jax.jit(blind.functions(shipped, dtype=dtype).blind.call)(image)
+        jax.jit(blind.functions(shipped, dtype=dtype)[Part.BLIND].call)(image)
         for dtype in ("float32", "float16")
     )
     assert not np.array_equal(full["restored"], half["restored"])
