@@ -5,9 +5,8 @@ import pathlib
 from typing import Any
 
 from agarnet_jax.cli import shared_arguments
+from agarnet_jax.export.formats import Format
 from agarnet_jax.restoration.files.errors import InputError
-
-FORMATS = ("stablehlo", "onnx", "saved_model", "litert", "safetensors")
 
 
 def add_to(commands: Any) -> None:
@@ -18,7 +17,7 @@ def add_to(commands: Any) -> None:
         description="Writes the blind network, luma in and restored luma out, for another runtime. "
         "docs/export.md describes the files; experiments.export has further options.",
     )
-    parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument("--format", required=True, choices=[each.value for each in Format])
     parser.add_argument(
         "-o", "--output", required=True, type=pathlib.Path, metavar="FILE", help="to write"
     )

@@ -1,26 +1,28 @@
-"""The formats by name; the module of each is loaded when it is asked for."""
+"""The formats by name; the module of each, and JAX, are loaded when one is asked for."""
 
 import enum
 import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agarnet_jax import weights
 from agarnet_jax.configs import member
+
+if TYPE_CHECKING:
+    from agarnet_jax.weights import Weights
 
 
 class Format(enum.Enum):
     """Each is a module of this package with a function `save`."""
 
     STABLEHLO = "stablehlo"
+    ONNX = "onnx"
     SAVED_MODEL = "saved_model"
     LITERT = "litert"
-    ONNX = "onnx"
     SAFETENSORS = "safetensors"
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """(height, width) of a flag such as "512x768"; None leaves them free.
+    """Reads (height, width), in pixels, from a flag such as "512x768"; None leaves them free.
 
     Raises:
       ValueError: not two numbers with an x between.
@@ -34,9 +36,15 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 
 
 def save(
-    trained: weights.Weights, path: str | os.PathLike, *, file_format: Format | str, **options: Any
+    trained: "Weights", path: str | os.PathLike, *, file_format: Format | str, **options: Any
 ) -> None:
-    """Writes weights in a format; options as of `model.prepare`.
+    """Writes weights in a format.
+
+    Args:
+      trained: the weights.
+      path: the file, or for SAVED_MODEL the folder.
+      file_format: the format, or its name.
+      options: those of `model.prepare`.
 
     Raises:
       ValueError: an unknown format, one whose extra is not installed, or as `model.prepare`.

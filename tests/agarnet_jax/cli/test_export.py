@@ -5,13 +5,7 @@ import pytest
 import safetensors.numpy
 
 from agarnet_jax import weights
-from agarnet_jax.cli import export
 from agarnet_jax.cli.main import main
-from agarnet_jax.export.formats import Format
-
-
-def test_every_format_can_be_asked_for():
-    assert set(export.FORMATS) == {each.value for each in Format}
 
 
 def test_the_shipped_network_is_written(tmp_path, capsys):
