@@ -1,4 +1,7 @@
-"""Image quality metrics on (B, H, W, C) images in [0, 1]; one float32 value per image."""
+"""Image quality metrics on (B, H, W, C) images in [0, 1]; one float32 value per image.
+
+The metrics raise ValueError for two images of different shapes.
+"""
 
 import enum
 import math
@@ -22,35 +25,54 @@ class Rounding(enum.Enum):
 
 
 def to_levels(image: ArrayLike, *, rounding: Rounding = Rounding.ROUND) -> jax.Array:
-    """Levels 0–255 (float32, whole numbers) of an image in [0, 1], clipped."""
+    """Scales an image in [0, 1] to levels 0–255 (float32, whole numbers), clipped."""
     levels = jnp.clip(jnp.asarray(image, jnp.float32) * 255, 0, 255)
     return jnp.round(levels) if rounding is Rounding.ROUND else jnp.floor(levels)
 
 
 def as_batch(levels: np.ndarray) -> np.ndarray:
-    """An image of levels 0–255, (H, W[, C]), as the metrics take it: (1, H, W, C) float32."""
+    """Converts an image of levels 0–255, (H, W[, C]), to what the metrics take.
+
+    That is (1, H, W, C) float32 in [0, 1].
+    """
     return levels.reshape(1, *levels.shape[:2], -1).astype(np.float32) / 255
+
+
+def _levels_of_both(
+    image: ArrayLike, reference: ArrayLike, rounding: Rounding
+) -> tuple[jax.Array, jax.Array]:
+    """Levels of an image and of its reference; raises ValueError if their shapes differ."""
+    if jnp.shape(image) != jnp.shape(reference):
+        raise ValueError(
+            "Metrics compare images of equal shapes (B, H, W, C); got "
+            f"{jnp.shape(image)} and {jnp.shape(reference)}."
+        )
+    return to_levels(image, rounding=rounding), to_levels(reference)
 
 
 def psnr(
     image: ArrayLike, reference: ArrayLike, *, rounding: Rounding = Rounding.ROUND
 ) -> jax.Array:
-    """Peak signal-to-noise ratio in dB, peak 255, no border crop; inf for equal images. (B,)."""
-    difference = to_levels(image, rounding=rounding) - to_levels(reference)
-    return 20 * jnp.log10(255.0) - 10 * jnp.log10(jnp.mean(difference**2, axis=(1, 2, 3)))
+    """Computes the peak signal-to-noise ratio in dB: (B,), inf for equal images.
+
+    The peak is 255; nothing is cropped from the borders.
+    """
+    levels, expected = _levels_of_both(image, reference, rounding)
+    error = jnp.mean((levels - expected) ** 2, axis=(1, 2, 3))
+    return 20 * jnp.log10(255.0) - 10 * jnp.log10(error)
 
 
 def psnr_b(
     image: ArrayLike, reference: ArrayLike, *, rounding: Rounding = Rounding.ROUND
 ) -> jax.Array:
-    """PSNR with the blocking effect of the 8×8 grid added to the error, in dB. (B,).
+    """Computes PSNR with the blocking effect of the 8×8 grid added to the error, in dB: (B,).
 
     Yim and Bovik, "Quality assessment of deblocked images", IEEE TIP 2011: where steps across
     block boundaries exceed steps inside blocks, the excess of their mean squares, times
     log2(8) / log2(shorter side), counts as error.
     """
-    levels = to_levels(image, rounding=rounding)
-    error = jnp.mean((levels - to_levels(reference)) ** 2, axis=(1, 2, 3))
+    levels, expected = _levels_of_both(image, reference, rounding)
+    error = jnp.mean((levels - expected) ** 2, axis=(1, 2, 3))
     across, inside = _steps(levels)
     side = max(2, min(levels.shape[1:3]))  # lines of one pixel count as of two
     weight = math.log2(BLOCK) / math.log2(side)
@@ -75,7 +97,7 @@ def _steps(levels: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 class SsimWindow(enum.Enum):
-    """Over what SSIM's local statistics are taken; values of the two are not comparable.
+    """The windows that SSIM's local statistics are taken over; values of both do not compare.
 
     UNIFORM: 8×8, equal weights, as in the paper. GAUSSIAN: 11×11, σ = 1.5, as in newer papers.
     """
@@ -85,7 +107,7 @@ class SsimWindow(enum.Enum):
 
     @property
     def weights(self) -> np.ndarray:
-        """Along one axis, of sum 1."""
+        """The weights along one axis, of sum 1."""
         if self is SsimWindow.UNIFORM:
             return np.full(8, 1 / 8)
         weights = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
@@ -99,12 +121,12 @@ def ssim(
     window: SsimWindow,
     rounding: Rounding = Rounding.ROUND,
 ) -> jax.Array:
-    """Structural similarity, mean over windows that lie inside the image and over channels. (B,).
+    """Computes structural similarity, the mean over channels and windows inside the image: (B,).
 
     Wang et al., IEEE TIP 2004, with K1 = 0.01, K2 = 0.03 and population (co)variances. Images need
     at least the window's 8 or 11 pixels a side.
     """
-    x, y = to_levels(image, rounding=rounding) - 128, to_levels(reference) - 128
+    x, y = (levels - 128 for levels in _levels_of_both(image, reference, rounding))
     # One array: XLA:CPU computes five of them anew for every pixel that reads them.
     products = jnp.concatenate([x, y, x * x, y * y, x * y])
     means = jnp.split(_window_means(products, window.weights), 5)

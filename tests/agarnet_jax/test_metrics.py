@@ -1,4 +1,6 @@
+import functools
 import math
+import re
 
 import jax.numpy as jnp
 import numpy as np
@@ -93,3 +95,17 @@ def test_psnr_b_adds_the_excess_of_steps_at_block_boundaries():
     smooth = clean + slope[None, ..., None]  # no step is special
     plain = float(psnr(smooth / 255, clean / 255)[0])
     assert float(psnr_b(smooth / 255, clean / 255)[0]) == pytest.approx(plain, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [psnr, psnr_b, *(functools.partial(ssim, window=window) for window in SsimWindow)],
+    ids=["psnr", "psnr_b", *(f"ssim {window.value}" for window in SsimWindow)],
+)
+@pytest.mark.parametrize("shape", [(1, 16, 16, 1), (2, 16, 16, 3), (2, 1, 16, 1), (16, 16)])
+def test_images_of_other_shapes_are_not_spread_over_each_other(metric, shape):
+    image, other = np.zeros((2, 16, 16, 1), np.float32), np.zeros(shape, np.float32)
+    for pair in ((image, other), (other, image)):
+        named = rf"{re.escape(str(pair[0].shape))} and {re.escape(str(pair[1].shape))}"
+        with pytest.raises(ValueError, match=named):
+            metric(*pair)
