@@ -7,13 +7,12 @@ Importing this package changes no global setting; the `agarnet` command and the 
 import ctypes
 import multiprocessing
 import os
-import pathlib
 import sys
 from typing import NoReturn
 
 import jax
 
-from agarnet_jax import cores
+from agarnet_jax import cores, user_cache
 
 CACHE_VARIABLE = "AGARNET_COMPILATION_CACHE"  # a folder, or "off"
 _MOST_CPU_DEVICES = 4  # beyond, XLA's own threads use the cores
@@ -40,28 +39,18 @@ def use_compilation_cache() -> None:
     `AGARNET_COMPILATION_CACHE` names another folder or says "off"; a cache that JAX was already
     told of (`JAX_COMPILATION_CACHE_DIR`) stays.
     """
-    choice = os.environ.get(CACHE_VARIABLE, "")
     known = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
-    if choice == "off" or known is not None:
+    folder = user_cache.cache_folder(CACHE_VARIABLE, "compiled")
+    if folder is None or known is not None:
         return
     try:
-        folder = pathlib.Path(choice) if choice else _of_user()
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # a read-only home, or none: compile every time
+    except OSError:  # a read-only home: compile every time
         return
     if not os.access(folder, os.W_OK):
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-
-
-def _of_user() -> pathlib.Path:
-    """
-    Raises:
-      RuntimeError: the user has no home.
-    """
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(home) / "agarnet-jax" / "compiled"
 
 
 def use_cpu_devices(batch_size: int | None = None) -> None:

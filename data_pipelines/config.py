@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from data_pipelines.checks import check_at_least
+from agarnet_jax.configs import require
 from data_pipelines.degradations.mixture import DegradationConfig
 from data_pipelines.phases import Phase, check_schedule, phases
 from data_pipelines.planes import PlaneWeights
@@ -32,10 +32,10 @@ class DataConfig:
     def __post_init__(self):
         for name in ("crop_schedule", "eval_doubles", "eval_mosaics"):  # JSON has no tuples
             object.__setattr__(self, name, tuple(tuple(item) for item in getattr(self, name)))
-        check_at_least(self, eval_batch_size=1, threads=1, workers=0, cache_gib=0)
+        require(self, ">= 1", lambda value: value >= 1, "eval_batch_size", "threads")
+        require(self, ">= 0", lambda value: value >= 0, "workers", "cache_gib")
         check_schedule(self.crop, self.crop_schedule)
-        if self.eval_crop < 8 or self.eval_crop % 8:
-            raise ValueError(f"DataConfig.eval_crop is {self.eval_crop}; use a multiple of 8.")
+        require(self, "a multiple of 8", lambda side: side > 0 and side % 8 == 0, "eval_crop")
         pairs = (*self.eval_doubles, *self.eval_mosaics)
         for quality in (*self.eval_qualities, *(q for pair in pairs for q in pair)):
             if not 1 <= quality <= 100:

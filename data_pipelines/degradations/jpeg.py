@@ -8,8 +8,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from agarnet_jax.configs import require
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY, effective_quality
-from data_pipelines.checks import check_share
 from data_pipelines.degradations.degraded import Degraded, whole_image_label
 from data_pipelines.degradations.tables import ANNEX_K, Component, TableFamily, encoder_table
 from data_pipelines.draws import Weights, below
@@ -106,9 +106,8 @@ class QualityDensity:
             raise ValueError(f"QualityDensity must lie in 1–100, got {self}.")
         if self.minimum > self.maximum:
             raise ValueError(f"QualityDensity.minimum exceeds maximum: {self}.")
-        if not self.exponent > 0:
-            raise ValueError(f"QualityDensity.exponent is {self.exponent}; it must be above 0.")
-        check_share(self, "grid_share")
+        require(self, "above 0", lambda exponent: exponent > 0, "exponent")
+        require(self, "in 0–1", lambda share: 0 <= share <= 1, "grid_share")
         if bool(self.grid_share) != bool(self.grid):
             raise ValueError(
                 f"QualityDensity.grid is {self.grid} and grid_share {self.grid_share}; set both or "

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from agarnet_jax.configs import require
 from agarnet_jax.jpeg_tables import BLOCK
-from data_pipelines.checks import check_at_least, check_share
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
@@ -99,13 +99,9 @@ class MosaicOptions:
     recompressed_quality_min: int = 75  # at this quality or better
 
     def __post_init__(self):
-        check_share(self, "recompressed")
-        check_at_least(self, regions_max=2)
-        if not 1 <= self.recompressed_quality_min <= 100:
-            raise ValueError(
-                "MosaicOptions.recompressed_quality_min is "
-                f"{self.recompressed_quality_min}, not in 1–100."
-            )
+        require(self, "in 0–1", lambda share: 0 <= share <= 1, "recompressed")
+        require(self, ">= 2", lambda count: count >= 2, "regions_max")
+        require(self, "in 1–100", lambda quality: 1 <= quality <= 100, "recompressed_quality_min")
 
     def draw(
         self, rng: np.random.Generator, *, encoder: EncoderOptions, component: Component

@@ -6,8 +6,8 @@ import math
 import numpy as np
 from PIL import Image
 
+from agarnet_jax.configs import require
 from agarnet_jax.jpeg_tables import BLOCK
-from data_pipelines.checks import check_at_least, check_share
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
@@ -82,8 +82,11 @@ class RecompressionOptions:
     scale_max: float = 1.25
 
     def __post_init__(self):
-        check_share(self, "shifted", "rescaled")
-        check_at_least(self, encodings_max=2, scale_min=_SMALLEST_SCALE, scale_max=self.scale_min)
+        require(self, "in 0–1", lambda share: 0 <= share <= 1, "shifted", "rescaled")
+        require(self, ">= 2", lambda count: count >= 2, "encodings_max")
+        smallest, low = _SMALLEST_SCALE, self.scale_min
+        require(self, f">= {smallest}", lambda scale: scale >= smallest, "scale_min")
+        require(self, f">= {low}", lambda scale: scale >= low, "scale_max")
 
     def draw(
         self, rng: np.random.Generator, *, encoder: EncoderOptions, component: Component

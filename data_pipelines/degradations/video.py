@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
-from data_pipelines.checks import check_at_least
+from agarnet_jax.configs import require
+from agarnet_jax.jpeg_tables import MAX_QUALITY
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
@@ -33,8 +33,7 @@ class Video:
     pan: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
-        if not self.bits_per_pixel > 0:
-            raise ValueError(f"Video.bits_per_pixel is {self.bits_per_pixel}, not above 0.")
+        require(self, "above 0", lambda bits: bits > 0, "bits_per_pixel")
         if not 0 <= self.frame < self.frames:
             raise ValueError(f"Video.frame is {self.frame}, not in 0–{self.frames - 1}.")
 
@@ -87,9 +86,9 @@ class VideoOptions:
                 "VideoOptions needs 0 < bits_per_pixel_min <= bits_per_pixel_max, got "
                 f"{self.bits_per_pixel_min} and {self.bits_per_pixel_max}."
             )
-        check_at_least(self, pan_max=0, frames_max=1)
-        if not MIN_QUALITY <= self.quality_min <= MAX_QUALITY:
-            raise ValueError(f"VideoOptions.quality_min is {self.quality_min}, not in 1–100.")
+        require(self, ">= 0", lambda pixels: pixels >= 0, "pan_max")
+        require(self, ">= 1", lambda count: count >= 1, "frames_max")
+        require(self, "in 1–100", lambda quality: 1 <= quality <= MAX_QUALITY, "quality_min")
 
     def draw(
         self, rng: np.random.Generator, *, encoder: EncoderOptions, component: Component

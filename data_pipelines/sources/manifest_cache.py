@@ -8,11 +8,11 @@ import json
 import logging
 import os
 import pathlib
-import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from data_pipelines.sources.user_cache import cache_folder
+from agarnet_jax import whole_files
+from agarnet_jax.user_cache import cache_folder
 
 CACHE_VARIABLE = "AGARNET_FOLDER_CACHE"
 _VERSION = 2
@@ -45,16 +45,14 @@ def save(folder: str, files: Mapping[str, tuple[Any, ...]]) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            json.dump({"version": _VERSION, "files": files}, file)
-        os.replace(file.name, path)
+        whole_files.write(path, json.dumps({"version": _VERSION, "files": files}).encode())
     except OSError as error:
         _log.info("The manifest of %s is not kept: %s", folder, error)
 
 
 def _path(folder: str) -> pathlib.Path | None:
-    if os.environ.get(CACHE_VARIABLE) == "off":
-        return None
     place = cache_folder(CACHE_VARIABLE, "folders")
+    if place is None:
+        return None
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
     return place / f"{name}.json"

@@ -3,6 +3,7 @@
 import os
 
 from agarnet_jax.color import LumaRange
+from agarnet_jax.places import is_remote
 from data_pipelines.sources import remote, shards, tfds
 from data_pipelines.sources.folder import FolderRecords
 from data_pipelines.sources.images import ImageSource
@@ -25,7 +26,7 @@ def open_images(
         `ShardRecords`, `TfdsRecords` and `remote.local_copy` say.
     """
     place = os.fspath(place)
-    if remote.is_remote(place):
+    if is_remote(place):
         place = remote.local_copy(place)
     records: Records
     if place.startswith(tfds.PREFIX):

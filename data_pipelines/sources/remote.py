@@ -19,7 +19,8 @@ from typing import Any
 
 import fsspec
 
-from data_pipelines.sources.user_cache import cache_folder
+from agarnet_jax import whole_files
+from agarnet_jax.user_cache import cache_folder
 
 CACHE_VARIABLE = "AGARNET_DATA_CACHE"
 # No image's name. A line [name, version] for each file fetched: who is killed goes on there.
@@ -29,10 +30,6 @@ _CONNECTIONS = 16
 _log = logging.getLogger(__name__)
 
 
-def is_remote(place: str) -> bool:
-    return "://" in place
-
-
 def local_copy(url: str) -> str:
     """A local folder with the files below a URL: fetched if they are new or changed, removed if
     they are gone. Several processes may ask at once.
@@ -40,8 +37,8 @@ def local_copy(url: str) -> str:
     Raises:
       ModuleNotFoundError: no package here reads such a URL.
       FileNotFoundError: there is nothing below it.
-      ValueError: the store does not answer, a name is no path of a folder's file, or the disk is
-        too small. What was fetched until then is not fetched again.
+      ValueError: the store does not answer, a name is no path of a folder's file, there is no place
+        for copies, or too little of it. What was fetched until then is not fetched again.
     """
     try:
         store, root = fsspec.core.url_to_fs(url)
@@ -63,8 +60,13 @@ def local_copy(url: str) -> str:
         # An object store takes any name, and two of them may be one path.
         if not {"", ".", ".."}.isdisjoint(name.split("/")):
             raise ValueError(f"{url} holds {name!r}, which is no path of a file; rename it there.")
-    identity = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
-    folder = cache_folder(CACHE_VARIABLE, "data") / identity
+    place = cache_folder(CACHE_VARIABLE, "data")
+    if place is None:
+        raise ValueError(
+            f"{url} has to be copied, and there is no place for it; set {CACHE_VARIABLE} to a "
+            "folder."
+        )
+    folder = place / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
     folder.mkdir(parents=True, exist_ok=True)
     _fetch(store, files, folder=folder, url=url)
     return os.fspath(folder)
@@ -137,6 +139,5 @@ def _line(name: str, version: list[str]) -> str:
 
 
 def _write_index(folder: pathlib.Path, versions: dict[str, list[str]]) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
-        file.writelines(_line(name, version) for name, version in versions.items())
-    os.replace(file.name, folder / _INDEX)
+    lines = (_line(name, version) for name, version in versions.items())
+    whole_files.write(folder / _INDEX, "".join(lines).encode())

@@ -1,6 +1,7 @@
 import errno
 import io
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -28,6 +29,17 @@ def unlisted(monkeypatch):
         monkeypatch.setattr(os, "scandir", scandir)
 
     return unlisted
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """Lets the system know no home of the user, as of a user ID that a container made up."""
+
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(pathlib.Path, "home", home)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
 
 
 @pytest.fixture

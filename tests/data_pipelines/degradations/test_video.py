@@ -89,7 +89,7 @@ def test_the_table_is_the_jpegs_where_it_decides(gray_photo):
 def test_impossible_videos_are_named(gray_photo):
     with pytest.raises(ValueError, match=r"frame is 3, not in 0–2"):
         Video(Jpeg(50), VideoCodec.H264, 0.1, frames=3, frame=3)
-    with pytest.raises(ValueError, match=r"bits_per_pixel is 0, not above 0"):
+    with pytest.raises(ValueError, match=r"bits_per_pixel is 0; it must be above 0"):
         Video(Jpeg(50), VideoCodec.H264, 0)
     video = Video(Jpeg(50), VideoCodec.H264, 0.1, frames=9, pan=(8, 0))
     with pytest.raises(ValueError, match=r"\(64, 160\) leaves no room"):
@@ -146,7 +146,7 @@ def test_default_labels_spread(gray_photo):
         ({"bits_per_pixel_max": 0.01}, "got 0.04 and 0.01"),
         ({"pan_max": -1}, "pan_max is -1; it must be >= 0"),
         ({"frames_max": 0}, "frames_max is 0; it must be >= 1"),
-        ({"quality_min": 101}, "quality_min is 101, not in 1–100"),
+        ({"quality_min": 101}, "quality_min is 101; it must be in 1–100"),
     ],
 )
 def test_impossible_options_are_named(change, message):

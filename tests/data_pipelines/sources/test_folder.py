@@ -135,6 +135,13 @@ def test_a_cache_that_cannot_be_written_or_is_off(folder, opened, cache, monkeyp
     assert [path.name for path in cache.iterdir()] == ["file"]
 
 
+def test_a_user_without_a_home_has_no_cache(folder, opened, homeless, monkeypatch):
+    monkeypatch.delenv(manifest_cache.CACHE_VARIABLE)
+    for _ in range(2):
+        assert len(FolderRecords(folder)) == 4
+    assert len(opened) == 8
+
+
 def test_what_the_system_did_not_hand_over_is_asked_for_again(folder, monkeypatch):
     opening = Image.open
 

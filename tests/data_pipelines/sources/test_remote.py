@@ -60,6 +60,15 @@ def test_images_of_a_url_are_those_of_the_folder(store, picture_folders):
     assert [image.tobytes() for image in images] == [image.tobytes() for image in expected]
 
 
+def test_a_user_without_a_home_is_told_to_name_a_place(store, homeless, monkeypatch):
+    monkeypatch.delenv(remote.CACHE_VARIABLE)
+    store.pipe("/bucket/set/a.png", b"a")
+    with pytest.raises(
+        ValueError, match=r"memory://bucket/set .* set AGARNET_DATA_CACHE to a folder"
+    ):
+        remote.local_copy("memory://bucket/set")
+
+
 def test_nothing_there_is_said(store):
     with pytest.raises(FileNotFoundError, match="memory://bucket/none does not exist"):
         remote.local_copy("memory://bucket/none")
