@@ -21,7 +21,7 @@ from data_pipelines.config import DataConfig
 from data_pipelines.degradations import mosaic, recompression
 from data_pipelines.degradations.degraded import Degradation
 from data_pipelines.degradations.jpeg import Jpeg
-from data_pipelines.planes import Plane
+from data_pipelines.planes import TrainingPlane
 from data_pipelines.sources.images import ImageSource
 from data_pipelines.sources.opening import open_images
 from data_pipelines.transcoding import import_av
@@ -250,7 +250,7 @@ def _eval_sample(
         degraded,
         side=config.eval_crop,
         pixelwise=degraded.quality.size > 1,
-        metadata=transforms.describe(Plane.STUDIO, degradation),
+        metadata=transforms.describe(TrainingPlane.STUDIO, degradation),
     )
     return sample | {"weight": weight}
 

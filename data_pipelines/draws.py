@@ -11,7 +11,7 @@ def below(bound: int, rng: np.random.Generator) -> int:
 
 
 @dataclasses.dataclass(frozen=True)
-class Weights:
+class Choices:
     """Base of frozen dataclasses of floats: how often each field's name is drawn, relatively."""
 
     def __post_init__(self) -> None:

@@ -10,12 +10,12 @@ from agarnet_jax.color import YCBCR_OF_RGB, LumaRange, full_to_studio
 from data_pipelines.decoding import as_luma
 from data_pipelines.degradations.degraded import Degradation, Degraded
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import Weights
+from data_pipelines.draws import Choices
 
 _STUDIO_LEVELS = np.rint(full_to_studio(np.arange(256))).astype(np.uint8)
 
 
-class Plane(enum.Enum):
+class TrainingPlane(enum.Enum):
     """FULL, STUDIO: luma compressed as a gray image, in the range of JPEG files or of benchmarks.
 
     COLOR: full-range luma of an image that was compressed in colour. CB, CR: a chroma plane at half
@@ -42,7 +42,7 @@ class Plane(enum.Enum):
         The result is gray, (H, W) or for a chroma plane half of it. A gray image has chroma, too:
         128 throughout.
         """
-        if self is Plane.COLOR:
+        if self is TrainingPlane.COLOR:
             degraded = degradation.apply(image)
             return dataclasses.replace(
                 degraded,
@@ -54,12 +54,12 @@ class Plane(enum.Enum):
     def _of(self, image: np.ndarray) -> np.ndarray:
         if self in _CHANNEL:
             return np.asarray(Image.fromarray(_chroma(image, _CHANNEL[self])).reduce(2))
-        if self is Plane.STUDIO and image.ndim == 2:
+        if self is TrainingPlane.STUDIO and image.ndim == 2:
             return _STUDIO_LEVELS[image]
         return as_luma(image, LumaRange(self.value))
 
 
-_CHANNEL = {Plane.CB: 1, Plane.CR: 2}
+_CHANNEL = {TrainingPlane.CB: 1, TrainingPlane.CR: 2}
 
 
 def _chroma(image: np.ndarray, channel: int) -> np.ndarray:
@@ -70,8 +70,11 @@ def _chroma(image: np.ndarray, channel: int) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class PlaneWeights(Weights):
-    """How often each `Plane` is drawn, relatively. All but `full` and `studio` need RGB images."""
+class PlaneWeights(Choices):
+    """How often each `TrainingPlane` is drawn, relatively.
+
+    All but `full` and `studio` need RGB images.
+    """
 
     full: float = 0.5
     studio: float = 0.5

@@ -20,7 +20,7 @@ from agarnet_jax.jpeg_tables import BLOCK, network_order
 from data_pipelines.degradations.degraded import Degradation, Degraded
 from data_pipelines.degradations.mixture import DegradationConfig
 from data_pipelines.draws import below
-from data_pipelines.planes import Plane, PlaneWeights
+from data_pipelines.planes import PlaneWeights, TrainingPlane
 
 Sample = dict[str, Any]
 
@@ -34,7 +34,7 @@ class RandomSample:
     degradation: DegradationConfig
 
     def sample(self, image: np.ndarray, rng: np.random.Generator) -> Sample:
-        plane = Plane(self.planes.draw(rng))
+        plane = TrainingPlane(self.planes.draw(rng))
         degradation = self.degradation.draw(rng, plane.component)
         patch = random_crop(image, plane.input_side(degradation.input_side(self.crop)), rng)
         degraded = plane.degrade(random_symmetry(patch, rng), degradation)
@@ -86,7 +86,7 @@ def make_sample(degraded: Degraded, *, side: int, pixelwise: bool, metadata: str
 
 
 @functools.lru_cache(maxsize=10_000)  # single JPEGs come again and again
-def describe(plane: Plane, degradation: Degradation) -> str:
+def describe(plane: TrainingPlane, degradation: Degradation) -> str:
     """JSON of what a sample went through: its plane, and the degradation with all its fields."""
     history = {"plane": plane, "degradation": type(degradation).__name__}
     return json.dumps(history | dataclasses.asdict(degradation), default=_enum_value)

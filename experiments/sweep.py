@@ -26,7 +26,7 @@ with program.one_line_errors():  # the extra may be missing
     import optuna
 
     from experiments.sweeping import opening, report, studies, worker
-    from experiments.sweeping.settings import Settings
+    from experiments.sweeping.settings import SweepSettings
     from experiments.sweeping.trials import INTERRUPTED
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
@@ -53,9 +53,9 @@ _RETRIES = flags.DEFINE_integer(
 _REPORT_ONLY = flags.DEFINE_bool("report_only", False, "Only report what the study has.")
 
 
-def settings() -> Settings:
+def settings() -> SweepSettings:
     """What the flags say."""
-    return Settings(
+    return SweepSettings(
         study=_STUDY.value,
         workdir=epath.Path(_WORKDIR.value),
         storage=_STORAGE.value,

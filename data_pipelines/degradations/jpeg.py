@@ -12,7 +12,7 @@ from agarnet_jax.configs import require
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY, effective_quality
 from data_pipelines.degradations.degraded import Degraded, whole_image_label
 from data_pipelines.degradations.tables import ANNEX_K, Component, TableFamily, encoder_table
-from data_pipelines.draws import Weights, below
+from data_pipelines.draws import Choices, below
 
 
 class Subsampling(enum.Enum):
@@ -122,7 +122,7 @@ class QualityDensity:
 
 
 @dataclasses.dataclass(frozen=True)
-class TableWeights(Weights):
+class TableWeights(Choices):
     """How often an encoder is of each `TableFamily`."""
 
     ijg: float = 1.0
@@ -132,7 +132,7 @@ class TableWeights(Weights):
 
 
 @dataclasses.dataclass(frozen=True)
-class SubsamplingWeights(Weights):
+class SubsamplingWeights(Choices):
     """How often colour images are encoded with each `Subsampling`."""
 
     s444: float = 0.3

@@ -10,11 +10,11 @@ from data_pipelines.degradations.mosaic import MosaicOptions
 from data_pipelines.degradations.recompression import RecompressionOptions
 from data_pipelines.degradations.tables import Component
 from data_pipelines.degradations.video import VideoOptions
-from data_pipelines.draws import Weights
+from data_pipelines.draws import Choices
 
 
 @dataclasses.dataclass(frozen=True)
-class MixtureWeights(Weights):
+class MixtureWeights(Choices):
     """How often each kind of degradation is drawn, relatively."""
 
     jpeg: float = 1.0

@@ -11,7 +11,7 @@ from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import Weights, below
+from data_pipelines.draws import Choices, below
 from data_pipelines.transcoding import BITS_PER_FRAME_MIN, VideoCodec, transcode
 
 
@@ -62,7 +62,7 @@ class Video:
 
 
 @dataclasses.dataclass(frozen=True)
-class CodecWeights(Weights):
+class CodecWeights(Choices):
     """How often a video is of each `VideoCodec`."""
 
     mpeg2: float = 0.5

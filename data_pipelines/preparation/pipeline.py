@@ -36,7 +36,7 @@ _ASIDE = "aside"  # the output of what is not kept
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class PreparationJob:
     """What every worker knows: folders, options, and where it marks its progress."""
 
     folder: str
@@ -54,7 +54,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class PreparationReport:
     """What the pipeline did."""
 
     shards: list[Shard]
@@ -62,7 +62,7 @@ class Report:
     failed: list[Failed]
 
 
-def build(pipeline: beam.Pipeline, job: Job) -> None:
+def build(pipeline: beam.Pipeline, job: PreparationJob) -> None:
     """Adds all steps. The listing must be in its place; at the end the report is."""
     listed = (
         pipeline
@@ -101,10 +101,10 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
     )
 
 
-def read_report(path: str) -> Report:
+def read_report(path: str) -> PreparationReport:
     """The report of a finished pipeline, sorted, so that it does not depend on the workers."""
     entries = json.loads(files.read(path))
-    return Report(
+    return PreparationReport(
         sorted((Shard(**entry) for entry in entries["Shard"]), key=lambda shard: shard.name),
         sorted((Skipped(**entry) for entry in entries["Skipped"]), key=lambda file: file.path),
         sorted((Failed(**entry) for entry in entries["Failed"]), key=lambda file: file.path),
@@ -112,7 +112,7 @@ def read_report(path: str) -> Report:
 
 
 class _Step(beam.DoFn):
-    def __init__(self, job: Job):
+    def __init__(self, job: PreparationJob):
         self._job = job
 
     def setup(self):

@@ -15,7 +15,12 @@ from data_pipelines.preparation.files import Listing
 from data_pipelines.preparation.images import skip_by_name
 from data_pipelines.preparation.marks import Marks
 from data_pipelines.preparation.options import PrepareOptions
-from data_pipelines.preparation.pipeline import Job, Report, build, read_report
+from data_pipelines.preparation.pipeline import (
+    PreparationJob,
+    PreparationReport,
+    build,
+    read_report,
+)
 from data_pipelines.preparation.quiet_beam import FileSystems, PipelineOptions
 
 _STAGING = ".preparing-"
@@ -26,7 +31,7 @@ class PreparationError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class PreparationOutcome:
     """The manifest of the output, and whether it was there before."""
 
     manifest: dict[str, Any]
@@ -48,7 +53,7 @@ def prepare(
     *,
     beam_arguments: Sequence[str] = (),
     overwrite: bool = False,
-) -> Outcome:
+) -> PreparationOutcome:
     """Prepares a folder of images; only one process may do so for an output at a time.
 
     Raises:
@@ -66,7 +71,7 @@ def prepare(
     former = manifest.existing(target)
     if former is not None and manifest.is_of(former, target, listing, options):
         files.delete_folders(target, _STAGING)
-        return Outcome(former, already_prepared=True)
+        return PreparationOutcome(former, already_prepared=True)
     if former is not None and not overwrite:
         raise ValueError(
             f"Output folder {target!r} was prepared from other files or with other options, or is "
@@ -86,7 +91,7 @@ def prepare(
         manifest.publish(made, report.shards, staging=staging, folder=target)
     finally:
         files.delete_folders(target, _STAGING)
-    return Outcome(made, already_prepared=False)
+    return PreparationOutcome(made, already_prepared=False)
 
 
 def _run_pipeline(
@@ -95,11 +100,11 @@ def _run_pipeline(
     listing: Listing,
     options: PrepareOptions,
     pipeline_options: PipelineOptions,
-) -> Report:
+) -> PreparationReport:
     is_local = beam_options.is_local(pipeline_options)
     shown = progress.shown(len(listing.files)) if is_local else contextlib.nullcontext()
     with shown as marks_path:
-        job = Job(source, staging, options, Marks(marks_path))
+        job = PreparationJob(source, staging, options, Marks(marks_path))
         files.write_listing(job.listing, listing)
         try:
             execution.run(functools.partial(build, job=job), pipeline_options)
@@ -108,7 +113,7 @@ def _run_pipeline(
     return read_report(job.report)
 
 
-def _check(report: Report, made: dict[str, Any]) -> None:
+def _check(report: PreparationReport, made: dict[str, Any]) -> None:
     if report.failed:
         first = report.failed[0]
         raise PreparationError(

@@ -7,7 +7,7 @@ import numpy as np
 from experiments.evaluating import scoring
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.report_parts import Comparison
-from experiments.evaluating.running import Run
+from experiments.evaluating.running import EvaluationRun
 from experiments.evaluating.suites import OWN, Case, Variant
 
 # At which case a suite is looked at, by its column; otherwise its first.
@@ -35,7 +35,7 @@ def choose(cases: Sequence[Case], results: Results) -> list[tuple[Case, int]]:
     return chosen
 
 
-def compare(run: Run, case: Case, index: int) -> Comparison | None:
+def compare(run: EvaluationRun, case: Case, index: int) -> Comparison | None:
     """What is seen of an image; None where no method made one."""
     degraded, outputs = run.look(case, index)
     images = {INPUT: degraded.image}

@@ -12,7 +12,7 @@ from experiments.evaluating.inputs import ImageSet, open_pictures
 from experiments.evaluating.models import Model
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.report_parts import Plot, Report
-from experiments.evaluating.running import Run
+from experiments.evaluating.running import EvaluationRun
 from experiments.evaluating.settings import Settings
 from experiments.evaluating.suites import Case, Variant
 
@@ -50,7 +50,7 @@ def evaluate(settings: Settings) -> Evaluation:
     folder = None if settings.out is None else pathlib.Path(settings.out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    run = Run(
+    run = EvaluationRun(
         sets,
         networks=networks,
         baselines=others,
@@ -170,7 +170,7 @@ def _harm(cases: Sequence[Case], results: Results) -> list[str]:
 def _report(
     settings: Settings,
     cases: Sequence[Case],
-    run: Run,
+    run: EvaluationRun,
     results: Results,
     problems: Sequence[str],
 ) -> Report:
@@ -190,7 +190,7 @@ def _report(
     )
 
 
-def _facts(settings: Settings, run: Run, paper: bool) -> dict[str, str]:
+def _facts(settings: Settings, run: EvaluationRun, paper: bool) -> dict[str, str]:
     facts = report.facts()
     for network in run.networks:
         facts[f"weights {network.name}"] = f"{network.source}, SHA-256 {network.sha256}"
@@ -219,7 +219,7 @@ def _written(
     folder: pathlib.Path,
     whole: Report,
     cases: Sequence[Case],
-    run: Run,
+    run: EvaluationRun,
     results: Results,
 ) -> Evaluation:
     from experiments.evaluating import plots

@@ -62,7 +62,7 @@ class Method:
     variant: Variant = Variant.TRUE
 
 
-class Run:
+class EvaluationRun:
     """Everything that an evaluation computes with, and `results` of cases on it."""
 
     def __init__(

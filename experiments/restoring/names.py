@@ -6,7 +6,7 @@ import re
 
 
 @dataclasses.dataclass(frozen=True)
-class Names:
+class CorpusNames:
     """Outputs of the files that match a pattern.
 
     pattern: of the inputs, such as `gs://bucket/photos/**.jpg`. output: folder, without a slash at

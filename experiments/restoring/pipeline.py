@@ -21,7 +21,7 @@ from agarnet_jax.restoration.files.options import RestoreOptions
 from agarnet_jax.restoration.tiling import LARGEST_TILE, OVERLAP, Tiling
 from data_pipelines.preparation import files
 from data_pipelines.preparation.quiet_beam import CompressionTypes, FileSystems, beam
-from experiments.restoring.names import Names
+from experiments.restoring.names import CorpusNames
 
 FAILED, RESTORED, KEPT = "failed", "restored", "kept"
 _BATCH = 32  # files that a worker takes at a time
@@ -31,19 +31,19 @@ _TILING = Tiling(LARGEST_TILE, OVERLAP, grid=64, padding="edge")
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class CorpusJob:
     """What every worker knows. weights: a shipped name, a file, or the URL of one.
 
     skip_existing: files whose output is there already are left alone.
     """
 
-    names: Names
+    names: CorpusNames
     options: RestoreOptions
     weights: str
     skip_existing: bool
 
 
-def build(pipeline: beam.Pipeline, job: Job) -> None:
+def build(pipeline: beam.Pipeline, job: CorpusJob) -> None:
     """Adds all steps; at the end the output holds `restored-*.jsonl` and `failed-*.jsonl`."""
     found = (
         pipeline
@@ -95,7 +95,7 @@ def batches(sized: beam.PCollection) -> beam.PCollection:
 class _Look(beam.DoFn):
     """Gives each path the shape it is computed in, from the beginning of the file."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: CorpusJob):
         self._job = job
 
     def process(self, path: str) -> Iterator[Any]:
@@ -123,7 +123,7 @@ def shape_key(width: int, height: int) -> str:
 class _Restore(beam.DoFn):
     """Restores files through copies on the worker; loads the network once for each worker."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: CorpusJob):
         self._job = job
         self._restorer: Any = None
 

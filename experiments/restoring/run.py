@@ -10,15 +10,15 @@ from agarnet_jax.restoration.files import formats
 from agarnet_jax.restoration.files.options import RestoreOptions
 from data_pipelines.preparation import beam_options, execution, files
 from data_pipelines.preparation.quiet_beam import FileSystems
-from experiments.restoring.names import Names
-from experiments.restoring.pipeline import FAILED, KEPT, RESTORED, Job, build
+from experiments.restoring.names import CorpusNames
+from experiments.restoring.pipeline import FAILED, KEPT, RESTORED, CorpusJob, build
 
 # One process with all devices; a network in each of several would take memory and gain nothing.
 _LOCAL_DEFAULTS = ("--direct_running_mode=in_memory",)
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class CorpusOutcome:
     """How many files were restored now, or were there already; the failed ones' report lines."""
 
     restored: int
@@ -35,7 +35,7 @@ def restore_corpus(
     weights: str,
     skip_existing: bool,
     beam_arguments: Sequence[str] = (),
-) -> Outcome:
+) -> CorpusOutcome:
     """Restores all files that a pattern matches.
 
     Raises:
@@ -51,20 +51,22 @@ def restore_corpus(
 
         load(weights)
     _remove_reports(names.output)
-    job = Job(names, options, weights, skip_existing)
+    job = CorpusJob(names, options, weights, skip_existing)
     execution.run(functools.partial(build, job=job), pipeline_options)
     done = [line["status"] for line in _lines(names.output, RESTORED)]
-    return Outcome(done.count(RESTORED), done.count(KEPT), _lines(names.output, FAILED))
+    return CorpusOutcome(done.count(RESTORED), done.count(KEPT), _lines(names.output, FAILED))
 
 
-def _names(pattern: str, output: str, format: str) -> Names:
+def _names(pattern: str, output: str, format: str) -> CorpusNames:
     if format not in formats.BY_NAME:
         raise ValueError(f"Format {format!r} is unknown; use {', '.join(formats.BY_NAME)}.")
     if files.is_local(pattern):
         pattern = os.path.abspath(pattern)
         if os.path.isdir(pattern):
             raise ValueError(f"Input {pattern!r} is a folder; give a pattern: {pattern}/**.jpg.")
-    names = Names(pattern, files.resolve(output, "Output"), formats.BY_NAME[format].suffixes[0])
+    names = CorpusNames(
+        pattern, files.resolve(output, "Output"), formats.BY_NAME[format].suffixes[0]
+    )
     # Of local folders, links are resolved as they are in the output.
     root = os.path.join(os.path.realpath(names.root), "") if files.is_local(pattern) else names.root
     if f"{names.output}/".startswith(root):

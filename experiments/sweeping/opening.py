@@ -7,12 +7,12 @@ from agarnet_jax.places import is_remote
 from data_pipelines import batching
 from experiments.config import ExperimentConfig, from_config_dict
 from experiments.sweeping import spaces, studies
-from experiments.sweeping.settings import Settings
+from experiments.sweeping.settings import SweepSettings
 from experiments.sweeping.storage import open_storage
-from experiments.sweeping.trials import Objective, Run
+from experiments.sweeping.trials import Objective, TrainingRun
 
 
-def join(settings: Settings, run: Run) -> tuple[optuna.Study, Objective, int]:
+def join(settings: SweepSettings, run: TrainingRun) -> tuple[optuna.Study, Objective, int]:
     """Checks everything, then opens or begins the study.
 
     Args:
@@ -51,12 +51,12 @@ def join(settings: Settings, run: Run) -> tuple[optuna.Study, Objective, int]:
     return study, objective, settings.number_of_trials(space.grid_size)
 
 
-def existing(settings: Settings) -> optuna.Study:
+def existing(settings: SweepSettings) -> optuna.Study:
     """Opens the study to look at; raises ValueError if there is none."""
     return studies.load(settings.study, storage_of(settings, create=False))
 
 
-def storage_of(settings: Settings, *, create: bool = True) -> optuna.storages.BaseStorage:
+def storage_of(settings: SweepSettings, *, create: bool = True) -> optuna.storages.BaseStorage:
     """Opens the storage that the settings name, by default a file in the working folder.
 
     Raises:

@@ -12,7 +12,7 @@ _DEFAULT_TRIALS = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class SweepSettings:
     """A study by its name, and what its workers are told.
 
     workdir: the folder for trials and reports. storage: a file, journal:FILE or a database URL;

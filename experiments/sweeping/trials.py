@@ -22,7 +22,7 @@ INTERRUPTED = 130  # the exit code of shells for it
 REASON = "reason"  # user attribute: why a trial failed, or was pruned when not for its score
 
 
-class Run(Protocol):
+class TrainingRun(Protocol):
     """`experiments.training_run.run`."""
 
     def __call__(
@@ -53,7 +53,7 @@ class Objective:
     space: spaces.Space
     base: ml_collections.ConfigDict
     workdir: str
-    run: Run
+    run: TrainingRun
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Trains, continuing from the folder's checkpoint if there is one.

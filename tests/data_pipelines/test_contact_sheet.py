@@ -6,7 +6,7 @@ from data_pipelines import contact_sheet, transforms
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.mosaic import halves
 from data_pipelines.degradations.recompression import double
-from data_pipelines.planes import Plane
+from data_pipelines.planes import TrainingPlane
 
 
 def sample(image, degradation):
@@ -14,7 +14,7 @@ def sample(image, degradation):
         degradation.apply(image),
         side=64,
         pixelwise=True,
-        metadata=transforms.describe(Plane.FULL, degradation),
+        metadata=transforms.describe(TrainingPlane.FULL, degradation),
     )
 
 

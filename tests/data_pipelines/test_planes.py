@@ -8,10 +8,10 @@ from agarnet_jax.color import LumaRange, luma
 from data_pipelines.degradations.jpeg import Jpeg, Subsampling
 from data_pipelines.degradations.recompression import Recompression, Reencoding, double
 from data_pipelines.degradations.tables import Component
-from data_pipelines.planes import Plane, PlaneWeights
+from data_pipelines.planes import PlaneWeights, TrainingPlane
 
 
-@pytest.mark.parametrize("plane", [Plane.FULL, Plane.STUDIO])
+@pytest.mark.parametrize("plane", [TrainingPlane.FULL, TrainingPlane.STUDIO])
 def test_luma_is_compressed_as_a_gray_image(astronaut, plane):
     degraded = plane.degrade(astronaut, Jpeg(20))
     expected = np.rint(luma(astronaut, luma_range=LumaRange(plane.value))).astype(np.uint8)
@@ -20,18 +20,20 @@ def test_luma_is_compressed_as_a_gray_image(astronaut, plane):
 
 
 def test_gray_images_are_brought_into_studio_range(gray_photo):
-    clean = Plane.STUDIO.degrade(gray_photo, Jpeg(20)).clean
+    clean = TrainingPlane.STUDIO.degrade(gray_photo, Jpeg(20)).clean
     expected = 16 + gray_photo * (219 / 255)
     assert np.abs(clean - expected).max() <= 0.5 + 1e-4
-    np.testing.assert_array_equal(Plane.FULL.degrade(gray_photo, Jpeg(20)).clean, gray_photo)
+    np.testing.assert_array_equal(
+        TrainingPlane.FULL.degrade(gray_photo, Jpeg(20)).clean, gray_photo
+    )
 
 
 def test_color_is_the_luma_of_a_color_jpeg(astronaut):
     jpeg = Jpeg(20, subsampling=Subsampling.S420)
-    degraded = Plane.COLOR.degrade(astronaut, jpeg)
+    degraded = TrainingPlane.COLOR.degrade(astronaut, jpeg)
     decoded = Image.fromarray(jpeg.compress(astronaut)).convert("L")
     assert np.abs(degraded.image.astype(int) - np.asarray(decoded)).max() <= 1
-    gray = Plane.FULL.degrade(astronaut, jpeg)
+    gray = TrainingPlane.FULL.degrade(astronaut, jpeg)
     difference = np.abs(degraded.image.astype(int) - gray.image)
     assert 0 < difference.mean() < 1  # only what RGB rounds and clips
     np.testing.assert_array_equal(degraded.clean, gray.clean)
@@ -41,13 +43,13 @@ def test_color_is_the_luma_of_a_color_jpeg(astronaut):
 def test_the_label_of_a_color_jpeg_is_that_of_its_luma(astronaut, subsampling):
     jpeg = Jpeg(50, subsampling=subsampling)
     twice = Recompression(jpeg, (Reencoding(jpeg, (4, 4)),))
-    of_color = Plane.COLOR.degrade(astronaut, twice).quality.item()
-    of_luma = Plane.FULL.degrade(astronaut, twice).quality.item()
+    of_color = TrainingPlane.COLOR.degrade(astronaut, twice).quality.item()
+    of_luma = TrainingPlane.FULL.degrade(astronaut, twice).quality.item()
     assert of_luma < 45
     assert abs(of_color - of_luma) <= 1
 
 
-@pytest.mark.parametrize(("plane", "channel"), [(Plane.CB, 1), (Plane.CR, 2)])
+@pytest.mark.parametrize(("plane", "channel"), [(TrainingPlane.CB, 1), (TrainingPlane.CR, 2)])
 def test_chroma_is_the_plane_that_a_420_file_stores(astronaut, plane, channel):
     assert plane.component is Component.CHROMA
     assert plane.input_side(64) == 128
@@ -75,7 +77,7 @@ def _stored_by_libjpeg(image):
 
 
 def test_any_degradation_goes_through_any_plane(astronaut):
-    for plane in Plane:
+    for plane in TrainingPlane:
         degraded = plane.degrade(astronaut[:136, :136], double(40, 60, shift=(2, 6)))
         assert degraded.image.shape == degraded.clean.shape
         assert degraded.image.ndim == 2

@@ -9,7 +9,7 @@ from data_pipelines.degradations.degraded import Degraded, whole_image_label
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg, TableWeights
 from data_pipelines.degradations.mixture import DegradationConfig, MixtureWeights
 from data_pipelines.degradations.mosaic import halves
-from data_pipelines.planes import Plane, PlaneWeights
+from data_pipelines.planes import PlaneWeights, TrainingPlane
 
 
 def test_centre_crop_and_symmetries():
@@ -82,7 +82,7 @@ def test_all_mixtures_give_one_shape_and_say_what_happened(astronaut, everything
         history = json.loads(sample["metadata"])
         seen.add((history["plane"], history["degradation"]))
     kinds = ("Jpeg", "Recompression", "Mosaic")
-    assert seen == {(plane.value, kind) for plane in Plane for kind in kinds}
+    assert seen == {(plane.value, kind) for plane in TrainingPlane for kind in kinds}
 
 
 def test_metadata_is_enough_to_repeat_a_jpeg(astronaut, everything):

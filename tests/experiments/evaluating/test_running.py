@@ -15,7 +15,7 @@ from experiments.evaluating.baselines import open_baseline
 from experiments.evaluating.cache import Cache
 from experiments.evaluating.inputs import open_pictures
 from experiments.evaluating.models import Treatment
-from experiments.evaluating.running import Run
+from experiments.evaluating.running import EvaluationRun
 from experiments.evaluating.scoring import score
 from experiments.evaluating.suites import ALL, Case, jpeg_cases
 
@@ -32,7 +32,7 @@ def make_run(folder, small_file):
             "treatment": Treatment(),
             "rounding": Rounding.ROUND,
         }
-        return Run({"mine": pictures}, cache=Cache(cache), **defaults | options)
+        return EvaluationRun({"mine": pictures}, cache=Cache(cache), **defaults | options)
 
     return make_run
 

@@ -14,7 +14,7 @@ from agarnet_jax.cli.main import main as agarnet
 from agarnet_jax.restoration.files import one_file
 from agarnet_jax.restoration.files.errors import InputError
 from agarnet_jax.restoration.files.options import RestoreOptions
-from experiments.restoring.names import Names
+from experiments.restoring.names import CorpusNames
 from experiments.restoring.pipeline import shape_key
 from experiments.restoring.run import restore_corpus
 
@@ -29,7 +29,7 @@ from experiments.restoring.run import restore_corpus
     ],
 )
 def test_outputs_are_built_as_the_inputs_below_the_first_wildcard(pattern, root):
-    names = Names(pattern, "out", ".png")
+    names = CorpusNames(pattern, "out", ".png")
     assert names.root == root
     assert names.of(f"{root}deep/er/a.jpg") == "out/deep/er/a.jpg.png"
     with pytest.raises(ValueError, match="does not lie in"):
