@@ -16,12 +16,16 @@ class KnownParameters(nn.Module):
 
     @nn.nowrap
     def param(self, name: str, init_fn: Any, *init_args: Any, **init_kwargs: Any) -> Any:
-        """As `nn.Module.param`. A given parameter of another shape is a ScopeParamShapeError."""
+        """Declares a parameter as `nn.Module.param` does; traces no initializer of a given one.
+
+        Raises:
+          ScopeParamShapeError: the given one has another shape.
+        """
         if not self.has_variable("params", name):
             return super().param(name, init_fn, *init_args, **init_kwargs)
-        given, declared = self.get_variable("params", name), tuple(init_args[0])
+        given, declared = nn.unbox(self.get_variable("params", name)), tuple(init_args[0])
         if given.shape != declared:
-            path = "/".join(("", *self.path))
+            path = self.scope.path_text
             raise flax.errors.ScopeParamShapeError(name, path, given.shape, declared)
         return given
 

@@ -51,3 +51,38 @@ def test_a_parameter_of_another_shape_is_refused_by_its_place():
 def test_a_missing_parameter_is_refused_as_flax_does():
     with pytest.raises(flax.errors.ScopeParamNotFoundError, match="bias"):
         Dense(3).apply({"params": {"kernel": jnp.ones((4, 3))}}, jnp.ones((1, 4)))
+
+
+def test_a_parameter_in_a_box_is_taken_out_as_flax_does():
+    init = nn.with_partitioning(nn.initializers.lecun_normal(), (None, "model"))
+    x = jnp.ones((1, 4))
+    params = Dense(3, kernel_init=init).init(jax.random.key(0), x)
+    assert isinstance(params["params"]["kernel"], nn.Partitioned)
+    expected = nn.Dense(3).apply(nn.unbox(params), x)
+    np.testing.assert_array_equal(Dense(3, kernel_init=init).apply(params, x), expected)
+
+
+def test_layers_of_other_names_and_places_are_tabulated_and_recomputed():
+    """`nn.tabulate` reads the parameters, `nn.remat` calls layers through another scope."""
+
+    class Network(nn.Module):
+        dense: type[nn.Module]
+
+        @nn.compact
+        def __call__(self, x):
+            shared = self.dense(4, name="shared")
+            return nn.remat(self.dense)(2, name="recomputed")(shared(shared(x)))
+
+    x = jax.random.normal(jax.random.key(1), (3, 4))
+    ours, theirs = Network(Dense), Network(nn.Dense)
+    params = theirs.init(jax.random.key(0), x)
+
+    def gradients(network):
+        return jax.grad(lambda p: (network.apply(p, x) ** 2).sum())(params)
+
+    jax.tree.map(np.testing.assert_array_equal, gradients(ours), gradients(theirs))
+    shapes = jax.eval_shape(lambda: params)
+    assert jax.eval_shape(ours.apply, shapes, x).shape == (3, 2)
+    table = ours.tabulate(jax.random.key(0), x)
+    assert table == theirs.tabulate(jax.random.key(0), x)
+    assert "recomputed" in table
