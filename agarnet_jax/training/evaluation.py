@@ -18,14 +18,22 @@ def evaluate(
     *,
     eval_step: EvalStep,
     mesh: Mesh,
-    leave: Callable[[], bool] = lambda: False,
-    look: Callable[[str, Any, Mapping[str, jax.Array]], None] = lambda *_: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_first_batch: Callable[[str, Any, Mapping[str, jax.Array]], None] = lambda *_: None,
 ) -> dict[str, float] | None:
-    """Means over images: `{metric}` over all cases and `{metric}/{case}` for each.
+    """Computes the means of the metrics over held-out images.
 
     Args:
-      leave: asked before each batch; ends the evaluation, which then has no result.
-      look: receives case, parameters and the first batch of each case.
+      params: parameters of the task's model.
+      batches: this process's share of each batch, as of `sharding.global_batch`, with its case.
+      eval_step: the compiled step, from `make_eval_step`.
+      mesh: the devices that the batches are split over.
+      should_stop: asked before each batch; ends the evaluation, which then has no result.
+      on_first_batch: receives case, parameters and the first batch of each case.
+
+    Returns:
+      `{metric}/{case}`, the mean over the images of a case, and `{metric}`, the mean of those
+      over all cases; None if `should_stop` ended the evaluation.
 
     Raises:
       ValueError: there are no batches.
@@ -34,11 +42,11 @@ def evaluate(
         lambda: collections.defaultdict(float)
     )
     for case, host_batch in batches:
-        if leave():
+        if should_stop():
             return None
         batch = global_batch(host_batch, mesh)
         if case not in sums:
-            look(case, params, batch)
+            on_first_batch(case, params, batch)
         for name, value in eval_step(params, batch).items():
             sums[case][name] += float(value)
     if not sums:

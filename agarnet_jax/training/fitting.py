@@ -13,7 +13,9 @@ MISSING, NO_SUCH = "missing", "no such"
 
 
 class InitialFit(enum.Enum):
-    """EXACT: every parameter of the weights has its place in the model, and none is missing.
+    """How weights have to fit the model that starts from them.
+
+    EXACT: every parameter of the weights has its place in the model, and none is missing.
     PARTIAL: those of the same name and shape are loaded, the others named in the log. GROWN: the
     weights are of a narrower or shallower network than the model, which computes at first what
     that network does.
@@ -25,7 +27,7 @@ class InitialFit(enum.Enum):
 
 
 def check_fit(params: Any, expected: Any, how: InitialFit = InitialFit.EXACT) -> str:
-    """Returns what to tell of parameters of which some do not fit; "" if all do.
+    """Checks how parameters fit the model's, and says which do not; "" if all do.
 
     Raises:
       MisfitError: naming those that do not fit, if any; with PARTIAL, only if none does; with
@@ -51,14 +53,17 @@ def check_fit(params: Any, expected: Any, how: InitialFit = InitialFit.EXACT) ->
 
 
 def misfits(params: Any, expected: Any) -> dict[str, tuple[Shape | str, Shape | str]]:
-    """Both shapes, by name, where parameters differ in it; `MISSING` or `NO_SUCH` for none."""
+    """Lists, by name, the parameters whose shapes differ, each with both shapes.
+
+    `MISSING` and `NO_SUCH` stand for the shape of one that `params` or `expected` does not have.
+    """
     given, wanted = _shapes(params), _shapes(expected)
     names = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))
     return {name: (given.get(name, MISSING), wanted.get(name, NO_SUCH)) for name in names}
 
 
 def fit(params: Any, fresh: Any, how: InitialFit) -> Any:
-    """`fresh` with `params`, which `check_fit` has passed, in their places."""
+    """Puts `params`, which `check_fit` has passed, into their places in `fresh`."""
     if how is InitialFit.GROWN:
         return grow(params, fresh)
     given = flax.traverse_util.flatten_dict(params, sep="/")

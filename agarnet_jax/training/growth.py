@@ -25,10 +25,12 @@ class MisfitError(ValueError):
 
 
 def check_growth(smaller: Any, larger: Any) -> None:
-    """Raises:
-    MisfitError: naming the parameters of `smaller` that are not a part of those of `larger`, and
-      of those that only `larger` has what is not of a new residual block: it would change what
-      is computed.
+    """Checks that `grow` can start the larger network as the smaller one.
+
+    Raises:
+      MisfitError: naming the parameters of `smaller` that are not a part of those of `larger`,
+        and those that only `larger` has outside new residual blocks, which would change what is
+        computed.
     """
     given, wanted = _flat(smaller), _flat(larger)
     new = _of_new_blocks(given, wanted)
@@ -50,7 +52,7 @@ def check_growth(smaller: Any, larger: Any) -> None:
 
 
 def grow(smaller: Any, larger: Any) -> Any:
-    """`larger`, at random, with `smaller` in it: both networks compute the same.
+    """Puts a smaller network into a larger one, so that both compute the same.
 
     Args:
       smaller: parameters of a restorer, as nested dicts.
@@ -72,7 +74,7 @@ def _of_new_blocks(given: Iterable[Path], wanted: Iterable[Path]) -> set[Path]:
 
 
 def _new(path: Path, fresh: jax.Array) -> jax.Array:
-    """Of a block that the smaller network does not have: its last convolution gives zero."""
+    """Begins a parameter of a new block, whose last convolution gives zero at first."""
     return jnp.zeros_like(fresh) if "conv2" in path else fresh
 
 

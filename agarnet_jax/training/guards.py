@@ -17,8 +17,10 @@ SKIPPED = "skipped_updates"  # name of the metric: 1 if the step's update was sk
 def keep_if_not_finite(
     old: TrainState, new: TrainState, metrics: Mapping[str, jax.Array]
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """`new`, or `old` one step on if the metrics `loss` or `gradient_norm` are not finite; and the
-    metrics with `SKIPPED` among them. For use inside the compiled step.
+    """Keeps the old state, one step on, if the metrics `loss` or `gradient_norm` are not finite.
+
+    Returns the state to go on with and the metrics with `SKIPPED` among them. It is part of the
+    compiled step.
 
     Counts go on in either case, those of the optimizer among them: schedules follow the step.
     """
@@ -31,7 +33,7 @@ def keep_if_not_finite(
 
 
 class NonFiniteGuard:
-    """Counts skipped updates, and stops the run after `most` of them in a row.
+    """A counter of skipped updates, which stops the run after `most` of them in a row.
 
     It reads what a step reported when the next one is under way, so that the device never waits
     for it; and the host never gets further ahead of the device than that.
@@ -45,7 +47,7 @@ class NonFiniteGuard:
     def follow(
         self, step: int, batch: Mapping[str, np.ndarray], metrics: Mapping[str, jax.Array]
     ) -> None:
-        """Step `step` on `batch` was begun; waits for the step before it.
+        """Notes that the step `step` on `batch` was begun, and waits for the step before it.
 
         Raises:
           FloatingPointError: one update too many was skipped; `batch` was written to the working
@@ -73,7 +75,7 @@ class NonFiniteGuard:
             )
 
     def skipped(self) -> int:
-        """Updates skipped since last asked."""
+        """Counts the updates skipped since last asked."""
         self.settle()
         count, self._unreported = self._unreported, 0
         return count

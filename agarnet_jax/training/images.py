@@ -15,7 +15,7 @@ PictureStep = Callable[[Any, Batch], dict[str, jax.Array]]
 
 
 def make_picture_step(task: Task, mesh: Mesh) -> PictureStep:
-    """(params, batch) → the task's pictures of the batch, on every device; compiled."""
+    """Compiles (params, batch) → the task's pictures of the batch, on every device."""
 
     def picture_step(params: Any, batch: Batch) -> dict[str, jax.Array]:
         batch = unit_range(batch)
@@ -29,10 +29,10 @@ def make_picture_step(task: Task, mesh: Mesh) -> PictureStep:
 
 
 def sheet(pictures: Mapping[str, jax.Array], count: int) -> np.ndarray:
-    """The first `count` samples below each other, their pictures side by side; (H, W) in [0, 1].
+    """Lays out the first `count` samples below each other, each one's pictures side by side.
 
-    Pictures are (B, h, w, 1) each; those smaller than the first, such as maps of cells, are
-    enlarged to it.
+    Pictures are (B, h, w, 1) in [0, 1]; those smaller than the first, such as maps of cells, are
+    enlarged to it. The sheet is (H, W) in [0, 1].
     """
     arrays = [np.asarray(picture)[:count, :, :, 0] for picture in pictures.values()]
     height, width = arrays[0].shape[1:]
@@ -41,5 +41,5 @@ def sheet(pictures: Mapping[str, jax.Array], count: int) -> np.ndarray:
 
 
 def _enlarged(array: np.ndarray, axis: int, size: int) -> np.ndarray:
-    """To the nearest element."""
+    """Enlarges one axis, each new element being the nearest old one."""
     return np.take(array, np.arange(size) * array.shape[axis] // size, axis=axis)

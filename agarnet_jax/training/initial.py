@@ -17,7 +17,7 @@ from agarnet_jax.training.tasks import Task
 def fresh_state(
     task: Task, config: TrainConfig, mesh: Mesh, initial_params: Any | None
 ) -> TrainState:
-    """The state before the first step, in its places on the mesh; at random or from parameters.
+    """Makes the state before the first step, at random or from parameters, in place on the mesh.
 
     Raises:
       MisfitError: `initial_params` do not fit the model as `config.init_fit` says.

@@ -14,7 +14,7 @@ _SECONDS = 60.0  # between copies
 
 
 class LogFolder:
-    """`path` is the working folder itself, or stands in for it.
+    """A folder for logs: `path` is the working folder itself, or stands in for it.
 
     Objects in a bucket cannot grow, so logs of a run whose working folder is a URL are written to a
     temporary folder, from where `publish` copies them, whole. Files named in `continued` are
@@ -66,6 +66,6 @@ class LogFolder:
 
 
 def _state(file: pathlib.Path) -> tuple[int, int]:
-    """What differs once a file has changed."""
+    """Returns what tells that a file has changed: its size and the time of its last change."""
     status = file.stat()
     return status.st_size, status.st_mtime_ns

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import pathlib
 import time
 from collections.abc import Mapping
@@ -12,11 +11,13 @@ import numpy as np
 import tensorboardX
 import tqdm
 
+from agarnet_jax import whole_files
+
 METRICS = "metrics.jsonl"
 
 
 class MetricWriter:
-    """Appends to `FOLDER/metrics.jsonl`, and to TensorBoard events beside it.
+    """A writer of metrics to `FOLDER/metrics.jsonl` and to TensorBoard events beside it.
 
     Lines of steps after `start`, where the run continues, and lines cut short are removed first,
     so that every step is reported once. Only the first process writes.
@@ -68,10 +69,12 @@ def _cut(path: pathlib.Path, start: int) -> None:
         except (ValueError, TypeError, KeyError):
             return False
 
-    kept = [line + "\n" for line in path.read_text(errors="replace").splitlines() if stays(line)]
-    replacement = path.with_name(path.name + ".new")
-    replacement.write_text("".join(kept))
-    os.replace(replacement, path)
+    kept = [
+        line + "\n"
+        for line in path.read_text("utf-8", errors="replace").splitlines()
+        if stays(line)
+    ]
+    whole_files.write(path, "".join(kept).encode())
 
 
 class Progress:
@@ -93,8 +96,13 @@ class Progress:
         self._waited, self._computed = 0.0, 0.0
 
     def step(self, *, shape: tuple[int, ...], waited: float, computed: float) -> None:
-        """One more step was begun, on this process's images (b, H, W, 1), after `waited` seconds
-        for its batch and `computed` for the device."""
+        """Counts a step that was begun.
+
+        Args:
+          shape: (b, H, W, 1), of this process's images.
+          waited: seconds that it waited for its batch.
+          computed: seconds that it waited for the device.
+        """
         self._steps += 1
         self._pixels += math.prod(shape) * jax.process_count()
         self._waited += waited
@@ -104,12 +112,15 @@ class Progress:
         self._bar.update()
 
     def computing(self, seconds: float) -> None:
-        """Of the steps begun, the device took so much longer."""
+        """Adds to the seconds that the steps begun waited for the device."""
         self._computed += seconds
 
     def rates(self, loss: float) -> dict[str, float]:
-        """Steps and pixels per second, and the shares of time spent waiting for data, for the
-        device, and on all else (host), since last asked; shows some with the loss on the bar."""
+        """Returns the rates since last asked, and shows some of them with the loss on the bar.
+
+        They are steps and pixels per second, and the shares, 0–1, of the time spent waiting for
+        data, for the device, and on all else (host).
+        """
         seconds = time.monotonic() - self._since
         rates = {
             "steps_per_second": self._steps / seconds,
@@ -130,12 +141,12 @@ class Progress:
         self._restart()
 
     def say(self, message: str) -> None:
-        """A line above the bar."""
+        """Writes a line above the bar."""
         if jax.process_index() == 0:
             self._bar.write(message)
 
     def summary(self) -> str:
-        """Steps, time and crops since the start, or since the run continued; all included."""
+        """Describes steps, time and crops since the run started or continued; all included."""
         seconds = time.monotonic() - self._start
         crops = self._all_crops / seconds
         return f"{self._all_steps} steps in {seconds:.1f} s, {crops:.1f} crops/s"

@@ -1,6 +1,7 @@
 """The training loop: evaluate, save, next batch, step, log."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -90,9 +91,9 @@ def train(
             observers.continued(checkpoints.config(start), resolved_config)
         batches, rates = batches_from(start), learning_rates(config, start)
 
-        def may_stop() -> bool:
+        def should_stop() -> bool:
             observers.evaluating()
-            return stop.asked(agree=True)
+            return stop.requested(agree=True)
 
         def held_out_score(step: int, params: Any, held_out: Iterable[Case]) -> float | None:
             """Evaluates and reports; None if a signal ended it."""
@@ -101,8 +102,8 @@ def train(
                 held_out,
                 eval_step=eval_step,
                 mesh=mesh,
-                leave=may_stop,
-                look=observers.look(step),
+                should_stop=should_stop,
+                on_first_batch=functools.partial(observers.show_samples, step),
             )
             if means is None:
                 return None
@@ -129,7 +130,7 @@ def train(
 
         for step in range(start, last + 1):
             finished, score = step == last, None
-            leaving = stop.asked(agree=finished or step % config.agree_every == 0)
+            leaving = stop.requested(agree=finished or step % config.agree_every == 0)
             due = step > 0 and (step == config.steps or step % config.eval_every == 0)
             if eval_batches and due and not leaving and not checkpoints.is_scored(step):
                 score = held_out_score(step, state.ema_params, eval_batches())

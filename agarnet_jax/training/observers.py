@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -21,8 +21,7 @@ from agarnet_jax.training.watchdog import Watchdog
 
 
 class Observers:
-    """Opened where a run starts, at step `start`, to go on to step `last`; the loop reports to it,
-    in the loop's order."""
+    """The observers of a run from step `start` to step `last`; the loop reports to them."""
 
     def __init__(
         self,
@@ -65,34 +64,32 @@ class Observers:
             part.close()
 
     def continued(self, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        """The run goes on from a checkpoint that was saved with the configuration `begun`."""
+        """Reports that the run goes on from a checkpoint, saved with the configuration `begun`."""
         same_form = json.loads(json.dumps(now))  # tuples are lists in a checkpoint
         if changed := list(differences(dict(begun), same_form, "config")):
             self._progress.say(f"Begun with {'; '.join(changed)} as now.")
         if self._start > self._last:
             self._progress.say(f"Nothing to do: step {self._last} has been passed.")
 
-    def look(self, step: int) -> Callable[[str, Any, Mapping[str, jax.Array]], None]:
-        """Shows samples of each case of the evaluation after `step` steps."""
-
-        def look(case: str, params: Any, batch: Mapping[str, jax.Array]) -> None:
-            if self._config.eval_images:
-                pictures = self._pictures(params, dict(batch))
-                self._writer.image(step, f"eval/{case}", sheet(pictures, self._config.eval_images))
-
-        return look
+    def show_samples(
+        self, step: int, case: str, params: Any, batch: Mapping[str, jax.Array]
+    ) -> None:
+        """Shows samples of a case, of its first batch, in the evaluation after `step` steps."""
+        if self._config.eval_images:
+            pictures = self._pictures(params, dict(batch))
+            self._writer.image(step, f"eval/{case}", sheet(pictures, self._config.eval_images))
 
     def evaluating(self) -> None:
-        """Another batch of an evaluation is about to begin."""
+        """Notes that another batch of an evaluation is about to begin."""
         self._watchdog.beat()
 
     def finished(self, best: tuple[int, float] | None) -> None:
-        """The run is at its end; `best` is the step with the best score, and that."""
+        """Reports the end of the run; `best` is the best score, after its step."""
         of_run = f"best score {best[1]:.4f} at step {best[0]}" if best else "never evaluated"
         self._progress.say(f"Finished: {self._progress.summary()}; {of_run}.")
 
     def leaving(self, step: int) -> None:
-        """A signal ends the run after `step` steps, which are being saved."""
+        """Reports that a signal ends the run after `step` steps, which are being saved."""
         self._progress.say(f"Leaving at step {step}; the same command continues from there.")
 
     def evaluated(self, step: int, held_out: Mapping[str, float]) -> float:
@@ -108,7 +105,7 @@ class Observers:
     def before_step(
         self, step: int, train_step: Any, state: Any, batch: Any, rate: jax.Array
     ) -> None:
-        """The step from `step` to the next is about to begin, with these."""
+        """Notes that the step from `step` to the next is about to begin, with these arguments."""
         self._trace.before(step + 1, state)
         self._utilization.at(train_step, state, batch, rate)
         self._begun = time.monotonic()
@@ -121,7 +118,9 @@ class Observers:
         *,
         waited: float,
     ) -> None:
-        """The step was begun, after `waited` seconds for its batch; waits for the one before.
+        """Notes that a step was begun, after `waited` seconds of waiting for its batch.
+
+        Waits for the step before it.
 
         Raises:
           FloatingPointError: too many updates in a row were skipped.

@@ -14,7 +14,7 @@ from agarnet_jax.training.optimizer_config import OptimizerConfig, OptimizerKind
 
 
 def make_schedule(config: TrainConfig) -> optax.Schedule:
-    """Learning rate by step: linear from 0 to the peak, then as `config.schedule` says."""
+    """Makes the learning rate by step: a line from 0 to its peak, then `config.schedule`."""
     peak, kind = config.learning_rate, config.schedule.kind
     final, span = peak * config.final_learning_rate_ratio, config.steps - config.warmup_steps
     if kind is ScheduleKind.COSINE:
@@ -38,7 +38,7 @@ def make_schedule(config: TrainConfig) -> optax.Schedule:
 
 
 def learning_rates(config: TrainConfig, start: int = 0) -> Iterator[np.float32]:
-    """The learning rates of the steps from `start` on, on the host, without end."""
+    """Yields the learning rates of the steps from `start` on, on the host, without end."""
     schedule = jax.jit(jax.vmap(make_schedule(config)))
     # Many at a time: a device that is asked finishes first what it was given.
     run = np.arange(4096)
@@ -49,7 +49,7 @@ def learning_rates(config: TrainConfig, start: int = 0) -> Iterator[np.float32]:
 def make_optimizer(
     config: TrainConfig, rate: optax.Schedule | None = None
 ) -> optax.GradientTransformation:
-    """Clips the gradients' global norm, then updates by the rule of `config.optimizer`.
+    """Makes the optimizer: it clips the global norm, then updates by `config.optimizer`'s rule.
 
     With `rate` in place of the schedule of `config`, states have the same form.
     """
@@ -83,7 +83,7 @@ def _muon(rate: optax.Schedule, chosen: OptimizerConfig) -> optax.GradientTransf
 
 
 def _matrices(params: Any) -> Any:
-    """Kernels as matrices from inputs, of all taps, to outputs; None for what is no kernel."""
+    """Tells Muon each kernel as a matrix, from all taps' inputs to outputs; None for the rest."""
 
     def matrix(leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
         if not _is_kernel(leaf):
@@ -94,7 +94,7 @@ def _matrices(params: Any) -> Any:
 
 
 def decayed(params: Any) -> Any:
-    """Which parameters weight decay holds for: kernels, of two axes and more.
+    """Tells of each parameter whether weight decay holds for it: of kernels, with two axes or more.
 
     Biases and the two scalars that blend the branches set levels; they are left alone.
     """

@@ -1,4 +1,4 @@
-"""Configuration of the learning rate and of the rule of update. All choices are ours: the paper's
+"""Configuration of the learning rate and of the update rule. All choices are ours: the paper's
 training code was not released."""
 
 import dataclasses
@@ -43,9 +43,13 @@ class ScheduleConfig(Config):
 
 
 class OptimizerKind(enum.Enum):
-    """ADAM; ADAMW: Adam with decoupled weight decay; LION: the sign of a running average, with a
-    learning rate some 3 to 10 times smaller than Adam's. MUON: orthogonalized momentum for kernels,
-    Adam (with Nesterov's momentum) for the rest; see `experiments/sweeps/optimizers.py`."""
+    """The update rule.
+
+    ADAM: Adam without weight decay. ADAMW: Adam with decoupled weight decay. LION: the sign of a
+    running average, with a learning rate some 3 to 10 times smaller than Adam's. MUON:
+    orthogonalized momentum for kernels, Adam (with Nesterov's momentum) for the rest; see
+    `experiments/sweeps/optimizers.py`.
+    """
 
     ADAM = "adam"
     ADAMW = "adamw"
@@ -62,7 +66,7 @@ def _is_decay(value: float) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class AdamConfig(Config):
-    """Of `adam`, `adamw` and Adam's part of `muon`; the defaults are those of Kingma and Ba."""
+    """Settings of `adam`, `adamw` and Adam's part of `muon`; defaults of Kingma and Ba."""
 
     beta1: float = 0.9
     beta2: float = 0.999
@@ -76,7 +80,7 @@ class AdamConfig(Config):
 
 @dataclasses.dataclass(frozen=True)
 class LionConfig(Config):
-    """Of `lion`; the defaults are those of Chen et al."""
+    """Settings of `lion`; defaults of Chen et al."""
 
     beta1: float = 0.9
     beta2: float = 0.99
@@ -88,7 +92,7 @@ class LionConfig(Config):
 
 @dataclasses.dataclass(frozen=True)
 class MuonConfig(Config):
-    """Of `muon`; the defaults are those of Jordan et al., the scale that of Liu et al.
+    """Settings of `muon`; defaults of Jordan et al., the scale that of Liu et al.
     (arXiv:2502.16982, section 2.2): an update's root mean square is then Adam's."""
 
     beta: float = 0.95
@@ -102,7 +106,7 @@ class MuonConfig(Config):
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(Config):
-    """The rule of update, after clipping."""
+    """Settings of the update rule, which follows clipping."""
 
     kind: OptimizerKind = OptimizerKind.ADAM
     # All but `adam`, times the learning rate; of kernels, not of biases and single numbers.

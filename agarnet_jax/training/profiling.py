@@ -29,9 +29,9 @@ _COMPILATION = "/jax/core/compile/backend_compile_duration"
 
 
 class Trace:
-    """Writes a profile of steps `first` to `last` (numbered from 1) below `folder`.
+    """A profile of `steps`, first and last, numbered from 1, that is written below `folder`.
 
-    None for no profile. TensorBoard's profile plug-in and Perfetto read it.
+    None is for no profile. TensorBoard's profile plug-in and Perfetto read it.
     """
 
     def __init__(self, folder: str, steps: tuple[int, int] | None):
@@ -41,7 +41,7 @@ class Trace:
         self._running = False
 
     def before(self, step: int, state: Any) -> None:
-        """Step number `step` is about to begin, on `state`."""
+        """Begins or ends the profile, if due, where step number `step` is about to begin."""
         if self._steps is None:
             return
         if self._running and step > self._steps[1]:
@@ -59,7 +59,7 @@ class Trace:
 
 
 class CompilationCounter:
-    """Counts compilations of this process; in a training that has begun there should be none."""
+    """A counter of this process's compilations; once a training has begun there should be none."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -93,7 +93,7 @@ class Utilization:
     def at(
         self, train_step: Any, state: Any, batch: Mapping[str, jax.Array], rate: jax.Array
     ) -> None:
-        """Steps from here on are of this kind; counts its operations if it is new."""
+        """Notes what steps from here on are given; counts their operations if shapes are new."""
         if not self._peak:
             return
         self._shape = batch["degraded"].shape
@@ -102,6 +102,6 @@ class Utilization:
             self._flops[self._shape] = self._microbatches * (costs or {}).get("flops", 0.0)
 
     def scalars(self, steps_per_second: float) -> dict[str, float]:
-        """`model_flop_utilization`, 0–1, where it is known."""
+        """Returns `model_flop_utilization`, 0–1, where it is known."""
         flops = self._flops.get(self._shape, 0.0)
         return {"model_flop_utilization": flops * steps_per_second / self._peak} if flops else {}

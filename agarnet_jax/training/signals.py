@@ -30,12 +30,12 @@ class Interrupted(SystemExit):
 
 
 class StopSignals:
-    """Notes the signals that arrive while it is open, even while the main thread is compiling.
+    """A listener for signals while it is open, even while the main thread is compiling.
 
-    The first asks the loop to save and leave. While there is nothing to save, it ends the process
-    at once; and so does a second one. `before_leaving` is then called first, in another thread, for
-    some seconds at most. In threads other than the main one, where Python allows no handlers,
-    nothing is noted.
+    The first signal asks the loop to save and leave. While there is nothing to save, it ends the
+    process at once, and so does a second one; `before_leaving` is then called first, in another
+    thread, for some seconds at most. In threads other than the main one, where Python allows no
+    handlers, nothing is noted.
     """
 
     def __init__(self, before_leaving: Callable[[], None] | None = None) -> None:
@@ -89,11 +89,11 @@ class StopSignals:
             last.join(_LAST_WORDS_SECONDS)
         end_now(128 + number)
 
-    def asked(self, *, agree: bool) -> bool:
-        """Whether to leave: the same answer in all processes, if one of them was asked to.
+    def requested(self, *, agree: bool) -> bool:
+        """Tells whether a signal asked to stop, with the same answer in all processes.
 
-        All of them have to call this together where `agree`; elsewhere, several processes never
-        leave.
+        One process that was asked is enough. Where `agree`, all processes have to call this
+        together; elsewhere the answer of several processes is always no.
         """
         if jax.process_count() == 1:
             return self.number != 0

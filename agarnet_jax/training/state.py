@@ -10,7 +10,7 @@ import optax
 
 @flax.struct.dataclass
 class TrainState:
-    """`ema_params` is the running average of `params` that is evaluated and shipped."""
+    """The state of a run. Its `ema_params`, a running average, are evaluated and shipped."""
 
     step: jax.Array  # () int32, steps done
     params: Any
@@ -19,6 +19,7 @@ class TrainState:
 
     @classmethod
     def create(cls, params: Any, optimizer: optax.GradientTransformation) -> "TrainState":
+        """Makes the state before the first step, whose average starts at `params`."""
         return cls(
             step=jnp.zeros((), jnp.int32),
             params=params,

@@ -21,15 +21,20 @@ EvalStep = Callable[[Any, Batch], Metrics]
 
 
 def compiler_options(mesh: Mesh) -> dict[str, int] | None:
-    """On CPU, XLA compiles in less time without LLVM's later passes, and a training step is no
-    slower for it (`docs/performance.md`)."""
+    """Chooses how XLA compiles for the mesh; None for its defaults.
+
+    On CPU it takes less time without LLVM's later passes, and a training step is no slower for it
+    (`docs/performance.md`).
+    """
     on_cpu = mesh.devices.flat[0].platform == "cpu"
     return {"xla_backend_optimization_level": 1} if on_cpu else None
 
 
 def abstract_state(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:
-    """A state of this task and its optimizer as `jax.ShapeDtypeStruct`s, each with its place on the
-    mesh, by `sharding.split_by_leaf`."""
+    """Describes a state of this task and its optimizer by `jax.ShapeDtypeStruct`s.
+
+    Each has its place on the mesh, by `sharding.split_by_leaf`.
+    """
     optimizer = make_optimizer(config)
     state = jax.eval_shape(lambda: TrainState.create(task.init(jax.random.key(0)), optimizer))
     return jax.tree.map(
@@ -40,12 +45,12 @@ def abstract_state(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:
 
 
 def state_shardings(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:
-    """How such a state lies on the mesh."""
+    """Describes how a state of this task lies on the mesh."""
     return jax.tree.map(lambda leaf: leaf.sharding, abstract_state(task, config, mesh))
 
 
 def make_train_step(task: Task, config: TrainConfig, mesh: Mesh) -> TrainStep:
-    """(state, batch, learning rate) → (state, metrics), with the state's buffers donated.
+    """Compiles (state, batch, learning rate) → (state, metrics); the state's buffers are donated.
 
     The rate, () float32 of `learning_rates`, is no constant of the program: runs that differ in
     rate, schedule or number of steps share what was compiled.
@@ -109,7 +114,7 @@ def make_train_step(task: Task, config: TrainConfig, mesh: Mesh) -> TrainStep:
 
 
 def _split(batch: Batch, count: int, mesh: Mesh) -> Batch:
-    """(B, …) as (count, B / count, …), each device's images staying where they are."""
+    """Splits (B, …) into (count, B / count, …); each device's images stay where they are."""
 
     def split(value: jax.Array) -> jax.Array:
         rest = value.shape[1:]
@@ -122,7 +127,7 @@ def _split(batch: Batch, count: int, mesh: Mesh) -> Batch:
 
 
 def unit_range(batch: Batch) -> Batch:
-    """Images come as uint8, a quarter of the bytes to carry; from here on they are in [0, 1]."""
+    """Scales images, which come as uint8 since that is a quarter of the bytes, to [0, 1]."""
     return {
         key: value.astype(jnp.float32) / 255 if value.dtype == jnp.uint8 else value
         for key, value in batch.items()
@@ -130,7 +135,7 @@ def unit_range(batch: Batch) -> Batch:
 
 
 def make_eval_step(task: Task, mesh: Mesh) -> EvalStep:
-    """(params, batch) → sums over the batch of every metric, and `count`.
+    """Compiles (params, batch) → sums over the batch of every metric, and `count`.
 
     Images with `weight` 0 fill up a batch and do not count.
     """

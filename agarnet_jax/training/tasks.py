@@ -38,24 +38,29 @@ class Task(Protocol):
     """What the loop needs to know about a model."""
 
     def init(self, rng: jax.Array) -> Any:
-        """Fresh parameters."""
+        """Returns fresh parameters, nested dicts."""
 
     def apply(self, params: Any, batch: Batch) -> Any:
-        """The model's output for a batch, which the methods below take with that batch."""
+        """Returns the model's output for a batch, which the methods below take with that batch."""
 
     def loss(self, output: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
-        """The loss, and scalars to log beside it."""
+        """Returns the loss, (), and scalars to log beside it."""
 
     def metrics(self, output: Any, batch: Batch) -> Metrics:
-        """One value per image (B,) for each metric."""
+        """Returns one value per image, (B,), for each metric."""
 
     def pictures(self, output: Any, batch: Batch) -> Metrics:
-        """What to look at: images (B, H, W, 1) in [0, 1], and maps of quality / 100, of pixels,
-        cells or one for the image. The first is an image."""
+        """Returns what to look at, the first an image.
+
+        That is images (B, H, W, 1) in [0, 1], and maps of quality / 100 with a value for each
+        pixel, each cell or the whole image.
+        """
 
     def score(self, metrics: dict[str, float]) -> float:
-        """The number by which checkpoints are compared, higher is better, from means over images
-        of what `metrics` returned."""
+        """Returns the number by which checkpoints are compared; higher is better.
+
+        `metrics` are means over images of what the method of this name returned.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +80,7 @@ class RestorationTask:
         )
 
     def loss(self, output: AGARNetOutput, batch: Batch) -> tuple[jax.Array, Metrics]:
-        """The loss of restored images, and its terms, under the name of the kind of loss."""
+        """Returns the loss of the restored images, and its terms, named after the kind of loss."""
         clean, kind = batch["clean"], self.loss_config.kind.value
         restored = image_loss(output.restored, clean, self.loss_config)
         dct = image_loss(output.dct_restored, clean, self.loss_config)
@@ -86,7 +91,7 @@ class RestorationTask:
         return total, terms
 
     def metrics(self, output: AGARNetOutput, batch: Batch) -> Metrics:
-        """PSNR of the JPEG and of the restored images, of at most 110 dB, and its gain."""
+        """Returns PSNR of the JPEG and of the restored images, in dB up to 110, and its gain."""
         jpeg, restored = (
             jnp.minimum(psnr(image, batch["clean"]), _HIGHEST_PSNR)
             for image in (batch["degraded"], output.restored)
@@ -118,13 +123,13 @@ class EstimationTask:
         return QualityEstimator(self.config).apply({"params": params}, batch["degraded"])
 
     def loss(self, output: QualityEstimate, batch: Batch) -> tuple[jax.Array, Metrics]:
-        """The loss of estimates, and their mean absolute error."""
+        """Returns the loss of the estimates, and their mean absolute error, 0–100."""
         labels = _cell_quality(batch["quality"], batch["degraded"].shape)
         loss = l1(output.cells, labels) / MAX_QUALITY
         return loss, {"mean_absolute_error": MAX_QUALITY * loss}
 
     def metrics(self, output: QualityEstimate, batch: Batch) -> Metrics:
-        """The error of each image's estimated quality, and its size."""
+        """Returns the error of each image's estimated quality, 1–100, and its size."""
         error = output.quality - batch["quality"].mean(axis=(1, 2, 3))
         return {"error": error, "absolute_error": jnp.abs(error)}
 

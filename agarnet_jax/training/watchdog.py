@@ -9,7 +9,7 @@ from typing import TextIO
 
 
 class Watchdog:
-    """Writes the stacks of all threads to `file` when `beat` was not called for `seconds`.
+    """A thread that writes the stacks of all to `file` when `beat` was not called for `seconds`.
 
     Once for each stall; the program goes on. It waits for the first beat, since compilation may
     take any time, and never writes if `seconds` is 0. `file` must have a file descriptor.

@@ -23,7 +23,7 @@ from agarnet_jax.training.signals import Interrupted, StopSignals
 with StopSignals(lambda: print("left", flush=True)) as stop:
     stop.something_to_save = sys.argv[1] == "training"
     print("ready", flush=True)
-    while not stop.asked(agree=True):
+    while not stop.requested(agree=True):
         time.sleep(0.01)
     print("asked", flush=True)
     time.sleep({after})
@@ -90,7 +90,7 @@ def test_handlers_come_back():
         assert signal.getsignal(signal.SIGTERM) != before[0]
         stop.something_to_save = True
         signal.raise_signal(signal.SIGTERM)
-        while not stop.asked(agree=True):
+        while not stop.requested(agree=True):
             time.sleep(0.01)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
     assert Interrupted(stop.number).code == 143
@@ -101,7 +101,7 @@ def test_other_threads_train_without_handlers():
 
     def train():
         with StopSignals() as stop:
-            asked.append(stop.asked(agree=True))
+            asked.append(stop.requested(agree=True))
 
     thread = threading.Thread(target=train)
     thread.start()
@@ -120,10 +120,10 @@ def test_a_signal_during_the_exchange_is_for_the_next_one(monkeypatch):
 
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(multihost_utils, "process_allgather", exchange)
-    assert not stop.asked(agree=True)
+    assert not stop.requested(agree=True)
     assert stop.number == signal.SIGTERM
     monkeypatch.setattr(multihost_utils, "process_allgather", lambda n: np.stack([n, 0 * n]))
-    assert stop.asked(agree=True)
+    assert stop.requested(agree=True)
 
 
 PROCESSES = """
@@ -136,7 +136,7 @@ from agarnet_jax.training.signals import StopSignals
 with StopSignals() as stop:
     stop.something_to_save = True
     step = 0
-    while not stop.asked(agree=step % 3 == 0):
+    while not stop.requested(agree=step % 3 == 0):
         step += 1
         time.sleep(0.02)
         if step == 3:
