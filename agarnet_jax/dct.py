@@ -13,22 +13,25 @@ from agarnet_jax.jpeg_tables import BLOCK, FREQUENCIES, ZIGZAG
 
 
 def _basis_2d() -> np.ndarray:
-    """(64, 8, 8) float32: basis image of each frequency in zigzag order, as (frequency, y, x)."""
     basis = np.einsum("uy,vx->uvyx", basis_1d(), basis_1d()).reshape(FREQUENCIES, BLOCK, BLOCK)
     return basis[ZIGZAG].astype(np.float32)
 
 
-_BASIS = _basis_2d()
+# (64, 8, 8) float32: the basis image of each frequency in zigzag order, as (frequency, y, x).
+BASIS = _basis_2d()
 
 
 def block_dct(image: jax.Array) -> jax.Array:
-    """DCT of every 8×8 block.
+    """Transforms every 8×8 block by the DCT.
 
     Args:
       image: (B, H, W, 1), H and W multiples of 8.
 
     Returns:
       (B, 64, H/8, W/8, 1) float32 coefficients.
+
+    Raises:
+      ValueError: another shape.
     """
     batch, height, width, channels = image.shape
     if height % BLOCK or width % BLOCK or channels != 1:
@@ -37,19 +40,17 @@ def block_dct(image: jax.Array) -> jax.Array:
             "pad the image first (agarnet_jax.restoration does)."
         )
     blocks = image.astype(jnp.float32).reshape(batch, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-    coefficients = jnp.einsum(
-        "bhywx,fyx->bfhw", blocks, _BASIS, precision=jax.lax.Precision.HIGHEST
-    )
+    coefficients = jnp.einsum("bhywx,fyx->bfhw", blocks, BASIS, precision=jax.lax.Precision.HIGHEST)
     return coefficients[..., None]
 
 
 def block_idct(coefficients: jax.Array) -> jax.Array:
-    """The inverse of `block_dct`: (B, 64, h, w, 1) to (B, 8h, 8w, 1) float32."""
+    """Inverts `block_dct`: (B, 64, h, w, 1) to (B, 8h, 8w, 1) float32."""
     batch, _, rows, cols, _ = coefficients.shape
     blocks = jnp.einsum(
         "bfhw,fyx->bhywx",
         coefficients[..., 0].astype(jnp.float32),
-        _BASIS,
+        BASIS,
         precision=jax.lax.Precision.HIGHEST,
     )
     return blocks.reshape(batch, rows * BLOCK, cols * BLOCK, 1)

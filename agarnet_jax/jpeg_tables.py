@@ -44,17 +44,17 @@ ANNEX_K_CHROMINANCE = np.array(
 
 def _zigzag_order() -> np.ndarray:
     def key(raster_index: int) -> tuple[int, int]:
-        row, col = divmod(raster_index, 8)
+        row, col = divmod(raster_index, BLOCK)
         diagonal = row + col
         return diagonal, row if diagonal % 2 else col
 
-    return np.array(sorted(range(64), key=key))
+    return np.array(sorted(range(FREQUENCIES), key=key))
 
 
 # ZIGZAG[k] is the raster index (8·row + col) of the k-th coefficient in JPEG order: 0, 1, 8, 16, …
 ZIGZAG = _zigzag_order()
 # The same walk over the transposed block: 0, 8, 1, 2, 9, 16, … (`AGARNET.md` §1a).
-TRANSPOSED_ZIGZAG = (ZIGZAG % 8) * 8 + ZIGZAG // 8
+TRANSPOSED_ZIGZAG = (ZIGZAG % BLOCK) * BLOCK + ZIGZAG // BLOCK
 # Where each entry of a transposed table stands in the network's order of the table.
 _TRANSPOSED_ENTRIES = np.argsort(TRANSPOSED_ZIGZAG)[ZIGZAG]
 
@@ -77,13 +77,20 @@ def quality_table(
     scaling: TableScaling = TableScaling.LIBJPEG,
     base: np.ndarray = ANNEX_K_LUMINANCE,
 ) -> np.ndarray:
-    """The (8, 8) int64 quantization table, entries 1–255, of an integer quality 1–100.
+    """Makes the quantization table of a quality: (8, 8) int64 in raster order, entries 1–255.
+
+    Args:
+      quality: an integer, 1–100.
+      scaling: how quality scales the base table.
+      base: the (8, 8) table of quality 50, in raster order.
 
     Raises:
-        ValueError: `quality` is not an integer in 1–100.
+      ValueError: `quality` is not an integer in 1–100.
     """
     if quality != int(quality) or not MIN_QUALITY <= quality <= MAX_QUALITY:
-        raise ValueError(f"JPEG quality must be an integer from 1 to 100, got {quality!r}.")
+        raise ValueError(
+            f"JPEG quality must be an integer from {MIN_QUALITY} to {MAX_QUALITY}, got {quality!r}."
+        )
     quality = int(quality)
     if quality >= 50:
         scale: float = 200 - 2 * quality
@@ -95,12 +102,12 @@ def quality_table(
 
 
 def network_order(table: np.ndarray) -> np.ndarray:
-    """Raster (…, 8, 8) tables in the order of the network: (…, 64), transposed zigzag (§1a)."""
-    return np.asarray(table).reshape(*np.shape(table)[:-2], 64)[..., TRANSPOSED_ZIGZAG]
+    """Puts raster (…, 8, 8) tables in the network's order: (…, 64), transposed zigzag (§1a)."""
+    return np.asarray(table).reshape(*np.shape(table)[:-2], FREQUENCIES)[..., TRANSPOSED_ZIGZAG]
 
 
 def network_table(table: np.ndarray) -> np.ndarray:
-    """A raster (…, 8, 8) table as the network reads it: (…, 64) float32.
+    """Converts raster (…, 8, 8) tables to what the network reads: (…, 64) float32 in (0, 1].
 
     Transposed zigzag order, divided by 255 (`AGARNET.md` §1a).
     """
@@ -108,16 +115,17 @@ def network_table(table: np.ndarray) -> np.ndarray:
 
 
 def transposed_network_table(table: np.ndarray) -> np.ndarray:
-    """Of (…, 64) in the network's form, the same of images with rows and columns exchanged."""
+    """Exchanges the rows and columns of tables (…, 64) that are in the network's form."""
     return table[..., _TRANSPOSED_ENTRIES]
 
 
 def network_tables_by_quality(
     scaling: TableScaling, *, base: np.ndarray = ANNEX_K_LUMINANCE
 ) -> np.ndarray:
-    """(101, 64) float32: row q is the table `base` at quality q in the network's form.
+    """Lists the tables of all qualities in the network's form: (101, 64) float32, row q for q.
 
-    Row 0 repeats row 1, so that a quality rounded to an integer indexes it directly.
+    Row 0 repeats row 1, so that a quality rounded to an integer indexes it directly. `scaling` and
+    `base` are those of `quality_table`.
     """
     return _network_tables_by_quality(scaling, np.asarray(base, np.int64).tobytes())
 
@@ -134,10 +142,14 @@ def _network_tables_by_quality(scaling: TableScaling, base: bytes) -> np.ndarray
 
 
 def effective_quality(table: np.ndarray, *, base: np.ndarray = ANNEX_K_LUMINANCE) -> int:
-    """The quality 1–100 whose libjpeg table loses as much as `table`, in expected squared error.
+    """Finds the quality 1–100 whose libjpeg table loses as much as `table`.
 
-    `table` is (8, 8) in raster order, or (64,). An IJG table gives back its own quality; where
-    several qualities lose the same, the highest.
+    That is, in expected squared error. An IJG table gives back its own quality; where several
+    qualities lose the same, the highest.
+
+    Args:
+      table: (8, 8) or (64,), in raster order.
+      base: the (8, 8) table that libjpeg scales, in raster order.
     """
     errors = _errors_by_quality(np.asarray(base, np.int64).tobytes())
     excess = np.log(errors / _expected_error(np.asarray(table)))
@@ -154,7 +166,7 @@ def _errors_by_quality(base: bytes) -> np.ndarray:
 
 
 def _expected_error(table: np.ndarray) -> float:
-    """Mean squared error that quantization leaves in a natural image, in gray levels squared.
+    """Estimates the mean squared error, in gray levels, that a table leaves in a natural image.
 
     A coefficient loses step²/12 where steps are fine, and its variance where they are so coarse
     that it becomes zero; in between, the harmonic sum. The standard deviation is 40 / |frequency|,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from agarnet_jax.dct import _BASIS
+from agarnet_jax.dct import BASIS
 from agarnet_jax.models import AGARNetConfig
 
 Params = dict[str, Any]
@@ -52,7 +52,7 @@ class TorchAGARNet:
     def __init__(self, config: AGARNetConfig, params: Mapping[str, Any]):
         self.config = config
         self.params = to_torch(params)
-        self._basis = torch.from_numpy(_BASIS.reshape(64, 64))
+        self._basis = torch.from_numpy(BASIS.reshape(64, 64))
 
     def __call__(
         self, image: torch.Tensor, quality: torch.Tensor, tables: torch.Tensor
