@@ -38,9 +38,9 @@ class CheckpointError(ValueError):
 
 
 def has_checkpoint(directory: str | epath.Path) -> bool:
-    """Whether a folder has one that was written to its end.
+    """Tells whether a folder has a checkpoint that was written to its end.
 
-    In a bucket, one that was not has the same name, but lacks the mark that Orbax makes last.
+    In a bucket, one that was not has the same name, but lacks the mark that Orbax writes last.
     """
     directory = absolute(directory)
     return directory.is_dir() and bool(ocp.utils.checkpoint_steps(directory))
@@ -133,18 +133,20 @@ class Checkpoints:
         return epath.Path(self._manager.directory)
 
     def latest_step(self) -> int | None:
+        """Returns the latest step that was saved; None if none was."""
         return self._manager.latest_step()
 
     def best_step(self) -> int | None:
-        """The step with the best score, or the latest if none was scored."""
+        """Returns the step with the best score, or the latest if none was scored."""
         best = self._manager.best_step()
         return self.latest_step() if best is None else best
 
     def is_scored(self, step: int) -> bool:
+        """Tells whether a step was saved with a score."""
         return step in self._manager.all_steps() and self._score_of(step) is not None
 
     def best_score(self) -> tuple[int, float] | None:
-        """The step with the best score, and that; None if none was scored."""
+        """Returns the step with the best score, and that score; None if none was scored."""
         step = self._manager.best_step()
         score = None if step is None else self._score_of(step)
         return None if step is None or score is None else (step, score)
@@ -156,15 +158,15 @@ class Checkpoints:
         return self._scores[step]
 
     def restore_latest(self, target: Any) -> tuple[Any, int] | None:
-        """What `restore` returns for the latest step that can be read; None if nothing is saved.
+        """Restores the latest step that can be read, as `restore` does; None if nothing is saved.
 
         A checkpoint that cannot be read is renamed, so that its step can be saved again, and the
         one before it is tried. All processes take the same; where only one of them fails to read,
         its host's disk or mount is at fault, and the run ends as when a process is lost.
 
         Raises:
-          CheckpointError: one is in order, but not of such a target; or none of those that were
-            saved can be read.
+          CheckpointError: one can be read, but its state is not of the form of `target`; or none
+            of those that were saved can be read.
         """
         with without_stragglers():
             return self._restore_latest(target)
@@ -198,7 +200,7 @@ class Checkpoints:
         return None
 
     def _is_whole(self, step: int) -> bool:
-        """Whether everything that was saved can be read, as what it was saved as."""
+        """Tells whether all that was saved can be read, in the form in which it was saved."""
         try:
             self.restore_as_saved(step)
             return True
@@ -206,7 +208,7 @@ class Checkpoints:
             return False
 
     def restore(self, step: int, target: Any) -> tuple[Any, int]:
-        """State at `step` and the number of the next batch.
+        """Restores the state at `step`, and the number of the next batch.
 
         `target` has the state's structure; its leaves, arrays or `jax.ShapeDtypeStruct`, say on
         which devices to place it.
@@ -220,7 +222,7 @@ class Checkpoints:
         return restored.state, restored.data["next_batch"]
 
     def restore_as_saved(self, step: int) -> Any:
-        """The state at `step` as nested dicts, on the first device of this process."""
+        """Restores the state at `step` as nested dicts, on the first device of this process."""
         here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         metadata = self._manager.item_metadata(step).state
         target = jax.tree.map(
@@ -229,18 +231,18 @@ class Checkpoints:
         return self.restore(step, target)[0]
 
     def restore_ema_params(self, step: int) -> Any:
-        """Only the averaged parameters at `step`, as NumPy arrays, whatever the rest was.
+        """Restores only the averaged parameters at `step`, as NumPy arrays, whatever the rest was.
 
         The devices that saved them need not exist here.
         """
         return jax.device_get(self.restore_as_saved(step)["ema_params"])
 
     def config(self, step: int) -> dict[str, Any]:
-        """The resolved configuration of the run that saved `step`."""
+        """Reads the resolved configuration of the run that saved `step`."""
         return self._read_json(step, "config")
 
     def versions(self, step: int) -> dict[str, str]:
-        """The versions of Python and of the packages that saved `step`, by name."""
+        """Reads the versions of Python and of the packages that saved `step`, by name."""
         return self._read_json(step, "versions")
 
     def _read_json(self, step: int, item: str) -> dict[str, Any]:
@@ -256,7 +258,7 @@ class Checkpoints:
 
 
 def first_words(error: Exception) -> str:
-    """What went wrong, on one line; TensorStore's errors go on with how to ask for more."""
+    """Shortens an error to one line; TensorStore's errors go on with how to ask for more."""
     return f"{error}".split("\n")[0].split(" See full TensorStore details")[0][:200]
 
 

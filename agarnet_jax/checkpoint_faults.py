@@ -20,8 +20,10 @@ _log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def without_stragglers() -> Iterator[None]:
-    """Of a checkpoint that it fails to read, Orbax leaves other reads behind, each of which then
-    fails where nobody can catch it, with pages on stderr."""
+    """Silences the reads that Orbax leaves behind where it fails to read a checkpoint.
+
+    Each of them fails later, where nobody can catch it, with pages on stderr.
+    """
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         yield
@@ -31,13 +33,17 @@ def without_stragglers() -> Iterator[None]:
 
 
 def on_all_processes(here: bool) -> bool:
+    """Tells whether something holds on all processes, which call this together."""
     if jax.process_count() == 1:
         return here
     return bool(np.all(multihost_utils.process_allgather(np.array(here))))
 
 
 def set_aside_broken_scores(directory: epath.Path) -> None:
-    """Orbax reads the scores of all checkpoints at start, and would fail on one cut short."""
+    """Renames checkpoints whose score is cut short; all processes call this together.
+
+    Orbax reads the scores of all checkpoints at start, and would fail on such a one.
+    """
     broken = []
     for path in directory.glob("*/metrics/metrics") if jax.process_index() == 0 else ():
         try:
@@ -51,7 +57,7 @@ def set_aside_broken_scores(directory: epath.Path) -> None:
 
 
 def set_aside(checkpoints: Sequence[epath.Path]) -> None:
-    """Renames checkpoints to what is none; for all processes, which call it together."""
+    """Renames checkpoints, so that they count as none; all processes call this together."""
     if jax.process_index() == 0:
         for checkpoint in checkpoints:
             aside = checkpoint.parent / f"{checkpoint.name}.{_SET_ASIDE}"
@@ -63,7 +69,7 @@ def set_aside(checkpoints: Sequence[epath.Path]) -> None:
 
 
 def has_set_aside(directory: epath.Path) -> bool:
-    """Whether checkpoints were renamed, this time or before."""
+    """Tells whether checkpoints were renamed, now or earlier."""
     return any(directory.glob(f"*.{_SET_ASIDE}"))
 
 

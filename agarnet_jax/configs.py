@@ -17,8 +17,10 @@ _IN_WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "
 
 
 class Config:
-    """Base of frozen dataclasses whose fields are checked when made, and take plain values:
-    an enum's value as a string, a list for a tuple."""
+    """A base of frozen dataclasses whose fields are checked when one is made.
+
+    They take plain values too: an enum's value as a string, a list for a tuple.
+    """
 
     def __post_init__(self) -> None:
         for name, kind in field_types(type(self)).items():
@@ -27,7 +29,17 @@ class Config:
 
 
 def require(config: Any, words: str, holds: Callable[[Any], bool], *names: str) -> None:
-    """Raises ValueError for the first of the named fields whose value is not as `words` say."""
+    """Checks fields of a configuration.
+
+    Args:
+      config: the dataclass.
+      words: what a value must be, for the error.
+      holds: whether a value is that.
+      names: of the fields.
+
+    Raises:
+      ValueError: a value is not; names the first such field.
+    """
     for name in names:
         value = getattr(config, name)
         if not holds(value):
@@ -35,13 +47,13 @@ def require(config: Any, words: str, holds: Callable[[Any], bool], *names: str) 
 
 
 def field_types(kind: type) -> dict[str, Any]:
-    """The type of every field of a dataclass."""
+    """Returns the type of every field of a dataclass, by name."""
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def from_plain(kind: type, plain: Any, *, path: str = "") -> Any:
-    """The inverse of `to_plain`: a dataclass of the given type, also of dataclasses.
+    """Makes a dataclass of the given type, also of dataclasses; the inverse of `to_plain`.
 
     Fields that `plain` does not name keep their defaults; `path` leads to it in messages.
 
@@ -53,7 +65,7 @@ def from_plain(kind: type, plain: Any, *, path: str = "") -> Any:
 
 
 def typed_fields(kinds: Mapping[str, Any], plain: Any, *, path: str) -> dict[str, Any]:
-    """The values of `plain` as the types that `kinds` says; raises as `from_plain`."""
+    """Converts the values of `plain` to the types that `kinds` says; raises as `from_plain`."""
     if not isinstance(plain, Mapping):
         raise ValueError(f"{path} is {plain!r}; it is a group of settings: {', '.join(kinds)}.")
     for name in plain:
@@ -63,14 +75,14 @@ def typed_fields(kinds: Mapping[str, Any], plain: Any, *, path: str) -> dict[str
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """What to say of a name that is none of `names`: those most like it, or else all of them."""
+    """Says which of `names` are most like one that is none of them; if none is, lists them all."""
     names = list(names)
     close = difflib.get_close_matches(name, names, n=2)
     return f"nearest: {', '.join(close)}" if close else f"choose one of: {', '.join(names)}"
 
 
 def member(kind: type[Choice], value: Any, name: str) -> Choice:
-    """The member of an enum that a value or member stands for.
+    """Returns the member of an enum that a value or member stands for.
 
     Raises:
       ValueError: none; names what was given as `name`, and what there is.
@@ -83,7 +95,7 @@ def member(kind: type[Choice], value: Any, name: str) -> Choice:
 
 
 def _typed(kind: Any, value: Any, path: str) -> Any:
-    """`value` as the type of an annotation; raises ValueError with its path."""
+    """Converts a value to the type of an annotation; raises ValueError with its path."""
     if typing.get_origin(kind) is tuple:
         return _typed_tuple(typing.get_args(kind), value, path)
     if dataclasses.is_dataclass(kind):
@@ -111,7 +123,7 @@ def _typed_tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ..
 
 
 def differences(known: Any, asked: Any, path: str) -> Iterator[str]:
-    """Of two plain configurations, "{path}.{name} = {known}, not {asked}" for what differs."""
+    """Yields "{path}.{name} = {known}, not {asked}" for what differs in two plain configs."""
     if isinstance(known, Mapping) and isinstance(asked, Mapping):
         for key in sorted(known.keys() | asked.keys()):
             yield from differences(known.get(key), asked.get(key), f"{path}.{key}")
@@ -120,7 +132,7 @@ def differences(known: Any, asked: Any, path: str) -> Iterator[str]:
 
 
 def to_plain(config: Any) -> Any:
-    """A dataclass, also of dataclasses, as a dict with enums as their values, fit for JSON."""
+    """Converts a dataclass, also of dataclasses, to a dict for JSON; enums become their values."""
     if dataclasses.is_dataclass(config):
         return {f.name: to_plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
     return config.value if isinstance(config, enum.Enum) else config

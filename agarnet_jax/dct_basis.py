@@ -6,7 +6,7 @@ from agarnet_jax.jpeg_tables import BLOCK
 
 
 def basis_1d() -> np.ndarray:
-    """(8, 8): row u is the orthonormal DCT-II basis vector of frequency u."""
+    """Returns (8, 8) float64, whose row u is the orthonormal DCT-II basis vector of frequency u."""
     position = np.arange(BLOCK)
     frequency = position[:, None]
     basis = np.cos((2 * position + 1) * frequency * np.pi / (2 * BLOCK)) * np.sqrt(2 / BLOCK)

@@ -38,7 +38,7 @@ _handlers: list[Any] = []  # C only has their addresses
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """Where the processes of a run meet; all None: as a TPU pod, Slurm, GKE or Open MPI says.
+    """The place where processes meet; all None: as a TPU pod, Slurm, GKE or Open MPI says.
 
     Raises:
       ValueError: only some are given, or the process is not one of them.
@@ -66,11 +66,11 @@ class Cluster:
 
 @contextlib.contextmanager
 def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
-    """For the part of a program that is one of several processes. No JAX operation may precede it.
+    """Joins the other processes of a run; no JAX operation may precede it.
 
-    Leaving it waits for the others to leave. An exception other than `SystemExit` with a number
-    ends this process here, with status 1, and the others with `LOST`. A process is lost that gave
-    no sign of life for `timeout` seconds.
+    Leaving the block waits for the others to leave. An exception other than `SystemExit` with a
+    number ends this process here, with status 1, and the others with `LOST`. A process counts as
+    lost that gave no sign of life for `timeout` seconds.
 
     Raises:
       ValueError: nothing says where the processes meet.
@@ -89,11 +89,11 @@ def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
 
 
 def check_alike(texts: Mapping[str, str]) -> None:
-    """All processes call this together.
+    """Checks that all processes, which call this together, have the same texts by name.
 
     Raises:
-      ValueError: in all of them, if one has texts of other names than process 0, or a text that
-        is not what it is there; names the first.
+      ValueError: in all of them, if one has texts of other names than process 0, or another text
+        by the same name; tells the first such name.
     """
     if jax.process_count() == 1:
         return
@@ -111,8 +111,10 @@ def check_alike(texts: Mapping[str, str]) -> None:
 
 
 def _unlike(texts: Sequence[str]) -> dict[int, str]:
-    """By the number of a text, the processes where it is another than in process 0, as "1, 2";
-    all of them have as many."""
+    """Finds the texts that differ from those of process 0; all processes have as many.
+
+    Returns, by the number of such a text, the processes where it differs, as "1, 2".
+    """
     here = [hashlib.sha256(text.encode()).digest()[:8] for text in texts]
     everywhere = multihost_utils.process_allgather(np.frombuffer(b"".join(here), np.uint32))
     digests = everywhere.reshape(jax.process_count(), len(texts), -1)
@@ -124,7 +126,7 @@ def _unlike(texts: Sequence[str]) -> dict[int, str]:
 
 
 def check_shared(folder: str) -> None:
-    """All processes call this together, each with its name of a folder that all share.
+    """Checks that all processes share a folder; all call this together, each with its own path.
 
     Raises:
       ValueError: in all of them, if one does not see in it what process 0 writes there.
@@ -151,7 +153,7 @@ def check_shared(folder: str) -> None:
 
 
 def _appears(path: epath.Path) -> bool:
-    """Whether a file is there; network file systems may take seconds to show it."""
+    """Tells whether a file is there; network file systems may take seconds to show it."""
     for _ in range(20):
         with contextlib.suppress(OSError):
             if path.exists():
@@ -259,7 +261,7 @@ def _stop(reason: str) -> None:
 
 
 def _end_readably_on_abort() -> None:
-    """When process 0 dies, JAX aborts in C++, before any Python could notice."""
+    """Says why on one line where JAX aborts in C++, as it does when process 0 dies."""
 
     @ctypes.CFUNCTYPE(None, ctypes.c_int)
     def handler(_: int) -> None:

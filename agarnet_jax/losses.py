@@ -1,4 +1,7 @@
-"""Training losses; scalars, float32. All are ours: the paper's training code was not released."""
+"""Training losses; scalars, float32. All are ours: the paper's training code was not released.
+
+They raise ValueError for a prediction and a target of different shapes.
+"""
 
 import dataclasses
 import enum
@@ -41,7 +44,7 @@ class LossConfig(Config):
 
 
 def image_loss(prediction: jax.Array, target: jax.Array, config: LossConfig) -> jax.Array:
-    """The configured loss of images (B, H, W, 1), without the frequency loss."""
+    """Computes the configured loss of images (B, H, W, 1) in [0, 1], without the frequency loss."""
     if config.kind is LossKind.CHARBONNIER:
         return charbonnier(prediction, target, epsilon=config.charbonnier_epsilon)
     plain = {LossKind.L1: l1, LossKind.MSE: mse, LossKind.RMSE: rmse}
@@ -49,32 +52,32 @@ def image_loss(prediction: jax.Array, target: jax.Array, config: LossConfig) -> 
 
 
 def l1(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """Mean absolute difference; shapes must be equal."""
+    """Computes the mean absolute difference."""
     return jnp.abs(_difference(prediction, target)).mean()
 
 
 def charbonnier(prediction: jax.Array, target: jax.Array, *, epsilon: float) -> jax.Array:
-    """Mean of √(d² + ε²) − ε, an L1 that is smooth at 0; shapes must be equal."""
+    """Computes the mean of √(d² + ε²) − ε, an L1 that is smooth at 0."""
     squares = jnp.square(_difference(prediction, target))
     return (jnp.sqrt(squares + epsilon**2) - epsilon).mean()
 
 
 def mse(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """Mean squared difference; shapes must be equal."""
+    """Computes the mean squared difference."""
     return jnp.square(_difference(prediction, target)).mean()
 
 
 def rmse(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """Mean over images (B, H, W, 1) of the root of the mean squared difference."""
+    """Computes the root of each image's mean squared difference, and its mean over (B, H, W, 1)."""
     squares = jnp.square(_difference(prediction, target)).mean(axis=(1, 2, 3))
     return jnp.sqrt(squares + _SQUARED_FLOOR).mean()
 
 
 def frequency_l1(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """Mean absolute difference of the orthonormal 8×8 block DCTs of images (B, H, W, 1).
+    """Computes the mean absolute difference of the 8×8 block DCTs of images (B, H, W, 1).
 
-    JPEG rounds these coefficients one by one. Beside L1 of pixels, noise counts the same here, and
-    an error in one coefficient of a block an eighth.
+    The DCT is orthonormal; JPEG rounds its coefficients one by one. Beside L1 of pixels, noise
+    counts the same here, and an error in one coefficient of a block an eighth.
     """
     return jnp.abs(block_dct(_difference(prediction, target))).mean()
 

@@ -19,7 +19,7 @@ SMALLEST_SPLIT = 1024  # elements; gathering fewer costs more time than the memo
 
 
 def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1) -> Mesh:
-    """A mesh `data` × `fsdp` of the given devices, or of all devices of all processes.
+    """Arranges the given devices, or all devices of all processes, as a mesh `data` × `fsdp`.
 
     Raises:
       ValueError: `fsdp` does not divide the number of devices, or processes differ in theirs.
@@ -46,16 +46,17 @@ def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1) -> 
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
+    """Says that an array is on every device, whole."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def split_by_batch(mesh: Mesh, *, axis: int = 0) -> NamedSharding:
-    """The batch is the axis of that number."""
+    """Says that an array is split over all devices along its batch axis, which is `axis`."""
     return NamedSharding(mesh, PartitionSpec(*axis * [None], (DATA_AXIS, FSDP_AXIS)))
 
 
 def split_by_leaf(tree: Any, mesh: Mesh) -> Any:
-    """For each array or `jax.ShapeDtypeStruct` of a training state, how it lies on the mesh.
+    """Says of each array or `jax.ShapeDtypeStruct` of a training state how it lies on the mesh.
 
     Leaves of at least `SMALLEST_SPLIT` elements are split over `fsdp` along their longest axis
     that its size divides, the last of equally long ones; all others are on every device.
@@ -73,7 +74,7 @@ def split_by_leaf(tree: Any, mesh: Mesh) -> Any:
 
 
 def global_batch(local: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """The batch whose share of this process is `local`, on the devices. Strings stay behind.
+    """Puts a batch on the devices, of which this process has the share `local`; leaves out strings.
 
     Process p of n holds the p-th of n contiguous runs, as `data_pipelines.batching` makes them.
     """
@@ -86,12 +87,22 @@ def global_batch(local: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.A
 
 
 def on_every_device(value: ArrayLike, mesh: Mesh) -> jax.Array:
-    """The value, which all processes have, on the devices."""
+    """Puts a value that all processes have on every device."""
     return jax.make_array_from_process_local_data(replicated(mesh), np.asarray(value))
 
 
 def check_batch_size(name: str, size: int, mesh: Mesh, *, accumulation: int = 1) -> None:
-    """Raises ValueError unless every device gets the same share of each microbatch."""
+    """Checks that every device gets the same share of each microbatch.
+
+    Args:
+      name: of the setting that holds the size, for the error.
+      size: images of a batch, over all devices.
+      mesh: the devices.
+      accumulation: microbatches of a batch.
+
+    Raises:
+      ValueError: it does not.
+    """
     if size % (mesh.size * accumulation):
         rounds = f" in {accumulation} microbatches" if accumulation > 1 else ""
         raise ValueError(

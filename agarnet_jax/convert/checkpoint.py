@@ -18,7 +18,7 @@ RESTORER_FOLDER, ESTIMATOR_FOLDER = "reconstruction", "regression"
 
 
 def released_weights(checkpoint_dir: str | pathlib.Path) -> Weights:
-    """The weights in `checkpoint_dir`, which holds `reconstruction/` and `regression/`.
+    """Reads the weights in `checkpoint_dir`, which holds `reconstruction/` and `regression/`.
 
     The restorer's width f is that of the arrays. What training leaves in a checkpoint besides
     the network, as optimizers do, is passed over.
@@ -58,7 +58,7 @@ def _tensorflow() -> ModuleType:
 
 
 def _checkpoint_in(folder: pathlib.Path) -> pathlib.Path:
-    """`FOLDER/NAME`, without any suffix, of the checkpoint that the folder names or else holds.
+    """Finds the checkpoint that a folder names or else holds: `FOLDER/NAME`, without any suffix.
 
     The file `checkpoint` may name a path of the machine that trained, so only its last part counts.
     """
@@ -86,7 +86,7 @@ def _checkpoint_in(folder: pathlib.Path) -> pathlib.Path:
 def _read(
     tensorflow: ModuleType, checkpoint: pathlib.Path, scopes: Iterable[str]
 ) -> dict[str, np.ndarray]:
-    """The network's variables: those of `scopes` that do not belong to another variable.
+    """Reads the network's variables: those of `scopes` that do not belong to another variable.
 
     An optimizer calls what it keeps of a variable by the variable's own name, a "/" and more.
     """

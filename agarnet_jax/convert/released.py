@@ -42,7 +42,7 @@ class _Layer:
 
 
 def restorer_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Parameters of `AGARNet` at the release's block counts, of whatever width the arrays have.
+    """Makes parameters of `AGARNet` at the release's block counts, of whatever width arrays have.
 
     Raises:
       ValueError: names are missing, unknown or hold arrays of a wrong shape; it lists them all.
@@ -51,7 +51,7 @@ def restorer_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 
 def estimator_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Parameters of `QualityEstimator(EstimatorConfig())`.
+    """Makes parameters of `QualityEstimator(EstimatorConfig())`.
 
     Raises:
       ValueError: names are missing, unknown or hold arrays of a wrong shape; it lists them all.
@@ -65,13 +65,14 @@ def released_weights(
     estimator: Mapping[str, np.ndarray] | None,
     problems: Sequence[str] = (),
 ) -> Weights:
-    """Both networks as one, with the released conventions of tables.
+    """Makes weights of both networks, with the released conventions of tables.
 
     Cells of the estimator lie where they were measured; ask for `CellPlacement.RELEASED` to
     stretch them as the released graph does.
 
     Args:
-      restorer, estimator: variables of the two checkpoints, or None for one that was not found.
+      restorer: variables of the restorer's checkpoint; None if it was not found.
+      estimator: variables of the estimator's checkpoint; None if it was not found.
       problems: what is known to be wrong already, such as why one was not found.
 
     Raises:
@@ -103,7 +104,7 @@ def _whole(converted: Any, problems: Sequence[str]) -> Any:
 
 
 def _restorer(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], list[str]]:
-    """Configuration and parameters, and what is wrong with the arrays."""
+    """Returns configuration and parameters, and what is wrong with the arrays."""
     names = _names(_restorer_layers())
     names["blend"] = "Reconstruction/Pixel_Domain/concat_images/concat_image_weight/kernel"
     config = AGARNetConfig(pixel_features=_width(arrays, names))
@@ -125,7 +126,7 @@ def _estimator(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], list[s
 
 
 def _width(arrays: Mapping[str, np.ndarray], names: Mapping[str, str]) -> int:
-    """f, as most of the layers have it that are as wide; the paper's if there are none."""
+    """Finds f, the width of most layers that are f wide; the paper's if there are none."""
     widths = [
         np.size(arrays[name])
         for path, name in names.items()
@@ -192,7 +193,7 @@ def _pixel_layers(scope: str) -> Iterable[_Layer]:
 
 
 def _residual_layers(ours: str, theirs: str, numbers: range) -> Iterable[_Layer]:
-    """The release numbers the blocks of a scope through; ours start at 0 in each group."""
+    """Yields the layers of residual blocks; ours start at 0, `numbers` are theirs in the scope."""
     for i, number in enumerate(numbers):
         yield _slim(f"{ours}_block{i}/conv1", f"{theirs}/block{number}/Conv")
         yield _slim(f"{ours}_block{i}/conv2", f"{theirs}/block{number}/Conv_1")
@@ -203,12 +204,12 @@ def _plain(path: str, scope: str) -> _Layer:
 
 
 def _slim(path: str, scope: str) -> _Layer:
-    """Layers that the release built with TF-Slim name their variables otherwise."""
+    """Makes a layer that the release built with TF-Slim, which names variables otherwise."""
     return _Layer(path, f"{scope}/weights", f"{scope}/biases")
 
 
 def _names(layers: Iterable[_Layer]) -> dict[str, str]:
-    """Our parameter path → released variable name."""
+    """Maps our parameters' paths to the released variables' names."""
     names = {}
     for layer in layers:
         names[f"{layer.path}/kernel"] = layer.kernel
@@ -223,7 +224,7 @@ def _convert(
     *,
     ignored: Iterable[str],
 ) -> tuple[dict[str, Any], list[str]]:
-    """Parameters of those arrays that fit, and what is wrong with the others."""
+    """Returns parameters of those arrays that fit, and what is wrong with the others."""
     shapes = {
         path: leaf.shape
         for path, leaf in flax.traverse_util.flatten_dict(expected, sep="/").items()
@@ -244,7 +245,7 @@ def _convert(
 
 
 def _missing(arrays: Iterable[str], names: Iterable[str]) -> list[str]:
-    """One line a variable, or a scope (what stands before the first "/") of which none is there."""
+    """Says what is missing: variables, or scopes (before the first "/") that are missing whole."""
     scopes_found = {name.split("/")[0] for name in arrays}
     missing = sorted(set(names) - set(arrays))
     whole = collections.Counter(

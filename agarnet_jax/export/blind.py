@@ -40,7 +40,7 @@ _PEAK = 255
 
 
 class Part(enum.Enum):
-    """What of the networks a file holds.
+    """The part of the networks that a file holds.
 
     BLIND: float image → restored image, quality map, quality. BLIND_UINT8: the same for images of
     0–255, rounded. RESTORER: image and quality → restored. ESTIMATOR: image → quality.
@@ -53,14 +53,14 @@ class Part(enum.Enum):
 
 
 class Quality(enum.Enum):
-    """What the restorer gets: a quality for the IMAGE (AGARNet-EST), or a pixel-wise MAP (-ESP)."""
+    """The quality that the restorer gets: one for the IMAGE (AGARNet-EST), or a MAP (-ESP)."""
 
     IMAGE = "image"
     MAP = "map"
 
 
 class ParameterDtype(enum.Enum):
-    """What parameters are stored in; everything is computed in float32."""
+    """The type that parameters are stored in; everything is computed in float32."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
@@ -76,7 +76,7 @@ class Tensor:
     meaning: str
 
     def with_sides(self, sides: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The shape, with what `sides` has for a name in its place; other names stay."""
+        """Returns the shape with what `sides` has for a name in its place; other names stay."""
         return tuple(sides.get(f"{side}", side) for side in self.shape)
 
 
@@ -91,7 +91,7 @@ _IMAGE_SHAPE = ("batch", "height", "width", 1)
 
 
 def fixed_sides(size: tuple[int, int] | None) -> dict[str, int]:
-    """The sides, by name, of files for (height, width) only; none if those are free."""
+    """Names the sides of files that take only (height, width); {} if those are free."""
     return {} if size is None else dict(zip(("height", "width"), size))
 
 
@@ -249,9 +249,9 @@ class _Networks:
 
 
 def mirrored_to_cells(image: jax.Array, *, axis: int) -> jax.Array:
-    """The image continued by mirroring (NumPy's "symmetric") to whole cells along an axis.
+    """Continues images (B, H, W, 1) to whole cells along an axis, as NumPy's "symmetric" does.
 
-    By indices computed from the side, since `jnp.pad` takes no symbolic one for this.
+    Indices are computed from the side, since `jnp.pad` takes no symbolic one for this.
     """
     side = image.shape[axis]
     there = jax.lax.rem(
@@ -271,5 +271,5 @@ def _rounded(params: Any, dtype: ParameterDtype) -> Any:
 
 
 def _as_float32(params: Any) -> Any:
-    """Inside a trace, so that what is stored is the narrow type."""
+    """Widens parameters inside a trace, so that what is stored is the narrow type."""
     return jax.tree.map(lambda value: jnp.asarray(value).astype(jnp.float32), params)

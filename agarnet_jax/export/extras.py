@@ -5,10 +5,14 @@ from typing import Any
 
 
 def load(module: str, *, extra: str) -> Any:
-    """The module by name.
+    """Imports a module.
+
+    Args:
+      module: its name.
+      extra: the extra of this package that installs it.
 
     Raises:
-      ValueError: it is not installed; says how to.
+      ValueError: it cannot be imported; says how to install it.
     """
     try:
         return importlib.import_module(module)

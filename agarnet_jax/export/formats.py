@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Format(enum.Enum):
-    """Each is a module of this package with a function `save`."""
+    """The formats; each is a module of this package with a function `save`."""
 
     STABLEHLO = "stablehlo"
     ONNX = "onnx"

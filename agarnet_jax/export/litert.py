@@ -27,7 +27,7 @@ METADATA = "metadata.json"
 
 
 def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
-    """Writes a file.
+    """Writes a .tflite file.
 
     Args:
       trained: the weights.
@@ -59,7 +59,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
 
 
 def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., Any]:
-    """The function over a batch, an image at a time: LiteRT has fast kernels for known shapes."""
+    """Applies the function to an image at a time: LiteRT has fast kernels for known shapes."""
     convert = tf_function.converted(
         model, platforms=("cpu",), batch=1, interceptor=_as_2d_convolutions
     )
@@ -84,10 +84,10 @@ def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., An
 def _as_2d_convolutions(
     layer: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], context: Any
 ) -> Any:
-    """`flax.linen.intercept_methods`: layers as 2D convolutions, which LiteRT's kernels suit.
+    """Intercepts layers (`flax.linen.intercept_methods`) and computes them as 2D convolutions.
 
-    It cannot convert the affine layers' matrix product, and its 3D convolution takes about twice
-    the time.
+    LiteRT has fast kernels for those. It cannot convert the affine layers' matrix product, and
+    its 3D convolution takes about twice the time.
     """
     module = context.module
     if not isinstance(module, nn.Dense | Conv3D) or context.method_name != "__call__":
@@ -104,7 +104,7 @@ def _as_2d_convolutions(
 
 
 def _with_metadata(file: bytes, about: dict[str, str]) -> bytes:
-    """The file with a ZIP archive behind it; readers of either find their own."""
+    """Appends a ZIP archive to the file; readers of either find their own."""
     both = io.BytesIO(file)
     with zipfile.ZipFile(both, "a") as archive:
         archive.writestr(METADATA, json.dumps(about, indent=1, ensure_ascii=False))

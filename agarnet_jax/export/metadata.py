@@ -39,7 +39,7 @@ def describe(
     size: tuple[int, int] | None = None,
     licence: str | None = None,
 ) -> dict[str, str]:
-    """Metadata as strings by key, the same in every format that holds metadata.
+    """Makes metadata, strings by key, the same in every format that holds metadata.
 
     "inputs", "outputs" and "sides" are JSON.
 
@@ -47,7 +47,8 @@ def describe(
       trained: the weights exported.
       function: the part exported.
       name: what to call the model: a shipped name, or any.
-      quality, dtype: as of `blind.functions`.
+      quality: what the restorer gets, as in `blind.functions`.
+      dtype: what parameters are stored in.
       size: (height, width) where they are fixed.
       licence: of code and weights; None for what is known of shipped ones.
     """
@@ -72,15 +73,15 @@ def describe(
 
 
 def name_of(name_or_path: str | os.PathLike) -> str:
-    """The name of weights for `describe`: a shipped one, or the file's without its suffix."""
+    """Names weights for `describe`: by their shipped name, or the file's without its suffix."""
     return pathlib.Path(name_or_path).stem
 
 
 def weights_hash(trained: weights.Weights) -> str:
-    """SHA-256, in hex, of configurations and parameters, whatever file they come from.
+    """Hashes configurations and parameters by SHA-256, in hex, whatever file they come from.
 
-    Of, for each of "restorer" and "estimator": the configuration as JSON with sorted keys, then in
-    the order of their names every tensor's "{name} {shape}" and float32 little-endian bytes.
+    Hashed are, for "restorer" and then for "estimator": the configuration as JSON with sorted keys,
+    and in the order of their names every tensor's "{name} {shape}" and float32 little-endian bytes.
     """
     digest = hashlib.sha256()
     parts: Mapping[str, tuple[Any, Any]] = {
@@ -96,13 +97,13 @@ def weights_hash(trained: weights.Weights) -> str:
 
 
 def _is_shipped(trained: weights.Weights) -> bool:
-    """Whatever their file is called."""
+    """Tells whether weights are shipped ones, whatever their file is called."""
     here = weights_hash(trained)
     return any(weights_hash(weights.load(name)) == here for name in weights.shipped_names())
 
 
 def source_commit() -> str:
-    """The commit this code is of, "-dirty" with changes; "unknown" where nothing tells."""
+    """Finds the commit of this code, "-dirty" with changes; "unknown" where nothing tells."""
     folder = pathlib.Path(agarnet_jax.__file__).parent
     if (folder.parent / ".git").exists():
         command = ["git", "-C", f"{folder}", "describe", "--always", "--dirty", "--abbrev=40"]
@@ -117,7 +118,7 @@ def source_commit() -> str:
 
 
 def _installed_commit() -> str:
-    """What pip noted of an installation from a repository (PEP 610)."""
+    """Reads the commit that pip noted at an installation from a repository (PEP 610)."""
     try:
         noted = importlib.metadata.distribution("agarnet-jax").read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:

@@ -35,11 +35,11 @@ class Model:
 
     @property
     def sides(self) -> dict[str, int]:
-        """The sides that are fixed, by name."""
+        """The sides that are fixed, in pixels, by name."""
         return fixed_sides(self.size)
 
     def symbolic_shapes(self, **sides: int) -> tuple[str, ...]:
-        """The inputs' shapes in the notation of `jax.export.symbolic_shape`.
+        """Writes the inputs' shapes in the notation of `jax.export.symbolic_shape`.
 
         Height is 8·h and width 8·w unless fixed; `sides` fixes further ones, such as `batch`.
         """
@@ -56,7 +56,7 @@ class Model:
         return () if self.size else (f"h >= {least}", f"w >= {least}")
 
     def traced_inputs(self) -> tuple[jax.ShapeDtypeStruct, ...]:
-        """What to trace the function with."""
+        """Returns what to trace the function with."""
         scope = SymbolicScope(self.constraints)
         return tuple(
             jax.ShapeDtypeStruct(symbolic_shape(shape, scope=scope), tensor.dtype)
@@ -74,7 +74,7 @@ def prepare(
     size: tuple[int, int] | None = None,
     licence: str | None = None,
 ) -> Model:
-    """A part of weights as a model. Options of every format's `save`.
+    """Makes a model of a part of weights. Its options are those of every format's `save`.
 
     Args:
       trained: the weights.
@@ -100,7 +100,7 @@ def prepare(
 
 @contextlib.contextmanager
 def without_source_paths() -> Iterator[None]:
-    """JAX notes where in the source an operation comes from; files are the same without it."""
+    """Keeps JAX from noting where in the source an operation stands, so that files are the same."""
     name = "jax_traceback_in_locations_limit"
     before = getattr(jax.config, name)
     jax.config.update(name, 0)

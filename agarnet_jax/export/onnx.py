@@ -36,7 +36,11 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
 
 
 def onnx_model(model: Model) -> Any:
-    """The `onnx.ModelProto` of a model."""
+    """Makes the `onnx.ModelProto` of a model.
+
+    Raises:
+      ValueError: the package onnx is missing.
+    """
     onnx = extras.load("onnx", extra=EXTRA)
     from agarnet_jax.export.onnx_graph import Graph, Value
     from agarnet_jax.export.onnx_lowering import channels_last, lower

@@ -24,9 +24,9 @@ class Value:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Constant:
-    """An array known beforehand, not in the graph before something needs it there.
+    """An array known beforehand, which is put into the graph where something needs it there.
 
-    dtype: what it is converted to where it is used; stored is the array as it is.
+    dtype: what it is converted to where it is used; the graph stores the array as it is.
     """
 
     array: np.ndarray
@@ -51,7 +51,7 @@ class Graph:
         self._sides: dict[str, Side] = {}
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """The name of the output of a node."""
+        """Adds a node, unless there is an equal one; returns the name of its output."""
         key = (kind, inputs, repr(sorted(attributes.items())))
         if key not in self._made:
             name = f"{kind.lower()}_{len(self._nodes)}"
@@ -60,7 +60,7 @@ class Graph:
         return self._made[key]
 
     def constant(self, array: Any, dtype: Any = None) -> str:
-        """The name of a constant, converted to `dtype` if that is another."""
+        """Adds a constant, converted to `dtype` if that is another; returns its name."""
         array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._initializers:
@@ -76,13 +76,13 @@ class Graph:
         return self.op("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def define_side(self, symbol: str, name: str, axis: int, divisor: int) -> None:
-        """Lets a symbol of shapes stand for a side of a graph's input, divided."""
+        """Lets a symbol of shapes stand for the side `axis` of the input `name`, divided."""
         shape = self.op("Shape", name)
         side = Side(self, self.op("Gather", shape, self.integers([axis]), axis=0))
         self._sides[symbol] = floordiv(side, divisor) if divisor != 1 else side
 
     def side(self, dimension: Any) -> str:
-        """The name of a side, int64 of shape (1,); symbolic ones are computed in the graph."""
+        """Returns the name of a side, int64 of shape (1,); the graph computes symbolic ones."""
         if isinstance(dimension, int):
             return self.integers([dimension])
         # The notation of `jax.export.symbolic_shape`, which is Python's.
@@ -90,7 +90,7 @@ class Graph:
         return eval(str(dimension), {"__builtins__": {}}, scope).name
 
     def shape(self, dimensions: Sequence[Any]) -> str:
-        """The name of a shape, int64 of one axis."""
+        """Returns the name of a shape, int64 of one axis."""
         if all(isinstance(side, int) for side in dimensions):
             return self.integers(dimensions)
         return self.op("Concat", *(self.side(side) for side in dimensions), axis=0)
@@ -98,7 +98,7 @@ class Graph:
     def model(
         self, inputs: Sequence[onnx.ValueInfoProto], outputs: dict[str, onnx.ValueInfoProto]
     ) -> onnx.ModelProto:
-        """The model of what the outputs need, which are by the tensors' names here."""
+        """Makes the model of what `outputs`, by the names of their tensors, need."""
         needed, nodes = set(outputs), []
         renamed = {tensor: info.name for tensor, info in outputs.items()}
         for node in reversed(self._nodes):

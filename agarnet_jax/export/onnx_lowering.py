@@ -20,7 +20,7 @@ Rule = Callable[[Graph, Any, list[Operand]], Operand]
 
 
 def lower(graph: Graph, closed: ClosedJaxpr, arguments: Sequence[Operand]) -> list[Operand]:
-    """The outputs of a traced function, as nodes of the graph.
+    """Adds a traced function to the graph as nodes; returns its outputs.
 
     Raises:
       ValueError: a primitive, or a use of one, that there is no rule for.
@@ -45,7 +45,7 @@ def lower(graph: Graph, closed: ClosedJaxpr, arguments: Sequence[Operand]) -> li
 
 
 def channels_last(graph: Graph, operand: Operand, rank: int) -> str:
-    """The name of a tensor laid as the array."""
+    """Returns the name of a tensor whose axes are in the array's order."""
     if isinstance(operand, Constant):
         return graph.constant(operand.array, operand.dtype)
     if not operand.channels_first:
@@ -54,7 +54,7 @@ def channels_last(graph: Graph, operand: Operand, rank: int) -> str:
 
 
 def channels_first(graph: Graph, operand: Operand, rank: int) -> str:
-    """The name of a tensor with the array's last axis second; a scalar stays one."""
+    """Returns the name of a tensor with the array's last axis second; a scalar stays one."""
     if isinstance(operand, Constant):
         array = np.moveaxis(operand.array, -1, 1) if operand.array.ndim else operand.array
         return graph.constant(array, operand.dtype)
@@ -68,14 +68,14 @@ def _shapes(equation: Any) -> list[tuple]:
 
 
 def _same_layout(graph: Graph, equation: Any, operands: list[Operand]) -> tuple[list[str], bool]:
-    """Names of all operands in one layout, and whether that is channels first."""
+    """Returns the names of all operands in one layout, and whether that is channels first."""
     first = any(isinstance(operand, Value) and operand.channels_first for operand in operands)
     lay = channels_first if first else channels_last
     return [lay(graph, x, len(shape)) for x, shape in zip(operands, _shapes(equation))], first
 
 
 def _axis(axis: int, rank: int, first: bool) -> int:
-    """Where an axis of the array is in the tensor."""
+    """Tells where an axis of the array is in the tensor."""
     if not first or axis == 0:
         return axis
     return 1 if axis == rank - 1 else axis + 1
@@ -90,7 +90,7 @@ def _elementwise(kind: str, **attributes: Any) -> Rule:
 
 
 def _max(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
-    """Also ReLU, which runtimes fuse into the convolution before it."""
+    """Writes Max, or ReLU, which runtimes fuse into the convolution before it."""
     for zero, other in (operands, operands[::-1]):
         if isinstance(zero, Constant) and isinstance(other, Value) and _is_zero(zero):
             return Value(graph.op("Relu", other.name), other.channels_first)
@@ -253,7 +253,7 @@ def _stack(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
 
 
 def _gather(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
-    """Whole slices at indices along one axis, all in range (as they are in our functions)."""
+    """Takes whole slices at indices along one axis, all in range (as in our functions)."""
     numbers, (shape, index_shape) = equation.params["dimension_numbers"], _shapes(equation)
     (axis,) = numbers.start_index_map
     batch = range(axis, axis + len(index_shape) - 1)
@@ -289,7 +289,7 @@ def _sum(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
 
 
 def _round(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
-    """ONNX rounds half to even."""
+    """Rounds half to even, as ONNX does."""
     if equation.params["rounding_method"] is not jax.lax.RoundingMethod.TO_NEAREST_EVEN:
         raise ValueError("Only rounding half to even is written.")
     return _elementwise("Round")(graph, equation, operands)

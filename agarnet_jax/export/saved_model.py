@@ -26,7 +26,7 @@ METADATA = pathlib.PurePath("assets.extra", "metadata.json")
 
 
 def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
-    """Writes a folder.
+    """Writes a SavedModel.
 
     Args:
       trained: the weights.
@@ -64,7 +64,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
 
 
 def _checked(tf: Any, model: Model) -> Callable[..., Any]:
-    """The function in TensorFlow's terms, behind a check whose message names the remedy."""
+    """Converts the function to TensorFlow, behind a check whose message names the remedy."""
     function, size = model.function, model.size
     converted = tf_function.converted(model, platforms=PLATFORMS)
     needed = f"multiples of {BLOCK} from {function.smallest_side} on"

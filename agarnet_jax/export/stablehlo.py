@@ -49,7 +49,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
 
 
 def exported(model: Model) -> export.Exported:
-    """The model's function, lowered for all platforms."""
+    """Exports the model's function, lowered for all platforms."""
     with without_source_paths():
         traced = export.export(jax.jit(model.function.call), platforms=PLATFORMS)
         return traced(*model.traced_inputs())

@@ -19,7 +19,7 @@ Interceptor = Callable[..., Any]
 
 
 def load_tensorflow() -> Any:
-    """TensorFlow, quiet about the processor it finds.
+    """Imports TensorFlow, quiet about the processor it finds.
 
     Raises:
       ValueError: it is not installed.
@@ -35,7 +35,7 @@ def converted(
     batch: int | None = None,
     interceptor: Interceptor | None = None,
 ) -> Callable[..., Any]:
-    """The model's function, taking and giving tensors.
+    """Converts the model's function to one that takes and returns TensorFlow's tensors.
 
     Args:
       model: what to convert; traced when the result is first called.
@@ -69,10 +69,11 @@ def converted(
 
 
 def input_signature(tf: Any, model: Model) -> list[Any]:
+    """Returns the `tf.TensorSpec` of every input."""
     return [specification(tf, tensor, model) for tensor in model.function.inputs]
 
 
 def specification(tf: Any, tensor: Tensor, model: Model) -> Any:
-    """The `tf.TensorSpec` of an input; None stands for sides that are free."""
+    """Returns the `tf.TensorSpec` of an input, with None for sides that are free."""
     sides = dict.fromkeys(SIDES) | model.sides
     return tf.TensorSpec(tensor.with_sides(sides), tensor.dtype, tensor.name)

@@ -22,9 +22,10 @@ from agarnet_jax.models.pixel_branch import PixelBranch
 
 @flax.struct.dataclass
 class AGARNetOutput:
-    """`restored` is the result; `dct_restored` the DCT branch's own image. (B, H, W, 1) float32.
+    """The restored images, (B, H, W, 1) float32, not clipped to [0, 1].
 
-    Neither is clipped to [0, 1].
+    restored: the result.
+    dct_restored: the DCT branch's own image.
     """
 
     restored: jax.Array
@@ -32,7 +33,7 @@ class AGARNetOutput:
 
 
 class AGARNet(nn.Module):
-    """Restores luma images degraded by JPEG.
+    """The restorer of luma images degraded by JPEG.
 
     Args of `apply`:
       image: (B, H, W, 1) in [0, 1]; H and W multiples of 8, the 8×8 grid at the origin.
@@ -82,7 +83,7 @@ class AGARNet(nn.Module):
 
 
 def _check_quality(quality: jax.typing.ArrayLike, image_shape: tuple[int, ...]) -> jax.Array:
-    """Quality 1–100 as (B, 1, 1, 1) or (B, H, W, 1) float32, values clipped into range."""
+    """Returns quality 1–100 as (B, 1, 1, 1) or (B, H, W, 1) float32, clipped into range."""
     batch, height, width, _ = image_shape
     quality = jnp.asarray(quality, jnp.float32)
     if quality.ndim == 0:
@@ -113,9 +114,9 @@ def _check_tables(tables: jax.Array, image_shape: tuple[int, ...]) -> None:
 
 
 def block_quality(quality: jax.Array) -> jax.Array:
-    """Mean quality of each 8×8 block, rounded to a whole number (`AGARNET.md` §1, "Block quality").
+    """Averages quality over each 8×8 block, to a whole number (`AGARNET.md` §1, "Block quality").
 
-    Of (B, H, W, 1): (B, H/8, W/8, 1); of one quality (B, 1, 1, 1): the same shape.
+    (B, H, W, 1) becomes (B, H/8, W/8, 1); one quality, (B, 1, 1, 1), keeps its shape.
     """
     return jnp.round(average_pool(quality, BLOCK))
 

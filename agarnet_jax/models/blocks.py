@@ -34,21 +34,21 @@ class GatedResBlock(nn.Module):
 
 
 def _conv_relu_conv(config: AGARNetConfig, x: jax.Array) -> jax.Array:
-    """Both convolutions of a block, as parameters of the module that calls it."""
+    """Applies both convolutions of a block; their parameters are those of the calling module."""
     features, dtype = x.shape[-1], config.compute_dtype.dtype
     t = nn.relu(Conv2D(features, config.conv2d, dtype, name="conv1")(x))
     return Conv2D(features, config.conv2d, dtype, name="conv2")(t)
 
 
 def average_pool(x: jax.Array, factor: int) -> jax.Array:
-    """Mean over factor×factor windows; sides must divide, a side of 1 (broadcast) stays 1."""
+    """Averages (B, H, W, C) over factor×factor windows; sides must divide, a side of 1 stays 1."""
     fy = factor if x.shape[1] > 1 else 1
     fx = factor if x.shape[2] > 1 else 1
     return nn.avg_pool(x, (fy, fx), strides=(fy, fx)) if factor > 1 else x
 
 
 def upsample_2x(x: jax.Array) -> jax.Array:
-    """Bilinear ×2 with corners aligned at zero, the legacy resize of `AGARNET.md` §5.
+    """Doubles H and W bilinearly, corners aligned at zero: the legacy resize of `AGARNET.md` §5.
 
     out[2i] = x[i], out[2i+1] = (x[i] + x[min(i+1, n−1)]) / 2 along rows, then columns.
     """

@@ -11,7 +11,7 @@ from agarnet_jax.models.formulations import Conv2DFormulation, Conv3DFormulation
 
 
 class ComputeDtype(enum.Enum):
-    """What convolutions compute in; parameters, DCT and outputs stay float32.
+    """The type that convolutions compute in; parameters, DCT and outputs stay float32.
 
     How exactly float32 numbers are multiplied is the platform's: TPUs round them to bfloat16 and
     recent NVIDIA GPUs to TensorFloat-32, unless `JAX_DEFAULT_MATMUL_PRECISION=highest` is set.

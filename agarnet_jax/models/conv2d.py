@@ -33,7 +33,7 @@ class Conv2D(KnownParameters):
 
 
 def conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """(B, H, W, in) with (3, 3, in, out) to (B, H, W, out), zeros outside."""
+    """Convolves (B, H, W, in) with (3, 3, in, out) to (B, H, W, out), zeros outside."""
     return jax.lax.conv_general_dilated(
         x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
@@ -41,7 +41,7 @@ def conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def packed_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`conv2d` with 1, 2 or 4 neighbours packed, as channels and width suggest.
+    """Computes `conv2d` with 1, 2 or 4 neighbours packed, as channels and width suggest.
 
     Its gradients are the same kind of convolution for the input, and the plain one for the
     kernel, where packing would multiply the work.
@@ -69,19 +69,19 @@ packed_conv2d.defvjp(_forward, _backward)
 
 
 def flipped(kernel: jax.Array) -> jax.Array:
-    """The kernel (…, in, out) of the gradient by the input: turned around, in and out swapped."""
+    """Turns a kernel (…, in, out) around, and swaps in and out, for the gradient by the input."""
     return jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
 
 
 def kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
-    """Gradient of `conv2d` by its kernel."""
+    """Computes the gradient of `conv2d` by its kernel, (3, 3, in, out)."""
     any_kernel = jnp.zeros((3, 3, x.shape[-1], gradient.shape[-1]), x.dtype)
     _, vjp = jax.vjp(lambda kernel: conv2d(x, kernel), any_kernel)
     return vjp(gradient)[0]
 
 
 def _packing(channels: int, features: int, width: int) -> int:
-    """How many neighbours to take together; measured, see `docs/performance.md`."""
+    """Chooses how many neighbours to take together; measured, see `docs/performance.md`."""
     narrow = min(channels, features) <= 8 and max(channels, features) <= 16
     pack = 4 if narrow else 2 if max(channels, features) <= 16 else 1
     while width % pack:
@@ -90,7 +90,7 @@ def _packing(channels: int, features: int, width: int) -> int:
 
 
 def _packed_kernel(kernel: jax.Array, pack: int) -> jax.Array:
-    """(3, 3, in, out) as (3, 3, pack · in, pack · out)."""
+    """Lays out (3, 3, in, out) as (3, 3, pack · in, pack · out)."""
     # One for each (tap, packed tap, input neighbour, output neighbour) that belong together.
     layout = np.zeros((3, 3, pack, pack), np.float32)
     for tap in range(3):

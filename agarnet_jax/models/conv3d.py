@@ -33,14 +33,14 @@ class Conv3D(KnownParameters):
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """XLA's own 3D convolution."""
+    """Convolves by XLA's own 3D convolution."""
     return jax.lax.conv_general_dilated(
         x, kernel, (1, 1, 1), "SAME", dimension_numbers=("NDHWC", "DHWIO", "NDHWC")
     )
 
 
 def stacked_conv3d(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """One 2D convolution whose channels are those of three neighbouring slices."""
+    """Convolves in 2D, with the channels of three neighbouring slices stacked."""
     batch, depth, rows, cols, channels = x.shape
     taps = kernel.shape[0]
     padded = jnp.pad(x, ((0, 0), (taps // 2, taps // 2), (0, 0), (0, 0), (0, 0)))

@@ -17,7 +17,7 @@ _DETAIL_GAIN = 8.0
 
 @flax.struct.dataclass
 class QualityEstimate:
-    """Quality, 1–100 (not clipped: an untrained or surprised network may leave the range).
+    """Estimated quality, 1–100; not clipped, and a network may leave the range.
 
     cells: (B, rows, cols, 1), one per 64×64 pixels.
     quality: (B,), the image's, the mean over its area.
@@ -28,7 +28,7 @@ class QualityEstimate:
 
 
 class QualityEstimator(nn.Module):
-    """Estimates the quality of a luma image (B, H, W, 1) in [0, 1].
+    """The estimator of the quality of a luma image (B, H, W, 1) in [0, 1].
 
     With `CellPlacement.PLACED` any H, W ≥ 1 will do: the image is continued by mirroring, which
     keeps the 8×8 grid where H and W are multiples of 8, to whole cells, and a cell that hangs
@@ -65,7 +65,7 @@ class QualityEstimator(nn.Module):
 
 
 def _high_pass_init(rng: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-    """First kernels that ignore brightness and amplify detail, where compression shows.
+    """Draws first kernels that ignore brightness and amplify detail, where compression shows.
 
     From a plain initialization training stays for thousands of steps at one constant answer.
     """
@@ -74,7 +74,11 @@ def _high_pass_init(rng: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.flo
 
 
 def cell_grid(height: int, width: int, placement: CellPlacement) -> tuple[int, int]:
-    """Rows and columns of cells for an image."""
+    """Returns the rows and columns of cells for an image.
+
+    Raises:
+      ValueError: RELEASED, and a side is under 64.
+    """
     if placement is CellPlacement.PLACED:
         return -(-height // CELL), -(-width // CELL)
     if height < CELL or width < CELL:
@@ -88,7 +92,7 @@ def cell_grid(height: int, width: int, placement: CellPlacement) -> tuple[int, i
 def quality_map(
     cells: jax.Array, *, height: int, width: int, placement: CellPlacement
 ) -> jax.Array:
-    """Cells (B, rows, cols, 1) spread bilinearly over the image: (B, height, width, 1).
+    """Spreads cells (B, rows, cols, 1) bilinearly over the image: (B, height, width, 1).
 
     PLACED interpolates between the cells' true centres and continues constantly outside them.
     RELEASED stretches the cells over the whole image with corners aligned at zero, as the
@@ -105,7 +109,7 @@ def quality_map(
 
 
 def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array:
-    """(size, cells) linear interpolation weights from cells to pixels along one axis."""
+    """Returns weights (size, cells) that interpolate linearly from cells to pixels on one axis."""
     pixel = jnp.arange(size, dtype=jnp.float32)
     if placement is CellPlacement.PLACED:
         position = (pixel + 0.5) / CELL - 0.5
@@ -119,7 +123,7 @@ def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array
 def mean_over_area(
     cells: jax.Array, *, height: int, width: int, placement: CellPlacement
 ) -> jax.Array:
-    """The image's quality (B,): the mean of `cells` (B, rows, columns, 1) by covered area."""
+    """Averages `cells` (B, rows, columns, 1) by the area they cover: the image's quality, (B,)."""
     if placement is CellPlacement.RELEASED:
         return cells.mean(axis=(1, 2, 3))
     rows = jnp.clip(height - CELL * jnp.arange(cells.shape[1]), 1, CELL) / height

@@ -12,22 +12,27 @@ _WINOGRAD_MIN_FEATURES = 24  # below, its narrow 2D convolutions miss XLA:CPU's 
 
 
 class Conv2DFormulation(enum.Enum):
-    """AUTO: the fastest for the default backend; NATIVE; PACKED: neighbours share a vector."""
+    """The formulation of 2D convolutions.
+
+    AUTO: the fastest for the default backend. NATIVE: XLA's own. PACKED: neighbours share a vector.
+    """
 
     AUTO = "auto"
     NATIVE = "native"
     PACKED = "packed"
 
     def resolve(self) -> "Conv2DFormulation":
+        """Returns what AUTO stands for here; others stand for themselves."""
         if self is not Conv2DFormulation.AUTO:
             return self
         return Conv2DFormulation.PACKED if _on_cpu() else Conv2DFormulation.NATIVE
 
 
 class Conv3DFormulation(enum.Enum):
-    """AUTO: the fastest for the default backend; NATIVE; STACKED slices; WINOGRAD F(4,3).
+    """The formulation of 3D convolutions.
 
-    All meet the golden vectors within 1e-5.
+    AUTO: the fastest for the default backend. NATIVE: XLA's own. STACKED: one 2D convolution of
+    stacked slices. WINOGRAD: Winograd's F(4,3). All meet the golden vectors within 1e-5.
     """
 
     AUTO = "auto"
@@ -36,6 +41,7 @@ class Conv3DFormulation(enum.Enum):
     WINOGRAD = "winograd"
 
     def resolve(self, *, in_features: int, features: int) -> "Conv3DFormulation":
+        """Returns what AUTO stands for here, by the widths; others stand for themselves."""
         if self is not Conv3DFormulation.AUTO:
             return self
         if not _on_cpu():

@@ -42,7 +42,7 @@ _OUTPUT = np.array(
 
 @jax.custom_vjp
 def winograd_conv3d(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """(B, D, h, w, in), D a multiple of 4, with (3, 3, 3, in, out) to (B, D, h, w, out).
+    """Convolves (B, D, h, w, in), D a multiple of 4, with (3, 3, 3, in, out): (B, D, h, w, out).
 
     Raises:
       ValueError: another D.
@@ -82,7 +82,7 @@ winograd_conv3d.defvjp(_forward, _backward)
 
 
 def _transform_input(x: jax.Array) -> list[jax.Array]:
-    """Six arrays (B · D/4, h, w, in) from the overlapping tiles of six slices."""
+    """Makes six arrays (B · D/4, h, w, in) of the overlapping tiles of six slices."""
     depth = x.shape[1]
     padded = jnp.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0), (0, 0)))
     slices = [_as_batch(padded[:, i : i + depth - 3 : TILE]) for i in range(len(_INPUT))]
@@ -94,7 +94,7 @@ def _as_batch(x: jax.Array) -> jax.Array:
 
 
 def _combine(matrix: np.ndarray, arrays: list[jax.Array]) -> list[jax.Array]:
-    """The matrix times the arrays, as sums that XLA fuses; factors of zero cost nothing."""
+    """Multiplies the matrix by the arrays, as sums that XLA fuses; zeros cost nothing."""
     return [
         sum(float(factor) * array for factor, array in zip(row, arrays) if factor)  # type: ignore
         for row in matrix

@@ -39,12 +39,12 @@ class Weights:
 
 
 def shipped_names() -> list[str]:
-    """The names `load` knows without a file."""
+    """Lists the names that `load` knows without a file."""
     return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
 
 
 def path_of(name_or_path: str | os.PathLike) -> pathlib.Path:
-    """The file of shipped weights by name, or the file given.
+    """Finds the file of shipped weights by name, or the file given.
 
     Raises:
       ValueError: neither a shipped name nor a file that may be read.
@@ -102,7 +102,11 @@ def _check_hash(path: pathlib.Path, tensors: Mapping[str, np.ndarray], stated: s
 
 
 def save(weights: Weights, path: str | os.PathLike) -> None:
-    """Writes weights to a file, whole or not at all."""
+    """Writes weights to a file, whole or not at all.
+
+    Raises:
+      OSError: it cannot be written.
+    """
     metadata = {
         "restorer": json.dumps(to_plain(weights.restorer_config)),
         "estimator": json.dumps(to_plain(weights.estimator_config)),
@@ -111,14 +115,25 @@ def save(weights: Weights, path: str | os.PathLike) -> None:
 
 
 def file_contents(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
-    """Of a safetensors file with the hash of its tensors, which `load` checks."""
+    """Makes the bytes of a safetensors file, with the hash of its tensors, which `load` checks.
+
+    Args:
+      tensors: the arrays by name.
+      metadata: strings by key.
+    """
     return safetensors.numpy.save(dict(tensors), {**metadata, _HASH: _hash(tensors)})
 
 
 def flat_tensors(
     weights: Weights, *, parts: Sequence[str] = PARTS, dtype: Any = np.float32
 ) -> dict[str, np.ndarray]:
-    """The parameters of networks, named `{part}/{parameter path}`."""
+    """Lists the parameters of networks by name, `{part}/{parameter path}`.
+
+    Args:
+      weights: whose parameters.
+      parts: the networks, of `PARTS`.
+      dtype: what to convert the parameters to.
+    """
     return {
         f"{part}/{name}": np.ascontiguousarray(value, dtype)
         for part in parts
@@ -129,13 +144,13 @@ def flat_tensors(
 
 
 def digest(params: Any) -> str:
-    """The SHA-256 of parameters, nested dicts of arrays: their names, shapes and values."""
+    """Hashes parameters, nested dicts of arrays: SHA-256 of their names, shapes and values."""
     flat = flax.traverse_util.flatten_dict(params, sep="/")
     return _hash({name: np.asarray(value) for name, value in flat.items()})
 
 
 def _hash(tensors: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of names, shapes and little-endian values, in the order of names."""
+    """Hashes names, shapes and little-endian values, in the order of names, by SHA-256."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, tensor.dtype.str, tensor.shape]).encode())
