@@ -33,7 +33,7 @@ _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a
 
 
 def scores(clean: np.ndarray, quality: int, restorer: Restorer) -> list[float]:
-    """PSNR in dB of the JPEG, with luma restored, with chroma too."""
+    """Returns the PSNR in dB of the JPEG, with luma restored, and with chroma too."""
     subsampling = _SUBSAMPLING.value
     in_ycbcr = saved_jpeg(clean, quality, subsampling=subsampling, ycbcr=True)
     pictures = [
@@ -46,7 +46,7 @@ def scores(clean: np.ndarray, quality: int, restorer: Restorer) -> list[float]:
 
 
 def rows(images: Sequence[np.ndarray], restorer: Restorer) -> Iterator[tuple[str, ...]]:
-    """A row of the table for each quality, as soon as it is measured."""
+    """Yields a row of the table for each quality, as soon as it is measured."""
     for quality in map(int, _QUALITIES.value):
         jpeg, luma, both = np.mean([scores(image, quality, restorer) for image in images], axis=0)
         gains = (f"{both - before:+.2f}" for before in (jpeg, luma))

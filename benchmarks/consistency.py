@@ -30,7 +30,7 @@ QUALITIES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 
 
 def scores(restorer: Restorer, clean: np.ndarray, quality: int) -> tuple[float, float, float]:
-    """PSNR of the JPEG, of what is restored, and of what is consistent."""
+    """Returns the PSNR in dB of the JPEG, of what is restored, and of what is consistent."""
     jpeg = np.asarray(saved_jpeg(clean, quality))
     picture = saved_jpeg(clean, quality, ycbcr=clean.ndim == 3)
     picture.load()

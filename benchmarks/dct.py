@@ -24,7 +24,7 @@ def run(function, x: jax.Array) -> None:
 
 
 def scipy_dct(blocks: np.ndarray) -> np.ndarray:
-    """(h, w, 8, 8), on all cores."""
+    """Transforms blocks (h, w, 8, 8) on all cores."""
     return scipy.fft.dctn(blocks, axes=(2, 3), norm="ortho", workers=-1)
 
 

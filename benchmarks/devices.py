@@ -35,7 +35,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 9, "Rounds of each case.")
 
 
 def batch_of(count: int, side: int) -> dict[str, np.ndarray]:
-    """A random batch as the training pipeline makes them."""
+    """Makes a random batch like those of the training pipeline."""
     rng = np.random.default_rng(0)
     clean, degraded = rng.integers(0, 256, (2, count, side, side, 1), np.uint8)
     return {
@@ -54,7 +54,7 @@ def step_case(
     fsdp: int = 1,
     accumulation: int = 1,
 ) -> Case:
-    """A training step, from a batch on the host to the loss."""
+    """Prepares a training step, from a batch on the host to the loss."""
     task = experiment.make_task()
     config = dataclasses.replace(experiment.train, accumulation=accumulation)
     mesh = make_mesh(jax.devices()[:devices], fsdp=fsdp)

@@ -34,7 +34,7 @@ Restore = Callable[[np.ndarray], np.ndarray]  # (B, H, W, 1) float32 → restore
 
 
 def jax_itself(trained: weights.Weights) -> Restore:
-    """Formulations of convolutions as this backend likes them, unlike in exported files."""
+    """Compiles both networks with this backend's own formulations, which exported files lack."""
     estimator, restorer = (
         QualityEstimator(trained.estimator_config),
         AGARNet(trained.restorer_config),
@@ -103,7 +103,7 @@ RUNTIMES: dict[str, tuple[str, str, Callable[[pathlib.Path], Restore]]] = {
 def runtimes(
     trained: weights.Weights, folder: pathlib.Path, size: tuple[int, int]
 ) -> dict[str, Restore]:
-    """All that can run here, loaded with files of their own."""
+    """Loads every runtime that can run here, each with a file of its own."""
     found = {"JAX": jax_itself(trained)}
     for name, (file_format, package, load) in RUNTIMES.items():
         if importlib.util.find_spec(package) is None:

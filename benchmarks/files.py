@@ -36,14 +36,14 @@ _JOBS = flags.DEFINE_list("jobs", ["1", "2"], "Files at a time.")
 
 @dataclasses.dataclass(frozen=True)
 class Unchanged:
-    """In the place of `Restored`."""
+    """A stand-in for `Restored`."""
 
     image: Image.Image
     quality_map: np.ndarray
 
 
 class NoRestorer:
-    """In the place of `Restorer`; makes of YCbCr the RGB that files hold."""
+    """A stand-in for `Restorer` that only turns YCbCr into the RGB that files hold."""
 
     def restore(self, image: Image.Image, **_: Any) -> Unchanged:
         quality = np.broadcast_to(np.float32(50), (image.height, image.width))
@@ -51,7 +51,7 @@ class NoRestorer:
 
 
 def write_squares(images: str, folder: pathlib.Path, *, side: int, count: int) -> list[Job]:
-    """Files, and jobs that restore them into another folder."""
+    """Writes files, and returns jobs that restore them into another folder."""
     jobs = []
     for number, path in enumerate(itertools.islice(itertools.cycle(paths(images)), count)):
         job = Job(folder / f"{side}_{number}.jpg", folder / "out" / f"{side}_{number}.png")
@@ -66,7 +66,7 @@ def paths(images: str) -> list[str]:
 
 
 def run(jobs: list[Job], restorers: Any, *, workers: int) -> list[float]:
-    """Seconds between the ends of files, the first from the beginning."""
+    """Restores files; returns seconds from the end of one to the next, at first from the start."""
     seconds = []
     options = RestoreOptions()
     with Report(jobs[0].source.parent / "report.jsonl", resume=False) as report:
@@ -80,7 +80,7 @@ def run(jobs: list[Job], restorers: Any, *, workers: int) -> list[float]:
 
 
 def overhead(jobs: list[Job]) -> tuple[list[float], float]:
-    """Seconds of each file, and CPU seconds of a file."""
+    """Measures the seconds of each file, and the mean CPU seconds of a file, without a network."""
 
     def nothing(_: int) -> NoRestorer:
         return NoRestorer()

@@ -27,7 +27,7 @@ CLEAN_CROPS = 5  # of each picture; a false alarm is rare
 
 
 def outcome(image: np.ndarray, side: int, rng: np.random.Generator) -> tuple[bool, bool]:
-    """Of one crop: whether a grid is found, and whether it is the image's."""
+    """Tells of one random crop whether a grid is found, and whether it is the image's."""
     top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
     crop = image[top : top + side, left : left + side]
     plane = luma(crop.astype(np.float32)) if crop.ndim == 3 else crop.astype(np.float32)

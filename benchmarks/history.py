@@ -37,13 +37,13 @@ OTHERS = ((50, 50), (75, 75), (40, 30), (50, 30), (75, 50), (90, 75), (95, 75), 
 
 
 def cropped(image: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
-    """Without `shift` rows and columns, of one size for all shifts."""
+    """Cuts off `shift` rows and columns; the result has one size for all shifts below 8."""
     (row, column), (height, width) = shift, image.shape[:2]
     return np.ascontiguousarray(image[row : height - 8 + row, column : width - 8 + column])
 
 
 def cases() -> Iterator[tuple[str, int | None, int, bool]]:
-    """Name, first quality, last quality, whether shifted."""
+    """Yields name, first quality, last quality, and whether shifted."""
     yield from ((f"{quality}", None, quality, False) for quality in SINGLE)
     for first, last in (*COARSER_FIRST, *OTHERS):
         yield f"{first}, {last} aligned", first, last, False
@@ -71,7 +71,7 @@ class Case:
         return cls(saved_jpeg(image, last), luma, target, header)
 
     def estimate(self, restorer: Restorer) -> float:
-        """As `agarnet inspect` estimates, with the header's tables."""
+        """Estimates as `agarnet inspect` does, with the header's tables."""
         estimates = restorer.estimate(self.file, sources=[QualitySource.IMAGE])
         return estimates[QualitySource.IMAGE].item()
 
@@ -79,7 +79,7 @@ class Case:
         return assess(self.luma, header=self.header, estimated_quality=estimate).single
 
     def effect(self, restorer: Restorer, quality: float) -> float:
-        """Consistency's, in dB."""
+        """Returns what consistency gains, in dB."""
         restored = restorer.restore(self.luma.astype(np.float32) / 255, quality=quality).image
         projected = project(restored, degraded=self.luma, table=self.header.tables[0])
         target = as_batch(self.clean)

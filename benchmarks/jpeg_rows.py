@@ -58,7 +58,7 @@ FOLDERS = {
 
 
 def score(images: Sequence[np.ndarray], degradation: Degradation, metric: Metric) -> float:
-    """The mean over images; their sizes differ."""
+    """Averages a metric over images, whose sizes differ."""
     compiled = jax.jit(metric)
     scores = []
     for image in images:
@@ -85,7 +85,7 @@ def rows(data: pathlib.Path) -> Iterator[Row]:
 
 
 def differing_inputs(data: pathlib.Path) -> list[str]:
-    """The authors' own Q10 inputs that ours do not equal bit for bit."""
+    """Names the authors' own Q10 inputs that none of ours equals bit for bit."""
     differing = []
     for theirs, ours in (("LIVE1", "LIVE1_gray"), ("classic5", "Classic5")):
         expected = open_images(data / f"AGARNet_jpeg10_{theirs}")

@@ -48,7 +48,7 @@ def make_batch(experiment: ExperimentConfig) -> dict[str, np.ndarray]:
 
 
 def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
-    """Seconds of a step, measured anew with each `next`."""
+    """Measures the seconds of a bare step, anew with each `next`."""
     mesh, task, config = make_mesh(), experiment.make_task(), experiment.train
     step = make_train_step(task, config, mesh)
     rate = on_every_device(np.float32(config.learning_rate), mesh)
@@ -65,7 +65,7 @@ def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
 
 
 def loop_seconds(experiment: ExperimentConfig, *, checkpoints: int) -> float:
-    """Seconds of a step of the loop, after a first interval, with so many checkpoints saved."""
+    """Measures seconds of a step of the loop, after a first interval, with so many checkpoints."""
     interval = _STEPS.value // max(1, checkpoints)
     config = dataclasses.replace(
         experiment.train,

@@ -55,7 +55,7 @@ _TABLES = jpeg_tables.network_tables_by_quality(jpeg_tables.TableScaling.LIBJPEG
 
 
 def sample(count: int, side: int) -> dict[str, np.ndarray]:
-    """A random batch as the training pipeline makes them."""
+    """Makes a random batch like those of the training pipeline."""
     rng = np.random.default_rng(0)
     shape = (count, side, side, 1)
     quality = rng.integers(1, 101, (count, 1, 1, 1))
@@ -98,7 +98,7 @@ def jax_step(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -
 def torch_cases(
     config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]
 ) -> tuple[Case, Case]:
-    """Forward pass and training step."""
+    """Prepares forward pass and training step in PyTorch."""
     import torch
 
     from benchmarks.torch_agarnet import TorchAGARNet, leaves

@@ -13,7 +13,7 @@ from experiments import program
 def first_pictures(
     place: str, count: int, *, luma_range: LumaRange | None = None
 ) -> list[np.ndarray]:
-    """The first pictures of a folder, or their luma in a range.
+    """Opens the first pictures of a folder, or their luma in a range.
 
     A folder that cannot be used ends the program with one line.
     """

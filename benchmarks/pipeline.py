@@ -41,7 +41,7 @@ BARE = "bare Pillow: encode, decode"
 
 
 def bare_pillow(source: ImageSource, config: DataConfig) -> Stage:
-    """Compresses what a stream of single JPEGs starts from, by Pillow's own quality setting."""
+    """Prepares a stage that compresses the crops of a stream of single JPEGs by Pillow alone."""
     single = dataclasses.replace(config, degradation=DegradationConfig())
     transform = batching.train_transform(single)
     batch = batching.TrainBatch(source, transform=transform, batch_size=1, seed=0, share=range(1))
@@ -60,7 +60,7 @@ def bare_pillow(source: ImageSource, config: DataConfig) -> Stage:
 
 def stream(source: ImageSource, config: DataConfig) -> Iterator[batching.Batch]:
     batches = batching.train_batches(source, config=config, batch_size=_BATCH_SIZE.value, seed=0)
-    # Past start-up and the batches made ahead.
+    # Skips start-up and the batches made ahead.
     return itertools.islice(batches, 2 * 500 // _BATCH_SIZE.value, None)
 
 

@@ -28,7 +28,7 @@ _QUALITIES = flags.DEFINE_list("qualities", ["10", "40", "80"], "JPEG qualities.
 
 
 def score(restorer: Restorer, images: ImageSource, quality: int) -> tuple[float, float]:
-    """Mean PSNR and seconds for all images."""
+    """Measures the mean PSNR and the seconds for all images."""
     scores, seconds = [], 0.0
     for clean in images:
         degraded = Jpeg(quality).compress(clean)

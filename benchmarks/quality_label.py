@@ -45,7 +45,7 @@ def cases() -> dict[str, Recompression]:
 
 
 def gains(restorer: Restorer, degraded: Degraded, qualities: Iterable[float]) -> list[float]:
-    """Of restoring an image, told each of the qualities."""
+    """Returns the gains in dB of restoring an image when told each of the qualities."""
     clean = as_batch(degraded.clean)
     before = psnr(as_batch(degraded.image), clean).item()
     restored = (restorer.restore(degraded.image, quality=float(q)).image for q in qualities)
@@ -53,7 +53,7 @@ def gains(restorer: Restorer, degraded: Degraded, qualities: Iterable[float]) ->
 
 
 def labels(recompression: Recompression, degraded: Degraded) -> list[float]:
-    """By the rules "last", "lowest" and "effective"."""
+    """Labels an image by the rules "last", "lowest" and "effective"."""
     qualities = [recompression.first.quality, *(s.jpeg.quality for s in recompression.then)]
     return [qualities[-1], min(qualities), degraded.quality.item()]
 

@@ -41,7 +41,7 @@ JPEGS = [
 
 
 def shown(images: list[np.ndarray], jpeg: Jpeg) -> tuple[tuple[str, str, str], float]:
-    """How many show a quality in %, its mean and largest error; milliseconds of CPU an image."""
+    """Says how many show a quality, in %, and its mean and largest error; CPU milliseconds each."""
     planes = [split(jpeg.compress(image)).lead[:, :] for image in images]
     since = time.process_time()
     found = [quantization_steps.quality(plane) for plane in planes]
@@ -54,8 +54,11 @@ def shown(images: list[np.ndarray], jpeg: Jpeg) -> tuple[tuple[str, str, str], f
 
 
 def gains(clean: list[np.ndarray], jpeg: Jpeg, restorer: Restorer, network: Restorer) -> list[str]:
-    """Of the JPEG its mean PSNR; what is gained with steps read, by `network`, which does not read
-    them, and by it when told the quality."""
+    """Returns the mean PSNR of JPEGs, and what three ways of restoring them gain, in dB.
+
+    They are restored with steps read, by `network`, which does not read them, and by it when told
+    the quality.
+    """
     scores = []
     for image in clean:
         compressed = jpeg.compress(image)

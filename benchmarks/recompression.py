@@ -39,7 +39,7 @@ OTHERS = ((10,), (30,), (60,), (80,), (90,), (95,), (60, 60), (60, 40), (80, 60)
 
 
 def saved(image: np.ndarray, qualities: Sequence[int]) -> Image.Image:
-    """The last of JPEG files made one of the other, as a decoded picture."""
+    """Saves an image as JPEGs, each made of the one before; returns the last one, opened."""
     *earlier, last = qualities
     for quality in earlier:
         image = np.asarray(saved_jpeg(image, quality))
@@ -47,13 +47,13 @@ def saved(image: np.ndarray, qualities: Sequence[int]) -> Image.Image:
 
 
 def found(image: np.ndarray | Image.Image) -> int | None:
-    """The quality of the compression before the last."""
+    """Returns the quality of the compression before the last; None if none is found."""
     plane = recovered(split(image).lead)
     return plane.undone[0].quality if isinstance(plane, RecoveredPlane) else None
 
 
 def shares(qualities: Sequence[int | None], true: int | None) -> tuple[str, str]:
-    """In %: how many are right, and how many are wrong."""
+    """Returns how many are right, and how many are wrong, in %."""
     right = [q is not None and true is not None and abs(q - true) <= 1 for q in qualities]
     wrong = [q is not None and not fits for q, fits in zip(qualities, right)]
     return f"{100 * np.mean(right):.0f}", f"{100 * np.mean(wrong):.0f}"

@@ -23,7 +23,7 @@ _TILE = flags.DEFINE_integer("tile", 512, "Largest side of a tile; 0 restores im
 
 
 def measure(weights: str, tile: int, megapixels: float) -> tuple[float, float, float]:
-    """Seconds of the first and of the second image, and the peak in bytes."""
+    """Measures seconds of the first and second image, and the peak of memory in bytes."""
     from agarnet_jax import runtime
     from agarnet_jax.restoration import Restorer
     from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader

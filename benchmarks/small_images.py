@@ -24,7 +24,7 @@ _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a
 
 
 def jpeg(side: int, seed: int) -> Image.Image:
-    """A decoded JPEG of smooth noise."""
+    """Makes a decoded JPEG of smooth noise."""
     noise = np.random.default_rng(seed).integers(0, 256, (side // 8, side // 8, 3), np.uint8)
     picture = saved_jpeg(np.asarray(Image.fromarray(noise).resize((side, side))), quality=30)
     picture.load()

@@ -25,11 +25,11 @@ _IMAGES = flags.DEFINE_string("images", None, "Folder of images.", required=True
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Trainings of each kind.", lower_bound=1)
 
 _STEPS = 6  # before the signal
-_PATIENCE = 600  # seconds until a training must have come so far
+_PATIENCE = 600  # seconds within which a training must have come so far
 
 
 def seconds_to_leave(workdir: pathlib.Path, *, evaluating: bool) -> tuple[float, bool]:
-    """From the signal to the end of the process, and whether its last step was saved."""
+    """Measures from the signal to the end of the process; tells whether its last step was saved."""
     log = workdir / "metrics.jsonl"
     process = subprocess.Popen(
         [

@@ -11,14 +11,14 @@ Case = Callable[[], Any]  # runs once, and returns only when its result is there
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """`first` is the first call, with compilation; `wall` and `cpu` hold seconds per round."""
+    """Seconds of a case: the `first` call, with compilation; `wall` and `cpu` of each round."""
 
     first: float
     wall: list[float]
     cpu: list[float]
 
     def ratio(self, other: "Timing") -> list[float]:
-        """Wall time as a multiple of another case's, round by round."""
+        """Returns wall time as a multiple of another case's, round by round."""
         return [mine / theirs for mine, theirs in zip(self.wall, other.wall)]
 
 
@@ -38,7 +38,7 @@ def compare(cases: Mapping[str, Case], *, rounds: int = 7) -> dict[str, Timing]:
 
 
 def spread(values: list[float], digits: int = 2) -> str:
-    """Median and range, as `1.23 (1.20–1.31)`."""
+    """Writes median and range, such as `1.23 (1.20–1.31)`."""
     median, low, high = statistics.median(values), min(values), max(values)
     return f"{median:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
@@ -48,7 +48,7 @@ def milliseconds(values: list[float]) -> list[float]:
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A Markdown table."""
+    """Prints a Markdown table, each row as soon as it is there."""
     print(f"\n**{title}**\n")
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header))

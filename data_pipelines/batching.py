@@ -32,14 +32,14 @@ _EVAL_SHIFT = (4, 4)  # of double JPEG, as in `docs/evaluation.md`
 
 
 def train_source(config: DataConfig) -> ImageSource:
-    """The training images, each large enough for a crop: full-range luma, or RGB if needed.
+    """Opens the training images, each large enough for a crop: full-range luma, or RGB if needed.
 
     Raises:
-      FileNotFoundError, ValueError, ModuleNotFoundError: as `open_images`, all are broken, or
-        videos are drawn and PyAV is not installed.
+      FileNotFoundError, ValueError, ModuleNotFoundError: what `open_images` raises; all images are
+        broken; or videos are drawn and PyAV is not installed.
     """
     if config.degradation.mixture.video:
-        import_av()  # said now, not when the first video is drawn
+        import_av()  # fails now, not when the first video is drawn
     return _usable(
         open_images(
             config.train_dir,
@@ -51,7 +51,7 @@ def train_source(config: DataConfig) -> ImageSource:
 
 
 def eval_source(config: DataConfig) -> ImageSource:
-    """The held-out images in studio range, the luma of the papers' protocol; raises likewise."""
+    """Opens the held-out images in studio range, the papers' luma; raises as `train_source`."""
     return _usable(
         open_images(
             config.eval_dir,
@@ -63,7 +63,7 @@ def eval_source(config: DataConfig) -> ImageSource:
 
 
 def _usable(source: ImageSource) -> ImageSource:
-    """The source, unless all its images are broken: said now, not amid the training."""
+    """Returns the source; raises ValueError now, not in training, if all its images are broken."""
     source[0]
     return source
 
@@ -78,7 +78,7 @@ def train_batches(
     process_index: int = 0,
     process_count: int = 1,
 ) -> Generator[Batch, None, None]:
-    """An endless stream of batches, from batch number `start` on; closing it ends the workers.
+    """Makes batches without end, from batch number `start` on; closing the generator ends workers.
 
     Batch n holds samples n·batch_size … (n+1)·batch_size − 1 of one stream that depends only on
     the source and `seed`: not on threads, workers or processes, and not on where a run resumed.
@@ -122,8 +122,10 @@ def train_batches(
 def _received(
     made: grain.DatasetIterator[tuple[Batch, set[int]]], source: ImageSource
 ) -> Generator[Batch, None, None]:
-    """Batches, copied out of the memory that workers share: what holds on to it, as JAX may to the
-    end of the program, would keep it from being freed. What workers found unusable is noted."""
+    """Copies batches out of the memory shared with workers, and notes what they found unusable.
+
+    JAX may hold on to a batch until the program ends; uncopied, shared memory would never be freed.
+    """
 
     def received(one: tuple[Batch, set[int]]) -> Batch:
         batch, unusable = one
@@ -135,9 +137,12 @@ def _received(
 
 
 def _live_and_end_with_the_parent(*_: int) -> None:
-    """A terminal, Slurm and timeout(1) signal all processes of a group; a worker that obeyed would
-    take the batch with it that the parent waits for before it can save. A parent that was killed
-    tells its workers nothing; they would wait for it forever."""
+    """Makes a worker ignore signals to stop, and end once its parent has ended.
+
+    A terminal, Slurm and timeout(1) signal all processes of a group. A worker that obeyed would
+    take with it the batch that the parent waits for before it can save. A parent that is killed
+    tells its workers nothing, and they would wait for it forever.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_after_the_parent, daemon=True).start()
@@ -151,13 +156,13 @@ def _end_after_the_parent() -> None:
 
 
 def train_transform(config: DataConfig) -> transforms.RandomSample:
-    """What happens to a training image; a function of the image and a random generator."""
+    """Returns what happens to a training image, a function of it and a random generator."""
     return transforms.RandomSample(config.crop, config.planes, config.degradation)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainBatch:
-    """Makes the n-th batch, or a share of it: a run of the places in a batch.
+    """Maker of the n-th batch, or of the share of it at a run of places.
 
     Sample i takes the image at place i of an endless sequence of shuffled epochs, and a random
     generator of its own. Both follow from (seed, i) alone. A batch is one element for Grain,
@@ -178,7 +183,7 @@ class TrainBatch:
         return _stack([self.sample(first + place) for place in self.share])
 
     def sample(self, index: int) -> Sample:
-        """One sample, as `transforms` describes it."""
+        """Makes one sample, as `transforms` describes it."""
         epoch, place = divmod(index, len(self.source))
         image = self.source[_epoch_order(self.seed, epoch, len(self.source))[place]]
         rng = np.random.Generator(np.random.Philox(key=(self.seed, index)))
@@ -187,7 +192,7 @@ class TrainBatch:
 
 @dataclasses.dataclass(frozen=True)
 class PhasedBatch:
-    """Makes the n-th batch in the phase that it belongs to; phases in order, the first from 0.
+    """Maker of the n-th batch in the phase it belongs to. Phases are in order, the first from 0.
 
     With it come the numbers of images that the process which makes it has found unusable so far.
     """
@@ -207,7 +212,7 @@ def _epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
 
 
 def eval_cases(config: DataConfig) -> dict[str, Degradation]:
-    """The degradations of evaluation by name: "q10", "double10_50", "mosaic10_80"."""
+    """Names the degradations of evaluation: "q10", "double10_50", "mosaic10_80"."""
     cases: dict[str, Degradation] = {f"q{q}": Jpeg(q) for q in config.eval_qualities}
     for first, second in config.eval_doubles:
         degradation = recompression.double(first, second, shift=_EVAL_SHIFT)
@@ -224,7 +229,7 @@ def eval_batches(
     process_index: int = 0,
     process_count: int = 1,
 ) -> Iterator[tuple[str, Batch]]:
-    """Every usable held-out image in every case of `eval_cases`, once.
+    """Makes batches of every usable held-out image in every case of `eval_cases`, once.
 
     Yields:
       (case, batch), the batches of one case all of one shape: the last is filled up with copies,
@@ -256,8 +261,8 @@ def _eval_sample(
 
 
 def _stack(samples: list[Sample]) -> Batch:
-    # Only what is contiguous goes from a worker through shared memory; the rest fills a pipe, at
-    # which a worker that should end waits for a reader.
+    # Only contiguous arrays pass from a worker through shared memory. Others would fill a pipe, and
+    # a worker that should end would wait there for a reader.
     return {
         key: np.ascontiguousarray(np.stack([sample[key] for sample in samples]))
         for key in samples[0]
@@ -265,7 +270,7 @@ def _stack(samples: list[Sample]) -> Batch:
 
 
 def _share(batch_size: int, process_index: int, process_count: int) -> range:
-    """The places of a batch that are a process's.
+    """Returns the places in a batch that belong to a process.
 
     Raises:
       ValueError: the processes cannot have the same number each.

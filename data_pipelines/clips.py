@@ -13,7 +13,7 @@ from data_pipelines.transcoding import import_av, pixel_converter
 
 
 def read_clip(path: str | os.PathLike[str], *, frames: int, scale: int = 1) -> list[np.ndarray]:
-    """The first `frames` frames of a video file, each RGB (H, W, 3) uint8.
+    """Reads the first `frames` frames of a video file, each RGB (H, W, 3) uint8.
 
     With `scale` above 1, H and W are cut to multiples of it and each scale × scale square becomes
     its mean: a compressed clip reduced 3 or 4 times is nearly as good as a pristine one.
@@ -44,7 +44,7 @@ def read_clip(path: str | os.PathLike[str], *, frames: int, scale: int = 1) -> l
 
 
 def frame_rate(path: str | os.PathLike[str]) -> float:
-    """Frames a second of a video file, on average. Raises what `read_clip` raises."""
+    """Returns a video file's average frames a second. Raises what `read_clip` raises."""
     with _stream(path) as stream:
         if not stream.average_rate:
             raise ValueError(f"Video {os.fspath(path)!r} does not say its frame rate; set it.")
@@ -53,7 +53,7 @@ def frame_rate(path: str | os.PathLike[str]) -> float:
 
 @contextlib.contextmanager
 def _stream(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """The video stream of a file; FFmpeg's errors become a ValueError that names the file."""
+    """Opens a file's video stream; turns FFmpeg's errors into a ValueError that names the file."""
     name = f"Video {os.fspath(path)!r}"
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{name} is not a file; give the path of a clip.")

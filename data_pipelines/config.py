@@ -47,7 +47,7 @@ class DataConfig:
             )
 
     def phases(self, batch_size: int) -> tuple[Phase, ...]:
-        """The sizes of training batches, each from a step on; `batch_size` where none is set."""
+        """Lists sizes of training batches, each from a step on; `batch_size` where none is set."""
         return phases(self.crop, self.crop_schedule, batch_size=batch_size)
 
     @property

@@ -17,7 +17,7 @@ _HEADINGS = ("clean", "degraded", f"difference x {_DIFFERENCE_GAIN}", "quality l
 
 
 def draw(samples: Sequence[Mapping[str, Any]]) -> Image.Image:
-    """A sheet with one row for each sample of `transforms`."""
+    """Draws a sheet with one row for each sample of `transforms`."""
     side = samples[0]["clean"].shape[0]
     zoom = -(-_LEAST_SIDE // side)
     tile = side * zoom
@@ -37,7 +37,7 @@ def draw(samples: Sequence[Mapping[str, Any]]) -> Image.Image:
 
 
 def summary(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """The sample's history, the range of its label, its PSNR in dB (None: nothing was lost)."""
+    """Returns a sample's history, its label's range, and its PSNR in dB (None: no loss)."""
     error = np.mean((sample["clean"].astype(np.float64) - sample["degraded"]) ** 2)
     quality = sample["quality"]
     return json.loads(str(sample["metadata"])) | {
@@ -56,7 +56,7 @@ def _pictures(sample: Mapping[str, Any]) -> list[Image.Image]:
 
 
 def _words(summary: Mapping[str, Any]) -> str:
-    """A few lines: the kind, PSNR and label first, then each step of the history."""
+    """Describes a sample in a few lines: kind, PSNR and label first, then each step it took."""
     low, high = summary["label"]
     label = f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
     psnr = "lossless" if summary["psnr"] is None else f"{summary['psnr']:.2f} dB"
@@ -66,7 +66,7 @@ def _words(summary: Mapping[str, Any]) -> str:
 
 
 def _lines(fields: Mapping[str, Any]) -> list[str]:
-    """An encoding is one line, any other record its plain fields and then its parts."""
+    """Puts an encoding on one line, any other record as its plain fields and then its parts."""
     if "family" in fields:
         return [" ".join(["Q", *(str(value) for value in fields.values())])]
     plain = [f"{name} {_short(value)}" for name, value in fields.items() if not _is_part(value)]

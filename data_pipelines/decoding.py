@@ -19,11 +19,11 @@ class UnusableImageError(ValueError):
 
 
 class UnreachableImageError(UnusableImageError):
-    """The system did not hand over the file or the memory, which may be different next time."""
+    """A file or memory that the system did not hand over; it may do so next time."""
 
 
 def image_size(file: bytes | str | os.PathLike[str]) -> tuple[int, int]:
-    """Height and width by the header of an image file (its bytes or its path).
+    """Reads height and width from the header of an image file (its bytes or its path).
 
     Raises:
       UnusableImageError: no image, empty, of several frames, or of values of unknown range.
@@ -33,7 +33,7 @@ def image_size(file: bytes | str | os.PathLike[str]) -> tuple[int, int]:
 
 
 def decode(file: bytes | str | os.PathLike[str]) -> np.ndarray:
-    """Gray (H, W) or RGB (H, W, 3) uint8 of an image file (its bytes or its path).
+    """Decodes an image file (its bytes or its path) to gray (H, W) or RGB (H, W, 3) uint8.
 
     Palettes, CMYK and alpha become RGB (alpha is dropped), 16-bit gray becomes 8 bits.
 
@@ -52,7 +52,7 @@ def decode(file: bytes | str | os.PathLike[str]) -> np.ndarray:
 
 
 def as_luma(image: np.ndarray, luma_range: LumaRange) -> np.ndarray:
-    """The luma (H, W) uint8 of a decoded image. Gray ones are taken as they are."""
+    """Returns the luma (H, W) uint8 of a decoded image. Gray ones are taken as they are."""
     if image.ndim == 2:
         return image
     gray = np.empty(image.shape[:2], np.uint8)
@@ -81,7 +81,7 @@ def _open(file: bytes | str | os.PathLike[str]) -> Image.Image:
     if several:
         image.close()
         raise UnusableImageError("has several frames")
-    if image.mode in ("I", "F"):  # of TIFF: signed, 32-bit or floating-point
+    if image.mode in ("I", "F"):  # TIFF's: signed, 32-bit or floating-point
         image.close()
         raise UnusableImageError(f"gray values of unknown range (Pillow's mode {image.mode})")
     return image

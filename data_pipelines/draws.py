@@ -6,7 +6,7 @@ import numpy as np
 
 
 def below(bound: int, rng: np.random.Generator) -> int:
-    """A uniform integer in [0, bound); several times faster than `rng.integers` for one."""
+    """Draws a uniform integer in [0, bound); several times faster than `rng.integers` for one."""
     return int(rng.random() * bound)
 
 

@@ -23,7 +23,7 @@ class Phase:
     first_sample: int = 0
 
     def then(self, start: int, crop: int, batch_size: int) -> "Phase":
-        """The phase that follows this one from batch `start` on."""
+        """Returns the phase that follows this one from batch `start` on."""
         samples = (start - self.start) * self.batch_size
         return Phase(start, crop, batch_size, self.first_sample + samples)
 
@@ -51,7 +51,7 @@ def check_schedule(crop: int, schedule: tuple[tuple[int, ...], ...]) -> None:
 def phases(
     crop: int, schedule: tuple[tuple[int, ...], ...], *, batch_size: int
 ) -> tuple[Phase, ...]:
-    """The phases of a schedule that `check_schedule` has passed.
+    """Returns the phases of a schedule that `check_schedule` has passed.
 
     An entry without a batch size of its own takes `batch_size`.
     """

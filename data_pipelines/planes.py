@@ -16,8 +16,9 @@ _STUDIO_LEVELS = np.rint(full_to_studio(np.arange(256))).astype(np.uint8)
 
 
 class TrainingPlane(enum.Enum):
-    """FULL, STUDIO: luma compressed as a gray image, in the range of JPEG files or of benchmarks.
+    """The single channel of an image that a training sample shows.
 
+    FULL, STUDIO: luma compressed as a gray image, in the range of JPEG files or of benchmarks.
     COLOR: full-range luma of an image that was compressed in colour. CB, CR: a chroma plane at half
     resolution, as 4:2:0 stores it, quantized by the chroma table.
     """
@@ -33,11 +34,11 @@ class TrainingPlane(enum.Enum):
         return Component.CHROMA if self in _CHANNEL else Component.LUMA
 
     def input_side(self, side: int) -> int:
-        """The side of the image of which the plane has the given side."""
+        """Returns the side of the image whose plane has the given side."""
         return 2 * side if self in _CHANNEL else side
 
     def degrade(self, image: np.ndarray, degradation: Degradation) -> Degraded:
-        """`degradation` of this plane of a gray (H, W) or RGB (H, W, 3) uint8 image.
+        """Degrades this plane of a gray (H, W) or RGB (H, W, 3) uint8 image.
 
         The result is gray, (H, W) or for a chroma plane half of it. A gray image has chroma, too:
         128 throughout.
@@ -63,7 +64,7 @@ _CHANNEL = {TrainingPlane.CB: 1, TrainingPlane.CR: 2}
 
 
 def _chroma(image: np.ndarray, channel: int) -> np.ndarray:
-    """Rounded as libjpeg does; Pillow's own conversion truncates."""
+    """Returns a chroma plane, rounded as libjpeg does; Pillow's own conversion truncates."""
     if image.ndim == 2:
         return np.full_like(image, 128)
     return np.clip(np.rint(image @ YCBCR_OF_RGB[channel] + 128), 0, 255).astype(np.uint8)

@@ -15,7 +15,7 @@ Stage = Callable[[int], object]  # does the work of the i-th crop
 
 
 def rate(stage: Stage, count: int) -> float:
-    """Calls a second of `stage` over the first `count` crops."""
+    """Measures calls a second of `stage` over the first `count` crops."""
     start = time.perf_counter()
     for i in range(count):
         stage(i)
@@ -23,7 +23,7 @@ def rate(stage: Stage, count: int) -> float:
 
 
 def stages(source: ImageSource, config: DataConfig, *, seed: int = 0) -> dict[str, Stage]:
-    """Reading, cropping, each kind of degradation that the mixture has, and samples as trained on.
+    """Returns the stages: reading, cropping, each kind of degradation of the mixture, and samples.
 
     Each kind includes its own cropping, of images that the source has decoded before.
     """

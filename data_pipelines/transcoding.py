@@ -27,7 +27,7 @@ _DECODERS = {VideoCodec.MPEG2: "mpeg2video", VideoCodec.H264: "h264"}
 
 
 def import_av() -> Any:
-    """PyAV; a ModuleNotFoundError that says what to install where it is missing."""
+    """Imports PyAV; where it is missing, raises a ModuleNotFoundError that says what to install."""
     try:
         import av
     except ImportError as error:
@@ -92,7 +92,7 @@ def _encoder(codec: VideoCodec, width: int, height: int, bits_per_frame: float) 
     options = {"maxrate": str(rate), "bufsize": str(rate)}
     if codec is VideoCodec.H264:
         options |= {
-            # x264 counts its headers, 5 kbit, as the first picture's unless they are apart.
+            # x264 counts its headers, 5 kbit, as the first picture's unless they are sent apart.
             "flags": "+global_header",
             # With B pictures, x264's macroblock tree reads memory that it never wrote: the same
             # frames gave different results.
@@ -110,7 +110,7 @@ def _encoder(codec: VideoCodec, width: int, height: int, bits_per_frame: float) 
 
 
 def _to_yuv(image: np.ndarray, convert: Callable[..., Any]) -> Any:
-    """The image as a 4:2:0 picture, its edges repeated to whole macroblocks."""
+    """Makes a 4:2:0 picture of an image, its edges repeated to whole macroblocks."""
     av = import_av()
     height, width = image.shape[:2]
     missing = [(0, -height % _MACROBLOCK), (0, -width % _MACROBLOCK), (0, 0)]
@@ -130,7 +130,7 @@ def _from_yuv(picture: Any, shape: tuple[int, ...], convert: Callable[..., Any])
 
 
 def pixel_converter() -> Callable[..., Any]:
-    """What turns PyAV's `VideoFrame` into one of another pixel `format`, for the frames of a clip.
+    """Makes a function that turns the `VideoFrame`s of a clip into another pixel `format`.
 
     Frames that name no matrix or range are BT.601 in studio range. Nearer than PyAV's default by up
     to 3 dB, the same on every processor, and set up once instead of for each frame.

@@ -47,7 +47,7 @@ class RandomSample:
 
 
 def random_crop(image: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """A square of (H, W[, 3]) at a uniformly random place; a smaller image is first mirrored."""
+    """Cuts a square of (H, W[, 3]) at a uniformly random place; first mirrors a smaller image."""
     missing = [max(0, side - have) for have in image.shape[:2]]
     if any(missing):
         padding = [(0, m) for m in missing] + [(0, 0)] * (image.ndim - 2)
@@ -57,20 +57,20 @@ def random_crop(image: np.ndarray, side: int, rng: np.random.Generator) -> np.nd
 
 
 def random_symmetry(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One of the square's eight symmetries, of (H, W[, 3])."""
+    """Applies one of the square's eight symmetries to (H, W[, 3])."""
     symmetry = below(8, rng)
     image = image[:: -1 if symmetry & 1 else 1, :: -1 if symmetry & 2 else 1]
     return image.swapaxes(0, 1) if symmetry & 4 else image
 
 
 def centre_crop(image: np.ndarray, side: int) -> np.ndarray:
-    """The central square of the given side, of (H, W[, 3])."""
+    """Cuts the central square of the given side from (H, W[, 3])."""
     top, left = ((size - side) // 2 for size in image.shape[:2])
     return image[top : top + side, left : left + side]
 
 
 def make_sample(degraded: Degraded, *, side: int, pixelwise: bool, metadata: str) -> Sample:
-    """The upper left square of a degraded gray image as a sample; labels in one of two shapes."""
+    """Makes a sample of a degraded gray image's upper left square; labels in one of two shapes."""
     quality, table = degraded.quality, network_order(degraded.table)
     if pixelwise:
         quality = np.broadcast_to(quality, degraded.image.shape)[:side, :side]
@@ -87,7 +87,7 @@ def make_sample(degraded: Degraded, *, side: int, pixelwise: bool, metadata: str
 
 @functools.lru_cache(maxsize=10_000)  # single JPEGs come again and again
 def describe(plane: TrainingPlane, degradation: Degradation) -> str:
-    """JSON of what a sample went through: its plane, and the degradation with all its fields."""
+    """Describes as JSON what a sample went through: its plane, and the degradation in full."""
     history = {"plane": plane, "degradation": type(degradation).__name__}
     return json.dumps(history | dataclasses.asdict(degradation), default=_enum_value)
 

@@ -75,8 +75,10 @@ class ExperimentConfig:
             )
 
     def settings(self) -> dict[str, Any]:
-        """As plain values, less what may differ between machines that have the same images: where
-        they lie, and how they are read."""
+        """Returns plain values, without what may differ between machines with the same images.
+
+        Left out are where images lie and how they are read.
+        """
         plain = to_plain(self)
         for name in _OF_A_MACHINE:
             del plain["data"][name]
@@ -84,7 +86,7 @@ class ExperimentConfig:
 
     @property
     def devices_divide(self) -> int:
-        """What the number of devices has to divide: every batch that is computed at once."""
+        """What the number of devices must divide: every batch that is computed at once."""
         phases = self.data.phases(self.train.batch_size)
         held_out = [self.data.eval_batch_size] if self.data.eval_dir else []
         return math.gcd(*(p.batch_size // self.train.accumulation for p in phases), *held_out)
@@ -104,7 +106,7 @@ class ExperimentConfig:
         return RestorationTask(model, self.train.dct_loss_weight, self.train.loss)
 
     def initial_params(self) -> Any:
-        """The parameters that `init_from` names for this task, or None.
+        """Loads the parameters that `init_from` names for this task; None if it names none.
 
         Raises:
           ValueError: there are no such weights.
@@ -117,8 +119,8 @@ class ExperimentConfig:
 
 
 def default_config(task: str) -> ml_collections.ConfigDict:
-    """Every setting of a task at its default, for a config file to change some."""
-    # Trained with the tables of real files, restorers keep to them.
+    """Returns every setting of a task at its default, for a config file to change some."""
+    # Restorers are trained with the tables of real files, and keep to them.
     restorer = AGARNetConfig(table_scaling=TableScaling.LIBJPEG)
     models: dict[str, ModelConfig] = {
         "restorer": restorer,
@@ -130,7 +132,7 @@ def default_config(task: str) -> ml_collections.ConfigDict:
 
 
 def from_config_dict(config: ml_collections.ConfigDict) -> ExperimentConfig:
-    """The frozen form of a config file's result. Values are checked by the dataclasses.
+    """Freezes the result of a config file. Values are checked by the dataclasses.
 
     Raises:
       ValueError: an unknown task, a key that no dataclass has, a value of another type than its

@@ -42,7 +42,7 @@ paper's training code was not released.
 
 
 def page() -> str:
-    """The whole document."""
+    """Writes the whole document."""
     lines = [_HEADER, *_section(ExperimentConfig, _defaults("restorer"), "")]
     seen: dict[type, str] = {}
     for task in MODEL_CONFIGS:
@@ -60,7 +60,7 @@ def _defaults(task: str) -> ExperimentConfig:
 
 
 def _groups(config: Any, path: str, seen: dict[type, str]) -> Iterator[str]:
-    """The section of a configuration and of those within it; each type is described once."""
+    """Describes a configuration and those within it, each type once."""
     kind = type(config)
     seen[kind] = path
     yield from _section(kind, config, f"{path}.")
@@ -75,7 +75,7 @@ def _groups(config: Any, path: str, seen: dict[type, str]) -> Iterator[str]:
 
 
 def _section(kind: type, config: Any, prefix: str) -> Iterator[str]:
-    """What a dataclass says of itself, its own fields as a table, and what its enums mean."""
+    """Describes a dataclass: its docstring, a table of its own fields, and what its enums mean."""
     yield f"{inspect.getdoc(kind)}\n"
     types, comments, rows, meanings = field_types(kind), _comments(kind), [], []
     for name, value in vars(config).items():
@@ -102,7 +102,7 @@ def _type_name(kind: Any) -> str:
 
 
 def _comments(kind: type) -> dict[str, str]:
-    """Field → its comment: behind it, or on lines of their own just before it."""
+    """Maps each field to its comment, which stands behind it or on lines just before it."""
     source = textwrap.dedent(inspect.getsource(kind))
     notes = {
         token.start[0]: token.string.lstrip("# ")

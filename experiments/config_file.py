@@ -28,7 +28,7 @@ class ConfigFileParser(flags.ArgumentParser):
         for flag in sys.argv[1:]:
             if override := re.match(r"--?(?:no)?config\.([^=]+)", flag):
                 value = _value(config, override[1])
-                if isinstance(value, tuple) and override[1] in seen:  # would be appended
+                if isinstance(value, tuple) and override[1] in seen:  # would be added to the first
                     raise flags.Error(f"--config.{override[1]} is given twice; give it once.")
                 seen.add(override[1])
         return config.lock()
@@ -54,7 +54,7 @@ def _load(path: str, options: list[str]) -> ml_collections.ConfigDict:
 
 
 def _value(config: ml_collections.ConfigDict, key: str) -> Any:
-    """Of a dotted key; raises `flags.Error` if there is none."""
+    """Looks up a dotted key; raises `flags.Error` if there is none."""
     group, names = config, key.split(".")
     for depth, name in enumerate(names):
         if not isinstance(group, ml_collections.ConfigDict):
@@ -68,7 +68,7 @@ def _value(config: ml_collections.ConfigDict, key: str) -> Any:
 
 
 def setting_names(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[str]:
-    """Every dotted name, "train.steps"."""
+    """Lists the dotted name of every setting, such as "train.steps"."""
     for name, value in config.items():
         if isinstance(value, ml_collections.ConfigDict):
             yield from setting_names(value, f"{prefix}{name}.")

@@ -26,7 +26,7 @@ def run(title: str, *arguments: str) -> None:
 
 
 def side_by_side(before: pathlib.Path, after: pathlib.Path, out: pathlib.Path) -> None:
-    """Both pictures and, below, an enlarged detail of each."""
+    """Draws both pictures and, below, an enlarged detail of each."""
     pictures = [Image.open(path).convert("RGB") for path in (before, after)]
     width, height = pictures[0].size
     detail = (width * 3 // 8, height // 16, width * 5 // 8, height // 16 + height // 4)

@@ -53,7 +53,7 @@ _IMAGES_PER_SET = flags.DEFINE_integer(
 
 
 def settings() -> Settings:
-    """What the flags say; raises ValueError for those that do not fit."""
+    """Reads the flags; raises ValueError for those that do not fit."""
     return Settings(
         weights=_WEIGHTS.value,
         suites=parse_suites(_SUITE.value),
@@ -73,7 +73,7 @@ def settings() -> Settings:
 
 
 def show(evaluation: Evaluation) -> None:
-    """Facts and tables to stdout, warnings to stderr."""
+    """Prints facts and tables to stdout, warnings to stderr."""
     for name, value in evaluation.report.facts.items():
         print(f"- {name}: {value}")
     print()

@@ -23,7 +23,7 @@ _OUT = flags.DEFINE_string("out", None, "File to write.", required=True)
 
 
 def packed() -> weights.Weights:
-    """The networks that the flags name.
+    """Loads the networks that the flags name.
 
     Raises:
       ValueError: a run without a checkpoint or of another task, or the wrong flags together.
@@ -45,7 +45,7 @@ def packed() -> weights.Weights:
 
 
 def _network(place: str, *, task: str) -> tuple[Any, Any]:
-    """Configuration and parameters of a network, from a run or from weights that have it."""
+    """Loads a network's configuration and parameters, from a run or from weights that have it."""
     if place in weights.shipped_names() or pathlib.Path(place).is_file():
         whole = weights.load(place)
         print(f"{task}: {place}")

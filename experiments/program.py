@@ -12,7 +12,6 @@ def start(main: Callable[[], None]) -> None:
     """Parses the flags and runs `main`; leftover arguments are a usage error.
 
     A flag or a setting of `--config` that cannot be used ends the program with one line.
-
     """
 
     def checked(argv: list[str]) -> None:
@@ -25,7 +24,7 @@ def start(main: Callable[[], None]) -> None:
 
 
 def log_warnings_only() -> None:
-    """Unless --verbosity asks for more: Orbax tells at INFO of every file it renames."""
+    """Logs warnings only, unless --verbosity asks for more: Orbax logs every file it renames."""
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
 
@@ -41,7 +40,7 @@ def _parse(arguments: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """For the part of a program that reads settings and opens what they name.
+    """Wraps the part of a program that reads settings and opens what they name.
 
     What a user can mend ends the program with the message alone; --verbosity=0 shows the rest.
     """

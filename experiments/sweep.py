@@ -54,7 +54,7 @@ _REPORT_ONLY = flags.DEFINE_bool("report_only", False, "Only report what the stu
 
 
 def settings() -> SweepSettings:
-    """What the flags say."""
+    """Reads the flags."""
     return SweepSettings(
         study=_STUDY.value,
         workdir=epath.Path(_WORKDIR.value),
@@ -71,8 +71,10 @@ def settings() -> SweepSettings:
 
 
 def leave(number: int, _: Any) -> None:
-    """Ends the program between trainings, which have a handler of their own: once, as a second
-    signal would cut short what the first has begun."""
+    """Ends the program between trainings, which have a handler of their own.
+
+    Later signals are ignored: they would cut short what the first has begun.
+    """
     signal.signal(number, signal.SIG_IGN)
     sys.exit(128 + number)
 

@@ -57,7 +57,7 @@ def _profile_steps() -> tuple[int, int] | None:
 
 
 def _joined() -> contextlib.AbstractContextManager[None]:
-    """What the flags say of other processes."""
+    """Joins the other processes that the flags name, if any."""
     cluster = distributed.Cluster(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     if _DISTRIBUTED.value or cluster != distributed.Cluster():
         return distributed.joined(cluster, timeout=_PROCESS_TIMEOUT.value)

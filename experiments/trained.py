@@ -13,7 +13,7 @@ from experiments.config import MODEL_CONFIGS
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A run's best checkpoint by its held-out score: what `task` trained, averaged parameters.
+    """A run's best checkpoint by held-out score: what `task` trained, with averaged parameters.
 
     `model` is the configuration that `MODEL_CONFIGS` has for the task.
     """
@@ -25,7 +25,7 @@ class Trained:
 
 
 def best_of(workdir: str, *, task: str | None = None) -> Trained:
-    """The best checkpoint in a working folder, of the given task or of any.
+    """Loads the best checkpoint in a working folder, of the given task or of any.
 
     Raises:
       ValueError: a folder without a checkpoint that can be read, or of another task.

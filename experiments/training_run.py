@@ -31,7 +31,7 @@ def run(
     before_leaving: Callable[[], None] | None = None,
     profile_steps: tuple[int, int] | None = None,
 ) -> TrainState:
-    """Returns the final state. Arguments and errors as of `loop.train`.
+    """Trains and returns the final state. Arguments and errors are those of `loop.train`.
 
     What a user can mend ends the program with one line (`program.one_line_errors`).
     """
@@ -108,7 +108,7 @@ def _train_batches(
 def _eval_batches(
     experiment: ExperimentConfig, held_out: ImageSource | None
 ) -> Callable[[], Iterator[tuple[str, batching.Batch]]] | None:
-    """What begins an evaluation; None where nothing is held out."""
+    """Makes what begins an evaluation; None where nothing is held out."""
     if held_out is None:
         return None
     return functools.partial(
@@ -121,7 +121,7 @@ def _eval_batches(
 
 
 def _settings(experiment: ExperimentConfig) -> dict[str, str]:
-    """Each setting as JSON; weights to start from are compared by themselves."""
+    """Returns each setting as JSON; weights to start from are compared by themselves."""
     settings = {"config": experiment.settings() | {"init_from": ""}}
     flat = flax.traverse_util.flatten_dict(settings, sep=".")
     return {name: json.dumps(value) for name, value in flat.items()}

@@ -25,22 +25,22 @@ class Degraded:
 
 
 class Degradation(Protocol):
-    """One definite course of events: a frozen dataclass whose fields are a sample's metadata."""
+    """One definite degradation: a frozen dataclass whose fields are a sample's metadata."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def __hash__(self) -> int:
-        """Equal events have equal hashes, as frozen dataclasses do."""
+        """Returns equal hashes for equal degradations, as frozen dataclasses do."""
 
     def input_side(self, side: int) -> int:
-        """The side of the square that must go in for at least `side` to come out."""
+        """Returns the side of the square that must go in for at least `side` to come out."""
 
     def apply(self, image: np.ndarray) -> Degraded:
         """Degrades gray (H, W) or RGB (H, W, 3) uint8."""
 
 
 def whole_image_label(quality: float, table: np.ndarray) -> dict[str, np.ndarray]:
-    """The fields `quality` and `table` of an image that is the same everywhere."""
+    """Makes `quality` and `table` of an image whose label is the same everywhere."""
     return {
         "quality": np.full((1, 1), quality, np.float32),
         "table": np.asarray(table, np.uint8).reshape(1, 1, 8, 8),

@@ -24,18 +24,21 @@ def effective_quality_of(
     at_most: int = MAX_QUALITY,
     component: Component = Component.LUMA,
 ) -> int:
-    """The effective quality, 1 to `at_most`, of `degraded` beside `clean`, uint8 of one shape.
+    """Returns the effective quality, 1 to `at_most`, of `degraded` beside `clean`.
 
+    Both are uint8 of one shape.
     `at_most` is the lowest quality among the encodings: more of them do not make an image better.
-    Of RGB images it is that of their luma, which networks see.
+    For RGB images it is that of their luma, which networks see.
     """
     clean, degraded = (as_luma(image, LumaRange.FULL) for image in (clean, degraded))
     return _quality_of(_squared_error(clean, degraded), clean, Jpeg(at_most, component=component))
 
 
 def _quality_of(target: float, clean: np.ndarray, best: Jpeg) -> int:
-    """The quality at which an IJG encoding of a gray image has an error of `target`, at most that
-    of `best`."""
+    """Finds the quality at which an IJG encoding of a gray image has an error of `target`.
+
+    It is that of `best` at most.
+    """
     at_most = best.quality
 
     def error(quality: int) -> float:
@@ -44,7 +47,7 @@ def _quality_of(target: float, clean: np.ndarray, best: Jpeg) -> int:
     high, error_high = at_most, error(at_most)
     if target <= error_high or at_most == MIN_QUALITY:
         return at_most
-    # Mostly the answer lies little below, so steps start at 1 and double.
+    # The answer mostly lies just below, so steps start at 1 and double.
     step, low = 1, at_most - 1
     while (error_low := error(low)) < target and low > MIN_QUALITY:
         high, error_high, step = low, error_low, 2 * step
@@ -59,7 +62,7 @@ def _quality_of(target: float, clean: np.ndarray, best: Jpeg) -> int:
 
 
 def labelled(image: np.ndarray, clean: np.ndarray, encodings: Iterable[Jpeg]) -> Degraded:
-    """`image`, the outcome of `encodings` and what lay between them, with its effective quality.
+    """Labels `image`, the result of `encodings` and what lay between, with its effective quality.
 
     The table is that of the encoding that loses most where it decides the label alone, otherwise
     the IJG table of the label.

@@ -27,7 +27,7 @@ class Subsampling(enum.Enum):
 class Jpeg:
     """One encoding. `quality` 1–100 is the encoder's setting; other fields choose its tables.
 
-    `component` is the table a gray image is quantized by; `subsampling` counts for RGB only.
+    `component` says which table quantizes a gray image; `subsampling` counts for RGB only.
     """
 
     quality: int
@@ -88,7 +88,7 @@ def _table_as_list(family: TableFamily, quality: int, component: Component) -> l
 
 @dataclasses.dataclass(frozen=True)
 class QualityDensity:
-    """Qualities of the integers in [minimum, maximum], or taken from a grid. Ours.
+    """How qualities are drawn: integers in [minimum, maximum], or from a grid. Ours.
 
     The share of qualities up to q is (share of the range up to q) ^ (1 / exponent): 1 is uniform;
     at 2, half of all qualities are in the lower quarter; at 0.5, three quarters in the upper half.

@@ -24,14 +24,14 @@ class Region:
     jpeg: Jpeg
 
     def slices(self, height: int, width: int) -> tuple[slice, slice]:
-        """Rows and columns, bounded by whole 8×8 blocks."""
+        """Returns rows and columns, bounded by whole 8×8 blocks."""
         return (
             slice(_on_grid(self.top, height), _on_grid(self.bottom, height)),
             slice(_on_grid(self.left, width), _on_grid(self.right, width)),
         )
 
     def cut(self, place: float, *, across: bool, jpeg: Jpeg) -> tuple["Region", "Region"]:
-        """Two regions, divided at a fraction of the height (`across`) or of the width.
+        """Divides the region at a fraction of its height (`across`) or of its width.
 
         The lower or right one is encoded by `jpeg`.
         """
@@ -86,7 +86,7 @@ class Mosaic:
 
 
 def halves(left: int, right: int) -> Mosaic:
-    """IJG quality `left` beside `right`."""
+    """Puts IJG quality `left` beside `right`, half of the image each."""
     return Mosaic((Region(0, 0, 1, 0.5, Jpeg(left)), Region(0, 0.5, 1, 1, Jpeg(right))))
 
 
@@ -122,5 +122,5 @@ class MosaicOptions:
 
 
 def _on_grid(fraction: float, side: int) -> int:
-    """The block boundary nearest to a fraction of a side; the far edge is one, too."""
+    """Returns the block boundary nearest to a fraction of a side; the far edge counts as one."""
     return side if fraction == 1 else min(side, BLOCK * round(fraction * side / BLOCK))

@@ -26,7 +26,7 @@ class Reencoding:
     scale: float = 1.0
 
     def moved(self, image: np.ndarray) -> np.ndarray:
-        """The image as this encoding finds it."""
+        """Rescales and crops the image, as this encoding finds it."""
         if self.scale != 1:
             height, width = (max(1, round(side * self.scale)) for side in image.shape[:2])
             resized = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
@@ -49,7 +49,7 @@ class Recompression:
             side += max(step.shift)
             if step.scale != 1:
                 side = math.ceil((side + 0.5) / step.scale)
-            side = -(-side // BLOCK) * BLOCK  # of a block cut off, encoders make up the rest
+            side = -(-side // BLOCK) * BLOCK  # encoders would make up the rest of a cut block
         return side
 
     def apply(self, image: np.ndarray) -> Degraded:
@@ -59,7 +59,7 @@ class Recompression:
         return labelled(degraded, clean, self._encodings_at_final_size())
 
     def _encodings_at_final_size(self) -> list[Jpeg]:
-        """Those whose losses no later rescaling has smoothed."""
+        """Lists the encodings whose losses no later rescaling has smoothed."""
         encodings = [self.first]
         for step in self.then:
             encodings = [step.jpeg] if step.scale != 1 else [*encodings, step.jpeg]
@@ -67,7 +67,7 @@ class Recompression:
 
 
 def double(first: int, second: int, *, shift: tuple[int, int] = (0, 0)) -> Recompression:
-    """IJG qualities `first`, then `second`: the double JPEG of `docs/evaluation.md`."""
+    """Encodes at IJG quality `first`, then `second`: the double JPEG of `docs/evaluation.md`."""
     return Recompression(Jpeg(first), (Reencoding(Jpeg(second), shift),))
 
 

@@ -44,7 +44,7 @@ _EDITOR_LEVELS = 12
 def encoder_table(
     family: TableFamily, quality: int, component: Component = Component.LUMA
 ) -> np.ndarray:
-    """The (8, 8) uint8 table of an encoder set to quality 1–100, in raster order, read-only.
+    """Returns an encoder's (8, 8) uint8 table at quality 1–100, in raster order, read-only.
 
     Except for IJG, `quality` is the encoder's own setting; `effective_quality` of the table tells
     what it amounts to.

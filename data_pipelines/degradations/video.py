@@ -17,7 +17,7 @@ from data_pipelines.transcoding import BITS_PER_FRAME_MIN, VideoCodec, transcode
 
 @dataclasses.dataclass(frozen=True)
 class Video:
-    """A camera pans across the image, its video is coded, one frame of it is saved as `jpeg`.
+    """A camera's pan across the image, coded as a video of which one frame is saved as `jpeg`.
 
     Attributes:
       bits_per_pixel: of the video, as far as the codec keeps to it within a few frames.
@@ -48,7 +48,7 @@ class Video:
         return labelled(self.jpeg.compress(coded), clean, [self.jpeg])
 
     def _windows(self, image: np.ndarray) -> list[np.ndarray]:
-        """The part of the image in each frame."""
+        """Cuts out the part of the image that each frame shows."""
         last = self.frames - 1
         height, width = (side - last * abs(step) for side, step in zip(image.shape[:2], self.pan))
         if min(height, width) < 1:

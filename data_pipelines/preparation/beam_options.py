@@ -10,7 +10,7 @@ from data_pipelines.preparation.quiet_beam import (
 )
 
 _LOCAL_RUNNERS = ("", "direct", "fnapi")
-# Put before the user's own, which thereby win. 0 workers are one for each core.
+# They come before the user's own, which win by coming later. 0 workers: one for each core.
 _LOCAL_DEFAULTS = (
     "--direct_running_mode=multi_processing",
     "--direct_num_workers=0",
@@ -25,7 +25,7 @@ def is_local(options: PipelineOptions) -> bool:
 
 
 def parse(arguments: Sequence[str]) -> PipelineOptions:
-    """Options of a run; a local one uses every core unless told otherwise."""
+    """Makes the options of a run; a local one uses every core unless told otherwise."""
     options = PipelineOptions(list(arguments))
     if not is_local(options):
         return options

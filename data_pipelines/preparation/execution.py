@@ -8,7 +8,7 @@ from data_pipelines.preparation.quiet_beam import PipelineOptions, PipelineState
 
 
 class PipelineError(ValueError):
-    """A pipeline could not run, or failed; the message says why, on one line."""
+    """The failure of a pipeline to run or to finish; the message says why, on one line."""
 
 
 def run(build: Callable[[beam.Pipeline], None], options: PipelineOptions) -> None:
@@ -25,7 +25,7 @@ def run(build: Callable[[beam.Pipeline], None], options: PipelineOptions) -> Non
     with local.runner(options) if is_local else contextlib.nullcontext() as runner:
         try:
             pipeline = beam.Pipeline(runner=runner, options=options)
-        except (ImportError, ValueError) as error:  # of the runner, several lines if many
+        except (ImportError, ValueError) as error:  # the runner's, one line each
             reasons = "; ".join(line.strip() for line in str(error).strip().splitlines())
             raise PipelineError(f"Beam: {reasons}") from error
         build(pipeline)

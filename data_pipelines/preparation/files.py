@@ -23,7 +23,7 @@ class Listing:
     files: tuple[InputFile, ...]
 
     def summary(self) -> dict[str, int | str]:
-        """Counts and a fingerprint of all paths, sizes and times, by which a rerun knows it."""
+        """Counts files and bytes; digests paths, sizes and times, by which a rerun knows them."""
         digest = hashlib.sha256()
         for file in self.files:
             digest.update(json.dumps(dataclasses.astuple(file)).encode() + b"\n")
@@ -39,7 +39,7 @@ def is_local(path: str) -> bool:
 
 
 def resolve(folder: str, what: str) -> str:
-    """The folder without trailing slash, local ones absolute.
+    """Returns the folder without trailing slash, and absolute if it is local.
 
     Raises:
       ValueError: empty, a scheme that no file system is installed for, or a glob.
@@ -54,7 +54,7 @@ def resolve(folder: str, what: str) -> str:
 
 
 def list_files(folder: str) -> Listing:
-    """All files below a folder; links to folders are not followed.
+    """Lists all files below a folder; links to folders are not followed.
 
     Raises:
       FileNotFoundError: there is no such folder, or no file in it.
@@ -117,7 +117,7 @@ def upload(local: str, path: str) -> str:
 
 
 def sizes(pattern: str) -> dict[str, int]:
-    """Path → bytes of the files that match."""
+    """Maps the path of each file that matches to its size in bytes."""
     return {file.path: file.size_in_bytes for file in FileSystems.match([pattern])[0].metadata_list}
 
 
@@ -128,7 +128,7 @@ def delete(paths: list[str]) -> None:
 
 
 def delete_folders(parent: str, prefix: str) -> None:
-    """Deletes the folders right below `parent` whose names start so, with all that is in them."""
+    """Deletes the folders right below `parent` whose names start with `prefix`, and all in them."""
     if is_local(parent):
         # Named by hand, since a pattern finds files, but not a folder that is already empty.
         names = os.listdir(parent) if os.path.isdir(parent) else []

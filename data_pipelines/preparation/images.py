@@ -13,7 +13,7 @@ from data_pipelines.decoding import (
     decode,
 )
 
-_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # of an object in memory, in messages of Pillow
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # where an object lies in memory, in Pillow's messages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Kept:
     bytes: int  # of the file
 
     def shard(self, shards: int) -> int:
-        """The shard it belongs to, 0 ≤ shard < `shards`, by its pixels alone."""
+        """Chooses the shard it belongs to, 0 ≤ shard < `shards`, by its pixels alone."""
         return int(self.pixel_sha256, 16) % shards
 
 
@@ -51,7 +51,7 @@ class Failed:
 
 
 def skip_by_name(path: str) -> Skipped | None:
-    """What is skipped without being read."""
+    """Returns why a file is skipped without being read; None if it has to be read."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -88,7 +88,7 @@ def sha256(content: bytes) -> str:
 
 
 def pixel_digest(pixels: np.ndarray) -> str:
-    """SHA-256 of shape and values, so that the same values in another shape differ."""
+    """Digests shape and values by SHA-256, so that the same values in another shape differ."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()

@@ -24,12 +24,12 @@ from data_pipelines.preparation.quiet_beam import (
 
 
 class WorkerError(RuntimeError):
-    """A worker process ended early, perhaps for want of memory."""
+    """The early end of a worker process, perhaps for want of memory."""
 
 
 @contextlib.contextmanager
 def runner(options: PipelineOptions) -> Iterator[fn_runner.FnApiRunner]:
-    """The runner behind Beam's "DirectRunner", which by itself would first download another one.
+    """Gives the runner behind Beam's "DirectRunner", which itself would first download another.
 
     Takes `direct_running_mode` out of the options where it starts processes of its own; they end
     when this is left, or with this process.

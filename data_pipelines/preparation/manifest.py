@@ -20,7 +20,7 @@ _SHARD_NAME = re.compile(r".*/images-\d{5,}-of-\d{5,}\.array_record")
 def make(
     listing: Listing, options: PrepareOptions, shards: list[Shard], skipped: list[Skipped]
 ) -> dict[str, Any]:
-    """The same for the same input and options: no times, no paths of this machine."""
+    """Makes the manifest: the same for the same input and options, without times or local paths."""
     kinds = collections.Counter(file.kind for file in skipped)
     return {
         "format": FORMAT,
@@ -49,7 +49,7 @@ def make(
 
 
 def existing(folder: str) -> dict[str, Any] | None:
-    """The manifest in a folder; {} if it cannot be read, None if there is none."""
+    """Reads the manifest in a folder; {} if it cannot be read, None if there is none."""
     path = f"{folder}/{MANIFEST}"
     if not FileSystems.exists(path):
         return None
@@ -61,7 +61,7 @@ def existing(folder: str) -> dict[str, Any] | None:
 
 
 def is_of(manifest: dict[str, Any], folder: str, listing: Listing, options: PrepareOptions) -> bool:
-    """Whether a folder holds all that its manifest lists, made of this input with these options."""
+    """Tells whether a folder holds all its manifest lists, made of this input and these options."""
     if manifest.get("input") != listing.summary():
         return False
     if manifest.get("options") != dataclasses.asdict(options):

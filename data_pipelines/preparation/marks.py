@@ -7,19 +7,21 @@ _SIGNS = {"kept": b"k", "aside": b"a", "duplicate": b"d", "packed": b"p"}
 
 @dataclasses.dataclass(frozen=True)
 class Marks:
-    """A file on this machine that gets one byte for each mark; without a `path` nothing is marked,
-    as on a cluster."""
+    """A file on this machine that gets one byte for each mark.
+
+    Without a `path`, as on a cluster, nothing is marked.
+    """
 
     path: str | None = None
 
     def add(self, kind: str) -> None:
         if self.path is not None:
-            # Appending: bytes of several processes follow each other.
+            # In append mode, the bytes of several processes follow each other.
             with open(self.path, "ab") as file:
                 file.write(_SIGNS[kind])
 
     def counts(self) -> dict[str, int]:
-        """How often each kind was added so far."""
+        """Counts how often each kind was added so far."""
         if self.path is None:
             return dict.fromkeys(_SIGNS, 0)
         with open(self.path, "rb") as file:

@@ -25,7 +25,7 @@ class PrepareOptions:
             raise ValueError(f"min_side is {self.min_side}; it must be at least 1.")
         if self.shards < 0:
             raise ValueError(f"shards is {self.shards}; it must be at least 1, or 0 to choose.")
-        # Narrower ones could not give a remainder what it lacks.
+        # A narrower tile could not give a narrow remainder the columns it lacks.
         least = 2 * (-(-self.min_side // BLOCK) * BLOCK)
         if self.tile and (self.tile < least or self.tile % BLOCK):
             raise ValueError(

@@ -84,7 +84,7 @@ def build(pipeline: beam.Pipeline, job: PreparationJob) -> None:
         | "Number of shards" >> beam.Map(shard_count, job.options)
     )
     by_shard = unique.kept | "By shard" >> beam.Map(_with_shard, count)
-    # So that a shard that no image falls into is written as well.
+    # A shard that no image falls into is written as well.
     every_shard = pipeline | "Start" >> beam.Create([None]) | "Shards" >> beam.FlatMap(_all, count)
     written = (
         (by_shard, every_shard)
@@ -102,7 +102,7 @@ def build(pipeline: beam.Pipeline, job: PreparationJob) -> None:
 
 
 def read_report(path: str) -> PreparationReport:
-    """The report of a finished pipeline, sorted, so that it does not depend on the workers."""
+    """Reads a finished pipeline's report, sorted, so that it does not depend on the workers."""
     entries = json.loads(files.read(path))
     return PreparationReport(
         sorted((Shard(**entry) for entry in entries["Shard"]), key=lambda shard: shard.name),

@@ -14,7 +14,7 @@ from data_pipelines.preparation.marks import Marks
 
 @contextlib.contextmanager
 def shown(files: int) -> Iterator[str]:
-    """Gives the path of a file for the workers' marks, and shows them until it is left."""
+    """Gives the path of a file for the workers' marks, and shows their progress meanwhile."""
     with tempfile.NamedTemporaryFile(prefix="prepare-") as file:
         marks = Marks(file.name)
         done = threading.Event()
@@ -28,8 +28,8 @@ def shown(files: int) -> Iterator[str]:
 
 
 def _show(marks: Marks, files: int, done: threading.Event) -> None:
-    """One bar for the files verified, then one for the images packed."""
-    every = 0.2 if sys.stderr.isatty() else 10.0  # a line each in a log
+    """Shows one bar for the files verified, then one for the images packed."""
+    every = 0.2 if sys.stderr.isatty() else 10.0  # seconds; in a log, each is a line
     bars: dict[str, Any] = {"mininterval": every, "dynamic_ncols": True}
     with tqdm.tqdm(total=files, desc="Verified", unit="file", **bars) as verified:
         while verified.n < files:
@@ -37,7 +37,7 @@ def _show(marks: Marks, files: int, done: threading.Event) -> None:
             counts = marks.counts()
             verified.update(counts["kept"] + counts["aside"] - verified.n)
             if last and verified.n < files:
-                return  # it failed
+                return  # the run failed
     with tqdm.tqdm(desc="Packed", unit="image", **bars) as packed:
         last = False
         while not last:

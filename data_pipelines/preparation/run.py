@@ -27,7 +27,7 @@ _STAGING = ".preparing-"
 
 
 class PreparationError(ValueError):
-    """Nothing was published; the message says why, on one line."""
+    """The end of a preparation that published nothing; the message says why, on one line."""
 
 
 @dataclasses.dataclass(frozen=True)

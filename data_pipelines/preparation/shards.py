@@ -44,7 +44,7 @@ def shard_name(index: int, shards: int) -> str:
 
 
 def estimated_bytes(image: Kept, options: PrepareOptions) -> int:
-    """What it takes in a shard; photographs' PNG tiles took 58 % of the bytes of their pixels."""
+    """Estimates an image's bytes in a shard: photographs' PNG tiles took 58 % of their pixels'."""
     raw = image.height * image.width * image.channels
     return raw * 3 // 5 if options.tile else image.bytes
 
@@ -95,7 +95,7 @@ def write_shard(
 
 
 def _records(image: Kept, folder: str, options: PrepareOptions) -> Iterator[tuple[bytes, int, int]]:
-    """Bytes, height and width of an image's records."""
+    """Yields bytes, height and width of each record of an image."""
     try:
         content = files.read(f"{folder}/{image.path}")
     except OSError as error:

@@ -11,10 +11,10 @@ from agarnet_jax.jpeg_tables import BLOCK
 
 
 def tiles(pixels: np.ndarray, *, tile: int, min_side: int) -> Iterator[np.ndarray]:
-    """The tiles of (H, W) or (H, W, 3), row by row; every pixel lies in exactly one.
+    """Cuts (H, W) or (H, W, 3) into tiles, row by row; every pixel lies in exactly one.
 
-    They are `tile` high and wide but at the lower and right border, where the rest is. A rest
-    narrower than `min_side` takes what it lacks, in steps of 8, from the tile before it.
+    They are `tile` high and wide, except for the remainder at the lower and right border. A
+    remainder narrower than `min_side` takes what it lacks, in steps of 8, from the tile before it.
     """
     rows = cuts(pixels.shape[0], tile=tile, min_side=min_side)
     columns = cuts(pixels.shape[1], tile=tile, min_side=min_side)
@@ -24,7 +24,7 @@ def tiles(pixels: np.ndarray, *, tile: int, min_side: int) -> Iterator[np.ndarra
 
 
 def cuts(length: int, *, tile: int, min_side: int) -> list[int]:
-    """Where a side of `length` ≥ `min_side` pixels is cut, both ends included."""
+    """Returns where a side of `length` ≥ `min_side` pixels is cut, both ends included."""
     positions = [*range(0, length, tile), length]
     lacking = min_side - (positions[-1] - positions[-2])
     if lacking > 0 and len(positions) > 2:
@@ -33,7 +33,7 @@ def cuts(length: int, *, tile: int, min_side: int) -> list[int]:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """A PNG file of (H, W) or (H, W, 3) uint8."""
+    """Encodes (H, W) or (H, W, 3) uint8 as a PNG file."""
     buffer = io.BytesIO()
     # Pillow's default, 6, takes twice the time for 3 % fewer bytes of photographs.
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=3)

@@ -82,7 +82,7 @@ class FolderRecords:
 def find_images(
     folder: str | os.PathLike[str], *, on_error: Callable[[OSError], object] | None = None
 ) -> list[str]:
-    """Paths with an image suffix below `folder`, in a stable order.
+    """Finds paths with an image suffix below `folder`, in a stable order.
 
     `on_error` is told of folders that cannot be listed, by default nobody.
     """
@@ -95,12 +95,12 @@ def find_images(
 
 
 def _below(folder: str, path: str) -> str:
-    """What comes after the folder, however that is given, in a path that `find_images` found."""
+    """Returns what follows the folder, however that is given, in a path of `find_images`."""
     return path.removeprefix(os.path.join(folder, ""))
 
 
 def _headers(folder: str, paths: list[str]) -> dict[str, Header]:
-    """The header of each file, from the cache where the file is still the one that was read."""
+    """Reads the header of each file, from the cache if the file is still the one it was read of."""
     known = manifest_cache.load(folder, Header)
 
     def header(path: str) -> Header:
@@ -122,7 +122,7 @@ def _headers(folder: str, paths: list[str]) -> dict[str, Header]:
 
 
 def _unknown(problem: str) -> Header:
-    """Of a file of no size, so that the next start reads it again."""
+    """Makes a header of a size that no file has, so that the next start reads the file again."""
     return Header(-1, -1, problem=problem)
 
 

@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 class ImageSource(Sequence[np.ndarray]):
-    """`source[i]` is gray (H, W) or RGB (H, W, 3) uint8, or always luma (H, W) if a range is given.
+    """Images by number: gray (H, W) or RGB (H, W, 3) uint8, or all luma (H, W) if a range is given.
 
     Decoded images are kept in memory up to `cache_gib`. A record that turns out broken, or smaller
     than `min_side`, is named, counted in `skipped`, and stood in for by the next usable one, so
@@ -46,8 +46,7 @@ class ImageSource(Sequence[np.ndarray]):
         return len(self.records)
 
     def summary(self) -> str:
-        """How many images, then a fingerprint: two lines, the same for the same images in another
-        place."""
+        """Returns two lines: how many images, and a fingerprint, which is the same in any place."""
         return f"{len(self)} images\n{self.records.fingerprint}"
 
     def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
@@ -72,7 +71,7 @@ class ImageSource(Sequence[np.ndarray]):
         return self.__dict__ | {"_cache": {}, "_cache_room": self._cache_bytes}
 
     def read(self, index: int) -> np.ndarray | None:
-        """The image of this very record, or None if it is unusable."""
+        """Reads the image of this very record; None if it is unusable."""
         if index in self._cache:
             return self._cache[index]
         if index in self.unusable:
@@ -94,5 +93,5 @@ class ImageSource(Sequence[np.ndarray]):
 
 
 def too_small(size: tuple[int, ...], min_side: int) -> str:
-    """Why an image of (height, width) is skipped."""
+    """Says why an image of (height, width) is skipped."""
     return f"smaller than {min_side} pixels a side ({size[1]}×{size[0]})"

@@ -21,8 +21,10 @@ _log = logging.getLogger(__name__)
 
 
 def load(folder: str, entry: Callable[..., Entry]) -> dict[str, Entry]:
-    """What `save` was last given for this folder, as an `entry` of each file's fields; empty if
-    nothing usable is there."""
+    """Loads what `save` was last given for this folder, as an `entry` of each file's fields.
+
+    It is empty if nothing usable is there.
+    """
     path = _path(folder)
     try:
         content = json.loads(path.read_text()) if path else {}

@@ -17,7 +17,7 @@ def open_images(
     min_side: int = 1,
     cache_gib: float = 0.0,
 ) -> ImageSource:
-    """The images of a folder, of a prepared folder, or of a dataset "tfds:NAME[#SPLIT]".
+    """Opens the images of a folder, of a prepared folder, or of a dataset "tfds:NAME[#SPLIT]".
 
     Folders may be URLs, such as gs://BUCKET/FOLDER: they are copied here first, see `remote`.
 

@@ -12,15 +12,15 @@ class Records(Protocol):
     """Images by number, in an order that never changes."""
 
     left_out: int  # files of the place that are known to be unusable and have no number
-    fingerprint: str  # of what is known of the images without reading them; in any place the same
+    fingerprint: str  # digest of what is known without reading the images; the same in any place
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
-        """What a person calls the record, for messages."""
+        """Returns what a person calls the record, for messages."""
 
     def read(self, index: int) -> np.ndarray:
-        """Gray (H, W) or RGB (H, W, 3) uint8.
+        """Reads a record as gray (H, W) or RGB (H, W, 3) uint8.
 
         Raises:
           UnusableImageError: the record turns out broken.
@@ -28,7 +28,7 @@ class Records(Protocol):
 
 
 def fingerprint(lines: Iterable[str]) -> str:
-    """SHA-256 of lines, which may hold names of files."""
+    """Digests lines, which may hold names of files, by SHA-256."""
     digest = hashlib.sha256()
     for line in lines:
         digest.update(os.fsencode(f"{line}\n"))

@@ -23,7 +23,7 @@ from agarnet_jax import whole_files
 from agarnet_jax.user_cache import cache_folder
 
 CACHE_VARIABLE = "AGARNET_DATA_CACHE"
-# No image's name. A line [name, version] for each file fetched: who is killed goes on there.
+# A line [name, version] for each file fetched: after a kill, the next run goes on from there.
 _INDEX = ".fetched.jsonl"
 _UNFINISHED, _ABANDONED_SECONDS = ".fetching-", 24 * 3600
 _CONNECTIONS = 16
@@ -31,8 +31,9 @@ _log = logging.getLogger(__name__)
 
 
 def local_copy(url: str) -> str:
-    """A local folder with the files below a URL: fetched if they are new or changed, removed if
-    they are gone. Several processes may ask at once.
+    """Returns a local folder with the files below a URL; several processes may ask at once.
+
+    Files are fetched if they are new or changed, and removed if they are gone.
 
     Raises:
       ModuleNotFoundError: no package here reads such a URL.
@@ -117,7 +118,7 @@ def _fetch(store: Any, files: dict[str, Any], *, folder: pathlib.Path, url: str)
 
 
 def _version(info: dict[str, Any]) -> list[str]:
-    """What differs once a file has changed; stores name it differently."""
+    """Returns what differs once a file has changed; stores name it differently."""
     stamps = (
         info.get(key) for key in ("etag", "ETag", "generation", "md5Hash", "mtime", "created")
     )
@@ -128,7 +129,7 @@ def _read_index(folder: pathlib.Path) -> dict[str, list[str]]:
     known = {}
     with contextlib.suppress(FileNotFoundError):
         for line in (folder / _INDEX).read_text().splitlines():
-            with contextlib.suppress(ValueError):  # the last line of who was killed
+            with contextlib.suppress(ValueError):  # the last line of a killed run
                 name, version = json.loads(line)
                 known[name] = version
     return known

@@ -18,7 +18,7 @@ _REMEDY = "prepare the folder again (python -m experiments.prepare --overwrite)"
 
 
 def is_prepared(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds prepared shards rather than image files."""
+    """Tells whether a folder holds prepared shards rather than image files."""
     return (pathlib.Path(folder) / MANIFEST).is_file()
 
 
@@ -74,7 +74,7 @@ class ShardRecords:
 
 
 def read_record(records: Any, index: int) -> Any:
-    """A record of ArrayRecord files.
+    """Reads a record of ArrayRecord files.
 
     Raises:
       UnusableImageError: it is damaged.

@@ -16,7 +16,7 @@ _EXAMPLES = 3
 
 
 class BaselineError(ValueError):
-    """An image that cannot be compared: `kind` says why, for all like it; `what` which one."""
+    """An image that cannot be compared: `kind` says why, the same for all alike; `what` which."""
 
     def __init__(self, kind: str, what: str):
         super().__init__(f"{kind}: {what}")
@@ -36,7 +36,7 @@ class Baseline:
     only_case: bool
 
     def image(self, case: Case, name: str, *, like: np.ndarray) -> np.ndarray:
-        """uint8 of the shape of `like`.
+        """Reads the image of a case, uint8 of the shape of `like`.
 
         Raises:
           BaselineError: there is none, it cannot be read, or is of another size.
@@ -59,7 +59,7 @@ class Baseline:
         return image
 
     def try_image(self, case: Case, name: str, *, like: np.ndarray) -> np.ndarray | None:
-        """What `image` returns, or None where it raises."""
+        """Returns what `image` returns, or None where it raises."""
         try:
             return self.image(case, name, like=like)
         except BaselineError:
@@ -78,13 +78,13 @@ class Baseline:
 
 @functools.cache  # asked for every image
 def _by_name(place: pathlib.Path, *, deep: bool = True) -> dict[str, str]:
-    """The images in a folder, unless `deep` not in those inside it."""
+    """Finds the images in a folder by name, with `deep` also those in folders inside it."""
     paths = [path for path in find_images(place) if deep or pathlib.Path(path).parent == place]
     return dict(zip(image_names(paths, folder=place), paths))
 
 
 def parse(text: str, *, flag: str) -> tuple[str, str]:
-    """NAME=PLACE of a flag.
+    """Splits NAME=PLACE of a flag.
 
     Raises:
       ValueError: it is not of this form.
@@ -96,7 +96,7 @@ def parse(text: str, *, flag: str) -> tuple[str, str]:
 
 
 def open_baseline(text: str, *, only_case: bool) -> Baseline:
-    """The baseline of a flag's NAME=FOLDER; raises ValueError if there is no such folder."""
+    """Opens a flag's NAME=FOLDER; raises ValueError if there is no such folder."""
     name, place = parse(text, flag="baseline")
     if not pathlib.Path(place).is_dir():
         raise ValueError(f"--baseline={text}: {place!r} is not a folder.")
@@ -104,7 +104,7 @@ def open_baseline(text: str, *, only_case: bool) -> Baseline:
 
 
 def in_words(name: str, errors: list[BaselineError]) -> list[str]:
-    """One line for each kind of error."""
+    """Describes errors, one line for each kind."""
     by_kind: dict[str, list[str]] = collections.defaultdict(list)
     for error in errors:
         if error.what not in by_kind[error.kind]:

@@ -1,4 +1,4 @@
-"""Scores that were computed before, kept by what they are the scores of."""
+"""Scores that were computed before, found by all that they depend on."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ _COMPUTED_BY = (agarnet_jax, data_pipelines, evaluating)
 
 
 class Cache:
-    """One small file for each image, degradation and method below a folder; None keeps nothing.
+    """A folder with one small file for each image, degradation and method; None keeps nothing.
 
     Keys are plain values that say all that a score depends on, except for code, libraries and
     devices: scores of others count as none. A file appears whole or not at all, and one that
@@ -62,7 +62,7 @@ class Cache:
 
 @functools.cache
 def _computed_by() -> str:
-    """The digest of all besides a key that scores come from: source files, libraries, devices."""
+    """Digests what scores depend on besides their key: source files, libraries, devices."""
     folders = [pathlib.Path(folder) for package in _COMPUTED_BY for folder in package.__path__]
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
     beside = environment.versions(), environment.devices()
@@ -70,7 +70,7 @@ def _computed_by() -> str:
 
 
 def digest(*parts: bytes) -> str:
-    """The SHA-256 of what was given, in order."""
+    """Returns the SHA-256 of all parts in order."""
     whole = hashlib.sha256()
     for part in parts:
         whole.update(f"{len(part)}:".encode())

@@ -9,7 +9,7 @@ from experiments.evaluating.suites import Case
 
 
 def jpeg_rows(cases: Sequence[Case], results: Results, *, luma_range: LumaRange) -> list[str]:
-    """A line for each known value that is missed, and for each set of another size than known.
+    """Returns a line for each known value that is missed, and each set of another size than known.
 
     Only cases with all of a set's images are checked.
     """

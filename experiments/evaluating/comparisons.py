@@ -10,13 +10,13 @@ from experiments.evaluating.report_parts import Comparison
 from experiments.evaluating.running import EvaluationRun
 from experiments.evaluating.suites import OWN, Case, Variant
 
-# At which case a suite is looked at, by its column; otherwise its first.
+# The column of the case that is shown of a suite; of other suites it is the first.
 _COLUMNS = {"table2": "Q10", "gain": "Q1", "double": "(30, 50)", "video": "1M-60"}
-_THREE = ("table2", OWN)  # suites with three images; the others have the least helped one
+_THREE = ("table2", OWN)  # suites that show three images, not only the least helped one
 
 
 def choose(cases: Sequence[Case], results: Results) -> list[tuple[Case, int]]:
-    """A case and an image's number, by the gain in PSNR."""
+    """Chooses cases and numbers of images by their gain in PSNR."""
     chosen = []
     for suite in dict.fromkeys(case.suite for case in cases):
         of_suite = [case for case in cases if case.suite == suite and case.variants]
@@ -36,7 +36,7 @@ def choose(cases: Sequence[Case], results: Results) -> list[tuple[Case, int]]:
 
 
 def compare(run: EvaluationRun, case: Case, index: int) -> Comparison | None:
-    """What is seen of an image; None where no method made one."""
+    """Collects what is shown of an image; None if no method restored it."""
     degraded, outputs = run.look(case, index)
     images = {INPUT: degraded.image}
     for name, output in outputs.items():

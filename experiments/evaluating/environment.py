@@ -12,18 +12,18 @@ _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "pillow", "av")
 
 
 def versions() -> str:
-    """Of this project, Python, the libraries that compute, and those that encode."""
+    """Names the versions of this project, Python, and the libraries that compute and encode."""
     found = {"agarnet-jax": agarnet_jax.__version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # an extra
+        except importlib.metadata.PackageNotFoundError:  # an extra that is not installed
             continue
     found["libjpeg-turbo"] = PIL.features.version("libjpeg_turbo") or "another libjpeg"
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
 def devices() -> str:
-    """How many of which kind this process computes on."""
+    """Names how many devices of which kind this process computes on."""
     found = jax.local_devices()
     return f"{len(found)} × {found[0].device_kind} ({found[0].platform})"

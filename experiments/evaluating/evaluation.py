@@ -16,12 +16,12 @@ from experiments.evaluating.running import EvaluationRun
 from experiments.evaluating.settings import Settings
 from experiments.evaluating.suites import Case, Variant
 
-NAME = "AGARNet"  # of the weights evaluated, in tables
+NAME = "AGARNet"  # what tables call the weights evaluated
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What came out: the report, and what it was made of."""
+    """The report, and the results and plots it was made of."""
 
     report: Report
     results: Results
@@ -81,7 +81,7 @@ def check_extra() -> None:
 
 
 def open_networks(settings: Settings) -> tuple[list[Model], list[str]]:
-    """The weights evaluated first; a line for each other one that cannot be used or lacks a part.
+    """Opens all weights, the evaluated first; returns a line for each unusable or partial one.
 
     Raises:
       ValueError: the first cannot be used, or two methods have one name.
@@ -114,7 +114,7 @@ def open_networks(settings: Settings) -> tuple[list[Model], list[str]]:
 
 
 def open_images(settings: Settings) -> tuple[dict[str, ImageSet], list[str]]:
-    """The sets that the suites need and the user's own, and a line for what is left out.
+    """Opens the sets of the suites and the user's own; returns a line for each left out.
 
     Raises:
       ValueError, OSError, ModuleNotFoundError: nothing in the user's own folder can be used.
@@ -138,7 +138,7 @@ def open_images(settings: Settings) -> tuple[dict[str, ImageSet], list[str]]:
 
 
 def make_cases(settings: Settings, sets: Mapping[str, ImageSet]) -> list[Case]:
-    """Those of the suites, as far as their sets are there, then the user's own."""
+    """Lists the cases of suites whose sets are there, then the user's own."""
     clips = [name for name, images in sets.items() if isinstance(images, suites.Clip)]
     cases = [
         case
@@ -153,7 +153,7 @@ def make_cases(settings: Settings, sets: Mapping[str, ImageSet]) -> list[Case]:
 
 
 def _harm(cases: Sequence[Case], results: Results) -> list[str]:
-    """A line for each method that makes single JPEGs worse."""
+    """Returns a line for each method that makes single JPEGs worse."""
     lines = []
     single = {(case.images, case.course): case for case in cases if case.x is not None}
     for name in results.methods(single.values()):

@@ -10,13 +10,13 @@ from PIL import Image
 
 # Viridis (van der Walt and Smith 2015): the higher the value the brighter, to all kinds of vision.
 _COLORS = "viridis"
-_STEP = 5  # of quality: both ends of a scale are multiples
-_LEAST_SPAN = 10  # of quality: noise of a constant map must not look like structure
+_STEP = 5  # both ends of a scale are multiples of this quality
+_LEAST_SPAN = 10  # in quality, so that noise of a constant map does not look like structure
 
 
 @dataclasses.dataclass(frozen=True)
 class QualityPicture:
-    """uri: the map in colours. scale_uri: those colours from `low` to `high`, left to right."""
+    """A map of quality in colours, `uri`, and their scale, `scale_uri`, from `low` to `high`."""
 
     uri: str
     scale_uri: str
@@ -29,12 +29,12 @@ def png_uri(png: bytes) -> str:
 
 
 def image_uri(image: np.ndarray) -> str:
-    """image: (H, W) or (H, W, 3) uint8."""
+    """Encodes (H, W) or (H, W, 3) uint8."""
     return _uri(Image.fromarray(image))
 
 
 def quality_picture(quality_map: np.ndarray) -> QualityPicture:
-    """quality_map: (H, W) in 1–100, finite. The scale is as wide as this map needs."""
+    """Colours a map (H, W) in 1–100, finite, on a scale as wide as this map needs."""
     low = _STEP * math.floor(quality_map.min() / _STEP)
     high = _STEP * math.ceil(quality_map.max() / _STEP)
     while high - low < _LEAST_SPAN:
@@ -44,7 +44,7 @@ def quality_picture(quality_map: np.ndarray) -> QualityPicture:
 
 
 def _colored(values: np.ndarray) -> str:
-    """values: (H, W) in [0, 1]. An image with a palette, a third of the size of one in RGB."""
+    """Colours (H, W) in [0, 1] by a palette; the file is a third of the size of one in RGB."""
     import matplotlib
 
     picture = Image.fromarray(np.rint(values * 255).astype(np.uint8)).convert("P")

@@ -24,7 +24,7 @@ _ALIGNED = ' class="number"'
 
 
 def render(report: Report) -> str:
-    """The document. All text of the report is escaped; images are within as PNG.
+    """Writes the document. All text of the report is escaped; images are embedded as PNG.
 
     Raises ValueError if the images of a comparison, or its quality map, differ in size.
     """
@@ -53,7 +53,7 @@ def _static(name: str) -> str:
 
 
 def _policy(style: str, scripts: list[str]) -> str:
-    """Content Security Policy: images of this file, these scripts, this style, and nothing else."""
+    """Makes a Content Security Policy: images in this file, these scripts and styles, no more."""
 
     def source(text: str) -> str:
         digest = hashlib.sha256(text.encode()).digest()
@@ -146,7 +146,7 @@ def _row(row: tuple[str | float | None, ...], decimals: int) -> str:
 
 
 def _cell(value: str | float | None, decimals: int) -> tuple[str, str]:
-    """Attributes and text. Tables sort by data-value, which has all digits."""
+    """Returns a cell's attributes and text. Tables sort by data-value, which has all digits."""
     if value is None:
         return _ALIGNED, '<span aria-label="none">–</span>'
     if isinstance(value, str):
@@ -156,7 +156,7 @@ def _cell(value: str | float | None, decimals: int) -> tuple[str, str]:
         sign = "-" if number < 0 else ""
         known = "" if math.isnan(number) else f' data-value="{sign}Infinity"'
         return _ALIGNED + known, "nan" if math.isnan(number) else f"{sign}∞"
-    # Counts and qualities are whole, and said as such.
+    # Counts and qualities are whole, and shown as such.
     as_it_is = isinstance(value, numbers.Integral | Gain)
     text = str(value) if as_it_is else f"{number:.{decimals}f}"
     return f'{_ALIGNED} data-value="{number!r}"', text

@@ -27,7 +27,7 @@ _IN_MEMORY = 64  # pictures of each set
 
 @dataclasses.dataclass(frozen=True)
 class VideoCoding:
-    """A clip by MPEG-2 at a constant bit rate (bits a second), each frame perhaps then a JPEG."""
+    """Coding of a clip as MPEG-2 at a constant bit rate (bits a second), perhaps then as JPEGs."""
 
     bit_rate: float
     jpeg: Jpeg | None = None
@@ -37,7 +37,7 @@ Course = Degradation | VideoCoding  # what happens to an image
 
 
 class Pictures:
-    """Clean images of a folder: gray by `luma_range`, or as they are with None.
+    """Clean images of a folder: their luma in `luma_range`, or with None, as they are.
 
     names, digests: of every image that can be used: what it is called, and the SHA-256 of its
       pixels. problems: one line for each that cannot.
@@ -76,7 +76,7 @@ class Pictures:
         return image if self._luma_range is None else as_luma(image, self._luma_range)
 
     def degraded(self, index: int, course: Course) -> Degraded:
-        """An image as it would reach us."""
+        """Degrades an image by its course."""
         assert not isinstance(course, VideoCoding)
         return course.apply(self.pixels(index))
 
@@ -84,7 +84,7 @@ class Pictures:
 def open_pictures(
     name: str, place: str | os.PathLike[str], *, luma_range: LumaRange | None
 ) -> Pictures:
-    """A folder, prepared shards or a dataset of TFDS, with a line for each file left out.
+    """Opens a folder, prepared shards or a TFDS dataset; `problems` name each file left out.
 
     Raises:
       FileNotFoundError, ValueError, ModuleNotFoundError: there is nothing usable.
@@ -113,8 +113,10 @@ def _why(path: str) -> str:
 
 
 class Clip:
-    """The first frames of a video as clean gray images (studio-range luma), with what codecs make
-    of them. Attributes as of `Pictures`; `size` is (height, width)."""
+    """The first frames of a video: clean gray images (studio-range luma), and as codecs leave them.
+
+    Attributes are those of `Pictures`; `size` is (height, width).
+    """
 
     def __init__(self, path: pathlib.Path, *, frames: int, longest_side: int):
         """
@@ -144,7 +146,7 @@ class Clip:
         return self._frames[index]
 
     def degraded(self, index: int, course: Course) -> Degraded:
-        """A frame as the codec leaves it, saved as a JPEG if the course says so."""
+        """Returns a frame as the codec leaves it, saved as a JPEG if the course says so."""
         assert isinstance(course, VideoCoding)
         with self._coding:
             if course.bit_rate not in self._coded:

@@ -34,7 +34,7 @@ _SOURCES = {Variant.IMAGE: QualitySource.IMAGE, Variant.MAP: QualitySource.MAP}
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """A network under a name.
+    """A network and the name it has in tables.
 
     sha256: of the weights file, or of the parameters of a training run. restores, estimates:
     whether it has a restorer and an estimator; parameters of one that is not there are empty.
@@ -48,7 +48,7 @@ class Model:
     estimates: bool = True
 
     def usable(self, variants: Sequence[Variant]) -> tuple[Variant, ...]:
-        """Those that this network can compute."""
+        """Returns the variants that this network can compute."""
         if self.restores and self.estimates:
             return tuple(variants)
         only = Variant.TRUE if self.restores else Variant.IMAGE
@@ -57,7 +57,7 @@ class Model:
 
 @dataclasses.dataclass(frozen=True)
 class Treatment:
-    """What is done besides applying the network; see `restoration.ensemble` and `.consistency`."""
+    """Options besides the network itself; see `restoration.ensemble` and `.consistency`."""
 
     ensemble: bool = False
     consistent: bool = False
@@ -66,8 +66,11 @@ class Treatment:
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """image: floating point in [0, 1], not rounded, or None of an estimator alone. assumed:
-    quality 1–100 as the network was told it, () or (H, W)."""
+    """What a network makes of an image under a variant.
+
+    image: floating point in [0, 1], not rounded; None from an estimator alone. assumed: the quality
+    1–100 that the network was told, () or (H, W).
+    """
 
     variant: Variant
     image: np.ndarray | None
@@ -75,7 +78,7 @@ class Output:
 
 
 def load(name: str, place: str, *, cells: CellPlacement) -> Model:
-    """Shipped weights by name, a weights file, or the working folder of a training run.
+    """Loads shipped weights by name, a weights file, or the working folder of a training run.
 
     Raises:
       ValueError: nothing of the kind, or parameters of another architecture than it says.
@@ -155,13 +158,13 @@ def outputs(
     treatment: Treatment,
     consistent: bool,
 ) -> Iterator[Output]:
-    """What each variant makes of an image; the estimator looks at it once.
+    """Yields what each variant makes of an image; the estimator looks at it once.
 
     `consistent`: whether the image is a single gray JPEG of `degraded.table`.
     """
     image = degraded.image.astype(np.float32) / 255
     sources = [_SOURCES[variant] for variant in variants if variant in _SOURCES]
-    # Late: an image that the estimator cannot take is still restored with the true quality.
+    # Estimated late: an image that the estimator cannot take is restored with the true quality.
     estimates = functools.cache(lambda: restorer.estimate(image, sources=sources))
     for variant in variants:
         if variant in _SOURCES:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def image_names(paths: Sequence[str], *, folder: str | os.PathLike[str]) -> list[str]:
-    """As short as keeps them apart: without suffix; else with the folders, then with the suffix."""
+    """Names images as briefly as keeps them apart: by stem, else folders too, then suffix too."""
     relative = [pathlib.Path(path).relative_to(folder) for path in paths]
     forms = [
         [path.stem for path in relative],

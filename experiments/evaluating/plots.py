@@ -16,7 +16,7 @@ _SIZE = (8, 4.5)
 
 
 def draw(cases: Sequence[Case], results: Results, *, paper: bool) -> dict[str, Plot]:
-    """By file name: gain and estimate by quality, error by frequency, for each set that has them.
+    """Draws gain and estimate by quality, and error by frequency, of each set; keyed by file name.
 
     `cases`: single JPEGs, their quality as `x`. `paper`: whether the paper's values compare.
     """
@@ -79,7 +79,7 @@ def _estimate(images: str, cases: Sequence[Case], results: Results, paper: bool)
 
 
 def _frequency(images: str, cases: Sequence[Case], results: Results) -> Plot | None:
-    """At the lowest quality of 10 or more."""
+    """Draws the error by frequency, at the lowest quality of 10 or more."""
     case = next((case for case in cases if (case.x or 0) >= 10), cases[-1])
     figure, axes = plt.subplots(figsize=_SIZE)
     for name in results.methods(cases):

@@ -16,14 +16,14 @@ from data_pipelines.degradations.recompression import double
 LIVE1, CLASSIC5, LIVE1_RGB = "LIVE1", "Classic5", "LIVE1 RGB"
 SET_SIZES = {LIVE1: 29, CLASSIC5: 5, LIVE1_RGB: 29}
 QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80)
-# Of each metric in printed tables. A row that is off by more than one in the last is another
-# protocol's.
+# Decimals of each metric in printed tables. A row that is off by more than one in the last decimal
+# is of another protocol.
 DECIMALS = {"psnr": 2, "psnr_b": 2, "ssim_uniform": 3, "ssim_gaussian": 3}
 
 
 @dataclasses.dataclass(frozen=True)
 class KnownRow:
-    """What a metric of the JPEG itself must be, by set and degradation."""
+    """A metric of the JPEG itself that is known, by set and degradation."""
 
     images: str
     label: str
@@ -150,7 +150,7 @@ COLOR_JPEG = {10: 25.69, 40: 30.28}
 
 
 def known_rows() -> Iterator[KnownRow]:
-    """Every known value of the JPEG itself."""
+    """Lists every known value of the JPEG itself."""
     for images, (psnr, ssim) in TABLE2_JPEG.items():
         for quality, level, similarity in zip(QUALITIES, psnr, ssim):
             yield KnownRow(images, f"Q{quality}", Jpeg(quality), "psnr", level)

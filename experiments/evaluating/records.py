@@ -17,7 +17,7 @@ INPUT = "JPEG"  # the degraded image as it came
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """One image of a set on one course, by one method. `cases` are all that it counts for."""
+    """Scores of one image of a set, on one course, by one method; `cases` are all it counts for."""
 
     images: str
     index: int
@@ -46,33 +46,34 @@ class Results:
         }
 
     def indices(self, case: Case) -> range:
-        """The images of a case, by their numbers in the set."""
+        """Returns the numbers in the set of a case's images."""
         return indices(case, self._sets[case.images], limit=self._limit)
 
     def size(self, case: Case) -> int:
-        """How many images the set of a case has."""
+        """Counts the images of a case's set."""
         return len(self._sets[case.images])
 
     def scores(self, case: Case, method: str) -> list[Scores]:
-        """Of all images of a case in their order; empty if one is missing."""
+        """Returns the scores of a case's images in their order; empty if one is missing."""
         keys = [(case.images, case.course, method, index) for index in self.indices(case)]
         found = [self._found[key] for key in keys if key in self._found]
         return found if len(found) == len(keys) else []
 
     def is_whole(self, case: Case) -> bool:
-        """Whether it is of all images of its set, as those of papers are."""
+        """Tells whether a case has all images of its set, as those of papers have."""
         return len(self.indices(case)) == self.size(case)
 
     def mean(self, cases: Case | Sequence[Case], method: str, metric: str) -> float | None:
-        """The mean over images of a case, or of these means over cases; None if one is missing."""
+        """Averages over images of a case, then over cases; None if a score is missing."""
         if isinstance(cases, Case):
             return scoring.mean([getattr(s, metric) for s in self.scores(cases, method)])
         return scoring.mean([self.mean(case, method, metric) for case in cases])
 
     def gain(self, cases: Case | Sequence[Case], method: str) -> float | None:
-        """The mean of PSNR less the input's over images; over cases, of these means.
+        """Averages the gain in PSNR over the input, over images of a case, then over cases.
 
-        Of an image that compression and restoration leave as it was it is 0.
+        It is 0 for an image that compression and restoration leave as it was; None if a score is
+        missing.
         """
         if not isinstance(cases, Case):
             return scoring.mean([self.gain(case, method) for case in cases])
@@ -80,12 +81,12 @@ class Results:
         return scoring.mean([scoring.gain(restored, before) for restored, before in pairs])
 
     def estimate(self, case: Case, method: str) -> tuple[float, float] | None:
-        """Mean and standard deviation over images of the estimated quality."""
+        """Returns mean and standard deviation over images of the estimated quality."""
         values = [s.estimate for s in self.scores(case, method) if s.estimate is not None]
         return (statistics.fmean(values), statistics.pstdev(values)) if values else None
 
     def methods(self, cases: Iterable[Case]) -> list[str]:
-        """Those with a score in any of the cases, in the order of the run; the input first."""
+        """Lists methods with a score in any of the cases, in the run's order; the input first."""
         wanted = {(case.images, case.course) for case in cases}
         found = dict.fromkeys(
             record.method for record in self.records if (record.images, record.course) in wanted
@@ -94,7 +95,7 @@ class Results:
 
 
 def indices(case: Case, images: ImageSet, *, limit: int | None) -> range:
-    """Every `case.every`th image, at most `limit` of them."""
+    """Returns the numbers of every `case.every`th image, at most `limit` of them."""
     return range(0, len(images), case.every)[:limit]
 
 
@@ -102,7 +103,7 @@ _COLUMNS = ("suites", "set", "image", "case", "degradation", "method", *scoring.
 
 
 def plain(record: Record) -> dict[str, Any]:
-    """One row of `scores.csv`, numbers in full."""
+    """Makes one row of `scores.csv`, numbers in full."""
     scores = dataclasses.asdict(record.scores)
     values = (
         record.suites,

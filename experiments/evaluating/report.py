@@ -19,7 +19,7 @@ from experiments.evaluating.report_parts import Plot, Report
 
 
 def facts() -> dict[str, str]:
-    """Command, date, versions and hardware, by name."""
+    """Returns command, date, versions and hardware, by name."""
     return {
         "command": f"python -m experiments.evaluate {shlex.join(sys.argv[1:])}".strip(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -29,7 +29,7 @@ def facts() -> dict[str, str]:
 
 
 def markdown(report: Report) -> str:
-    """Warnings, facts and all tables."""
+    """Writes warnings, facts and all tables as Markdown."""
     parts = [f"# {report.title}"]
     if report.warnings:
         parts.append("\n".join(f"- **Warning**: {line}" for line in report.warnings))

@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Gain(float):
-    """In dB, shown with its sign and two decimals."""
+    """A gain in dB, shown with its sign and two decimals."""
 
     def __str__(self) -> str:
         return f"{float(self):+.2f}"
@@ -48,8 +48,11 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """facts: command, date, weights and their hash, versions, … by name. warnings: to be said
-    loudly, before all else."""
+    """All that an evaluation shows.
+
+    facts: command, date, weights and their hash, versions, … by name. warnings: shown loudly,
+      before all else.
+    """
 
     title: str
     facts: Mapping[str, str]

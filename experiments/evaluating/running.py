@@ -55,7 +55,7 @@ class Unit:
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """A network told something of quality; the input itself without a model."""
+    """A network that is told something of quality; without a model, the input itself."""
 
     name: str
     model: Model | None = None
@@ -86,7 +86,7 @@ class EvaluationRun:
             self._stations.put(dict(zip(per_model, parts)))
 
     def results(self, cases: Sequence[Case]) -> tuple[Results, list[str]]:
-        """Scores of all cases, and one line for each problem.
+        """Returns the scores of all cases, and one line for each problem.
 
         What the cache has is not computed. Every score is in the cache as soon as it is known.
         """
@@ -117,9 +117,9 @@ class EvaluationRun:
         return Results(records, self.sets, limit=self.limit), [*problems, *lines]
 
     def look(self, case: Case, index: int) -> tuple[Degraded, dict[str, models.Output]]:
-        """An image of a case as it came in, and what each method of the networks makes of it.
+        """Returns an image of a case as it came in, and what each network's methods make of it.
 
-        What a network cannot make of it is not there.
+        Methods whose network cannot take the image are left out.
         """
         unit = Unit(self.sets[case.images], index, case.course, (case,))
         degraded = unit.degraded()
@@ -130,7 +130,7 @@ class EvaluationRun:
         return degraded, outputs
 
     def _units(self, cases: Sequence[Case]) -> list[Unit]:
-        """In the order of sets, images, courses, so that an image is read and compiled for once."""
+        """Lists units by set, image and course, so that an image is read and compiled for once."""
         counted: dict[tuple[str, int, Course], list[Case]] = collections.defaultdict(list)
         for case in cases:
             for index in indices(case, self.sets[case.images], limit=self.limit):
@@ -152,7 +152,7 @@ class EvaluationRun:
         ]
 
     def _names(self, unit: Unit) -> list[str]:
-        """Of all methods, in the order of tables."""
+        """Lists the names of all methods, in the order of tables."""
         methods = [method.name for method in self._methods(unit)]
         return [*methods, *(baseline.name for baseline in self.baselines)]
 
@@ -187,7 +187,7 @@ class EvaluationRun:
     def _computed(
         self, units: Sequence[Unit], missing: Mapping[Unit, list[Method]]
     ) -> Iterator[tuple[Unit, dict[str, Scores | Exception]]]:
-        """By unit, the scores or the error of each of its missing methods and of baselines."""
+        """Yields each unit with the scores or errors of its missing methods and of baselines."""
         width = max(1, self._stations.qsize())
         pending: collections.deque = collections.deque()
         pool = concurrent.futures.ThreadPoolExecutor
@@ -248,7 +248,7 @@ class EvaluationRun:
     def _outputs(
         self, unit: Unit, degraded: Degraded, model: Model, methods: Sequence[Method]
     ) -> Iterator[tuple[str, models.Output]]:
-        """By the method's name; on the first device that is free."""
+        """Yields each method's name and output, computed on the first device that is free."""
         station = self._stations.get()
         try:
             for output in models.outputs(
@@ -265,7 +265,7 @@ class EvaluationRun:
 
 
 def _by_model(methods: Sequence[Method]) -> list[tuple[Model, list[Method]]]:
-    """The networks with their methods."""
+    """Groups methods by their networks."""
     grouped: dict[str, tuple[Model, list[Method]]] = {}
     for method in methods:
         if method.model is not None:
@@ -274,7 +274,7 @@ def _by_model(methods: Sequence[Method]) -> list[tuple[Model, list[Method]]]:
 
 
 def _progress(total: int) -> Any:
-    """A bar with the time left, on stderr; where that is no terminal, a line every half minute."""
+    """Shows a bar with the time left on stderr; if that is no terminal, a line each half minute."""
     return tqdm.tqdm(
         total=total,
         unit="score",

@@ -18,7 +18,7 @@ METRICS = ("psnr", "ssim_uniform", "ssim_gaussian", "psnr_b")
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Of one image by one method; None for what there is not.
+    """Scores of one image by one method; None for those it has not.
 
     psnr, psnr_b: dB, inf for equal images. ssim_*: by window; None for images smaller than it.
     estimate: the quality 1–100 that was estimated, the mean of a map.
@@ -35,7 +35,7 @@ class Scores:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Scores":
-        """The inverse of `dataclasses.asdict`, through JSON."""
+        """Inverts `dataclasses.asdict`, also after a way through JSON."""
         errors = plain["frequency_error"]
         return cls(**plain | {"frequency_error": None if errors is None else tuple(errors)})
 
@@ -87,20 +87,20 @@ def _all(image: jax.Array, clean: jax.Array, *, rounding: Rounding) -> dict[str,
 
 
 def mean(values: list[float | None]) -> float | None:
-    """None if there is none, or if one is missing."""
+    """Averages values; None if there are none, or if one is missing."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if values and len(known) == len(values) else None
 
 
 def gain(restored: Scores, before: Scores) -> float | None:
-    """In PSNR, 0 where both are infinite; None if one is missing."""
+    """Returns the gain in PSNR, 0 where both are infinite; None if one is missing."""
     if restored.psnr is None or before.psnr is None:
         return None
     return 0.0 if restored.psnr == before.psnr else restored.psnr - before.psnr
 
 
 def mean_frequency_error(scores: list[Scores]) -> np.ndarray | None:
-    """(64,), the mean over images; None if one has none."""
+    """Averages frequency errors over images: (64,); None if one has none."""
     errors = [s.frequency_error for s in scores if s.frequency_error is not None]
     if not errors or len(errors) != len(scores):
         return None

@@ -41,7 +41,7 @@ class Settings:
 
 
 def parse_qualities(texts: Sequence[str]) -> tuple[int, ...]:
-    """Qualities, each N or FIRST:LAST:STEP (both ends included), as ascending numbers.
+    """Reads qualities, each N or FIRST:LAST:STEP (both ends included), as ascending numbers.
 
     Raises:
       ValueError: anything else, or out of 1–100.
@@ -64,7 +64,7 @@ def parse_qualities(texts: Sequence[str]) -> tuple[int, ...]:
 
 
 def parse_suites(texts: Sequence[str]) -> tuple[str, ...]:
-    """Names of suites, "all" for each of them, in the order of `SUITES`.
+    """Reads names of suites, "all" for each of them, in the order of `SUITES`.
 
     Raises:
       ValueError: there is no such suite.

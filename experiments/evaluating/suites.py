@@ -16,7 +16,7 @@ from experiments.evaluating.published import CLASSIC5, LIVE1, LIVE1_RGB
 
 
 class Variant(enum.Enum):
-    """What the network is told of quality: the names of the paper.
+    """What the network is told of quality; the values are the paper's names.
 
     TRUE: the quality, for mosaics its map. IMAGE: one estimate. MAP: a pixel-wise estimate.
     """
@@ -51,13 +51,12 @@ ALL = tuple(Variant)
 
 SUITES = ("table2", "gain", "double", "table3", "video", "color", "mosaic")
 OWN = "own"
-# Between the paper's qualities figure 4 is drawn from every third image; those themselves come
-# from table 2.
+# Figure 4 between the paper's qualities, from every third image; at those, it has table 2's.
 GAIN_QUALITIES = (1, 5, 15, 85, 90, 95, 97, 99, 100)
 THIRD = 3
 # Among all suites these take every third image, so that all take some 20 minutes on two cores.
 BRIEF_AMONG_ALL = ("double", "color")
-# The paper's groups have no published pairs: one for each, fixed here, of different qualities.
+# The paper does not publish the pairs of its groups: here is one for each, of unequal qualities.
 TABLE3_PAIRS = {
     ("low", "high"): (20, 60),
     ("low", "ultra"): (20, 80),
@@ -80,7 +79,7 @@ FRAMES, LONGEST_SIDE = 30, 320
 def jpeg_cases(
     suite: str, images: str, qualities: Sequence[int], variants: tuple[Variant, ...], every: int = 1
 ) -> list[Case]:
-    """A single JPEG at each quality."""
+    """Makes a case of a single JPEG at each quality."""
     return [
         Case(suite, images, Jpeg(q), f"Q{q}", f"q{q}", variants, x=q, every=every)
         for q in qualities
@@ -174,7 +173,7 @@ _STILLS: dict[str, Callable[[], list[Case]]] = {
 
 
 def cases_of(suite: str, clips: Sequence[str] = (), *, among_all: bool = False) -> list[Case]:
-    """The cases of one of `SUITES`; `clips` names those that "video" has.
+    """Lists the cases of one of `SUITES`; `clips` names those that "video" has.
 
     `among_all`: whether it was asked for by "all", which takes fewer images of some suites.
     """
@@ -187,7 +186,7 @@ def cases_of(suite: str, clips: Sequence[str] = (), *, among_all: bool = False) 
 def open_sets(
     suites: Sequence[str], data: pathlib.Path, *, luma_range: LumaRange
 ) -> tuple[dict[str, ImageSet], list[str]]:
-    """The sets and clips that suites need, by name, and a line for each that is not there.
+    """Opens the sets and clips that suites need, by name; returns a line for each left out.
 
     `data` has `test/LIVE1_gray`, `test/LIVE1_color`, `test/Classic5` and `video/`. Full-range luma
     is taken of the colour pictures, since the gray ones hold luma in studio range.

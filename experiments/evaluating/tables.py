@@ -12,7 +12,7 @@ Cell = str | float | None
 
 
 def markdown(table: Table) -> str:
-    """A title, the table with aligned columns, and its note."""
+    """Writes title, table and note as Markdown, its columns aligned."""
     rows = [[text(cell, table.decimals) for cell in row] for row in table.rows]
     names = any(not f"{row[0]}".isdigit() for row in table.rows)
     parts = [f"### {table.title}", aligned(table.columns, rows, words={0} if names else ())]
@@ -26,7 +26,7 @@ def text(cell: Cell, decimals: int) -> str:
 
 
 def of_suite(suite: str, cases: Sequence[Case], results: Results, *, paper: bool) -> list[Table]:
-    """The tables of one suite; `paper`: whether published rows are of the same protocol."""
+    """Makes the tables of one suite; `paper`: whether published rows are of the same protocol."""
     builders = {
         "table2": _table2,
         "gain": _gain,
@@ -40,7 +40,7 @@ def of_suite(suite: str, cases: Sequence[Case], results: Results, *, paper: bool
 
 
 def own(cases: Sequence[Case], results: Results) -> list[Table]:
-    """One line a quality: each method with its gain, and the estimate."""
+    """Makes a table with a line a quality, each method with its gain, and the estimate."""
     methods = [name for name in results.methods(cases) if name != INPUT]
     restoring = [m for m in methods if any(results.scores(c, m) for c in cases)]
     estimating = [m for m in restoring if any(results.estimate(c, m) for c in cases)][:1]
@@ -213,7 +213,7 @@ def _mosaic(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]
 
 
 def _psnr_rows(cases: Sequence[Case], results: Results) -> list[tuple[Cell, ...]]:
-    """A row for each method, a column for each case."""
+    """Makes a row for each method, with a column for each case."""
     return [
         (name, *(results.mean(case, name, "psnr") for case in cases))
         for name in results.methods(cases)
@@ -246,6 +246,6 @@ def _plus_minus(value: tuple[float, float] | None) -> str | None:
 
 
 def _count(cases: Sequence[Case], results: Results) -> str:
-    """How many images the means are over, and of how many."""
+    """Says how many images the means are over, and of how many."""
     few, whole = len(results.indices(cases[0])), results.size(cases[0])
     return f"mean of {few} image(s)" if few == whole else f"mean of {few} of {whole} images"

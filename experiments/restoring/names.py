@@ -7,7 +7,7 @@ import re
 
 @dataclasses.dataclass(frozen=True)
 class CorpusNames:
-    """Outputs of the files that match a pattern.
+    """Names of the outputs of files that match a pattern.
 
     pattern: of the inputs, such as `gs://bucket/photos/**.jpg`. output: folder, without a slash at
     its end. suffix: of restored images, with its dot.
@@ -19,12 +19,12 @@ class CorpusNames:
 
     @property
     def root(self) -> str:
-        """The folder that no wildcard of the pattern stands before; outputs are built as it is."""
+        """The last folder before any wildcard; outputs keep the folders that inputs have below."""
         fixed = re.split(r"[*?\[]", self.pattern, maxsplit=1)[0]
         return fixed[: fixed.rfind("/") + 1]
 
     def of(self, path: str) -> str:
-        """The output of a file. It keeps the whole input name, so that no two have the same."""
+        """Returns a file's output. It keeps the whole input name, so that no two have the same."""
         if not path.startswith(self.root):
             raise ValueError(f"{path!r} does not lie in {self.root!r}.")
         return f"{posixpath.join(self.output, path[len(self.root) :])}{self.suffix}"

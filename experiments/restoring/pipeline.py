@@ -26,7 +26,8 @@ from experiments.restoring.names import CorpusNames
 FAILED, RESTORED, KEPT = "failed", "restored", "kept"
 _BATCH = 32  # files that a worker takes at a time
 _BATCH_SECONDS = 30  # how long it waits for them
-# As the restorer cuts large images, which share programs; small ones are taken by sides up to 64.
+# How the restorer cuts large images, whose tiles share programs; small ones share them by sides
+# rounded up to multiples of 64.
 _TILING = Tiling(LARGEST_TILE, OVERLAP, grid=64, padding="edge")
 
 
@@ -70,7 +71,7 @@ def build(pipeline: beam.Pipeline, job: CorpusJob) -> None:
 
 
 def _path(match: Any) -> Iterator[Any]:
-    """The path of a match, if Beam can pass it on: as UTF-8."""
+    """Yields the path of a match, or a failure if Beam cannot pass it on as UTF-8."""
     try:
         match.path.encode()
     except UnicodeEncodeError:
@@ -81,19 +82,19 @@ def _path(match: Any) -> Iterator[Any]:
 
 
 def batches(sized: beam.PCollection) -> beam.PCollection:
-    """(shape, path) → (shape, some of its paths); any worker may take any of them."""
+    """Turns (shape, path) into (shape, some of its paths), for any worker to take."""
     return (
         sized
-        # What is grouped by must have one form in bytes, which Beam knows of text only if told.
+        # Keys must have one form in bytes; that these are text, Beam only knows if told.
         | "As pairs" >> beam.Map(lambda pair: pair).with_output_types(tuple[str, str])
         | "By shape" >> beam.GroupIntoBatches(_BATCH, max_buffering_duration_secs=_BATCH_SECONDS)
-        # One worker groups all of a shape, which nearly all photographs share.
+        # One worker gets all files of a shape, and nearly all photographs share one.
         | "Spread batches" >> beam.Reshuffle()
     )
 
 
 class _Look(beam.DoFn):
-    """Gives each path the shape it is computed in, from the beginning of the file."""
+    """The step that gives each path the shape it is computed in, by the file's header."""
 
     def __init__(self, job: CorpusJob):
         self._job = job
@@ -116,19 +117,19 @@ class _Look(beam.DoFn):
 
 
 def shape_key(width: int, height: int) -> str:
-    """Equal for images that share compiled programs; cut into tiles, most large ones do."""
+    """Returns a key that images share if they share compiled programs, as most large ones do."""
     return "x".join(f"{_TILING.side(side)}" for side in (height, width))
 
 
 class _Restore(beam.DoFn):
-    """Restores files through copies on the worker; loads the network once for each worker."""
+    """The step that restores files through local copies; it loads the network once a worker."""
 
     def __init__(self, job: CorpusJob):
         self._job = job
         self._restorer: Any = None
 
     def setup(self) -> None:
-        # Late: the program that only builds the pipeline needs no JAX.
+        # Imported late: the program that only builds the pipeline needs no JAX.
         from agarnet_jax import runtime
         from agarnet_jax.restoration import Restorer
 
@@ -149,7 +150,7 @@ class _Restore(beam.DoFn):
     def _restored(self, path: str) -> dict[str, Any]:
         output = self._job.names.of(path)
         with tempfile.TemporaryDirectory(prefix="agarnet-") as folder:
-            # With the suffixes of both, since these are what formats are chosen by.
+            # Both keep their suffixes, by which formats are chosen.
             source = pathlib.Path(folder, f"input{os.path.splitext(path)[1]}")
             source.write_bytes(files.read(path))
             target = pathlib.Path(folder, f"output{self._job.names.suffix}")
@@ -187,7 +188,7 @@ def publish(source: pathlib.Path, output: str) -> None:
 
 @contextlib.contextmanager
 def _local_copy(weights: str) -> Iterator[str]:
-    """A name or a local file as it is, a URL's contents as a file."""
+    """Gives a name or a local file as it is, a URL's contents as a local file."""
     if files.is_local(weights):
         yield weights
         return

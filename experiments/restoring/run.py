@@ -47,7 +47,7 @@ def restore_corpus(
     FileSystems.set_options(pipeline_options)
     names = _names(pattern, output, format)
     if files.is_local(weights):
-        from agarnet_jax.weights import load  # late: it imports JAX
+        from agarnet_jax.weights import load  # imported late, as it loads JAX
 
         load(weights)
     _remove_reports(names.output)
@@ -67,7 +67,7 @@ def _names(pattern: str, output: str, format: str) -> CorpusNames:
     names = CorpusNames(
         pattern, files.resolve(output, "Output"), formats.BY_NAME[format].suffixes[0]
     )
-    # Of local folders, links are resolved as they are in the output.
+    # In local folders, links are resolved as they are in the output.
     root = os.path.join(os.path.realpath(names.root), "") if files.is_local(pattern) else names.root
     if f"{names.output}/".startswith(root):
         raise ValueError(
@@ -82,7 +82,7 @@ def _names(pattern: str, output: str, format: str) -> CorpusNames:
 def _remove_reports(output: str) -> None:
     for kind in (FAILED, RESTORED):
         files.delete(list(files.sizes(f"{output}/{kind}-*.jsonl")))
-        files.delete_folders(output, f"beam-temp-{kind}-")  # of a run that did not end well
+        files.delete_folders(output, f"beam-temp-{kind}-")  # left by a run that did not end well
 
 
 def _lines(output: str, kind: str) -> list[dict[str, str]]:

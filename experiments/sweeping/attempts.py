@@ -14,17 +14,17 @@ from optuna.trial import FrozenTrial, TrialState
 
 
 def first_number(trial: FrozenTrial) -> int:
-    """The number of a trial's first attempt."""
+    """Returns the number of a trial's first attempt."""
     return (_history(trial) or [trial.number])[0]
 
 
 def attempts(trial: FrozenTrial) -> int:
-    """How often a trial was begun."""
+    """Counts how often a trial was begun."""
     return len(_history(trial)) + (trial.state != TrialState.WAITING)
 
 
 def latest(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """The latest attempt of every trial, in the order of first numbers."""
+    """Lists the latest attempt of every trial, in the order of first numbers."""
     by_first = {first_number(trial): trial for trial in sorted(trials, key=lambda t: t.number)}
     return [by_first[number] for number in sorted(by_first)]
 
@@ -45,4 +45,4 @@ def requeue(study: optuna.Study, number: int) -> None:
 
 
 def _history(trial: FrozenTrial) -> list[int]:
-    return trial.system_attrs.get("retry_history", [])  # of RetryHeartbeatStaleTrialCallback
+    return trial.system_attrs.get("retry_history", [])  # set by RetryHeartbeatStaleTrialCallback

@@ -75,7 +75,7 @@ def storage_of(settings: SweepSettings, *, create: bool = True) -> optuna.storag
 
 
 def _images(experiment: ExperimentConfig) -> dict[str, str]:
-    """What tells the images of one study from others.
+    """Describes the images of a study, to tell it from others.
 
     Raises:
       ValueError, OSError: there is nothing to train on, or to score on.

@@ -14,7 +14,7 @@ _ENOUGH = 2  # completed trials
 
 
 def draw(study: optuna.Study) -> dict[str, bytes]:
-    """PNG files by name: optimization history, parallel coordinates, parameter importance.
+    """Draws optimization history, parallel coordinates and parameter importance: PNG files by name.
 
     Importance is that of PED-ANOVA (Watanabe et al. 2023). Empty with fewer than two completed
     trials.

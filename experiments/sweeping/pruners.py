@@ -17,7 +17,7 @@ _NO_BRACKET = -1
 
 
 class _WithoutFailed(optuna.Study):
-    """A study as its pruner sees it."""
+    """A study without its failed trials, as its pruner sees it."""
 
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -32,7 +32,7 @@ class AshaPruner(SuccessiveHalvingPruner):
 
 
 class HyperbandOfSurvivors(HyperbandPruner):
-    """The bracket, which Optuna draws by the number of a trial, is that of the first number."""
+    """Hyperband that draws a trial's bracket by its first number, not its latest attempt's."""
 
     def _get_bracket_id(self, study: optuna.Study, trial: FrozenTrial) -> int:
         if trial.state == TrialState.FAIL:

@@ -33,7 +33,7 @@ class Row:
 
 
 def rows(study: optuna.Study) -> list[Row]:
-    """All trials, best first: completed ones by score, pruned ones by score, then the others."""
+    """Lists all trials, best first: completed by score, pruned by score, then the others."""
 
     def rank(trial: FrozenTrial) -> tuple[int, float, int]:
         order = _ORDER.index(trial.state) if trial.state in _ORDER else len(_ORDER)
@@ -62,7 +62,7 @@ def _row(trial: FrozenTrial) -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    """In Markdown, without attempts and reasons where no trial has any to tell."""
+    """Writes Markdown, without the columns of attempts and reasons where they say nothing."""
     cells = _cells(rows)
     columns = [
         column
@@ -87,7 +87,7 @@ def write(study: optuna.Study, workdir: epath.Path) -> None:
 
 
 def csv_text(rows: list[Row]) -> str:
-    """All columns, numbers in full."""
+    """Writes all columns as CSV, numbers in full."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(_cells(rows, full=True))
     return text.getvalue()

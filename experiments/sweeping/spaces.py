@@ -71,7 +71,7 @@ def _is_grid(grid: Any) -> bool:
 
 
 def configured(base: ml_collections.ConfigDict, values: Mapping[str, Any]) -> ExperimentConfig:
-    """The experiment of `base` with some settings replaced, given by their dotted names.
+    """Makes the experiment of `base` with some settings replaced, given by their dotted names.
 
     Raises:
       ValueError: a setting that does not exist, or a value of a wrong type or out of range.
@@ -96,7 +96,7 @@ def check(space: Space, base: ml_collections.ConfigDict) -> None:
     """Tries a space once, away from any study.
 
     Raises:
-      ValueError: as `configured`, or `grid` and `suggest` have different parameters.
+      ValueError: what `configured` raises, or `grid` and `suggest` have different parameters.
     """
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
     configured(base, space.suggest(trial))

@@ -12,7 +12,7 @@ from optuna.storages.journal import JournalFileBackend
 
 JOURNAL = "journal:"
 SQLITE = "sqlite:///"
-# A worker that misses so many heartbeats is taken for dead.
+# A worker that misses this many heartbeats is taken for dead.
 HEARTBEATS_MISSED = 5
 _SQLITE_WAIT = 60  # seconds for the lock that another worker holds
 _TRIES = 20
@@ -81,7 +81,7 @@ def _open_database(url: str, *, heartbeat: int, retries: int) -> RDBStorage:
 
 
 def _is_race(error: sqlalchemy.exc.DBAPIError) -> bool:
-    """Whether another worker was making the same tables at the same moment."""
+    """Tells whether another worker was making the same tables at the same moment."""
     message = f"{error.orig}"
     return isinstance(error, sqlalchemy.exc.IntegrityError) or any(
         sign in message for sign in ("already exists", "database is locked", "Duplicate")
@@ -97,5 +97,5 @@ def _check_file(path: str, *, create: bool) -> None:
 
 
 def _shown(url: str) -> str:
-    """Without its password, even if it is no proper URL."""
+    """Returns a URL without its password, even if it is no proper URL."""
     return re.sub(r":[^/@]*@", ":***@", url)

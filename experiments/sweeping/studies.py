@@ -19,7 +19,7 @@ _IDENTITY = "identity"  # one attribute, as workers that begin together must not
 
 
 def make_sampler(name: str, space: Space) -> BaseSampler:
-    """Raises ValueError if a grid is asked of a space without one."""
+    """Makes a sampler; raises ValueError if a grid is asked of a space without one."""
     if name == "grid":
         if space.grid is None:
             raise ValueError(
@@ -33,7 +33,10 @@ def make_sampler(name: str, space: Space) -> BaseSampler:
 
 
 def make_pruner(name: str, *, first_step: int, last_step: int, reduction: int) -> BasePruner:
-    """Rungs are at `first_step` times powers of `reduction`; 1 in `reduction` trials passes."""
+    """Makes a pruner with rungs at `first_step` times powers of `reduction`.
+
+    One in `reduction` trials passes each rung.
+    """
     if name == "asha":
         return AshaPruner(min_resource=first_step, reduction_factor=reduction)
     if name == "hyperband":
@@ -44,7 +47,7 @@ def make_pruner(name: str, *, first_step: int, last_step: int, reduction: int) -
 
 
 def identity(config: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """What all workers of a study must agree on, as plain JSON."""
+    """Returns what all workers of a study must agree on, as plain JSON."""
     identified = {"config": config, "space": space.name, "space_sha256": space.sha256}
     return json.loads(json.dumps(identified))
 
@@ -91,7 +94,7 @@ def join(
 
 
 def load(name: str, storage: optuna.storages.BaseStorage) -> optuna.Study:
-    """Raises ValueError if there is no such study."""
+    """Opens a study; raises ValueError if there is none of this name."""
     try:
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError:

@@ -18,12 +18,12 @@ from experiments.config import ExperimentConfig
 from experiments.sweeping import spaces
 from experiments.sweeping.attempts import first_number, requeue
 
-INTERRUPTED = 130  # the exit code of shells for it
+INTERRUPTED = 130  # the exit code that shells give it
 REASON = "reason"  # user attribute: why a trial failed, or was pruned when not for its score
 
 
 class TrainingRun(Protocol):
-    """`experiments.training_run.run`."""
+    """What trains: `experiments.training_run.run`, or a stand-in for it."""
 
     def __call__(
         self,
@@ -36,9 +36,9 @@ class TrainingRun(Protocol):
 
 
 class TakenOver(BaseException):
-    """Another worker goes on with this trial, for this one gave no sign of life.
+    """The sign that another worker goes on with this trial, as this one gave no sign of life.
 
-    No Exception, for which Optuna would try to close the trial.
+    It is no Exception, as Optuna would try to close the trial on one.
     """
 
 
@@ -74,12 +74,12 @@ class Objective:
             gc.collect()
 
     def _ended(self, trial: optuna.Trial, frozen: FrozenTrial) -> float:
-        """As `__call__`; raises UpdateFinishedTrialError where another worker has the trial."""
+        """Trains like `__call__`; UpdateFinishedTrialError says another worker has the trial."""
         try:
             return self._train(trial, frozen)
         except (KeyboardInterrupt, SystemExit) as stop:
             code = getattr(stop, "code", None)
-            if isinstance(code, str):  # of `program.one_line_errors`
+            if isinstance(code, str):  # raised by `program.one_line_errors`
                 trial.set_user_attr(REASON, code)
                 raise RuntimeError(code) from None
             requeue(trial.study, trial.number)
@@ -125,5 +125,5 @@ class Objective:
 
 
 def study_folder(workdir: str | os.PathLike[str], study: str) -> epath.Path:
-    """Of a study's trials, each in one of its own, named by its first number."""
+    """Returns the folder of a study's trials, each in one of its own named by its first number."""
     return epath.Path(workdir) / "trials" / study

@@ -11,11 +11,11 @@ from optuna.trial import FrozenTrial, TrialState
 from experiments.sweeping.attempts import first_number, latest
 from experiments.sweeping.trials import REASON, TakenOver
 
-_FAILURES_IN_A_ROW = 3  # of one worker; more would not help
+_FAILURES_IN_A_ROW = 3  # in one worker; more would tell nothing new
 
 
 class RepeatedFailureError(Exception):
-    """Several trials in a row failed in one worker."""
+    """The failure of several trials in a row in one worker."""
 
 
 def work(
@@ -68,7 +68,7 @@ def _one_trial(
     """Runs one trial; returns how it ended, None if another worker goes on with it."""
     ended: list[FrozenTrial] = []
     try:
-        # Whatever one trial fails with, such as too little memory for its width, another may not.
+        # What makes one trial fail, such as too little memory for its width, may spare another.
         study.optimize(
             objective,
             n_trials=1,

@@ -157,10 +157,7 @@ def test_inspecting_what_a_configuration_trains_on(program, picture_folders, tmp
     ("setting", "message"),
     [
         ("--config.data.train_dir=nowhere", "'nowhere' is not a directory"),
-        (
-            "--config.data.degradation.recompression.shifted=2.0",
-            "shifted is 2.0; it must be",
-        ),
+        ("--config.data.degradation.recompression.shifted=2.0", "shifted is 2.0; it must be"),
         ("--config.data.train_dir=tfds:nowhere", "tfds build nowhere"),
     ],
 )
