@@ -49,6 +49,11 @@ class Components:
         height, width, _ = self.pixels.shape
         return height, width
 
+    @property
+    def is_gray_or_ycbcr(self) -> bool:
+        """Whether it is coded as most JPEG files are, neither as RGB nor in inks."""
+        return len(self.planes) == 1 or (len(self.planes) == 3 and self.planes[1].chroma)
+
     def merge(
         self, changes: Sequence[Change], *, bits: int | None = None, detail: Detail | None = None
     ) -> np.ndarray:

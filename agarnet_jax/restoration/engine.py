@@ -29,7 +29,11 @@ from agarnet_jax.restoration.tiling import (
     bands,
     whole_rows,
 )
-from agarnet_jax.restoration.traces import plain_areas, quantization_steps
+from agarnet_jax.restoration.traces import (
+    compression_history,
+    plain_areas,
+    quantization_steps,
+)
 from agarnet_jax.restoration.traces.earlier_jpeg import (
     RecoveredPlane,
     changes_of_originals,
@@ -151,7 +155,8 @@ class Engine:
         """Quality by its source, of an image of which nothing else is known."""
         if self._refines:
             parts = _recovered(parts, share=1.0)
-        return self._estimates(self._cells(parts), parts)
+        of_image, quality_map = self._estimates(self._cells(parts), parts)
+        return {QualitySource.IMAGE: of_image, QualitySource.MAP: quality_map}
 
     def _prepared(self, parts: Components, wishes: Wishes) -> Components:
         """Undoes recompressions that show, unless it is stated how the image was compressed."""
@@ -173,10 +178,8 @@ class Engine:
         # The released graph's cells stretch over a whole image.
         return self.networks.cells(parts.lead[:, :][None, ..., None])[0, ..., 0]
 
-    def _estimates(
-        self, cells: np.ndarray, parts: Components
-    ) -> dict[QualitySource, np.ndarray | QualityMap]:
-        """Quality by its source: () of the image, and a map, which is spread as it is read."""
+    def _estimates(self, cells: np.ndarray, parts: Components) -> tuple[np.ndarray, QualityMap]:
+        """Estimates the quality () of the image, and a map, which is spread as it is read."""
         lead, shares, mean = parts.lead, None, None
         if self._refines:
             shares = plain_areas.shares_of_detail(lead)
@@ -194,8 +197,7 @@ class Engine:
             cells = plain_areas.filled(cells, shares, float(estimate))
         for axis, factor in enumerate(lead.upsampling.factors):
             cells = cells.repeat(factor, axis)  # to the resolution of the image
-        quality_map = QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
-        return {QualitySource.IMAGE: estimate, QualitySource.MAP: quality_map}
+        return estimate, QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
 
     def _assumed(
         self, parts: Components, wishes: Wishes, cells: Callable[[], np.ndarray]
@@ -205,10 +207,13 @@ class Engine:
         if quality is QualitySource.HEADER:
             return Assumed(None)
         if isinstance(quality, QualitySource):
-            estimate = self._estimates(cells(), parts)[quality]
-            if not isinstance(estimate, QualityMap) and parts.lead.has_table_of(float(estimate)):
+            of_image, quality_map = self._estimates(cells(), parts)
+            estimate = float(of_image)
+            if quality is QualitySource.IMAGE and parts.lead.has_table_of(estimate):
                 return Assumed(None)  # the header is right, and tells chroma's, too
-            return Assumed(estimate)
+            if self._refines and wishes.table is None and _is_contradicted(parts, estimate):
+                return Assumed(None, overruled=estimate)
+            return Assumed(of_image if quality is QualitySource.IMAGE else quality_map)
         return planning.given(checked(quality, parts.size))
 
     def _change(self, wishes: Wishes) -> TileFunction:
@@ -228,6 +233,18 @@ class Engine:
             return devices * 2 ** (each.bit_length() - 1)
 
         return apply_grouped(function, layers, tiling=tiling, batch_size=batch_size)
+
+
+def _is_contradicted(parts: Components, estimate: float) -> bool:
+    """Whether the header is to be believed instead of an estimate without a trace in the pixels."""
+    lead = parts.lead
+    if lead.table is None or isinstance(lead, RecoveredPlane) or not parts.is_gray_or_ycbcr:
+        return False
+    if not compression_history.is_far_below(lead.table, estimate):
+        return False
+    return compression_history.contradicts(
+        lead.levels(), table=lead.table, estimated_quality=estimate
+    )
 
 
 def _recovered(parts: Components, *, share: float) -> Components:

@@ -62,6 +62,13 @@ class Plane:
         pixels = slice(factor * rows.start, min(height, factor * rows.stop))
         return block_means(self._at_full_size(pixels, slice(0, width)), self.upsampling.factors)
 
+    def levels(self) -> np.ndarray:
+        """Returns the whole plane in 8 bits, (H, W) uint8."""
+        result = np.empty(self.shape, np.uint8)
+        for rows in strips(self.shape):
+            result[rows] = np.rint(255 * self[rows, :].clip(0, 1))
+        return result
+
     def is_flat(self) -> bool:
         """Whether it has one value only, as chroma of gray images has."""
         low, high = np.inf, -np.inf

@@ -25,9 +25,13 @@ from agarnet_jax.restoration.wishes import Orientation, Wishes
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Assumed:
-    """The quality assumed: one (), a map, or None for that of each plane's own table."""
+    """The quality assumed: one (), a map, or None for that of each plane's own table.
+
+    overruled: the estimate of one quality that the header's tables were preferred to.
+    """
 
     quality: np.ndarray | QualityMap | None
+    overruled: float | None = None
 
     def of_plane(self, plane: Plane) -> np.ndarray | QualityMap:
         """Returns the quality of a plane at each of the image's pixels."""

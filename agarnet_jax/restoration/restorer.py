@@ -34,10 +34,14 @@ class Restored:
     """image: as it was given, restored. quality_map: (H, W) float32 in 1–100, what was assumed.
 
     The map takes memory only where quality differs between pixels.
+
+    overruled: 1–100, an estimate that was not assumed, as nothing in the pixels supported it; the
+      quality of the header was.
     """
 
     image: Any
     quality_map: np.ndarray
+    overruled: float | None = None
 
 
 class Restorer:
@@ -77,9 +81,10 @@ class Restorer:
             (`earlier_jpeg.py`). One estimate for an image leaves out plain areas
             (`plain_areas.py`), and becomes the quality that quantization steps show where it is
             near it (`quantization_steps.py`); where they confirm a header, each plane takes its
-            own table. Of a map, cells do so from quality 90 on, and cells that are plain or near
-            that estimate become it. Weights with `CellPlacement.RELEASED` estimate as the release
-            does, without.
+            own table; so it does where a far lower estimate has no trace in the pixels
+            (`compression_history.contradicts`). Of a map, cells become exact from quality 90 on,
+            and cells that are plain or near the estimate of the image become that. Weights with
+            `CellPlacement.RELEASED` estimate as the release does, without.
 
         Raises:
           ValueError: an impossible tile or overlap.
@@ -262,9 +267,10 @@ def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishe
     assumed, changes = computed
     detail = assumed.detail(parts, wishes)
     if isinstance(image, Image.Image) and parts.has_bits(wishes.bits):
-        return Restored(parts.picture(changes, detail=detail), assumed.whole_map(parts))
-    result = parts.merge(changes, bits=wishes.bits, detail=detail)
-    return Restored(result, assumed.whole_map(parts))
+        result: Picture = parts.picture(changes, detail=detail)
+    else:
+        result = parts.merge(changes, bits=wishes.bits, detail=detail)
+    return Restored(result, assumed.whole_map(parts), assumed.overruled)
 
 
 def _windows(

@@ -17,7 +17,7 @@ from agarnet_jax.restoration.restorer import Restorer
 from agarnet_jax.restoration.splitting import leading_plane
 from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
-from agarnet_jax.restoration.wishes import ESTIMATED, QualitySource
+from agarnet_jax.restoration.wishes import QualitySource
 
 _NO_GRID = "no 8×8 grid was found, so it is taken to begin at the top left corner"
 
@@ -50,6 +50,7 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     header = None if moved else file.header  # which says nothing of moved pixels
     restored = functools.partial(
         restorer.restore,
+        quality=options.quality,
         header=header,
         strength=options.strength,
         chroma=options.chroma,
@@ -58,10 +59,10 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     consistent = options.consistent and _is_single(file, header, restorer, notes)
     if consistent:
         assert header is not None  # of a file that was compressed once
-        deep = restored(file.pixels, quality=options.quality, bits=16)  # rounded after projection
-        quality_map = deep.quality_map
+        result = restored(file.pixels, bits=16)  # rounded after projection
+        quality_map = result.quality_map
         image = consistency.project_image(
-            deep.image,
+            result.image,
             decoded=file.pixels,
             header=header,
             chroma=options.chroma,
@@ -69,13 +70,15 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
         )
     else:
         pixels = alignment.apply(file.pixels) if moved else file.pixels
-        result = restored(pixels, quality=options.quality, bits=options.bits)
-        if options.quality in ESTIMATED and _is_contradicted(
-            file, header, float(result.quality_map.mean()), notes
-        ):
-            result = restored(pixels, quality=QualitySource.HEADER, bits=options.bits)
+        result = restored(pixels, bits=options.bits)
         image = alignment.undo(result.image) if moved else result.image
         quality_map = alignment.undo(result.quality_map)
+    if result.overruled is not None:
+        notes.append(
+            f"its pixels look like quality {result.overruled:.0f}, but show no trace of such a "
+            "compression, as drawings and text do; so its header's quality was assumed (--quality "
+            f"{result.overruled:.0f} for the other)"
+        )
     return RestoredPixels(
         image=image,
         quality_map=quality_map,
@@ -83,25 +86,6 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
         consistent=consistent,
         notes=tuple(notes),
     )
-
-
-def _is_contradicted(
-    file: ImageFile, header: JpegHeader | None, estimate: float, notes: list[str]
-) -> bool:
-    """Whether the header is to be believed instead of the estimate, or of the mean of its map."""
-    if header is None or header.coding not in compression_history.ASSESSED:
-        return False
-    if not compression_history.is_far_below(header, estimate):
-        return False
-    component = file.first_component()
-    if not compression_history.contradicts(component, header=header, estimated_quality=estimate):
-        return False
-    notes.append(
-        f"its pixels look like quality {estimate:.0f}, but show no trace of such a compression, as "
-        "drawings and text do; so its header's quality was assumed (--quality "
-        f"{estimate:.0f} for the other)"
-    )
-    return True
 
 
 def _is_single(

@@ -10,7 +10,8 @@ import dataclasses
 
 import numpy as np
 
-from agarnet_jax.jpeg_tables import BLOCK, effective_quality, quality_table
+from agarnet_jax.jpeg_tables import BLOCK, ZIGZAG, effective_quality, quality_table
+from agarnet_jax.restoration import block_transform
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.traces import double_quantization, quantization_steps, table_law
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
@@ -26,6 +27,11 @@ ASSESSED = (Coding.GRAY, Coding.YCBCR)
 _DOUBLE_QUANTIZATION = 0.012
 _FAR, _VERY_FAR = 3.0, 6.0  # times the steps of the header
 _HIGH = 95  # quality of a header whose own steps hide hardly any other
+# What tells drawings from photographs (`_looks_drawn`); coefficients in levels.
+_HIGH_FREQUENCIES = ZIGZAG[36:]  # the half beyond the longest diagonal
+_SHARP = 14.0  # root mean square of them; text, pixel art and noise have 15 to 75
+_ROUNDING = 0.6  # what pixels of a plain block make of it
+_FEW_DETAILED = 0.01  # share of blocks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,38 +69,43 @@ def assess(
         reasons.append(f"its pixels look like quality {estimated_quality:.0f}, not {stated}")
     if earlier := find_earlier_grid(luma):
         reasons.append(other_grid(earlier))
-    if _is_quantized_twice(luma, header):
+    if _is_quantized_twice(luma, header.tables[0]):
         reasons.append(_quantized_before(luma, table=header.tables[0]))
     return History(not reasons, tuple(reasons))
 
 
-def is_far_below(header: JpegHeader, estimated_quality: float) -> bool:
-    """Whether the estimate's steps are several times the file's; to believe it wrongly does great
-    harm then, and pixels tell (`contradicts`)."""
-    return _coarser(header, estimated_quality) >= _FAR
+def is_far_below(table: np.ndarray, estimated_quality: float) -> bool:
+    """Whether the estimate's steps are several times those of a file's table (8, 8).
+
+    To believe it wrongly does great harm then, and pixels tell (`contradicts`).
+    """
+    return _coarser(table, estimated_quality) >= _FAR
 
 
-def _coarser(header: JpegHeader, estimated_quality: float) -> float:
-    steps = quality_table(round(estimated_quality))
-    return float(steps.mean() / np.mean(header.tables[0]))
+def _coarser(table: np.ndarray, estimated_quality: float) -> float:
+    return float(quality_table(round(estimated_quality)).mean() / np.mean(table))
 
 
-def contradicts(luma: np.ndarray, *, header: JpegHeader, estimated_quality: float) -> bool:
-    """Whether an estimate that is far below the header has no trace in the pixels to explain it.
+def contradicts(luma: np.ndarray, *, table: np.ndarray, estimated_quality: float) -> bool:
+    """Whether an estimate that is far below a file's table has no trace in the pixels.
 
-    Text, pixel art and noise look badly compressed to the network. Where photographs were, pixels
-    show it: of 300 crops of DIV2K compressed at 10 to 70, then at 60 to 97, aligned or not, 2 are
-    contradicted. In text another grid may seem to show; where the last steps are so fine that the
-    earlier ones must show on it, too, they have to.
+    Text, pixel art and noise look badly compressed to the network. Photographs that were show it,
+    by an earlier grid or quantization, and by how little is left in high frequencies where they
+    are too small to show a grid. In text another grid may seem to show; where the last steps are
+    so fine that the earlier ones must show on it, too, they have to.
 
     Args:
       luma: as of `assess`.
+      table: (8, 8) in raster order, of the file's luma.
+      estimated_quality: 1–100.
     """
-    if not is_far_below(header, estimated_quality) or _is_quantized_twice(luma, header):
+    if not is_far_below(table, estimated_quality) or _is_quantized_twice(luma, table):
+        return False
+    if not _looks_drawn(_middle(luma, (0, 0))):
         return False
     earlier = find_earlier_grid(luma)
-    stated = effective_quality(header.tables[0])
-    must_show = stated >= _HIGH or _coarser(header, estimated_quality) >= _VERY_FAR
+    stated = effective_quality(table)
+    must_show = stated >= _HIGH or _coarser(table, estimated_quality) >= _VERY_FAR
     if earlier is None or not must_show:
         return earlier is None
     found = quantization_steps.steps(_middle(luma, earlier))
@@ -108,9 +119,19 @@ def _middle(luma: np.ndarray, grid: tuple[int, int], *, most: int = 1024) -> np.
     return luma[tuple(slice(start, start + most) for start in starts)]
 
 
-def _is_quantized_twice(luma: np.ndarray, header: JpegHeader) -> bool:
-    evidence = double_quantization.evidence(luma, table=header.tables[0])
-    return evidence > _DOUBLE_QUANTIZATION
+def _looks_drawn(luma: np.ndarray) -> bool:
+    """Whether blocks are plain, or have more in high frequencies than a coarse JPEG leaves."""
+    height, width = (side - side % BLOCK for side in luma.shape)
+    blocks = block_transform.forward(luma[:height, :width].astype(np.float32))
+    coefficients = blocks.reshape(-1, BLOCK * BLOCK)
+    detailed = coefficients[(np.abs(coefficients[:, 1:]) >= _ROUNDING).any(axis=1)]
+    if len(detailed) <= _FEW_DETAILED * len(coefficients):
+        return True
+    return bool(np.sqrt(np.square(detailed[:, _HIGH_FREQUENCIES]).mean()) >= _SHARP)
+
+
+def _is_quantized_twice(luma: np.ndarray, table: np.ndarray) -> bool:
+    return double_quantization.evidence(luma, table=table) > _DOUBLE_QUANTIZATION
 
 
 def _quantized_before(luma: np.ndarray, *, table: np.ndarray) -> str:

@@ -14,6 +14,7 @@ from agarnet_jax.cli import inspect, main, restore
 class Restored:
     image: Image.Image
     quality_map: np.ndarray
+    overruled: float | None = None
 
 
 class FakeRestorer:

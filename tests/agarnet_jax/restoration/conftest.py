@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 class Restored:
     image: object
     quality_map: np.ndarray
+    overruled: float | None = None
 
 
 class FakeRestorer:

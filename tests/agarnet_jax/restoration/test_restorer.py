@@ -241,6 +241,22 @@ def test_each_plane_is_restored_by_itself_with_its_table(restorer, color_jpeg, w
         assert near.mean() > 0.999, quality
 
 
+def test_the_header_of_a_drawing_overrules_an_estimate_without_a_trace(restorer, encode):
+    art = np.kron(np.random.default_rng(0).integers(0, 255, (32, 32)), np.ones((8, 8)))
+    drawing = Image.open(io.BytesIO(encode(art.astype(np.uint8), 90)))
+    estimate = restorer.estimate(drawing, sources=[QualitySource.IMAGE])[QualitySource.IMAGE]
+    by_header = restorer.restore(drawing, quality=QualitySource.HEADER)
+    assert by_header.overruled is None
+    for source in (QualitySource.IMAGE, QualitySource.MAP):
+        (together,) = restorer.restore_many([drawing], quality=source)
+        for result in (restorer.restore(drawing, quality=source), together):
+            np.testing.assert_array_equal(result.image, by_header.image)
+            assert result.overruled == pytest.approx(estimate.item(), abs=0.01)
+    without_header = restorer.restore(np.asarray(drawing))
+    assert without_header.overruled is None
+    assert without_header.quality_map.mean() == pytest.approx(estimate.item(), abs=0.01)
+
+
 def test_a_header_that_steps_confirm_tells_the_quality_of_chroma(restorer, astronaut, encode):
     luma = jpeg_tables.quality_table(70)
     chroma = jpeg_tables.quality_table(95, base=jpeg_tables.ANNEX_K_CHROMINANCE)

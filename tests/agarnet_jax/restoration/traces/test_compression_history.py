@@ -144,9 +144,9 @@ def pixel_art():
 )
 def test_a_low_estimate_of_a_drawn_picture_is_contradicted(encode, picture, quality):
     file = Image.open(io.BytesIO(encode(picture.astype(np.uint8), quality)))
-    luma, header = np.asarray(file), JpegHeader.of(file)
-    assert contradicts(luma, header=header, estimated_quality=12)
-    assert not contradicts(luma, header=header, estimated_quality=quality - 1)
+    luma, table = np.asarray(file), JpegHeader.of(file).tables[0]
+    assert contradicts(luma, table=table, estimated_quality=12)
+    assert not contradicts(luma, table=table, estimated_quality=quality - 1)
 
 
 @pytest.mark.parametrize(("first", "last"), [(10, 75), (30, 90), (55, 95)])
@@ -156,4 +156,14 @@ def test_a_low_estimate_of_a_photo_that_was_compressed_before_is_not(
 ):
     for photo in photos:
         luma, _, header = decoded(decoded(photo, first)[1][shift:, shift:], last)
-        assert not contradicts(luma, header=header, estimated_quality=first)
+        assert not contradicts(luma, table=header.tables[0], estimated_quality=first)
+
+
+@pytest.mark.parametrize(("first", "last"), [(10, 90), (15, 70), (20, 90)])
+def test_a_photo_too_small_to_show_its_earlier_grid_is_not_contradicted(
+    decoded, astronaut, first, last
+):
+    photo = astronaut[:256, 128:384]
+    luma, _, header = decoded(decoded(photo, first)[1][4:, 4:], last)
+    assert find_earlier_grid(luma) is None
+    assert not contradicts(luma, table=header.tables[0], estimated_quality=first)
