@@ -62,7 +62,8 @@ def test_size_and_shapes(config):
     quality = jax.ShapeDtypeStruct((size, 1, 1, 1), jnp.float32)
     tables = jax.ShapeDtypeStruct((size, 1, 1, 64), jnp.float32)
     batch = {"degraded": image, "clean": image, "quality": quality, "tables": tables}
-    loss, _ = jax.eval_shape(task.loss, params, batch)
+    output = jax.eval_shape(task.apply, params, batch)
+    loss, _ = jax.eval_shape(task.loss, output, batch)
     assert loss.shape == ()
 
 
