@@ -151,6 +151,6 @@ def _found_subsampling(planes: Sequence[Plane]) -> Subsampling:
 
     return find_subsampling(
         [functools.partial(levels, plane) for plane in chroma],
-        lambda rows, columns: saturated(pixels.read(rows, columns)),
+        lambda rows, columns: saturated(pixels.read(rows, columns)[..., :3]),  # alpha is not
         size=planes[0].shape,
     )

@@ -182,3 +182,19 @@ def test_restores_on_another_number_of_devices(checkpoints):
     restored, _ = checkpoints.restore_latest(target)
     assert restored["ema_params"]["w"].sharding == one
     np.testing.assert_array_equal(restored["ema_params"]["w"], np.arange(8.0))
+
+
+def test_without_any_score_the_latest_is_the_best(checkpoints):
+    for step in (1, 2):
+        checkpoints.save(step, state(step), config={})
+    checkpoints.close()
+    assert checkpoints.best_score() is None
+    assert checkpoints.best_step() == 2
+
+
+def test_a_step_that_is_saved_is_not_saved_again_without_news(checkpoints):
+    checkpoints.save(1, state(1), config={"begun": True})
+    checkpoints.save(1, state(9), config={"begun": False})
+    checkpoints.close()
+    assert checkpoints.config(1) == {"begun": True}
+    np.testing.assert_array_equal(checkpoints.restore_ema_params(1)["w"], [1, 1, 1])

@@ -86,3 +86,15 @@ def test_transposed_tables():
 def test_bases_of_any_integers_are_read():
     small = jpeg_tables.ANNEX_K_LUMINANCE.astype(np.uint8)
     assert jpeg_tables.effective_quality(jpeg_tables.quality_table(35), base=small) == 35
+
+
+def test_of_qualities_with_one_table_the_highest_is_effective():
+    base = jpeg_tables.ANNEX_K_CHROMINANCE
+    coarsest = jpeg_tables.quality_table(1, base=base)
+    same = [
+        q
+        for q in range(1, 101)
+        if np.array_equal(jpeg_tables.quality_table(q, base=base), coarsest)
+    ]
+    assert len(same) > 1
+    assert jpeg_tables.effective_quality(coarsest, base=base) == max(same)

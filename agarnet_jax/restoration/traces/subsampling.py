@@ -53,7 +53,8 @@ def find_subsampling(
 ) -> Subsampling:
     """4:4:4, 4:2:2, 4:4:0 or 4:2:0, for libjpeg's upsampling from the upper left corner.
 
-    Where nothing speaks against it, chroma counts as subsampled: in small or colourless images.
+    Where nothing speaks against it, chroma counts as subsampled: in small or colourless images. Not
+    where all colours that change are clipped, as in pure red on white: subsampling would blur them.
 
     Args:
       chroma: read Cb and Cr of the image, in levels.
@@ -90,7 +91,10 @@ def _patches(size: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
 
 
 def _differences(values: np.ndarray, clipped: np.ndarray) -> np.ndarray:
-    """(2, …): how active each pair of rows is, and its squared difference after the way back."""
+    """Returns (2, …): how active pairs of rows are, and their squared difference after the way back.
+
+    Only of active ones. The difference is NaN where a decoder may have clipped.
+    """
     height, width = values.shape
     height -= height % 2
     values, clipped = values[:height], clipped[:height]
@@ -106,13 +110,17 @@ def _differences(values: np.ndarray, clipped: np.ndarray) -> np.ndarray:
     unclipped = ~np.any(clipped.reshape(-1, 2, width), axis=1)
     unclipped[1:-1] &= unclipped[:-2] & unclipped[2:]
     inside = np.s_[_BORDER // 2 : -_BORDER // 2]
-    chosen = unclipped[inside] & (active[inside] > 0)
-    return np.stack([active[inside][chosen], square[inside][chosen]])
+    known = np.where(unclipped, square, np.nan)
+    chosen = active[inside] > 0
+    return np.stack([active[inside][chosen], known[inside][chosen]])
 
 
 def _rms_where_active(found: list[np.ndarray]) -> float:
-    active, square = np.concatenate(found, axis=1)
-    if not active.size:
+    every = np.concatenate(found, axis=1)
+    if not every.size:
         return 0.0
+    active, square = every[:, ~np.isnan(every[1])]
+    if not active.size:
+        return np.inf
     least = np.quantile(active, 1 - _ACTIVE_SHARE)
     return float(np.sqrt(square[active >= least].mean()))

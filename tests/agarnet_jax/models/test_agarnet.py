@@ -219,3 +219,10 @@ def test_the_correction_gate_closes_below_99(gated, image, quality, share):
 def test_the_correction_gate_needs_gates():
     with pytest.raises(ValueError, match="correction_gate is set without gates"):
         AGARNetConfig(gates=False, correction_gate=True)
+
+
+@pytest.mark.parametrize(("quality", "taken"), [(-3.0, 1.0), (0.0, 1.0), (130.0, 100.0)])
+def test_quality_out_of_range_is_taken_for_its_end(apply, image, quality, taken):
+    np.testing.assert_array_equal(
+        apply(image, quality=quality).restored, apply(image, quality=taken).restored
+    )

@@ -62,3 +62,13 @@ def test_a_missing_table_is_named(encode, rgb):
     broken = contents[: frame + 12] + b"\3" + contents[frame + 13 :]
     with pytest.raises(ValueError, match="no quantization table 3, which component 1 names"):
         header_of(broken)
+
+
+def test_a_step_of_zero_counts_as_one(encode, rgb):
+    contents = bytearray(encode(rgb[..., 0], 50))
+    table = contents.index(b"\xff\xdb") + 5
+    contents[table + 1] = 0  # libjpeg decodes it
+    (steps,) = header_of(bytes(contents)).tables
+    expected = quality_table(50)
+    expected[0, 1] = 1
+    np.testing.assert_array_equal(steps, expected)

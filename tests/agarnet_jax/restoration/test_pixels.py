@@ -125,3 +125,8 @@ def test_values_are_clipped_and_rounded():
     assert encoded(values, np.dtype(np.uint8)).tolist() == [0, 0, 1, 255]
     assert encoded(values, np.dtype(np.uint16)).tolist() == [0, 103, 154, 65535]
     assert encoded(values, np.dtype(np.float64)).tolist() == [0, 0.4 / 255, 0.6 / 255, 1]
+
+
+def test_levels_beyond_16_bits_are_clipped():
+    picture = Image.fromarray(np.array([[-5, 0, 65535, 70000]], np.int32))
+    assert array_from_picture(picture).tolist() == [[0, 0, 65535, 65535]]

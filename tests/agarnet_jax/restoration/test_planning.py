@@ -119,3 +119,10 @@ def test_detail_is_of_the_quality_of_chroma(parts, astronaut):
     assert Assumed(np.float32(80)).detail(parts, wishes(strength=0)) is None
     gray = split(astronaut[:40, :56, 0])
     assert Assumed(np.float32(80)).detail(gray, wishes()) is None
+
+
+@pytest.mark.parametrize(("step", "strength", "told_step"), [(1, 0.2, 1), (200, 1.5, 255)])
+def test_steps_stay_those_of_a_table_whatever_the_strength(parts, step, strength, told_step):
+    table = np.full((8, 8), step)
+    (_, tables), *_ = told(parts, Assumed(np.float32(80)), table=table, strength=strength)
+    np.testing.assert_allclose(tables[80], np.full((8, 8), told_step), atol=1e-4)

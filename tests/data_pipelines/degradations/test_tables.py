@@ -48,3 +48,9 @@ def test_how_the_other_families_grow_with_frequency():
 def test_a_table_is_not_changed_by_accident():
     with pytest.raises(ValueError, match="read-only"):
         encoder_table(TableFamily.IJG, 50)[0, 0] = 1
+
+
+def test_editors_have_thirteen_levels():
+    tables = [encoder_table(TableFamily.EDITOR, quality).tobytes() for quality in range(1, 101)]
+    assert len(set(tables)) == 13
+    assert len({encoder_table(TableFamily.CAMERA, q).tobytes() for q in range(1, 101)}) > 50

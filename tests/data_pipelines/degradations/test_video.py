@@ -152,3 +152,9 @@ def test_default_labels_spread(gray_photo):
 def test_impossible_options_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(VideoOptions(), **change)
+
+
+@BOTH
+def test_small_frames_get_the_least_that_codecs_take(codec, gray_photo):
+    degraded = Video(Jpeg(90), codec, 0.04).apply(gray_photo[:16, :16])  # 10 bits of the 40 needed
+    assert degraded.image.shape == (16, 16)

@@ -128,3 +128,16 @@ def test_what_was_abandoned_long_ago_is_cleared(store):
     remote.local_copy("memory://bucket/set")
     assert not (folder / ".fetching-old").exists()
     assert (folder / ".fetching-new").exists()
+
+
+def test_objects_that_stand_for_folders_are_no_files(store, monkeypatch):
+    """Consoles of object stores make empty ones, whose names end in a slash."""
+    store.pipe("/bucket/set/in/a.png", b"a")
+    find = type(store).find
+    mark = {"name": "/bucket/set/in/", "size": 0, "type": "file"}
+
+    def with_mark(self, *arguments, **options):
+        return find(self, *arguments, **options) | {mark["name"]: mark}
+
+    monkeypatch.setattr(type(store), "find", with_mark)
+    assert contents(remote.local_copy("memory://bucket/set")) == {"in/a.png": b"a"}

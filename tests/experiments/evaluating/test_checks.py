@@ -94,3 +94,16 @@ def test_subsets_between_are_not_taken_for_the_set(known):
     known[20]["psnr"] = 10.0
     assert lines(every_third, results_of(known)[1]) == []
     assert len(lines([*every_third, *cases], results_of(known)[1])) == 1
+
+
+@pytest.mark.parametrize("luma_range", LumaRange)
+def test_colour_is_compared_whatever_luma_is_asked_for(luma_range):
+    known = next(row for row in published.known_rows() if row.images == published.LIVE1_RGB)
+    (case,) = (c for c in cases_of("color") if c.course == known.degradation)
+    scores = Scores(**{known.metric: known.value + 1})
+    records = [
+        Record(case.images, index, f"{index}", case.course, (case,), INPUT, scores)
+        for index in range(29)
+    ]
+    (line,) = lines([case], Results(records, {case.images: FakeSet(29)}), luma_range)
+    assert line.startswith(f"JPEG ROW OFF: {published.LIVE1_RGB}")

@@ -233,3 +233,21 @@ def test_the_command_says_what_is_wrong_with_its_flags(program, folder, small_fi
         result = program(*arguments, flag, fails=True)
         (line,) = result.stderr.strip().splitlines()
         assert message in line
+
+
+@pytest.mark.parametrize("luma_range", LumaRange)
+def test_the_colour_suite_is_of_colours_and_the_others_of_luma(data, luma_range):
+    sets, _ = suites.open_sets(suites.SUITES, data, luma_range=luma_range)
+    shapes = {name: images.pixels(0).ndim for name, images in sets.items()}
+    assert shapes.pop(suites.LIVE1_RGB) == 3
+    assert set(shapes.values()) == {2}
+
+
+def test_some_images_of_each_set_have_no_published_rows(data, few, small_file):
+    settings = Settings(
+        weights=small_file, suites=("table2",), data_dir=str(data), images_per_set=1
+    )
+    result = evaluate(settings)
+    assert not [row for table in result.report.tables for row in table.rows if "[" in row[0]]
+    assert "published rows" in result.report.facts
+    assert result.report.facts["limit"] == "the first 1 images of each set"

@@ -257,3 +257,21 @@ def test_an_image_that_does_not_compare_is_named(
     assert re.fullmatch(f"Baseline tool {message}; its mean is left out there.", line)
     assert results.mean(CASES[0], "tool", "psnr") is None  # not that of the other two
     assert results.mean(CASES[0], "AGARNet", "psnr") is not None
+
+
+def test_a_baseline_is_scored_where_all_else_is_known(make_run, restored_elsewhere, tmp_path):
+    make_run(cache=tmp_path / "cache").results(CASES[:1])
+    tool = open_baseline(f"tool={restored_elsewhere}", only_case=True)
+    results, problems = make_run(cache=tmp_path / "cache", baselines=[tool]).results(CASES[:1])
+    assert problems == []
+    assert results.mean(CASES[0], "tool", "psnr") > 40
+
+
+def test_steps_are_read_only_where_asked_for(make_run, small_weights):
+    run = make_run(treatment=Treatment(read_steps=False))
+    degraded, outputs = run.look(CASES[1], 0)
+    image = degraded.image.astype(np.float32) / 255
+    plain = Restorer(small_weights, read_steps=False).estimate(image)[QualitySource.IMAGE]
+    steps = Restorer(small_weights).estimate(image)[QualitySource.IMAGE]
+    assert plain != steps  # or this test shows nothing
+    assert outputs["AGARNet-EST"].assumed == plain

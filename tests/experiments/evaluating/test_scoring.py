@@ -83,3 +83,11 @@ def test_means_need_every_value():
     whole = Scores(frequency_error=tuple(range(64)))
     np.testing.assert_array_equal(mean_frequency_error([whole, whole]), np.arange(64))
     assert mean_frequency_error([whole, Scores()]) is None
+
+
+def test_all_scores_are_of_levels_by_the_rounding_asked_for(noisy):
+    image, clean = noisy
+    truncated = np.floor(image * np.float32(255)).astype(np.uint8)
+    assert score(image, clean, rounding=Rounding.TRUNCATE) == score(
+        truncated, clean, rounding=Rounding.ROUND
+    )

@@ -1,6 +1,6 @@
 import pytest
 
-from experiments.evaluating import tables
+from experiments.evaluating import comparisons, tables
 from experiments.evaluating.records import INPUT, Record, Results
 from experiments.evaluating.report_parts import Gain, Table
 from experiments.evaluating.scoring import Scores
@@ -144,3 +144,21 @@ def test_all_takes_a_third_of_some_suites_whose_known_rows_then_do_not_compare(a
         assert rows(table)["AGARNet-EST"] == (32.0,) * columns
         assert len(table_of(suite, all_cases, results).rows) > len(table.rows)
     assert cases_of("table2", among_all=True) == cases_of("table2")
+
+
+def test_a_limit_is_of_the_images_that_a_case_takes(all_cases):
+    case = next(case for case in all_cases if case.every == 3)
+    sets = {case.images: FakeSet(29)}
+    assert Results([], sets, limit=4).indices(case) == range(0, 12, 3)
+    assert Results([], sets).indices(case) == range(0, 29, 3)
+
+
+def test_the_least_helped_image_is_chosen_by_its_number_in_the_set(all_cases):
+    (case, *_) = (case for case in all_cases if case.suite == "mosaic")  # of every third image
+    records = [
+        Record(case.images, i, f"{i}", case.course, (case,), method, Scores(psnr=psnr))
+        for i in range(0, 29, 3)
+        for method, psnr in ((INPUT, 30.0), ("AGARNet-EST", 29.0 if i == 21 else 31.0))
+    ]
+    results = Results(records, {case.images: FakeSet(29)})
+    assert comparisons.choose([case], results) == [(case, 21)]

@@ -133,3 +133,12 @@ def test_json_holds_plain_values_of_everything(inspect, photo, encode):
     assert told["recompressed"] is False
     assert "suffix" in told["warnings"][0]
     assert "Note: it is a JPEG file" in found.words()
+
+
+def test_a_jpeg_is_estimated_on_its_own_grid_whichever_shows_most(
+    inspect, restorer, photo, encode, monkeypatch
+):
+    monkeypatch.setattr(inspection, "find_grid", lambda _: inspection.Grid(3, 5, 9.0))
+    found = inspect(encode(photo, 90))
+    assert restorer.seen.shape == photo.shape  # the header that goes with it is of the corner's
+    assert "begins at row 3, column 5: not that of this file." in found.words()

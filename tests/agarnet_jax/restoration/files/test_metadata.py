@@ -247,3 +247,22 @@ def test_profile_in_many_segments(tmp_path, encoded):
     for suffix in ("png", "webp", "tif", "jpg"):
         image, _ = copied(reading.read(path), tmp_path / f"b.{suffix}")
         assert image.info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(65504, True), (65505, False), (65533, False)])
+def test_xmp_has_its_prefix_in_a_jpeg_segment_too(tmp_path, length, is_kept):
+    metadata = Metadata(xmp=b"x" * length)
+    warnings = writing.write(Image.new("L", (3, 3)), tmp_path / "a.jpg", metadata=metadata)
+    assert [w for w in warnings if "64 KB of xmp data" in w] == ([] if is_kept else warnings)
+    assert opened(tmp_path / "a.jpg").info.get("xmp", b"") == (metadata.xmp if is_kept else b"")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_densities_change_places_where_rows_become_columns(orientation):
+    data = Image.Exif()
+    data[ORIENTATION] = orientation
+    stored = Metadata(exif=data.tobytes().removeprefix(b"Exif\0\0"), density=(300, 150))
+    picture = Image.new("L", (3, 2))
+    picture.getexif()[ORIENTATION] = orientation
+    turned = ImageOps.exif_transpose(picture).size != picture.size
+    assert stored.made_upright().density == ((150, 300) if turned else (300, 150))

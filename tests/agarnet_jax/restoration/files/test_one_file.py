@@ -224,3 +224,10 @@ def test_result_as_json(restore, photo, tmp_path):
     assert plain["notes"] == ["WebP holds no comment, which was left out"]
     assert plain["quality_range"] == [42, 42]
     assert plain["backup"] is None
+
+
+def test_another_output_is_replaced_without_a_backup(restore, photo, tmp_path):
+    (tmp_path / "out.png").write_bytes(b"of an earlier run")
+    assert restore(photo, tmp_path / "out.png").backup is None
+    assert pixels_of(tmp_path / "out.png").shape == (48, 32, 3)
+    assert set(os.listdir(tmp_path)) == {"photo.jpg", "out.png"}

@@ -97,3 +97,11 @@ def test_gray_stays_gray():
 def test_what_does_not_fit_is_named(after, quality, message):
     with pytest.raises(ValueError, match=message):
         quality_pictures.comparison(np.zeros((8, 8), np.uint8), after, quality)
+
+
+def test_large_maps_are_reduced_by_whole_squares():
+    qualities = np.linspace(1, 100, 600, dtype=np.float32)[:, None].repeat(900, axis=1)
+    reduced = np.asarray(map_picture(qualities.repeat(3, axis=0).repeat(3, axis=1)))
+    expected = np.rint(colors(qualities[:, 0]))  # a third of each side
+    np.testing.assert_allclose(reduced[:600, 450], expected, atol=1)
+    assert reduced.shape[0] == 600

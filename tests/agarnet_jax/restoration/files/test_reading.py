@@ -386,3 +386,13 @@ def test_loads_without_jax():
     code = f"import sys, {modules}; print('jax' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stdout + result.stderr
+
+
+def test_a_truncated_jpeg_with_restart_markers_keeps_what_follows_the_last(
+    file, astronaut, encoded
+):
+    whole = encoded(astronaut[:256, :256], "JPEG", quality=80, restart_marker_rows=4)
+    assert b"\xff\xd0" in whole  # as cameras write them; here after every fourth row of blocks
+    (warning,) = reading.read(file(whole[: int(0.7 * len(whole))])).warnings
+    first = int(next(word for word in warning.split() if word.isdigit()))
+    assert first > 0.7 * 256  # rows take about equally many bytes

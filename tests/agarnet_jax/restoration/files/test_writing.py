@@ -224,3 +224,31 @@ def test_backups_never_replace_one_another(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"cannot be kept as .*No space left"):
         atomic.back_up(path)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_rows_of_deep_png_are_filtered_by_the_row_above_across_strips(tmp_path, monkeypatch):
+    monkeypatch.setattr(deep_png, "_STRIP_BYTES", 1)  # a row each
+    pixels = np.random.default_rng(0).integers(0, 2**16, (200, 7, 3), dtype=np.uint16)
+    path = tmp_path / "a.png"
+    written(pixels, path)
+    np.testing.assert_array_equal(np.asarray(opened(path)), pixels >> 8)  # by Pillow's own decoder
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
+def test_colours_stay_where_they_are_transparent(tmp_path, rgb, suffix):
+    pixels = np.dstack([rgb, np.zeros(rgb.shape[:2], np.uint8)])
+    written(pixels, tmp_path / f"a.{suffix}")
+    np.testing.assert_array_equal(np.asarray(opened(tmp_path / f"a.{suffix}")), pixels)
+
+
+def test_a_copied_backup_is_as_private_and_as_old_as_the_file(tmp_path, monkeypatch):
+    def unsupported(*_args, **_kwargs):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", unsupported)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"private")
+    path.chmod(0o600)
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    status = atomic.back_up(path).stat()
+    assert (status.st_mode & 0o777, status.st_mtime) == (0o600, 1_000_000_000)

@@ -167,3 +167,20 @@ def test_a_photo_too_small_to_show_its_earlier_grid_is_not_contradicted(
     luma, _, header = decoded(decoded(photo, first)[1][4:, 4:], last)
     assert find_earlier_grid(luma) is None
     assert not contradicts(luma, table=header.tables[0], estimated_quality=first)
+
+
+def test_an_earlier_grid_of_a_large_photo_is_read_in_its_phase(encode):
+    """Of pictures larger than the part that is looked at, whose middle begins in no block."""
+    photo = np.tile(skimage.data.astronaut()[..., 1], (3, 3))[:1119, :1120]
+    first = np.asarray(Image.open(io.BytesIO(encode(photo, 30))))[3:, 5:]
+    file = Image.open(io.BytesIO(encode(np.ascontiguousarray(first), 95)))
+    luma, table = np.asarray(file), JpegHeader.of(file).tables[0]
+    assert min(luma.shape) > 1024
+    assert not contradicts(luma, table=table, estimated_quality=30)
+
+
+def test_where_last_steps_are_fine_the_earlier_ones_must_show_whatever_the_estimate(encode):
+    file = Image.open(io.BytesIO(encode(written_text((400, 300)), 96)))
+    luma, table = np.asarray(file), JpegHeader.of(file).tables[0]
+    assert find_earlier_grid(luma) is not None  # of letters, by chance
+    assert contradicts(luma, table=table, estimated_quality=80)  # five times the file's steps

@@ -132,3 +132,12 @@ def test_an_aligned_picture_has_its_grid_at_the_corner(pictures, encode):
 def test_what_is_no_luma_is_named(luma):
     with pytest.raises(ValueError, match=r"luma \(H, W\).* got (float64|int32)"):
         find_grid(luma)
+
+
+def test_a_large_picture_is_looked_at_in_all_its_height(astronaut, encode):
+    """Such as a screenshot of which only the last third is a photo."""
+    photo = jpeg(astronaut, encode, 50)[3:]
+    picture = np.full((3 * len(photo), photo.shape[1]), 255, np.uint8)
+    picture[2 * len(photo) :] = photo
+    found = find_grid(picture)
+    assert (found.row, found.column) == ((2 * len(photo) - 3) % 8, 0)

@@ -177,3 +177,8 @@ def test_nothing_fits_what_was_not_compressed_so(photo, decoded):
         np.full((64, 64), 0.5, np.float32),
     ):
         assert quantization_steps.fitting_quality(plane) is None
+
+
+def test_steps_are_looked_for_in_all_of_a_large_picture(photo, decoded):
+    plane = np.concatenate([np.ones((512, 512), np.float32), decoded(photo, 60)])
+    assert quantization_steps.quality(plane) == 60

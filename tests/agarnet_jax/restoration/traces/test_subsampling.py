@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.subsampling import Subsampling
@@ -45,3 +45,30 @@ def test_clipped_pixels_are_no_evidence(astronaut, encode):
     clean[8::16] = 0
     file = encode(clean, 50, subsampling="4:2:0")
     assert found(np.asarray(Image.open(io.BytesIO(file)))) is Subsampling.S420
+
+
+@pytest.mark.parametrize("size", [(509, 507), (511, 512), (300, 511)])
+def test_it_is_found_in_pictures_of_several_patches(astronaut, encode, size):
+    """Patches begin at even places, as samples do, whatever the sides are."""
+    clean = astronaut[: size[0], : size[1]]
+    for expected in (Subsampling.S444, Subsampling.S422, Subsampling.S420):
+        file = encode(np.ascontiguousarray(clean), 75, subsampling=expected.value)
+        assert found(np.asarray(Image.open(io.BytesIO(file)))) is expected
+
+
+def test_opaque_alpha_is_no_clipping(astronaut, encode):
+    for picture in (astronaut, np.asarray(Image.open(io.BytesIO(encode(astronaut, 50))))):
+        opaque = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+        assert found(opaque) is found(picture)
+    assert found(np.dstack([astronaut, opaque[..., 3]])) is Subsampling.S444
+
+
+@pytest.mark.parametrize(("ground", "ink"), [("black", "lime"), ("white", "red")])
+def test_pure_colors_are_blurred_only_where_subsampling_blurred_them(ground, ink, encode):
+    page = Image.new("RGB", (200, 150), ground)
+    for top in range(8, 140, 17):
+        ImageDraw.Draw(page).text((8, top), "The quick brown fox", ink, ImageFont.load_default(14))
+    page = np.asarray(page)
+    assert found(page) is Subsampling.S444  # all that changes is at an end of its range
+    decoded = np.asarray(Image.open(io.BytesIO(encode(page, 90, subsampling="4:2:0"))))
+    assert found(decoded) is Subsampling.S420
