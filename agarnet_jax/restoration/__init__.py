@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agarnet_jax.restoration.restorer import QualitySource, Restored, Restorer
+    from agarnet_jax.restoration.restorer import Orientation, QualitySource, Restored, Restorer
 
-__all__ = ["QualitySource", "Restored", "Restorer"]
+__all__ = ["Orientation", "QualitySource", "Restored", "Restorer"]
 
 
 def __getattr__(name: str) -> Any:

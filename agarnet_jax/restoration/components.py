@@ -158,7 +158,7 @@ class Components:
         if bits is None:
             return self.pixels.dtype
         if bits not in DTYPES:
-            raise ValueError(f"bits is {bits}; use 8 or 16, or None for as many as the image has.")
+            raise ValueError(f"bits is {bits!r}; use 8 or 16, or None for those of the image.")
         if bits == 16 and self.mode == "CMYK":
             raise ValueError("A CMYK image cannot have 16 bits; use bits=8, or convert it to RGB.")
         return DTYPES[bits]

@@ -78,6 +78,8 @@ class Networks:
 
     def __init__(self, trained: weights.Weights, *, devices: Sequence[jax.Device] | None):
         devices = jax.local_devices() if devices is None else devices
+        if not devices:
+            raise ValueError("devices is empty; give at least one, or None for all local ones.")
         self.device_count = len(devices)
         restorer = trained.restorer_config, trained.restorer_params
         self.change = _on_devices(change_of_planes, *restorer, devices=devices, inputs=3)

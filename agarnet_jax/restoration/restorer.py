@@ -87,7 +87,7 @@ class Restorer:
             `CellPlacement.RELEASED` estimate as the release does, without.
 
         Raises:
-          ValueError: an impossible tile or overlap.
+          ValueError: an impossible tile or overlap, or no device.
         """
         self.weights = trained
         self._engine = Engine(
@@ -112,7 +112,7 @@ class Restorer:
         quality: float | np.ndarray | QualitySource | str | None = None,
         header: JpegHeader | None = None,
         table: np.ndarray | None = None,
-        orientation: Orientation = Orientation.UPRIGHT,
+        orientation: Orientation | str = Orientation.UPRIGHT,
         strength: float = 1.0,
         chroma: bool = True,
         bits: int | None = None,
@@ -141,8 +141,8 @@ class Restorer:
             Files opened by Pillow have their own.
           table: the luma quantization table (8, 8), raster order, where it is known, lying as
             the image does; otherwise it is derived from the quality.
-          orientation: TRANSPOSED for an image that was transposed after its compression; the
-            header stays the file's.
+          orientation: TRANSPOSED, or "transposed", for an image that was transposed after its
+            compression; the header stays the file's.
           strength: 0–1.5, multiplies the quantization steps that the network is told of
             (`quality.strengthened`): less changes less, 0 nothing at all.
           chroma: whether chroma is restored, or only luma (and colours or inks without chroma).
@@ -160,7 +160,7 @@ class Restorer:
         wishes = Wishes(
             quality=_checked_quality(quality),
             table=table,
-            orientation=orientation,
+            orientation=member(Orientation, orientation, "orientation"),
             strength=strength,
             chroma=chroma,
             bits=bits,

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,6 +52,10 @@ def split(
         pixels: Pixels = PicturePixels(image)
         mode, flat = image.mode, len(image.getbands()) == 1
     else:
+        if image is None or isinstance(image, str | bytes | os.PathLike):
+            raise ValueError(
+                f"image is {image!r}; give an array, or a picture as PIL.Image.open returns it."
+            )
         image = np.asarray(image)
         pixels, flat = ArrayPixels(image), image.ndim == 2
         mode = _MODES[pixels.shape[2]]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import numbers
 
 import numpy as np
 
@@ -65,17 +66,18 @@ class Wishes:
         check_ensemble(self.ensemble)
         if self.table is None:
             return
-        if np.shape(self.table) != (BLOCK, BLOCK) or np.min(self.table) < 1:
+        table = np.asarray(self.table)
+        if table.shape != (BLOCK, BLOCK) or not (np.isfinite(table) & (table >= 1)).all():
             raise ValueError(
                 "A quantization table must be (8, 8) with entries of at least 1, got shape "
-                f"{np.shape(self.table)}."
+                f"{table.shape}, entries {table.min()} to {table.max()}."
             )
 
 
 def check_strength(strength: float) -> None:
-    if not 0 <= strength <= MAX_STRENGTH:
+    if not isinstance(strength, numbers.Real) or not 0 <= strength <= MAX_STRENGTH:
         raise ValueError(
-            f"strength is {strength}; use a number from 0 (nothing changes) to {MAX_STRENGTH}, "
+            f"strength is {strength!r}; use a number from 0 (nothing changes) to {MAX_STRENGTH}, "
             "1 for what the quality asks for."
         )
 

@@ -91,7 +91,7 @@ def _patches(size: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
 
 
 def _differences(values: np.ndarray, clipped: np.ndarray) -> np.ndarray:
-    """Returns (2, …): how active pairs of rows are, and their squared difference after the way back.
+    """Returns (2, …): how active pairs of rows are, their squared difference after the way back.
 
     Only of active ones. The difference is NaN where a decoder may have clipped.
     """

@@ -1,6 +1,8 @@
 import concurrent.futures
 import dataclasses
 import io
+import pathlib
+import re
 import tracemalloc
 
 import jax
@@ -12,7 +14,7 @@ from PIL import Image
 from agarnet_jax import jpeg_tables, weights
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.models import AGARNet, CellPlacement
-from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.restoration import Orientation, QualitySource, Restorer
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.splitting import split
@@ -522,6 +524,31 @@ def test_memory_does_not_grow_with_the_image(restorer, monkeypatch):
         return most - result.nbytes
 
     assert peak(4096) < 1.1 * peak(1024)
+
+
+@pytest.mark.parametrize("image", ["photo.jpg", pathlib.Path("photo.jpg"), b"\xff\xd8", None])
+def test_what_is_no_image_is_named_with_the_remedy(restorer, image):
+    for use in (
+        restorer.restore,
+        restorer.estimate,
+        lambda image: [*restorer.restore_many([image])],
+    ):
+        with pytest.raises(ValueError, match=rf"{re.escape(repr(image))}.*PIL\.Image\.open"):
+            use(image)
+
+
+def test_an_orientation_may_be_a_string(restorer, degraded):
+    turned = degraded.T
+    by_name = restorer.restore(turned, quality=20, orientation="transposed").image
+    by_member = restorer.restore(turned, quality=20, orientation=Orientation.TRANSPOSED).image
+    np.testing.assert_array_equal(by_name, by_member)
+    with pytest.raises(ValueError, match="orientation is 'turned'; .*transposed"):
+        restorer.restore(turned, quality=20, orientation="turned")
+
+
+def test_no_device_is_refused(restorer):
+    with pytest.raises(ValueError, match="devices is empty"):
+        Restorer(restorer.weights, devices=[])
 
 
 def test_a_header_is_needed_to_trust_it(restorer, degraded):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from agarnet_jax.restoration.wishes import QualitySource, Wishes
@@ -10,8 +11,11 @@ PLAIN = {"strength": 1.0, "chroma": True, "bits": None, "ensemble": 1}
     [
         ({"strength": -0.1}, r"strength is -0\.1; use a number from 0"),
         ({"strength": float("nan")}, "strength is nan"),
+        ({"strength": "1"}, "strength is '1'; use a number"),
         ({"ensemble": 4}, r"ensemble is 4; use 1 \(none\) or 8"),
         ({"table": [1, 2, 3]}, r"must be \(8, 8\).*got shape \(3,\)"),
+        ({"table": np.full((8, 8), np.nan)}, r"at least 1, .*entries nan to nan"),
+        ({"table": np.zeros((8, 8), int)}, r"at least 1, .*entries 0 to 0"),
     ],
 )
 def test_impossible_wishes_are_named(values, said):
