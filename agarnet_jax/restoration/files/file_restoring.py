@@ -19,7 +19,10 @@ from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
 from agarnet_jax.restoration.wishes import QualitySource
 
-_NO_GRID = "no 8×8 grid was found, so it is taken to begin at the top left corner"
+_NO_GRID = (
+    "no 8×8 grid was found, so it is taken to begin at the top left corner; "
+    "a picture that never was a JPEG is better left as it is"
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

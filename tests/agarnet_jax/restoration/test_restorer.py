@@ -542,7 +542,7 @@ def test_an_orientation_may_be_a_string(restorer, degraded):
     by_name = restorer.restore(turned, quality=20, orientation="transposed").image
     by_member = restorer.restore(turned, quality=20, orientation=Orientation.TRANSPOSED).image
     np.testing.assert_array_equal(by_name, by_member)
-    with pytest.raises(ValueError, match="orientation is 'turned'; .*transposed"):
+    with pytest.raises(ValueError, match=r"orientation is 'turned'; .*transposed"):
         restorer.restore(turned, quality=20, orientation="turned")
 
 
