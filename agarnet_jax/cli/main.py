@@ -3,13 +3,14 @@
 import argparse
 import contextlib
 import io
+import math
 import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
 
 import agarnet_jax
 from agarnet_jax import whole_files
@@ -19,6 +20,8 @@ from agarnet_jax.restoration.files.errors import InputError
 
 EXIT_BAD_INPUT = 2
 EXIT_BROKEN_PIPE = 128 + 13  # as shells report SIGPIPE
+# Windows has no SIGHUP.
+_STOPPING = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _REMINDER = 2.0  # seconds until a signal that was not heard comes again
 
 
@@ -26,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code.
 
     0: all done. 1: some of several files failed. 2: the input or the command cannot be used.
-    130 and 143: interrupted by Ctrl-C or SIGTERM, with no partial file left.
+    129, 130 and 143: interrupted by a closed terminal (SIGHUP), Ctrl-C or SIGTERM, with no partial
+    file left.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us
@@ -35,26 +39,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names may hold any bytes
     warnings.filterwarnings("ignore", module=r"PIL\.")  # on what we say in our own words
-    try:
-        arguments = _parser().parse_args(argv)
-        with _sigterm_like_ctrl_c():
+    with _like_ctrl_c(_STOPPING):
+        try:
+            arguments = _parser().parse_args(argv)
             code = arguments.run(arguments)
             sys.stdout.flush()
             return code
-    except InputError as error:
-        print(f"agarnet: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt as interrupt:
-        number = signal.SIGTERM if isinstance(interrupt, _Terminated) else signal.SIGINT
-        print(f"\nagarnet: stopped by {number.name}; no partial file is left.", file=sys.stderr)
-        return _left(128 + number)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        _discard_output()
-        return _left(EXIT_BROKEN_PIPE)
-    except OSError as error:  # of files, errors are said above
-        _discard_output()
-        print(f"agarnet: the output cannot be written: {error.strerror}.", file=sys.stderr)
-        return _left(EXIT_BAD_INPUT)
+        except InputError as error:
+            _say(f"agarnet: {error}")
+            return EXIT_BAD_INPUT
+        except KeyboardInterrupt as interrupt:
+            number = interrupt.number if isinstance(interrupt, _Stopped) else signal.SIGINT
+            _say(f"\nagarnet: stopped by {number.name}; no partial file is left.")
+            return _left(128 + number)
+        except BrokenPipeError:  # whoever read our output has seen enough
+            _discard_output()
+            return _left(EXIT_BROKEN_PIPE)
+        except OSError as error:  # of files, errors are said above
+            _discard_output()
+            _say(f"agarnet: the output cannot be written: {error.strerror}.")
+            return _left(EXIT_BAD_INPUT)
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # a terminal that is gone
+        print(text, file=sys.stderr, flush=True)
 
 
 def _discard_output() -> None:
@@ -66,7 +75,6 @@ def _left(code: int) -> int:
     """Returns the exit code, or ends at once where workers are amid long computations."""
     if any(thread.name.startswith(running.THREADS) for thread in threading.enumerate()):
         whole_files.abandon()
-        sys.stderr.flush()
         os._exit(code)
     return code
 
@@ -81,34 +89,49 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM arrived."""
+class _Stopped(KeyboardInterrupt):
+    """A signal arrived that is not Ctrl-C's."""
+
+    def __init__(self, number: signal.Signals):
+        super().__init__()
+        self.number = number
 
 
 @contextlib.contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """What a handler raises is lost where Python happens to be in a callback, such as the garbage
-    collector's; so the signal comes again until it was heard."""
+def _like_ctrl_c(numbers: Sequence[signal.Signals]) -> Iterator[None]:
+    """Signals end the work as Ctrl-C does, but for those that are ignored, as nohup has it.
+
+    What a handler raises is lost where Python happens to be in a callback, such as the garbage
+    collector's; so the signal comes again until it was heard. Until then others of its kind are
+    ignored, as they would break off the tidying up: a closed terminal sends several.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    reminders = []
+    reminders: list[threading.Timer] = []
+    next_at = -math.inf
 
-    def stop(*_: object) -> NoReturn:
-        reminder = threading.Timer(_REMINDER, os.kill, (os.getpid(), signal.SIGTERM))
+    def stop(number: int, _: object) -> None:
+        nonlocal next_at
+        if time.monotonic() < next_at:
+            return
+        next_at = time.monotonic() + _REMINDER
+        reminder = threading.Timer(_REMINDER, os.kill, (os.getpid(), number))
         reminder.daemon = True
         reminder.start()
         reminders.append(reminder)
-        raise _Terminated
+        raise _Stopped(signal.Signals(number))
 
-    earlier = signal.signal(signal.SIGTERM, stop)
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    earlier = {number: signal.signal(number, stop) for number in heard}
     try:
         yield
     finally:
         for reminder in reminders:
             reminder.cancel()
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

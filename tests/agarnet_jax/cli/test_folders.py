@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from PIL import Image
@@ -205,11 +206,8 @@ def test_a_report_that_cannot_go_on_ends_the_run(agarnet, fake, photos, tmp_path
     assert not [name for name in tree(out) if name.endswith(".part")]
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_ctrl_c_in_the_middle_of_a_run(photos, tmp_path, jobs, number, code):
-    """As a program: the restorer waits in the middle of each file, the writer of one half-way."""
-    script = """
+# The restorer waits in the middle of each file, the writer of one half-way.
+WAITING = """
 import os, signal, sys, time, types
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
 from agarnet_jax import restoration
@@ -231,20 +229,88 @@ restore.Restorers = lambda *_, **__: lambda number: None
 restore._digest_of_weights = lambda _: ""
 sys.exit(main.main(sys.argv[1:]))
 """
-    out = tmp_path / "out"
-    arguments = ["restore", photos, "-o", out, "--grid=none", f"--jobs={jobs}"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    for _ in range(jobs):
-        assert process.stdout.readline() == b"writing\n"
-    assert len([name for name in tree(out) if name.endswith(".part")]) == jobs
+
+
+@pytest.fixture
+def waiting(photos, tmp_path):
+    """Starts a run that is amid writing `jobs` files; returns the process."""
+
+    def waiting(jobs, *before):
+        arguments = ["restore", photos, "-o", tmp_path / "out", "--grid=none", f"--jobs={jobs}"]
+        process = subprocess.Popen(
+            [*before, sys.executable, "-c", WAITING, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for line in process.stdout:
+            jobs -= line.strip() == b"writing"  # terminals end lines by \r\n
+            if not jobs:
+                break
+        return process
+
+    return waiting
+
+
+def unfinished(folder):
+    return [name for name in tree(folder) if name.endswith(".part")]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_ctrl_c_in_the_middle_of_a_run(waiting, tmp_path, jobs, number, code):
+    process, out = waiting(jobs), tmp_path / "out"
+    assert len(unfinished(out)) == jobs
     process.send_signal(number)
     _, err = process.communicate(timeout=40)
     assert process.returncode == code, err
-    assert b"no partial file" in err
+    assert f"stopped by {number.name}; no partial file".encode() in err
     assert tree(out) == ["agarnet-report.jsonl"]
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_closed_terminal_leaves_no_partial_file(waiting, tmp_path, jobs):
+    """The message about it cannot be printed, either."""
+    terminal = "import pty, sys; pty.spawn(sys.argv[1:])"
+    process, out = waiting(jobs, sys.executable, "-c", terminal), tmp_path / "out"
+    assert len(unfinished(out)) == jobs
+    process.kill()
+    process.communicate()
+    for _ in range(400):
+        if not unfinished(out):
+            break
+        time.sleep(0.1)
+    assert tree(out) == ["agarnet-report.jsonl"]
+
+
+def test_what_nohup_ignores_stays_ignored(waiting, tmp_path):
+    process = waiting(1, "sh", "-c", 'trap "" HUP; exec "$@"', "sh")
+    process.send_signal(signal.SIGHUP)
+    time.sleep(1)
+    assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=40)
+    assert process.returncode == 143
+    assert unfinished(tmp_path / "out") == []
+
+
+def test_a_second_signal_does_not_break_off_the_tidying(agarnet, fake, photos, monkeypatch):
+    class Closed:
+        def restore(self, *_args, **_kwargs):
+            try:
+                signal.raise_signal(signal.SIGHUP)
+            finally:
+                signal.raise_signal(signal.SIGHUP)
+                tidied.append(True)
+
+    tidied = []
+    monkeypatch.setattr(fake, "restorer", Closed())
+    code, _, err = agarnet("restore", photos / "a.jpg")
+    assert (code, tidied) == (129, [True])
+    assert "stopped by SIGHUP" in err[-1]
 
 
 def test_a_pipe_is_refused_and_not_waited_for(agarnet, fake, photos, tmp_path):
@@ -304,3 +370,13 @@ def test_what_ends_in_a_slash_is_a_folder_for_several_too(agarnet, fake, photos,
     )
     assert code == 0
     assert tree(tmp_path / "x.png") == ["a.png", "a_png.png", "agarnet-report.jsonl"]
+
+
+def test_maps_that_are_missing_are_made_on_resuming(agarnet, fake, photos, tmp_path):
+    arguments = ("restore", photos, "-o", tmp_path / "out", "--grid=none", "--resume")
+    agarnet(*arguments)
+    maps = ("--map", tmp_path / "maps")
+    assert agarnet(*arguments, *maps)[1][-1].startswith("2 restored in ")
+    (tmp_path / "maps" / "a.png").unlink()
+    assert agarnet(*arguments, *maps)[1][-1].startswith("1 restored, 1 skipped in ")
+    assert tree(tmp_path / "maps") == ["a.png", "a_png.png"]
