@@ -21,7 +21,8 @@ class Layout:
     """Where the outputs of a run go.
 
     single: whether one file was given, by its name. folder: of the outputs, None: beside the
-    inputs, or one file. report: the report's file, None for none.
+    inputs, or one file. report: the report's file, by default in the folder of the outputs, or in
+    the first that is restored in place; None for none.
     """
 
     single: bool
@@ -39,11 +40,13 @@ class Layout:
         single = len(inputs) == 1 and not given_folders
         _check(arguments, given_folders, single=single)
         folder = output if not single or _means_folder(arguments) else None
-        report = arguments.report or (folder and folder / REPORT_NAME)
+        in_place = given_folders[0] if arguments.in_place and given_folders else None
+        of_report = folder or in_place
+        report = arguments.report or (of_report and of_report / REPORT_NAME)
         if arguments.resume and report is None:
             raise InputError(
-                "--resume needs the report of the earlier run: give its --report FILE, or a folder "
-                "with -o, where it lies."
+                "--resume needs the report of the earlier run: give its --report FILE (it lies by "
+                "default in the folder of -o, or the one that was restored --in-place)."
             )
         return cls(single, folder, report)
 

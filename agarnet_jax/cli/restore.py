@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import pathlib
 import sys
 import time
@@ -13,6 +14,7 @@ from agarnet_jax.cli import restore_arguments
 from agarnet_jax.cli.layout import Layout, plan
 from agarnet_jax.cli.progress import Progress, in_words
 from agarnet_jax.cli.restorers import Restorers
+from agarnet_jax.restoration.files import atomic
 from agarnet_jax.restoration.files.errors import InputError, printable, reason, shown
 from agarnet_jax.restoration.files.one_file import FileResult
 from agarnet_jax.restoration.files.reports import (
@@ -48,9 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
         if layout.report is not None:
             _make_folder(layout.report.parent)
             identity = Identity(options, _digest_of_weights(arguments.weights))
-            report = stack.enter_context(Report(layout.report, resume=arguments.resume))
+            # In place it goes on in any case: begun anew, it would forget what is restored already.
+            continued = arguments.resume or arguments.in_place
+            report = stack.enter_context(Report(layout.report, resume=continued))
             if earlier := report.outputs():
                 jobs = plan(arguments, layout, earlier=earlier)
+        if arguments.in_place:
+            known = report.outputs() if report is not None and arguments.resume else {}
+            _warn_of_backups([job for job in jobs if os.path.abspath(job.source) not in known])
         workers = min(arguments.jobs or min(cores.available(), _MOST_WORKERS), len(jobs))
         restorers = Restorers(arguments.weights, workers=workers)
         outcomes = Run(options, restorers, report, identity, arguments.resume).outcomes(
@@ -68,6 +75,17 @@ def _digest_of_weights(name: str) -> str:
         return digest(weights.path_of(name))
     except ValueError as error:
         raise InputError(str(error)) from None
+
+
+def _warn_of_backups(jobs: Sequence[Job]) -> None:
+    backed_up = sum(atomic.has_backup(job.destination) for job in jobs)
+    if backed_up:
+        print(
+            f"agarnet: {backed_up} of {len(jobs)} files may be restored a second time: backups "
+            f"({atomic.BACKUP_SUFFIX}) stand beside them. --resume skips those that the report "
+            "of an earlier run names.",
+            file=sys.stderr,
+        )
 
 
 def _make_folder(folder: pathlib.Path) -> None:

@@ -55,7 +55,8 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         "--report",
         type=_path,
         metavar="FILE",
-        help=f"a line of JSON for each file (default: {REPORT_NAME} in an output folder)",
+        help=f"a line of JSON for each file (default: {REPORT_NAME} in an output folder, or "
+        "one restored in place)",
     )
     group.add_argument("--strict", action="store_true", help="refuse truncated JPEG files")
     shared_arguments.add_max_pixels(group)

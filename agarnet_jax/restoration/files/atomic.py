@@ -40,7 +40,7 @@ def back_up(path: pathlib.Path) -> pathlib.Path:
       InputError: its folder cannot be written.
     """
     for number in range(1000):
-        backup = path.with_name(f"{path.name}{BACKUP_SUFFIX}{number or ''}")
+        backup = _backup(path, number)
         try:
             if not os.path.lexists(backup):
                 _second_name(path, backup)
@@ -52,6 +52,15 @@ def back_up(path: pathlib.Path) -> pathlib.Path:
                 f"{shown(path)} cannot be kept as {shown(backup)}: {reason(error)}."
             ) from None
     raise InputError(f"{shown(path)} has a thousand backups; remove some.")
+
+
+def has_backup(path: pathlib.Path) -> bool:
+    """Whether `back_up` has kept an earlier file of this name."""
+    return os.path.lexists(_backup(path, 0))
+
+
+def _backup(path: pathlib.Path, number: int) -> pathlib.Path:
+    return path.with_name(f"{path.name}{BACKUP_SUFFIX}{number or ''}")
 
 
 def _second_name(path: pathlib.Path, backup: pathlib.Path) -> None:

@@ -99,6 +99,64 @@ def test_in_place_of_a_folder(agarnet, fake, photos, jpeg):
     assert (photos / "a.jpg").read_bytes() == restored
 
 
+class TestResumeInPlace:
+    @pytest.fixture
+    def run(self, agarnet, fake, photos):
+        """Returns how many files became what, and what was said on standard error."""
+
+        def run(*arguments):
+            everything = (photos, "--in-place", "--recursive", "--grid=none", "--jobs=1")
+            code, printed, err = agarnet("restore", *everything, *arguments)
+            return printed[-1].split(" in ")[0] if printed else code, err
+
+        return run
+
+    @pytest.fixture
+    def interrupted(self, run, fake, monkeypatch):
+        """A run that was stopped in its third file."""
+
+        class Interrupted:
+            def restore(self, image, **arguments):
+                calls.append(image)
+                if len(calls) == 3:
+                    raise KeyboardInterrupt
+                return usual.restore(image, **arguments)
+
+        usual, calls = fake.restorer, []
+        monkeypatch.setattr(fake, "restorer", Interrupted())
+        run()
+
+    def test_an_interrupted_run_is_continued_by_the_same_command(self, run, photos, interrupted):
+        assert (photos / "agarnet-report.jsonl").exists()
+        counts, err = run("--resume")
+        assert counts == "2 restored, 2 skipped, 1 failed"
+        assert not any("second time" in line for line in err)
+        backups = [name for name in tree(photos) if ".orig" in name]
+        assert backups == [
+            "a.jpg.orig", "a.png.orig", "sub/a.jpg.orig", "sub/b.JPG.orig",
+        ]  # fmt: skip
+
+    def test_without_resume_one_line_warns_and_nothing_is_forgotten(self, run, photos, interrupted):
+        warning, *_ = run()[1]
+        assert warning.startswith("agarnet: 2 of 5 files may be restored a second time: backups")
+        assert "--resume" in warning
+        assert (photos / "a.jpg.orig1").exists()
+        assert run("--resume")[0] == "4 skipped, 1 failed"
+
+    def test_a_lost_report_is_no_reason_to_be_silent(self, run, photos, interrupted):
+        (photos / "agarnet-report.jsonl").unlink()
+        assert "2 of 5 files may be restored a second time" in run("--resume")[1][0]
+
+
+def test_files_in_place_have_no_report_by_default(agarnet, refused, fake, photos):
+    inputs = photos / "a.jpg", photos / "a.png"
+    assert "give its --report FILE" in refused("restore", *inputs, "--in-place", "--resume")
+    agarnet("restore", *inputs, "--in-place", "--grid=none")
+    assert not (photos / "agarnet-report.jsonl").exists()
+    warning, *_ = agarnet("restore", *inputs, "--in-place", "--grid=none")[2]
+    assert "2 of 2 files may be restored a second time" in warning
+
+
 class TestResume:
     @pytest.fixture
     def run(self, agarnet, fake, photos, tmp_path):
