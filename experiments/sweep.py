@@ -10,6 +10,7 @@ better: gain in PSNR of restorers, negative error of estimators. Writes a table,
 and plots; `docs/sweeps.md` is the guide. Needs the extra `sweep`.
 """
 
+import functools
 import signal
 import sys
 from typing import Any
@@ -87,7 +88,9 @@ def main() -> None:
         if _REPORT_ONLY.value:
             report.write(opening.existing(chosen), chosen.workdir)
             return
-        study, objective, trials = opening.join(chosen, run)
+        # The worker that a trial was taken from may need a moment to leave its folder.
+        waiting = functools.partial(run, wait_for_folder=True)
+        study, objective, trials = opening.join(chosen, waiting)
     signal.signal(signal.SIGTERM, leave)
     failure = None
     try:

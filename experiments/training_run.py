@@ -14,6 +14,7 @@ from agarnet_jax.checkpoint import has_checkpoint
 from agarnet_jax.configs import to_plain
 from agarnet_jax.places import is_remote
 from agarnet_jax.sharding import check_batch_size, make_mesh
+from agarnet_jax.training.folder_lock import locked
 from agarnet_jax.training.loop import train
 from agarnet_jax.training.state import TrainState
 from data_pipelines import batching
@@ -30,10 +31,12 @@ def run(
     on_evaluation: Callable[[int, float], None] | None = None,
     before_leaving: Callable[[], None] | None = None,
     profile_steps: tuple[int, int] | None = None,
+    wait_for_folder: bool = False,
 ) -> TrainState:
     """Trains and returns the final state. Arguments and errors are those of `loop.train`.
 
-    What a user can mend ends the program with one line (`program.one_line_errors`).
+    What a user can mend ends the program with one line (`program.one_line_errors`). That includes
+    another training that writes into `workdir`; with `wait_for_folder` this one waits for its end.
     """
     with program.one_line_errors():
         _check_batch_sizes(experiment)
@@ -54,6 +57,9 @@ def run(
         _make_shared(workdir)
     distributed.say(f"{len(source)} training images, {source.skipped} skipped.")
     with contextlib.ExitStack() as stack:
+        if jax.process_index() == 0:
+            with program.one_line_errors():
+                stack.enter_context(locked(workdir, wait=wait_for_folder))
         state = train(
             experiment.make_task(),
             config=experiment.train,

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from agarnet_jax import weights
+from agarnet_jax.training.folder_lock import locked
 
 SMALL = [
     "--config.train.warmup_steps=1",
@@ -176,6 +177,17 @@ def test_settings_that_cannot_be_used_give_one_line(
         (line,) = result.stderr.strip().splitlines()
         assert message in line
         assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_another_training_writes_into_is_left_alone(
+    program, picture_folders, tmp_path
+):
+    with locked(f"{tmp_path}"):
+        before = list(tmp_path.iterdir())
+        result = program(*train_arguments("smoke", picture_folders, tmp_path), fails=True)
+        (line,) = result.stderr.strip().splitlines()
+        assert f"writes into {tmp_path}; give this one a --workdir of its own" in line
+        assert list(tmp_path.iterdir()) == before
 
 
 def test_a_folder_without_images_is_not_trained_on(program, tmp_path):
