@@ -1,5 +1,7 @@
 """One line that says how far a run is, kept apart from the lines printed meanwhile."""
 
+import contextlib
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -7,20 +9,40 @@ from typing import TextIO
 _CLEAR = "\r\x1b[K"
 
 
-class Progress:
-    """Counts files, and estimates by their bytes what time is left. Silent outside terminals.
+class StatusLine:
+    """A line of a terminal that is drawn over and over. Silent elsewhere.
 
     tqdm, which `train` uses, is not needed for one line, so the base install does without it.
     """
 
+    def __init__(self, stream: TextIO | None = None):
+        """stream: None: standard error."""
+        self._stream = sys.stderr if stream is None else stream
+        self._shows = self._stream.isatty()
+
+    def draw(self, text: str) -> None:
+        """Shows a text in place of what the line said, cut to the terminal's width."""
+        if self._shows:
+            width = shutil.get_terminal_size().columns - 1
+            with contextlib.suppress(OSError):  # a terminal that is gone
+                print(f"{_CLEAR}{text[:width]}", end="", file=self._stream, flush=True)
+
+    def clear(self) -> None:
+        """Removes the line, for others to be printed in its place."""
+        self.draw("")
+
+
+class Progress:
+    """Counts files, and estimates by their bytes what time is left, on a line of a terminal."""
+
     def __init__(self, *, files: int, size: int, stream: TextIO | None = None):
         """files, size: of the whole run, size in bytes. stream: None: standard error."""
-        self._stream = sys.stderr if stream is None else stream
-        self._shows = files > 1 and self._stream.isatty()
+        self._line = StatusLine(stream)
         self._files, self._size = files, size
         self._done, self._failed = 0, 0
         self._worked, self._passed = 0, 0  # bytes
         self._begun = time.monotonic()
+        self._line.draw(self.text())
 
     def add(self, size: int, *, failed: bool, skipped: bool) -> None:
         """A file of `size` bytes is done."""
@@ -30,20 +52,17 @@ class Progress:
             self._passed += size
         else:
             self._worked += size
-        self._draw()
+        self._line.draw(self.text())
 
     def say(self, text: str, *, file: TextIO | None = None) -> None:
         """Prints a line, to standard output or another file."""
-        if self._shows:
-            print(_CLEAR, end="", file=self._stream, flush=True)
+        self._line.clear()
         print(text, file=sys.stdout if file is None else file, flush=True)
-        self._draw()
+        self._line.draw(self.text())
 
     def close(self) -> None:
         """Removes the line."""
-        if self._shows:
-            print(_CLEAR, end="", file=self._stream, flush=True)
-            self._shows = False
+        self._line.clear()
 
     def text(self) -> str:
         """What the line says."""
@@ -55,10 +74,6 @@ class Progress:
             left = self._size - self._worked - self._passed
             parts.append(f"about {in_words(elapsed * left / self._worked)} left")
         return ", ".join(parts)
-
-    def _draw(self) -> None:
-        if self._shows:
-            print(f"{_CLEAR}{self.text()}", end="", file=self._stream, flush=True)
 
 
 def in_words(seconds: float) -> str:

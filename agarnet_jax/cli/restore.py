@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import pathlib
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 from agarnet_jax import cores
 from agarnet_jax.cli import restore_arguments
 from agarnet_jax.cli.layout import Layout, plan
-from agarnet_jax.cli.progress import Progress, in_words
+from agarnet_jax.cli.progress import Progress, StatusLine, in_words
 from agarnet_jax.cli.restorers import Restorers
 from agarnet_jax.restoration.files import atomic
 from agarnet_jax.restoration.files.errors import InputError, printable, reason, shown
@@ -60,12 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
             _warn_of_backups([job for job in jobs if os.path.abspath(job.source) not in known])
         workers = min(arguments.jobs or min(cores.available(), _MOST_WORKERS), len(jobs))
         restorers = Restorers(arguments.weights, workers=workers)
-        outcomes = Run(options, restorers, report, identity, arguments.resume).outcomes(
-            jobs, workers=workers
-        )
+        work = Run(options, restorers, report, identity, arguments.resume)
         if layout.single:
-            return _tell_single(next(iter(outcomes)))
-        return _tell_all(outcomes, jobs, layout)
+            return _tell_single(_outcome_of_single(work, jobs[0]))
+        return _tell_all(work.outcomes(jobs, workers=workers), jobs, layout)
 
 
 def _digest_of_weights(name: str) -> str:
@@ -93,6 +92,18 @@ def _make_folder(folder: pathlib.Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {shown(folder)} cannot be made: {reason(error)}.") from None
+
+
+def _outcome_of_single(work: Run, job: Job) -> Outcome:
+    line, name = StatusLine(), printable(job.source.name)
+    line.draw(f"reading {name} …")
+    work = dataclasses.replace(
+        work, when_read=lambda width, height: line.draw(f"restoring {name} ({width}×{height}) …")
+    )
+    try:
+        return next(iter(work.outcomes([job], workers=1)))
+    finally:
+        line.clear()
 
 
 def _tell_single(outcome: Outcome) -> int:

@@ -74,6 +74,7 @@ class Run:
       has read its first file.
     report, identity: where results are written, and what makes them repeatable; or None.
     resume: whether jobs that the report says are finished are skipped.
+    when_read: called with width and height of each input that was read, by its worker's thread.
     """
 
     options: RestoreOptions
@@ -81,6 +82,7 @@ class Run:
     report: Report | None = None
     identity: Identity | None = None
     resume: bool = False
+    when_read: Callable[[int, int], object] = lambda width, height: None
 
     def outcomes(self, jobs: Sequence[Job], *, workers: int) -> Iterator[Outcome]:
         """Does the jobs; yields each one's outcome as it ends, in the order they end.
@@ -179,6 +181,7 @@ class _Worker:
         prepared = one_file.prepare(
             job.source, job.destination, options=self._run.options, pictures=job.pictures
         )
+        self._run.when_read(*prepared.file.size)
         if self._restorer is None:
             try:
                 self._restorer = self._run.restorers(self._number)

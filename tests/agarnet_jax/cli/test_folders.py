@@ -302,7 +302,7 @@ def waiting(photos, tmp_path):
             stderr=subprocess.PIPE,
         )
         for line in process.stdout:
-            jobs -= line.strip() == b"writing"  # terminals end lines by \r\n
+            jobs -= line.strip().endswith(b"writing")  # on terminals, after the progress
             if not jobs:
                 break
         return process

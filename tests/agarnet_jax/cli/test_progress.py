@@ -3,7 +3,7 @@ import io
 import pytest
 
 from agarnet_jax.cli import progress
-from agarnet_jax.cli.progress import Progress, in_words
+from agarnet_jax.cli.progress import Progress, StatusLine, in_words
 
 
 class Terminal(io.StringIO):
@@ -37,18 +37,34 @@ def test_lines_are_kept_apart(clock, capsys):
     line.say("a line")
     line.close()
     assert capsys.readouterr().out == "a line\n"
-    first, second, third, last = terminal.getvalue().split("\r\x1b[K")[1:]
+    begin, first, second, third, last = terminal.getvalue().split("\r\x1b[K")[1:]
+    assert begin == "0 of 2 files"
     assert (first, second, third) == ("1 of 2 files, about 0 s left", "", first)
     assert last == ""
 
 
-def test_silent_outside_terminals_and_for_one_file(capsys):
-    for files, stream in ((2, io.StringIO()), (1, Terminal())):
-        line = Progress(files=files, size=2, stream=stream)
-        line.add(1, failed=False, skipped=False)
-        line.say("a line")
-        line.close()
-        assert stream.getvalue() == ""
+def test_silent_outside_terminals(capsys):
+    stream = io.StringIO()
+    line = Progress(files=2, size=2, stream=stream)
+    line.add(1, failed=False, skipped=False)
+    line.say("a line")
+    line.close()
+    assert stream.getvalue() == ""
+
+
+def test_long_texts_are_cut_where_they_would_wrap(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    terminal = Terminal()
+    StatusLine(terminal).draw("restoring " + "x" * 40)
+    assert terminal.getvalue() == "\r\x1b[Krestoring xxxxxxxxx"
+
+
+def test_a_terminal_that_is_gone_is_no_error():
+    class Gone(Terminal):
+        def write(self, _):
+            raise OSError(5, "Input/output error")
+
+    Progress(files=2, size=2, stream=Gone()).close()
 
 
 @pytest.mark.parametrize(

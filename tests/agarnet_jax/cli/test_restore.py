@@ -1,5 +1,6 @@
 """`agarnet restore` of one file; most tests with a fake restorer."""
 
+import io
 import os
 import pathlib
 import signal
@@ -61,6 +62,33 @@ def test_the_real_restorer(agarnet, tmp_path, gray_photo, encode):
         clean = gray_photo[:64, :64].astype(float)
         errors = [np.square(np.asarray(image) - clean).mean() for image in (before, after)]
     assert errors[1] < 0.9 * errors[0]
+
+
+@pytest.fixture
+def on_terminal(monkeypatch):
+    """Runs the command; returns what its line on standard error showed, one after the other."""
+
+    def on_terminal(*arguments):
+        terminal = io.StringIO()
+        terminal.isatty = lambda: True
+        with monkeypatch.context() as patched:
+            patched.setenv("COLUMNS", "80")
+            patched.setattr(sys, "stderr", terminal)
+            main.main([str(argument) for argument in arguments])
+        return terminal.getvalue().split("\r\x1b[K")
+
+    return on_terminal
+
+
+def test_a_terminal_shows_what_is_done_meanwhile(on_terminal, fake, photo):
+    shown = on_terminal("restore", photo)
+    assert shown == ["", "reading photo.jpg …", "restoring photo.jpg (64×48) …", ""]
+
+
+def test_errors_take_the_place_of_what_a_terminal_shows(on_terminal, fake, photo):
+    photo.write_bytes(b"x")
+    shown = on_terminal("restore", photo)
+    assert shown[-1] == f"agarnet: '{photo}' is not an image that Pillow can read.\n"
 
 
 def test_default_output_stands_beside_the_input(agarnet, fake, photo, jpeg):
