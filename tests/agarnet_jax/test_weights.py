@@ -52,6 +52,13 @@ def test_an_unknown_name_lists_the_shipped_ones():
         weights.load("huge")
 
 
+def test_a_folder_is_no_file_but_a_run_may_become_one(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"is a folder.*experiments\.pack_weights --restorer=.*out="
+    ):
+        weights.path_of(tmp_path)
+
+
 def test_a_file_that_may_not_be_read_is_said(tmp_path, monkeypatch):
     weights.save(weights.load("tiny"), tmp_path / "mine")
     monkeypatch.setattr(weights.os, "access", lambda *_: False)  # root may read everything
