@@ -68,7 +68,7 @@ def _coding(image: JpegImagePlugin.JpegImageFile) -> Coding:
     if len(image.layer) == 1:
         return Coding.GRAY
     if len(image.layer) == 4:
-        return Coding.YCCK if transform == 2 else Coding.CMYK
+        return Coding.YCCK if transform else Coding.CMYK
     if "jfif" in image.info:
         return Coding.YCBCR
     if transform is not None:

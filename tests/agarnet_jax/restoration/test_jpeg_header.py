@@ -52,7 +52,9 @@ def test_coding_as_libjpeg_decides(encoded, rgb, without_marker):
     cmyk = encoded(picture.convert("CMYK"), "JPEG")
     assert header_of(cmyk).coding is Coding.CMYK
     adobe = cmyk.index(b"Adobe")
-    assert header_of(cmyk[: adobe + 11] + b"\2" + cmyk[adobe + 12 :]).coding is Coding.YCCK
+    for transform in (1, 2, 3):  # libjpeg warns of others than 0 and 2, and takes them for 2
+        changed = cmyk[: adobe + 11] + bytes([transform]) + cmyk[adobe + 12 :]
+        assert header_of(changed).coding is Coding.YCCK
     assert header_of(without_marker(cmyk, 0xEE)).coding is Coding.CMYK
 
 
