@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from agarnet_jax.restoration.files import inspection
+
 
 @pytest.fixture
 def photo(tmp_path, gray_photo, encode):
@@ -22,8 +24,40 @@ def test_words_and_json_say_the_same(agarnet, photo):
     assert f"look like JPEG quality {plain['quality']:.0f}" in words[1]
 
 
+def test_several_files_have_a_line_of_json_each(agarnet, photo, tmp_path):
+    (tmp_path / "bad.jpg").write_text("a text")
+    several = photo, tmp_path / "bad.jpg", tmp_path / "none.jpg", photo
+    code, lines, err = agarnet("inspect", *several, "--json")
+    assert code == 1
+    assert [" is not an image" in line or " does not exist" in line for line in err] == [True] * 2
+    first, bad, missing, last = map(json.loads, lines)
+    assert first == last
+    alone = json.loads("\n".join(agarnet("inspect", photo, "--json")[1]))
+    assert first == {"source": f"{photo}", **alone}
+    assert bad["source"] == f"{tmp_path}/bad.jpg"
+    assert [f"agarnet: {each['error']}" for each in (bad, missing)] == err
+
+
+def test_words_of_several_files_begin_with_their_names(agarnet, photo):
+    code, lines, err = agarnet("inspect", photo, photo)
+    assert (code, err) == (0, [])
+    alone = agarnet("inspect", photo)[1]
+    assert lines == [f"{photo}:", *alone, ""] * 2
+
+
+def test_a_mistake_of_ours_stops_no_other_file(agarnet, photo, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("oh\nno")
+
+    monkeypatch.setattr(inspection, "inspect", broken)
+    code, out, err = agarnet("inspect", photo, photo)
+    assert (code, out) == (1, [])
+    assert err == [f"agarnet: '{photo}': RuntimeError: oh"] * 2
+
+
 def test_what_cannot_be_read_is_named(refused, tmp_path, photo):
     assert "does not exist" in refused("inspect", tmp_path / "none.jpg")
     assert "is a folder" in refused("inspect", tmp_path)
     assert "--max-pixels 4096" in refused("inspect", photo, "--max-pixels=4000")
-    assert "'huge'" in refused("inspect", photo, "--weights=huge")
+    for photos in ([photo], [photo, photo]):
+        assert "'huge'" in refused("inspect", *photos, "--weights=huge")
