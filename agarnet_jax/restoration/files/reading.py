@@ -27,11 +27,12 @@ from agarnet_jax.restoration.pixels import Picture
 # 250 megapixels: more than any camera writes, and 0.75 GB of colour.
 MAX_PIXELS = 250_000_000
 _JPEG_MAGIC = b"\xff\xd8\xff"
-_ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0106, 0
+_ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0102, 0x0106, 0
 _IPTC = 0x0404  # among the resources of Photoshop in APP13
 _PNG_BIT_DEPTH = 24  # where it stands in the file: signature, IHDR's head, width, height
 _KEPT_MODES = ("LA", "RGB", "RGBA", "YCbCr", "CMYK")
 _GRAY_MODES = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")
+_FROM_12_BITS = np.round(np.arange(4096) * (65535 / 4095)).astype(np.uint16)
 _CONVERSIONS = {"La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "PA": "RGBA", "HSV": "RGB"}
 # What damaged files make decoders raise.
 _DAMAGED = (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error, zlib.error)
@@ -256,6 +257,8 @@ def _gray(image: PillowFile, file: BinaryIO, warnings: list[str]) -> Picture:
     levels = np.asarray(image.convert("L") if image.mode == "1" else image)
     levels = levels.astype(np.uint16 if deep else np.uint8)
     peak = np.iinfo(levels.dtype).max
+    if _has_12_bits(image):
+        levels = _FROM_12_BITS[levels]
     if deep and _is_white_zero(image):
         levels = peak - levels
     if not isinstance(transparent, int):
@@ -266,6 +269,13 @@ def _gray(image: PillowFile, file: BinaryIO, warnings: list[str]) -> Picture:
     alpha = np.where(levels == transparent, 0, peak).astype(levels.dtype)
     pixels = np.stack([levels, alpha], axis=-1)
     return pixels if deep else Image.fromarray(pixels)
+
+
+def _has_12_bits(image: PillowFile) -> bool:
+    """Whether it is gray of a TIFF file whose levels, up to 4095, Pillow leaves as they are."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    return image.tag_v2.get(_BITS_PER_SAMPLE) == (12,)
 
 
 def _is_white_zero(image: PillowFile) -> bool:

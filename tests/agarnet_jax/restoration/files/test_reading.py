@@ -200,6 +200,28 @@ def test_tiff_that_counts_from_white(tmp_path, dtype):
     np.testing.assert_array_equal(read, np.iinfo(dtype).max - pixels)
 
 
+def tiff(tags, strip):
+    """Of little-endian numbers by tag, by this test."""
+    count = len(tags) + 2
+    tags = {**tags, 273: 8 + 2 + 12 * count + 4, 279: len(strip)}
+    entries = (struct.pack("<HHII", tag, 4, 1, number) for tag, number in sorted(tags.items()))
+    return struct.pack("<2sHIH", b"II", 42, 8, count) + b"".join(entries) + bytes(4) + strip
+
+
+@pytest.mark.parametrize("compression", [1, 8])
+def test_12_bits_of_tiff_are_brought_to_16(file, compression):
+    levels = np.random.default_rng(0).integers(0, 4096, (9, 13))
+    levels[0, :3] = 0, 2048, 4095
+    bits = (levels[..., None] >> np.arange(11, -1, -1)) & 1
+    data = np.packbits(bits.reshape(9, -1), axis=1).tobytes()
+    if compression == 8:
+        data = zlib.compress(data)
+    tags = {256: 13, 257: 9, 258: 12, 259: compression, 262: 1, 277: 1, 278: 9}
+    read = reading.read(file(tiff(tags, data)))
+    assert read.pixels.mode == "I;16"
+    np.testing.assert_allclose(np.asarray(read.pixels), levels * (65535 / 4095), atol=0.5)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize(
     "options",
