@@ -9,6 +9,7 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from agarnet_jax.restoration.files import exif as exif_data
 
 _EXIF_PREFIX = b"Exif\0\0"
+_IMAGEMAGICK_EXIF = "Raw profile type exif"  # a text of PNG: name, length, hexadecimal digits
 COMMENT = "Comment"
 _ORIENTATION, _X_DENSITY = 274, 282
 _MAX_DENSITY = 65535  # what every format holds
@@ -75,9 +76,9 @@ def _exif(image: Image.Image, orientation: int) -> bytes:
     try:
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             return _exif_of_tiff(image, orientation)
-        if isinstance(image, PngImagePlugin.PngImageFile):  # ImageMagick's "Raw profile type exif"
-            found = image.getexif()
-            return found.tobytes().removeprefix(_EXIF_PREFIX) if found else b""
+        if _IMAGEMAGICK_EXIF in image.info:
+            lines = image.info[_IMAGEMAGICK_EXIF].split("\n")[3:]
+            return bytes.fromhex("".join(lines)).removeprefix(_EXIF_PREFIX)
     except (struct.error, SyntaxError, TypeError, ValueError, KeyError):  # damaged
         pass
     return b""
@@ -110,7 +111,7 @@ def _density(image: Image.Image) -> tuple[float, float] | None:
 
 def _texts(image: Image.Image) -> dict[str, str]:
     if isinstance(image, PngImagePlugin.PngImageFile):
-        hidden = ("XML:com.adobe.xmp", "Raw profile type exif")
+        hidden = ("XML:com.adobe.xmp", _IMAGEMAGICK_EXIF)
         return {key: str(value) for key, value in image.text.items() if key not in hidden}
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         comments = [contents for name, contents in image.applist if name == "COM"]

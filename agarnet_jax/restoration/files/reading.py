@@ -183,7 +183,10 @@ def _opened_jpeg(file: BinaryIO) -> tuple[JpegImagePlugin.JpegImageFile, JpegHea
 def _opened(file: BinaryIO) -> PillowFile:
     file.seek(0)
     with _pillow_unlimited():
-        return Image.open(file)
+        image = Image.open(file)
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and _ORIENTATION not in image.tag_v2:
+        image.getexif().pop(_ORIENTATION, None)  # of XMP, by which Pillow turns TIFF alone
+    return image
 
 
 _LIMIT = threading.RLock()  # files may be opened while one is loaded

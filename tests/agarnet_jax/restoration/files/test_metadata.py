@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 import tifffile
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from agarnet_jax.restoration.files import exif, reading, turning, writing
 from agarnet_jax.restoration.files.metadata import Metadata
@@ -97,6 +97,39 @@ def test_orientation_is_applied_once(tmp_path, encoded, astronaut, orientation):
     turned = turning.upright(array, orientation=orientation)
     np.testing.assert_array_equal(turned, np.asarray(expected))
     np.testing.assert_array_equal(turning.as_stored(turned, orientation=orientation), array)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "deep.tif"])
+def test_only_exif_says_how_a_picture_lies(tmp_path, astronaut, name):
+    """XMP repeats it at most; most viewers mind EXIF alone."""
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    pixels = astronaut[:32, 200:248]
+    if name == "deep.tif":
+        pixels = pixels.astype(np.uint16) * 257
+    path = tmp_path / name
+    writing.write(pixels, path, metadata=Metadata(xmp=xmp))
+    file = reading.read(path)
+    assert (file.size, file.metadata.orientation, file.metadata.xmp) == ((48, 32), 1, xmp)
+    if name != "a.jpg":
+        np.testing.assert_array_equal(np.asarray(file.pixels), pixels)
+
+
+def test_the_tag_of_tiff_counts_and_not_its_xmp(tmp_path, encoded, astronaut):
+    xmp = b'<a tiff:Orientation="3"/>'
+    path = tmp_path / "a.tif"
+    path.write_bytes(encoded(astronaut[:32, 200:248], "TIFF", tiffinfo={ORIENTATION: 6, 700: xmp}))
+    file = reading.read(path)
+    assert (file.size, file.metadata.orientation) == ((48, 32), 6)
+    np.testing.assert_array_equal(np.asarray(file.pixels), astronaut[:32, 200:248])
+
+
+def test_exif_that_imagemagick_keeps_as_text_in_png(tmp_path, extras):
+    info = PngImagePlugin.PngInfo()
+    data = b"Exif\0\0" + extras.exif
+    info.add_text("Raw profile type exif", f"\nexif\n{len(data):8}\n{data.hex()}\n")
+    path = tmp_path / "a.png"
+    Image.new("L", (3, 3)).save(path, pnginfo=info)
+    assert reading.read(path).metadata.exif == extras.exif
 
 
 def test_a_turned_thumbnail_is_dropped(extras):
