@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import json
 import logging
 import math
 import platform
@@ -27,6 +28,7 @@ from agarnet_jax.checkpoint_faults import (
     set_aside_broken_scores,
     without_stragglers,
 )
+from agarnet_jax.configs import differences
 from agarnet_jax.places import absolute
 
 _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -157,21 +159,27 @@ class Checkpoints:
             self._scores[step] = metrics["score"] if metrics else None
         return self._scores[step]
 
-    def restore_latest(self, target: Any) -> tuple[Any, int] | None:
+    def restore_latest(
+        self, target: Any, config: Mapping[str, Any] | None = None
+    ) -> tuple[Any, int] | None:
         """Restores the latest step that can be read, as `restore` does; None if nothing is saved.
 
         A checkpoint that cannot be read is renamed, so that its step can be saved again, and the
         one before it is tried. All processes take the same; where only one of them fails to read,
         its host's disk or mount is at fault, and the run ends as when a process is lost.
 
+        Args:
+          target: as of `restore`.
+          config: the resolved configuration of `target`, to say what differs where it does not fit.
+
         Raises:
           CheckpointError: one can be read, but its state is not of the form of `target`; or none
             of those that were saved can be read.
         """
         with without_stragglers():
-            return self._restore_latest(target)
+            return self._restore_latest(target, config or {})
 
-    def _restore_latest(self, target: Any) -> tuple[Any, int] | None:
+    def _restore_latest(self, target: Any, config: Mapping[str, Any]) -> tuple[Any, int] | None:
         unreadable: list[int] = []
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
@@ -184,9 +192,13 @@ class Checkpoints:
                 self._manager.reload()
                 return restored
             if on_all_processes(self._is_whole(step)):
+                changed = "; ".join(self._reshaped(step, config))
+                other = (
+                    f"{changed} as now" if changed else f"another model or optimizer ({problem})"
+                )
                 raise CheckpointError(
-                    f"{self.directory / str(step)} was saved with another model or optimizer "
-                    f"({problem}); give this run a --workdir of its own."
+                    f"{self.directory / str(step)} was saved with {other}; give this run a "
+                    "--workdir of its own."
                 )
             _log.warning(
                 "%s cannot be read and is skipped: %s", self.directory / str(step), problem
@@ -206,6 +218,17 @@ class Checkpoints:
             return True
         except Exception:
             return False
+
+    def _reshaped(self, step: int, config: Mapping[str, Any]) -> list[str]:
+        """Lists in what settings of the form of its state a saved step differs from `config`."""
+        try:
+            saved = _shaping(self.config(step))
+        except Exception:  # no readable configuration
+            return []
+        now = json.loads(json.dumps(_shaping(config)))  # tuples are lists in a checkpoint
+        if saved["task"] != now["task"]:  # nothing else can be compared
+            saved, now = {"task": saved["task"]}, {"task": now["task"]}
+        return list(differences(saved, now, "config"))
 
     def restore(self, step: int, target: Any) -> tuple[Any, int]:
         """Restores the state at `step`, and the number of the next batch.
@@ -258,8 +281,21 @@ class Checkpoints:
 
 
 def first_words(error: Exception) -> str:
-    """Shortens an error to one line; TensorStore's errors go on with how to ask for more."""
-    return f"{error}".split("\n")[0].split(" See full TensorStore details")[0][:200]
+    """Shortens an error to one line, without the advice for programmers that may follow in it."""
+    line = f"{error}".split("\n")[0]
+    for advice in (" See full TensorStore details", " Truncating/padding is disabled"):
+        line = line.split(advice)[0]
+    return line[:200]
+
+
+def _shaping(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Takes from a resolved configuration what decides the form of a state."""
+    train = config.get("train", {})
+    return {
+        "task": config.get("task"),
+        "model": config.get("model"),
+        "train": {"optimizer": train.get("optimizer")},
+    }
 
 
 def _versions() -> dict[str, str]:

@@ -25,11 +25,13 @@ def without_stragglers() -> Iterator[None]:
     Each of them fails later, where nobody can catch it, with pages on stderr.
     """
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    loops = logging.getLogger("asyncio")
+    disabled, loops.disabled = loops.disabled, True
     try:
         yield
     finally:
         gc.collect()
-        sys.unraisablehook = hook
+        sys.unraisablehook, loops.disabled = hook, disabled
 
 
 def on_all_processes(here: bool) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from agarnet_jax.checkpoint import Checkpoints
+from agarnet_jax.checkpoint import CheckpointError, Checkpoints
 from agarnet_jax.sharding import check_batch_size, global_batch, make_mesh, on_every_device
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.evaluation import evaluate
@@ -23,6 +23,8 @@ from agarnet_jax.training.tasks import Task
 
 HostBatch = Mapping[str, np.ndarray]
 Case = tuple[str, HostBatch]  # a held-out batch, with the name of its case
+
+_INIT_FROM = "init_from"  # the setting that names where a run without a checkpoint starts
 
 
 def train(
@@ -48,7 +50,8 @@ def train(
       eval_batches: this process's share of the held-out batches, each with its case; None for
         no evaluation.
       workdir: receives `checkpoints/`, `metrics.jsonl` and TensorBoard events.
-      resolved_config: saved with every checkpoint.
+      resolved_config: saved with every checkpoint; in a run that continues, with the `init_from`
+        that it began with.
       initial_params: where a run without a checkpoint starts; None: at random.
       stop_at: step at which to save and leave early, with schedules still those of `config.steps`.
       on_evaluation: receives (step, score) after each evaluation, before that step is saved, so a
@@ -63,7 +66,8 @@ def train(
     Raises:
       Interrupted: a signal asked to leave; the state was saved, and the same call continues.
       FloatingPointError: `config.max_non_finite` updates in a row were skipped.
-      CheckpointError: there are checkpoints, but none of this model that can be read.
+      CheckpointError: there are checkpoints, but none of this model that can be read, or they began
+        with another `init_from` than `resolved_config` asks for.
       MisfitError: the initial parameters do not fit.
       ValueError: the batch cannot be shared.
     """
@@ -75,8 +79,10 @@ def train(
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(StopSignals(before_leaving))
         checkpoints = stack.enter_context(contextlib.closing(_checkpoints(workdir, config)))
-        restored = checkpoints.restore_latest(abstract_state(task, config, mesh))
+        restored = checkpoints.restore_latest(abstract_state(task, config, mesh), resolved_config)
         state, start = restored or (fresh_state(task, config, mesh, initial_params), 0)
+        begun = checkpoints.config(start) if start else {}
+        resolved_config = _with_its_beginning(resolved_config, begun, workdir)
         observers = Observers(
             task,
             config=config,
@@ -88,7 +94,7 @@ def train(
         )
         stack.callback(observers.close)
         if start:
-            observers.continued(checkpoints.config(start), resolved_config)
+            observers.continued(begun, resolved_config)
         batches, rates = batches_from(start), learning_rates(config, start)
 
         def should_stop() -> bool:
@@ -146,6 +152,26 @@ def train(
             else:
                 state = next_state(step, state)
     return state
+
+
+def _with_its_beginning(
+    now: Mapping[str, Any], begun: Mapping[str, Any], workdir: str
+) -> Mapping[str, Any]:
+    """Returns the configuration with the `init_from` that the run was begun with, if it was.
+
+    Raises:
+      CheckpointError: it names other weights, which a checkpoint has no use for.
+    """
+    if _INIT_FROM not in begun:
+        return now
+    asked, first = now.get(_INIT_FROM), begun[_INIT_FROM]
+    # Other hosts may have the same weights in another place; it is saved as the first has it.
+    if asked and asked != first and jax.process_index() == 0:
+        raise CheckpointError(
+            f"config.{_INIT_FROM} is {asked!r}, but the run in {workdir} began with {first!r} and "
+            "continues from its checkpoint; leave it so, or give this run a --workdir of its own."
+        )
+    return {**now, _INIT_FROM: first}
 
 
 def _checkpoints(workdir: str, config: TrainConfig) -> Checkpoints:

@@ -172,6 +172,33 @@ def test_a_checkpoint_of_another_model_is_not_taken_for_a_damaged_one(checkpoint
     assert (checkpoints.directory / "1").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"model": {"f": 8, "sizes": (1, 2)}}, r"with config\.model\.f = 4, not 8 as now; give"),
+        (
+            {"train": {"optimizer": {"kind": "muon"}}},
+            r"optimizer\.kind = 'adam', not 'muon' as now",
+        ),
+        ({"task": "other", "model": {"g": 1}}, r"with config\.task = 'one', not 'other' as now"),
+        ({"train": {"seed": 2}}, r"another model or optimizer \("),
+    ],
+    ids=["model", "optimizer", "task", "neither"],
+)
+def test_settings_of_another_model_are_named(checkpoints, caplog, setting, message):
+    kept = {"task": "one", "model": {"f": 4, "sizes": (1, 2)}}
+    config = kept | {"train": {"seed": 1, "optimizer": {"kind": "adam"}}}
+    checkpoints.save(1, state(1), config=config)
+    checkpoints.close()
+    target = {"ema_params": {"w": jnp.zeros(4)}, "step": jnp.asarray(0)}
+    with pytest.raises(CheckpointError, match=message) as raised:
+        Checkpoints(checkpoints.directory).restore_latest(
+            target, kept | {"train": config["train"] | setting.pop("train", {})} | setting
+        )
+    assert "strict=" not in str(raised.value)
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
 def test_restores_on_another_number_of_devices(checkpoints):
     split = NamedSharding(make_mesh(), PartitionSpec("data"))
     saved = {"ema_params": {"w": jax.device_put(np.arange(8.0), split)}}

@@ -1,5 +1,6 @@
 """The loop on a two-device mesh with a small restorer and synthetic batches."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -11,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 
+from agarnet_jax.checkpoint import CheckpointError, Checkpoints
 from agarnet_jax.models import AGARNetConfig, EstimatorConfig
 from agarnet_jax.sharding import global_batch, make_mesh, on_every_device
 from agarnet_jax.training import loop
@@ -118,6 +120,20 @@ def test_what_changed_since_a_run_was_begun_is_said(tmp_path, capsys):
     said = "".join(capsys.readouterr())
     assert "Begun with config.seed = 1, not 2 as now." in said
     assert "Nothing to do: step 1 has been passed." in said
+
+
+def test_weights_to_start_from_are_for_a_start_alone(tmp_path, whole_run):
+    def saved(step):
+        with contextlib.closing(Checkpoints(tmp_path / "checkpoints")) as checkpoints:
+            return checkpoints.config(step)
+
+    params = jax.tree.map(np.asarray, whole_run[1].params)
+    train(tmp_path, stop_at=1, resolved_config={"init_from": "a"}, initial_params=params)
+    train(tmp_path, stop_at=2, resolved_config={"init_from": "a"})  # the same command again
+    train(tmp_path, stop_at=3, resolved_config={"init_from": "", "seed": 1})
+    assert saved(3) == {"init_from": "a", "seed": 1}
+    with pytest.raises(CheckpointError, match=r"init_from is 'b', but .* began with 'a' and"):
+        train(tmp_path, resolved_config={"init_from": "b"})
 
 
 def test_parameters_and_their_average_move(whole_run, tmp_path):
