@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import grain
 import numpy as np
@@ -35,36 +36,41 @@ def train_source(config: DataConfig) -> ImageSource:
     """Opens the training images, each large enough for a crop: full-range luma, or RGB if needed.
 
     Raises:
-      FileNotFoundError, ValueError, ModuleNotFoundError: what `open_images` raises; all images are
-        broken; or videos are drawn and PyAV is not installed.
+      FileNotFoundError, ValueError, ModuleNotFoundError: what `open_images` raises; no folder is
+        named; all images are broken; or videos are drawn and PyAV is not installed.
     """
     if config.degradation.mixture.video:
         import_av()  # fails now, not when the first video is drawn
-    return _usable(
-        open_images(
-            config.train_dir,
-            luma_range=None if config.planes.need_rgb else LumaRange.FULL,
-            min_side=config.largest_crop,
-            cache_gib=config.cache_gib,
-        )
+    return _opened(
+        config,
+        "train_dir",
+        luma_range=None if config.planes.need_rgb else LumaRange.FULL,
+        min_side=config.largest_crop,
     )
 
 
 def eval_source(config: DataConfig) -> ImageSource:
     """Opens the held-out images in studio range, the papers' luma; raises as `train_source`."""
-    return _usable(
-        open_images(
-            config.eval_dir,
-            luma_range=LumaRange.STUDIO,
-            min_side=max(case.input_side(config.eval_crop) for case in eval_cases(config).values()),
-            cache_gib=config.cache_gib,
-        )
+    return _opened(
+        config,
+        "eval_dir",
+        luma_range=LumaRange.STUDIO,
+        min_side=max(case.input_side(config.eval_crop) for case in eval_cases(config).values()),
     )
 
 
-def _usable(source: ImageSource) -> ImageSource:
-    """Returns the source; raises ValueError now, not in training, if all its images are broken."""
-    source[0]
+def _opened(config: DataConfig, setting: str, **options: Any) -> ImageSource:
+    """Opens the images that a setting names; raises ValueError now if all of them are broken."""
+    place = getattr(config, setting)
+    if not place:
+        raise ValueError(
+            f"config.data.{setting} is empty; give --config.data.{setting}=FOLDER of images."
+        )
+    try:
+        source = open_images(place, cache_gib=config.cache_gib, **options)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"config.data.{setting}: {error}") from None
+    source[0]  # now, not in training
     return source
 
 

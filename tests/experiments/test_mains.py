@@ -157,7 +157,8 @@ def test_inspecting_what_a_configuration_trains_on(program, picture_folders, tmp
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("--config.data.train_dir=nowhere", "'nowhere' is not a directory"),
+        ("--config.data.train_dir=nowhere", "data.train_dir: Image folder 'nowhere' is not a dir"),
+        ("--config.data.train_dir=", "config.data.train_dir is empty; give --config.data.train_"),
         ("--config.data.degradation.recompression.shifted=2.0", "shifted is 2.0; it must be"),
         ("--config.data.train_dir=tfds:nowhere", "tfds build nowhere"),
     ],
