@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, PpmImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from PIL.ImageFile import ImageFile as PillowFile
 
+from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration.files import deep_pixels, formats, truncation, turning
 from agarnet_jax.restoration.files.errors import InputError, reason, shown
 from agarnet_jax.restoration.files.metadata import Metadata
@@ -29,6 +30,7 @@ MAX_PIXELS = 250_000_000
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0102, 0x0106, 0
 _IPTC = 0x0404  # among the resources of Photoshop in APP13
+_SMOOTHED_ROWS = 2  # into which the decoder spreads the chroma of those below
 _PNG_BIT_DEPTH = 24  # where it stands in the file: signature, IHDR's head, width, height
 _KEPT_MODES = ("LA", "RGB", "RGBA", "YCbCr", "CMYK")
 _GRAY_MODES = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")
@@ -152,22 +154,40 @@ def _read_jpeg(
         warnings.append("its IPTC data is not kept")
     if any(b"http://ns.adobe.com/xmp/extension/" in part[:40] for _, part in image.applist):
         warnings.append("its XMP data is longer than 64 KB and kept only in part")
+    file.seek(0)
+    contents = file.read()
+    extent = truncation.Extent.of(contents)
     try:
         with _pillow_unlimited(image):
             image.load()
+        if extent.end is None:  # zeros, perhaps, of a download that broke off
+            contents = contents.rstrip(b"\0")
+        elif extent.has_all_scans and not _lacks_rows(image, header, contents, end=extent.end):
+            return image, header, warnings
     except OSError as error:
         if "truncated" not in str(error):
             raise
-        if strict:
-            raise InputError(
-                f"{shown(path)} is truncated; copy it again, or leave out --strict."
-            ) from None
-        file.seek(0)
-        image, _ = _opened_jpeg(truncation.completed(file.read()))
-        with _pillow_unlimited(image):
-            image.load()
-        warnings.append(truncation.described(image))
+    if strict:
+        raise InputError(f"{shown(path)} is truncated; copy it again, or leave out --strict.")
+    image, _ = _opened_jpeg(truncation.completed(contents))
+    with _pillow_unlimited(image):
+        image.load()
+    warnings.append(truncation.described(image))
     return image, header, warnings
+
+
+def _lacks_rows(image: Image.Image, header: JpegHeader, contents: bytes, *, end: int) -> bool:
+    """Whether a sequential file's data ends before its rows, though it has an end of image."""
+    if header.progressive:
+        return False
+    unit = BLOCK * max(vertical for _, vertical in header.sampling)
+    rows = truncation.rows_before_gray(image, unit=unit) - _SMOOTHED_ROWS
+    if rows <= 0:
+        return False
+    shorter, _ = _opened_jpeg(truncation.without_last_bytes(contents, end=end))
+    with _pillow_unlimited(shorter):
+        shorter.load()
+    return not np.array_equal(np.asarray(shorter)[:rows], np.asarray(image)[:rows])
 
 
 def _opened_jpeg(file: BinaryIO) -> tuple[JpegImagePlugin.JpegImageFile, JpegHeader]:

@@ -4,6 +4,7 @@ import base64
 import itertools
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -278,6 +279,62 @@ def test_a_truncated_jpeg_gives_what_decodes(file, astronaut, encoded):
     np.testing.assert_array_equal(pixels[: first - 24], expected[: first - 24])
     assert (pixels[first - 1 :] == 128).all()
     assert "truncated" in refused(path, strict=True)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("options", [{}, {"restart_marker_rows": 1}, {"subsampling": "4:4:4"}])
+def test_data_that_ends_before_an_end_of_image_is_noticed(file, astronaut, encoded, mode, options):
+    picture = Image.fromarray(astronaut[:160, :200]).convert(mode)
+    whole = encoded(picture, "JPEG", quality=80, **options)
+    expected = np.asarray(reading.read(file(whole)).pixels)
+    for part in (0.3, 0.5, 0.7):
+        path = file(whole[: int(len(whole) * part)] + b"\xff\xd9", "cut")
+        read = reading.read(path)
+        (warning,) = read.warnings
+        first, last, height = (int(s) for s in warning.split() if s.isdigit())
+        assert (last, height) == (160, 160)
+        pixels = np.asarray(read.pixels)
+        np.testing.assert_array_equal(pixels[: first - 24], expected[: first - 24])
+        assert (pixels[first - 1 :] == 128).all()
+        assert "truncated" in refused(path, strict=True)
+
+
+def test_a_download_that_broke_off_is_noticed(file, astronaut, encoded):
+    """Of the right length, as some programs make the file beforehand; zeros decode, too."""
+    whole = encoded(astronaut[:160, :200], "JPEG", quality=80)
+    kept = len(whole) * 2 // 3
+    path = file(whole[:kept] + bytes(len(whole) - kept))
+    read = reading.read(path)
+    assert read.warnings[0].startswith("it is truncated: rows ")
+    assert (np.asarray(read.pixels)[-1] == 128).all()
+    assert "truncated" in refused(path, strict=True)
+
+
+def test_missing_scans_are_noticed(file, astronaut, encoded):
+    whole = encoded(astronaut[:160, :200], "JPEG", quality=80, progressive=True)
+    scans = [match.start() for match in re.finditer(b"\xff\xda", whole)]
+    for scan in scans[1:]:
+        path = file(whole[:scan] + b"\xff\xd9")
+        assert "fine details are missing" in reading.read(path).warnings[0]
+        assert "truncated" in refused(path, strict=True)
+
+
+@pytest.mark.parametrize("padding", [b"", bytes(5000)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"optimize": True}, {"progressive": True}, {"subsampling": "4:4:4"}, {"quality": 5}],
+)
+@pytest.mark.parametrize("size", [(512, 512), (200, 160), (64, 48), (8, 32), (9, 300)])
+def test_pictures_that_are_gray_at_the_end_are_whole(
+    file, astronaut, encoded, size, options, mode, padding
+):
+    width, height = size
+    pixels = astronaut[:height, :width].copy()
+    for gray_rows in (0, 8, 16, 17, 20, height - 8, height):
+        pixels[height - gray_rows :] = 128
+        contents = encoded(Image.fromarray(pixels).convert(mode), "JPEG", **options)
+        assert reading.read(file(contents + padding), strict=True).warnings == ()
 
 
 def test_truncated_progressive_and_nearly_nothing(file, rgb, encoded):
