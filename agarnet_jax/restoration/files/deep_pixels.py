@@ -7,15 +7,20 @@ pure Python one for PNG (pypng) is slow and rests since 2022, the fast ones (ima
 OpenCV) are tens of megabytes.
 """
 
+import re
 import sys
 from collections.abc import Callable
+from typing import BinaryIO
 
 import numpy as np
-from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
+from PIL import ImageFile, PngImagePlugin, PpmImagePlugin, TiffImagePlugin
 
 _ALPHA_FROM_GRAY = "LA;16B"
 _LITTLE, _BIG = ";16L", ";16B"
 _BITS_PER_SAMPLE, _PLANAR = 258, 284
+_MOST_HEAD_BYTES = 2**20  # in which formats say how deep they are
+_BITS_OF_AVIF = re.compile(rb"av1C..(.)", re.DOTALL)  # AV1 in ISOBMFF 1.3, §2.3.3
+_BITS_OF_JPEG_2000 = re.compile(rb"\xff\x4f\xff\x51.{38}(.)", re.DOTALL)  # T.800, A.5.1
 _SUPPORTED = ("RGB;16", "RGBA;16", "RGBX;16")
 
 
@@ -60,6 +65,35 @@ def read_deep(image: ImageFile.ImageFile, opened: Callable[[], ImageFile.ImageFi
         alpha = np.where((pixels == transparent).all(axis=-1), 0, 65535).astype(np.uint16)
         pixels = np.concatenate([pixels, alpha[..., None]], axis=-1)
     return pixels
+
+
+def reduced_from(image: ImageFile.ImageFile, file: BinaryIO) -> int | None:
+    """How many bits a sample has in a file of which Pillow keeps 8; None where it keeps all.
+
+    Args:
+      image: opened from the file, not yet loaded.
+      file: of AVIF, JPEG 2000, SGI or PPM; in other formats all bits are read.
+    """
+    if image.mode.startswith("I"):
+        return None
+    if isinstance(image, PpmImagePlugin.PpmImageFile):
+        arguments = image.tile[0].args
+        highest = arguments[-1] if isinstance(arguments, tuple) else 255
+        bits = 16 if isinstance(highest, int) and highest > 255 else 8
+    else:
+        file.seek(0)
+        bits = _stated_bits(image.format, file.read(_MOST_HEAD_BYTES))
+    return bits if bits > 8 else None
+
+
+def _stated_bits(format: str | None, head: bytes) -> int:
+    if format == "AVIF" and (found := _BITS_OF_AVIF.search(head)):
+        return {2: 10, 3: 12}.get(found[1][0] >> 5 & 3, 8)
+    if format == "JPEG2000" and (found := _BITS_OF_JPEG_2000.search(head)):
+        return (found[1][0] & 0x7F) + 1
+    if format == "SGI":
+        return 8 * head[3]
+    return 8
 
 
 def _raw_mode(tile: ImageFile._Tile) -> str:

@@ -31,6 +31,12 @@ _JPEG_MAGIC = b"\xff\xd8\xff"
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0102, 0x0106, 0
 _IPTC = 0x0404  # among the resources of Photoshop in APP13
 _SMOOTHED_ROWS = 2  # into which the decoder spreads the chroma of those below
+_LOST_OF_TIFF = {
+    "GeoTIFF": (33550, 33922, 34264, 34735, 34736, 34737),
+    "IPTC": (33723,),
+    "Photoshop": (34377,),
+}
+_PADDING = b"\0\t\n\r \xff\xd9"  # of a JPEG file; a second end of image counts as well
 _PNG_BIT_DEPTH = 24  # where it stands in the file: signature, IHDR's head, width, height
 _KEPT_MODES = ("LA", "RGB", "RGBA", "YCbCr", "CMYK")
 _GRAY_MODES = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")
@@ -157,6 +163,11 @@ def _read_jpeg(
     file.seek(0)
     contents = file.read()
     extent = truncation.Extent.of(contents)
+    behind = b"" if extent.end is None else contents[extent.end :]
+    if behind.strip(_PADDING) and "mp" not in image.info:
+        warnings.append(
+            f"{len(behind):,} bytes behind its end, such as a film or another picture, are not kept"
+        )
     try:
         with _pillow_unlimited(image):
             image.load()
@@ -256,10 +267,14 @@ def _applied_orientation(image: Image.Image) -> int:
 def _other_pixels(image: PillowFile, file: BinaryIO, warnings: list[str]) -> Picture:
     """The pixels of a file that is not a JPEG; the image is loaded."""
     deep, netpbm = deep_pixels.is_deep(image), isinstance(image, PpmImagePlugin.PpmImageFile)
-    if netpbm and image.mode == "RGB" and isinstance(image.tile[0].args, tuple):
-        highest = image.tile[0].args[-1]
-        if isinstance(highest, int) and highest > 255:
-            warnings.append("its colours of 16 bits were converted to 8")
+    if bits := deep_pixels.reduced_from(image, file):
+        warnings.append(f"its colours of {bits} bits were converted to 8")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        lost = [
+            name for name, tags in _LOST_OF_TIFF.items() if any(t in image.tag_v2 for t in tags)
+        ]
+        if lost:
+            warnings.append(f"its {', '.join(lost)} data is not kept")
     with _pillow_unlimited(image):
         image.load()
         if deep:

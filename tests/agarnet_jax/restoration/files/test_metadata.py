@@ -245,6 +245,20 @@ def test_captions_of_agencies_are_said_to_be_lost(tmp_path, photo_bytes):
     assert "its IPTC data is not kept" in reading.read(path).warnings
 
 
+def test_what_of_a_tiff_is_not_kept_is_said(tmp_path):
+    path = tmp_path / "a.tif"
+    tags = [
+        (33550, "d", 3, (1.0, 1.0, 0.0), True),
+        (33922, "d", 6, (0.0,) * 6, True),
+        (34735, "H", 4, (1, 1, 0, 0), True),
+        (33723, "B", 4, b"IPTC", True),
+        (34377, "B", 4, b"8BIM", True),
+    ]
+    for count, said in ((3, "GeoTIFF"), (4, "GeoTIFF, IPTC"), (5, "GeoTIFF, IPTC, Photoshop")):
+        tifffile.imwrite(path, np.zeros((9, 9), np.uint8), extratags=tags[:count])
+        assert reading.read(path).warnings == (f"its {said} data is not kept",)
+
+
 def test_all_comments_of_a_jpeg(photo_bytes, tmp_path):
     second = b"\xff\xfe\x00\x08latin\xe9"[:10]
     path = tmp_path / "a.jpg"

@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, features
 
 from agarnet_jax.restoration.files import reading
 from agarnet_jax.restoration.files.errors import InputError
@@ -23,6 +23,20 @@ from agarnet_jax.restoration.files.errors import InputError
 ARITHMETIC = base64.b85decode(
     "|JeWF01!$>Nk#wx0RR9200961|JwjV01XKW3knDg3knMk4h;_zAQcl55)&sJ9v2`kDKRiEDJ?8BI!Zn>HbyrrEkIX6Modm"
     "pQ&KWMT47pHU`kO^PyfjP3kU!Z02l!Q5di<p00saM5C#9*00;pA002J#{{W?b$w3~$jo~k8?YD%J-J<%DRHc~z*#"
+)
+
+# Slopes of 16×16 pixels in colour by imagecodecs 2026, which Pillow cannot write: of 10 bits, 16.
+AVIF_10 = base64.b85decode(
+    "0000WW^{RQVRmU|00000VRmU|ZE0pPZE0a<O+hh10002%ZDn*}000000000XXk=`10000000000aA{+700000000000000"
+    "0000004sdC7Z2$lO000310016oY;R)#0000)000310RR910RR926951JG5`PoC~0YKW&i*H00031000_kZf0cy000000RR"
+    "ADb}%tRZ)|UJ00000YH4tCZ~y=ROKEUpZvX%Q6lrsCWdHyG000005C8xG5C8xG5O8UDX#fBK00RmN3IG5A3}JRLLxCVb00"
+    "0006Ju{|a&BX6cmM(b0ssbp0000NX>e^}0000000001009I60)qqq0025|WMOm?015~=4FB4|fPthkBo~5X1j7t4&maH*b"
+    "%Kh%TVle$X@@2J{mS(df7vRii%lq*Oa"
+)
+JPEG_2000_16 = base64.b85decode(
+    "|4;u>051Rl0000G0000G00000000000000G0000G000000000000R#J0S^HI4*>!HQUDGC0ssL40R#j90EmeHTmTC~h$NT"
+    "Om(!PG|6~9q00BdCWnpw>WFTUBAWv{*Zc0!^M<8}(a&u{KZXhx)H7+#&kN^q*00000JOBazlh25VIlZn~vh^1tEn6?}F|n"
+    "rHCdY{qjMJ|C9u&Ek$BGc#LOmXVMOTbAfPjGi*#"
 )
 
 
@@ -163,6 +177,23 @@ def test_netpbm(file):
     np.testing.assert_allclose(np.asarray(colour.pixels), levels / 257, atol=0.5)
     for highest in (255, 100):
         assert reading.read(file(netpbm(levels % (highest + 1), highest))).warnings == ()
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_lost_bits_of_avif_are_said(file, rgb, encoded):
+    read = reading.read(file(AVIF_10))
+    assert (read.size, read.warnings) == ((16, 16), ("its colours of 10 bits were converted to 8",))
+    assert reading.read(file(encoded(rgb, "AVIF"))).warnings == ()
+
+
+def test_lost_bits_of_jpeg_2000_and_sgi_are_said(file, rgb, encoded):
+    said = ("its colours of 16 bits were converted to 8",)
+    assert reading.read(file(JPEG_2000_16)).warnings == said
+    assert reading.read(file(encoded(rgb, "SGI", bpc=2))).warnings == said
+    for format in ("JPEG2000", "SGI"):
+        assert reading.read(file(encoded(rgb, format))).warnings == ()
+    gray = rgb[..., 0].astype(np.uint16) * 257
+    assert reading.read(file(encoded(gray, "JPEG2000"))).warnings == ()  # all 16 are kept
 
 
 def test_16_bits_of_more_pixels_than_pillow_allows(file, monkeypatch):
@@ -387,11 +418,23 @@ def test_animations_and_pages_are_refused(file, rgb, encoded, format):
     assert "animated or has pages (3 images)" in refused(file(contents))
 
 
+def test_what_follows_a_jpeg_is_said(file, rgb, encoded):
+    whole = encoded(rgb, "JPEG")
+    for behind in (b"\0\0\0\x18ftypmp42" + bytes(50) + b"moov", whole):
+        (warning,) = reading.read(file(whole + behind)).warnings
+        assert warning == (
+            f"{len(behind):,} bytes behind its end, such as a film or another picture, are not kept"
+        )
+    for padding in (bytes(100), b"\r\n", b"\xff\xff\xff", b"\xff\xd9"):
+        assert reading.read(file(whole + padding)).warnings == ()
+
+
 def test_further_pictures_of_a_photo_are_said(file, rgb, encoded):
     frames = [Image.fromarray(rgb)] * 2
     read = reading.read(file(encoded(frames[0], "MPO", save_all=True, append_images=frames[1:])))
     assert read.kind == "JPEG"
-    assert "further pictures" in read.warnings[0]
+    (warning,) = read.warnings
+    assert "further pictures" in warning
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (65500, 2)])
