@@ -145,12 +145,13 @@ def _received(
 def _live_and_end_with_the_parent(*_: int) -> None:
     """Makes a worker ignore signals to stop, and end once its parent has ended.
 
-    A terminal, Slurm and timeout(1) signal all processes of a group. A worker that obeyed would
-    take with it the batch that the parent waits for before it can save. A parent that is killed
-    tells its workers nothing, and they would wait for it forever.
+    A terminal, also one that is closed, Slurm and timeout(1) signal all processes of a group. A
+    worker that obeyed would take with it the batch that the parent waits for before it can save. A
+    parent that is killed tells its workers nothing, and they would wait for it forever.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_after_the_parent, daemon=True).start()
 
 

@@ -20,6 +20,7 @@ from etils import epath
 from ml_collections import config_flags
 
 from agarnet_jax.places import check_reachable
+from agarnet_jax.training import signals
 from experiments import program
 from experiments.training_run import run
 
@@ -77,6 +78,7 @@ def leave(number: int, _: Any) -> None:
     Later signals are ignored: they would cut short what the first has begun.
     """
     signal.signal(number, signal.SIG_IGN)
+    signals.note(number)
     sys.exit(128 + number)
 
 
@@ -91,7 +93,9 @@ def main() -> None:
         # The worker that a trial was taken from may need a moment to leave its folder.
         waiting = functools.partial(run, wait_for_folder=True)
         study, objective, trials = opening.join(chosen, waiting)
-    signal.signal(signal.SIGTERM, leave)
+    for number in signals.handled():
+        if number != signal.SIGINT:  # raises KeyboardInterrupt
+            signal.signal(number, leave)
     failure = None
     try:
         worker.work(study, objective, trials=trials, poll_seconds=chosen.poll_seconds)

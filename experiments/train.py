@@ -3,9 +3,10 @@
     python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \
       --config.data.train_dir=FOLDER [--config.data.eval_dir=FOLDER] [--config.KEY=VALUE …]
 
-Run again with the same --workdir to continue from its latest checkpoint. SIGTERM and SIGINT save
-and leave, with exit codes 143 and 130; a second one leaves at once. What cannot be used, and
-gradients that stay non-finite, end the program with one line and exit code 1.
+Run again with the same --workdir to continue from its latest checkpoint. SIGTERM, SIGINT and SIGHUP
+(a closed terminal) save and leave, with exit codes 143, 130 and 129; a second one leaves at once.
+What cannot be used, and gradients that stay non-finite, end the program with one line and exit code
+1.
 
 Many hosts run the same command with --distributed, where a TPU pod, Slurm or GKE says who they are,
 or else each with --coordinator_address=HOST:PORT --num_processes=N --process_id=I (docs/tpu.md).

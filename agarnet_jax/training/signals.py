@@ -1,10 +1,14 @@
-"""SIGTERM and SIGINT: save, leave, and let the same command continue later.
+"""SIGTERM, SIGINT and SIGHUP: save, leave, and let the same command continue later.
 
-The exit code is 128 + the signal's number, as shells report it: 143 and 130.
+The exit code is 128 + the signal's number, as shells report it: 143, 130 and 129. A closed terminal
+or a lost connection sends SIGHUP; where it is ignored already, as under nohup, it stays so.
 """
 
+import contextlib
+import os
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -16,10 +20,36 @@ from jax.experimental import multihost_utils
 
 from agarnet_jax.runtime import end_now
 
-HANDLED = (signal.SIGTERM, signal.SIGINT)
+_HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 # Some senders, such as timeout(1), signal the process and then its group.
 _SAME_REQUEST_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 20.0  # a database may not answer
+
+
+def handled() -> list[signal.Signals]:
+    """Lists the signals that ask this process to leave."""
+    asks = [signal.SIGTERM, signal.SIGINT]
+    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+        asks.append(_HANGUP)
+    return asks
+
+
+def _do_without_terminal() -> None:
+    """Sends to nobody what a terminal, or a pipe to a program in it, can take no more.
+
+    Writing there would raise OSError, and end the process before it has saved. Files stay.
+    """
+    with open(os.devnull, "w") as nobody:
+        for stream in (1, 2):
+            with contextlib.suppress(OSError):  # closed
+                if not stat.S_ISREG(os.fstat(stream).st_mode):
+                    os.dup2(nobody.fileno(), stream)
+
+
+def note(number: int, _: object = None) -> None:
+    """Does at once what a signal needs; a handler in Python. After SIGHUP nothing is printed."""
+    if number == _HANGUP:
+        _do_without_terminal()
 
 
 class Interrupted(SystemExit):
@@ -52,7 +82,7 @@ class StopSignals:
             self._reader, self._writer = socket.socketpair()
             self._writer.setblocking(False)
             self._earlier_fd = signal.set_wakeup_fd(self._writer.fileno())
-            self._earlier = {s: signal.signal(s, lambda *_: None) for s in HANDLED}
+            self._earlier = {s: signal.signal(s, note) for s in handled()}
             self._thread = threading.Thread(target=self._watch, daemon=True, name="stop signals")
             self._thread.start()
         return self
@@ -68,10 +98,11 @@ class StopSignals:
 
     def _watch(self) -> None:
         while data := self._reader.recv(1):
-            if data[0] in HANDLED:
+            if data[0] in self._earlier:
                 self._receive(data[0])
 
     def _receive(self, number: int) -> None:
+        note(number)
         name = signal.Signals(number).name
         if not self.something_to_save:
             self._leave(number, f"{name}: leaving before the first step; there is nothing to save.")

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pty
 import signal
 import socket
 import subprocess
@@ -36,9 +37,9 @@ def started():
     """Starts the program above; returns it when its handlers are in place."""
     processes = []
 
-    def start(phase, *, after=0):
+    def start(phase, *, after=0, under=()):
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM.format(after=after), phase],
+            [*under, sys.executable, "-c", PROGRAM.format(after=after), phase],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -61,6 +62,35 @@ def test_the_first_signal_asks_and_the_exit_code_names_it(started, number, code)
     assert process.returncode == code
     assert out == "asked\n"
     assert number.name in err
+
+
+IN_A_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)" + PROGRAM
+
+
+@pytest.mark.parametrize("phase", ["training", "compiling"])
+def test_a_closed_terminal_asks_although_nothing_can_be_printed_any_more(phase):
+    window, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_A_TERMINAL.format(after=0.1), phase],
+        **dict.fromkeys(("stdin", "stdout", "stderr"), terminal),
+        start_new_session=True,
+    )
+    os.close(terminal)
+    try:
+        assert os.read(window, 1024).startswith(b"ready")
+        os.close(window)
+        assert process.wait(timeout=60) == 129
+    finally:
+        process.kill()
+
+
+def test_a_hangup_that_is_ignored_already_asks_nothing(started):
+    process = started("training", under=("nohup",))
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
 
 
 def test_before_the_first_step_it_leaves_at_once(started):
