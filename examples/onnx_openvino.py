@@ -1,6 +1,6 @@
 """Restores a gray picture with OpenVINO: python onnx_openvino.py MODEL IN OUT
 
-MODEL: python -m experiments.export --format=onnx --part=blind_uint8 --out=MODEL
+MODEL: agarnet export --format onnx --part blind_uint8 -o MODEL
 Needs: pip install openvino pillow
 """
 
@@ -10,6 +10,8 @@ import numpy as np
 import openvino
 from PIL import Image
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__.splitlines()[0])
 model, source, destination = sys.argv[1:]
 luma = np.asarray(Image.open(source).convert("L"))
 height, width = luma.shape
@@ -17,6 +19,8 @@ padded = np.pad(luma, ((0, -height % 8), (0, -width % 8)), mode="edge")
 
 # Otherwise processors that have it compute in bfloat16.
 compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+if compiled.input(0).element_type != openvino.Type.u8:
+    sys.exit(f"{model} takes no uint8 image; export it with --part blind_uint8.")
 result = compiled({"image": padded[None, :, :, None]})
 
 Image.fromarray(result["restored"][0, :height, :width, 0]).save(destination)

@@ -1,6 +1,6 @@
 """Reads parameters with NumPy alone: python safetensors_numpy.py MODEL [OUT.npz]
 
-MODEL: python -m experiments.export --format=safetensors --out=MODEL
+MODEL: agarnet export --format safetensors -o MODEL
 Needs: pip install numpy
 """
 
@@ -9,6 +9,8 @@ import sys
 
 import numpy as np
 
+if len(sys.argv) not in (2, 3):
+    sys.exit(__doc__.splitlines()[0])
 with open(sys.argv[1], "rb") as file:
     header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     data = file.read()

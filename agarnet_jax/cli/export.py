@@ -5,7 +5,7 @@ import pathlib
 from typing import Any
 
 from agarnet_jax.cli import shared_arguments
-from agarnet_jax.export.formats import Format
+from agarnet_jax.export.formats import Format, Part
 from agarnet_jax.restoration.files.errors import InputError
 
 
@@ -14,12 +14,19 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
         help="write the network for another runtime",
-        description="Writes the blind network, luma in and restored luma out, for another runtime. "
+        description="Writes the network, luma in and restored luma out, for another runtime. "
         "docs/export.md describes the files; experiments.export has further options.",
     )
     parser.add_argument("--format", required=True, choices=[each.value for each in Format])
     parser.add_argument(
         "-o", "--output", required=True, type=pathlib.Path, metavar="FILE", help="to write"
+    )
+    parser.add_argument(
+        "--part",
+        choices=[each.value for each in Part],
+        default=Part.BLIND.value,
+        help="blind (default): floats in [0, 1]; blind_uint8: levels 0–255, as the readers of "
+        "examples/ take it; or one network alone",
     )
     parser.add_argument(
         "--size",
@@ -45,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             weights.load(arguments.weights),
             arguments.output,
             file_format=arguments.format,
+            part=arguments.part,
             name=metadata.name_of(arguments.weights),
             size=formats.parse_size(arguments.size),
         )

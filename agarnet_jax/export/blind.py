@@ -21,6 +21,7 @@ import numpy as np
 
 from agarnet_jax import weights
 from agarnet_jax.configs import member
+from agarnet_jax.export.formats import Part
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.models import (
     CELL,
@@ -37,19 +38,6 @@ from agarnet_jax.models import (
 )
 
 _PEAK = 255
-
-
-class Part(enum.Enum):
-    """The part of the networks that a file holds.
-
-    BLIND: float image → restored image, quality map, quality. BLIND_UINT8: the same for images of
-    0–255, rounded. RESTORER: image and quality → restored. ESTIMATOR: image → quality.
-    """
-
-    BLIND = "blind"
-    BLIND_UINT8 = "blind_uint8"
-    RESTORER = "restorer"
-    ESTIMATOR = "estimator"
 
 
 class Quality(enum.Enum):

@@ -1,4 +1,4 @@
-"""The formats by name; the module of each, and JAX, are loaded when one is asked for."""
+"""The formats and parts by name; a format's module, and JAX, are loaded when one is asked for."""
 
 import enum
 import importlib
@@ -19,6 +19,19 @@ class Format(enum.Enum):
     SAVED_MODEL = "saved_model"
     LITERT = "litert"
     SAFETENSORS = "safetensors"
+
+
+class Part(enum.Enum):
+    """The part of the networks that a file holds.
+
+    BLIND: float image → restored image, quality map, quality. BLIND_UINT8: the same for images of
+    0–255, rounded. RESTORER: image and quality → restored. ESTIMATOR: image → quality.
+    """
+
+    BLIND = "blind"
+    BLIND_UINT8 = "blind_uint8"
+    RESTORER = "restorer"
+    ESTIMATOR = "estimator"
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

@@ -164,6 +164,7 @@ def test_workers_leave_signals_to_the_process_that_has_to_save(mixture):
     for worker in multiprocessing.active_children():
         os.kill(worker.pid, signal.SIGTERM)
         os.kill(worker.pid, signal.SIGINT)
+        os.kill(worker.pid, signal.SIGHUP)
     read += itertools.islice(batches, 30)  # more than were made before the signals came
     assert_equal(read, take(32, mixture))
 

@@ -83,6 +83,25 @@ def test_python(repository, model, picture, expected, tmp_path, name):
     run([sys.executable, "-c", code, example, file, picture, out], expected, out)
 
 
+@pytest.mark.parametrize("name", [*PYTHON_EXAMPLES, "safetensors_numpy"])
+def test_without_arguments_the_usage_is_one_line(repository, name):
+    command = [sys.executable, repository / "examples" / f"{name}.py"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert f"python {name}.py MODEL " in line
+
+
+@pytest.mark.parametrize("name", PYTHON_EXAMPLES)
+def test_a_part_of_floats_is_refused(repository, picture, tmp_path, name):
+    path, trained = tmp_path / "model", weights.load("tiny")
+    formats.save(trained, path, file_format=PYTHON_EXAMPLES[name], part="estimator")
+    command = [sys.executable, repository / "examples" / f"{name}.py", path, picture, "out.png"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == f"{path} takes no uint8 image; export it with --part blind_uint8.\n"
+
+
 @pytest.fixture(scope="module")
 def node_folder(repository):
     """A folder with the packages of `examples/package.json` installed."""

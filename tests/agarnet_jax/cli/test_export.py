@@ -17,6 +17,13 @@ def test_the_shipped_network_is_written(tmp_path, capsys):
     np.testing.assert_array_equal(tensors["restorer/blend"], blend)
 
 
+def test_a_part_is_written_alone(tmp_path):
+    path = tmp_path / "estimator.safetensors"
+    options = "--format", "safetensors", "--part", "estimator"
+    assert main(["export", *options, "-o", str(path)]) == 0
+    assert {name.split("/")[0] for name in safetensors.numpy.load_file(path)} == {"estimator"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
