@@ -1,16 +1,62 @@
 """Files that are written whole or not at all."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import secrets
 import stat
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 _unfinished: set[str] = set()
 _beginning = threading.Lock()
+
+
+class UnwritableError(OSError):
+    """A destination that cannot be written; the message names it and why, on one line."""
+
+
+def check_file(path: str | os.PathLike) -> None:
+    """Checks that `write` can make a file, before the work whose result it is to hold.
+
+    Raises:
+      UnwritableError: it cannot.
+    """
+    with _told(path, "file"):
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _try(pathlib.Path(path).parent)
+
+
+def check_folder(path: str | os.PathLike) -> None:
+    """Checks that a folder can be made, or written into if it is there; makes nothing.
+
+    Raises:
+      UnwritableError: it cannot.
+    """
+    folder = pathlib.Path(path)
+    with _told(path, "folder"):
+        _try(next(place for place in (folder, *folder.parents) if place.exists()))
+
+
+def _try(folder: pathlib.Path) -> None:
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+@contextlib.contextmanager
+def _told(path: str | os.PathLike, kind: str) -> Iterator[None]:
+    """Puts errors of the system into words for the user who named `path`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise UnwritableError(
+            f"{os.fspath(path)!r} cannot be written: {reason}; name another {kind}."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -55,13 +101,10 @@ def write(path: str | os.PathLike, contents: bytes) -> None:
     """Writes a file; an earlier one is replaced.
 
     Raises:
-      OSError: it cannot be written; names `path`.
+      UnwritableError: it cannot be written.
     """
-    try:
-        with replacing(pathlib.Path(path)) as file:
-            file.write(contents)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    with _told(path, "file"), replacing(pathlib.Path(path)) as file:
+        file.write(contents)
 
 
 def abandon() -> None:

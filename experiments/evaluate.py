@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from agarnet_jax import runtime
+from agarnet_jax import runtime, whole_files
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import Rounding
 from agarnet_jax.models import CellPlacement
@@ -88,6 +88,8 @@ def show(evaluation: Evaluation) -> None:
 def main() -> None:
     runtime.prepare()
     with program.one_line_errors():
+        if _OUT.value:
+            whole_files.check_folder(_OUT.value)
         evaluation = evaluate(settings())
     show(evaluation)
 

@@ -9,7 +9,7 @@ import flax.traverse_util
 import jax
 from etils import epath
 
-from agarnet_jax import distributed, weights
+from agarnet_jax import distributed, weights, whole_files
 from agarnet_jax.checkpoint import has_checkpoint
 from agarnet_jax.configs import to_plain
 from agarnet_jax.places import is_remote
@@ -39,6 +39,8 @@ def run(
     another training that writes into `workdir`; with `wait_for_folder` this one waits for its end.
     """
     with program.one_line_errors():
+        if not is_remote(workdir):
+            whole_files.check_folder(workdir)
         _check_batch_sizes(experiment)
         continues = has_checkpoint(f"{workdir}/checkpoints")
         initial_params = None if continues else experiment.initial_params()

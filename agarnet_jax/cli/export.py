@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes the file; returns 0.
 
     Raises:
-      InputError: weights or size that cannot be used, or an extra that is not installed.
+      InputError: weights or size that cannot be used, an extra that is not installed, or a place
+        that cannot be written.
     """
     # Late: --help answers at once, JAX takes a second to load.
     from agarnet_jax import weights

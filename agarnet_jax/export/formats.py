@@ -3,8 +3,10 @@
 import enum
 import importlib
 import os
+import pathlib
 from typing import TYPE_CHECKING, Any
 
+from agarnet_jax import whole_files
 from agarnet_jax.configs import member
 
 if TYPE_CHECKING:
@@ -61,7 +63,12 @@ def save(
 
     Raises:
       ValueError: an unknown format, one whose extra is not installed, or as `model.prepare`.
+      UnwritableError: it cannot be written there.
     """
     chosen = member(Format, file_format, "format")
+    if chosen is Format.SAVED_MODEL:
+        whole_files.check_folder(pathlib.Path(path).parent)
+    else:
+        whole_files.check_file(path)
     module = importlib.import_module(f"agarnet_jax.export.{chosen.value}")
     module.save(trained, path, **options)

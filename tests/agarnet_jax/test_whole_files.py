@@ -25,9 +25,21 @@ def test_no_other_file_is_touched(tmp_path):
 @pytest.mark.parametrize("name", ["folder", "missing/file"])
 def test_where_none_can_be_nothing_is_left(tmp_path, name):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match=f"{name}'$"):
-        whole_files.write(tmp_path / name, b"contents")
+    message = f"{name}' cannot be written: .*; name another file"
+    for attempt in (whole_files.check_file, lambda path: whole_files.write(path, b"contents")):
+        with pytest.raises(whole_files.UnwritableError, match=message):
+            attempt(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_folder_is_checked_without_being_made(tmp_path):
+    (tmp_path / "file").touch()
+    for good in (tmp_path, tmp_path / "new" / "folder"):
+        whole_files.check_folder(good)
+    for bad in ("file", "file/folder"):
+        with pytest.raises(whole_files.UnwritableError, match=f"{bad}' cannot .* another folder"):
+            whole_files.check_folder(tmp_path / bad)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_ctrl_c_while_writing_leaves_nothing(tmp_path):

@@ -117,6 +117,20 @@ def test_packing_the_wrong_run_is_refused(program, trained, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments", "message"),
+    [
+        ("pack_weights", ("--restorer=tiny", "--estimator=tiny", "--out=docs"), "'docs' cannot be"),
+        ("evaluate", ("--images=docs", "--out=README.md"), "'README.md' cannot be written: Not a"),
+    ],
+)
+def test_a_destination_that_cannot_be_written_is_named_at_once(program, module, arguments, message):
+    result = program(f"experiments.{module}", *arguments, fails=True)
+    (line,) = result.stderr.strip().splitlines()
+    assert message in line
+    assert not result.stdout
+
+
 def test_a_wrong_flag_is_named_before_anything_is_written(program, picture_folders, tmp_path):
     workdir = tmp_path / "run"
     result = program(
@@ -207,7 +221,7 @@ def test_a_folder_without_images_is_not_trained_on(program, tmp_path):
         ("--profile_steps=5,2", "--profile_steps is 5,2; it takes the first and last step"),
         ("--config.data.eval_batch_size=0", "eval_batch_size is 0; it must be >= 1"),
         ("--workdir=", "The name of the folder is empty"),
-        ("--workdir=pyproject.toml", "exists: 'pyproject.toml'"),
+        ("--workdir=pyproject.toml", "'pyproject.toml' cannot be written: Not a directory; name"),
         ("--stop_at=0", "stop_at=0"),
     ],
 )

@@ -6,6 +6,7 @@ import safetensors.numpy
 
 from agarnet_jax import weights
 from agarnet_jax.cli.main import main
+from agarnet_jax.export import onnx
 
 
 def test_the_shipped_network_is_written(tmp_path, capsys):
@@ -39,3 +40,16 @@ def test_what_cannot_be_exported_is_one_line(tmp_path, capsys, arguments, messag
     assert message in error
     assert error.count("\n") == 1
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("", "Is a directory"), ("missing/x.onnx", "No such file or directory")]
+)
+def test_a_place_that_cannot_be_written_is_named_before_the_work(
+    tmp_path, capsys, monkeypatch, name, reason
+):
+    monkeypatch.setattr(onnx, "save", lambda *_, **__: pytest.fail("it is traced"))
+    path = tmp_path / name
+    assert main(["export", "--format", "onnx", "-o", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert error == f"agarnet: '{path}' cannot be written: {reason}; name another file.\n"
