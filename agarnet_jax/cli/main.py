@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import agarnet_jax
 from agarnet_jax import whole_files
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names may hold any bytes
     warnings.filterwarnings("ignore", module=r"PIL\.")  # on what we say in our own words
-    with _like_ctrl_c(_STOPPING):
+    with _like_ctrl_c(_STOPPING) as heard:
         try:
             arguments = _parser().parse_args(argv)
             code = arguments.run(arguments)
@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say(f"agarnet: {error}")
             return EXIT_BAD_INPUT
         except KeyboardInterrupt as interrupt:
+            heard()
             number = interrupt.number if isinstance(interrupt, _Stopped) else signal.SIGINT
             _say(f"\nagarnet: stopped by {number.name}; no partial file is left.")
             return _left(128 + number)
@@ -98,15 +99,16 @@ class _Stopped(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def _like_ctrl_c(numbers: Sequence[signal.Signals]) -> Iterator[None]:
+def _like_ctrl_c(numbers: Sequence[signal.Signals]) -> Iterator[Callable[[], None]]:
     """Signals end the work as Ctrl-C does, but for those that are ignored, as nohup has it.
 
     What a handler raises is lost where Python happens to be in a callback, such as the garbage
-    collector's; so the signal comes again until it was heard. Until then others of its kind are
-    ignored, as they would break off the tidying up: a closed terminal sends several.
+    collector's; so the signal comes again until `heard`, which the block is given, is called. In
+    between, others of its kind are ignored, and all of them after it, as they would break off the
+    tidying up: a closed terminal sends several.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda: None
         return
 
     reminders: list[threading.Timer] = []
@@ -123,13 +125,18 @@ def _like_ctrl_c(numbers: Sequence[signal.Signals]) -> Iterator[None]:
         reminders.append(reminder)
         raise _Stopped(signal.Signals(number))
 
-    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    earlier = {number: signal.signal(number, stop) for number in heard}
-    try:
-        yield
-    finally:
+    def heard() -> None:
+        nonlocal next_at
+        next_at = math.inf
         for reminder in reminders:
             reminder.cancel()
+
+    listened = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    earlier = {number: signal.signal(number, stop) for number in listened}
+    try:
+        yield heard
+    finally:
+        heard()
         for number, handler in earlier.items():
             signal.signal(number, handler)
 

@@ -1,12 +1,13 @@
 """One line that says how far a run is, kept apart from the lines printed meanwhile."""
 
 import contextlib
-import shutil
+import os
 import sys
 import time
 from typing import TextIO
 
 _CLEAR = "\r\x1b[K"
+_USUAL_WIDTH = 80  # where a terminal does not know its own
 
 
 class StatusLine:
@@ -23,9 +24,15 @@ class StatusLine:
     def draw(self, text: str) -> None:
         """Shows a text in place of what the line said, cut to the terminal's width."""
         if self._shows:
-            width = shutil.get_terminal_size().columns - 1
             with contextlib.suppress(OSError):  # a terminal that is gone
-                print(f"{_CLEAR}{text[:width]}", end="", file=self._stream, flush=True)
+                print(f"{_CLEAR}{text[: self._width()]}", end="", file=self._stream, flush=True)
+
+    def _width(self) -> int:
+        """Returns how many letters do not wrap."""
+        try:
+            return (os.get_terminal_size(self._stream.fileno()).columns or _USUAL_WIDTH) - 1
+        except OSError:
+            return _USUAL_WIDTH - 1
 
     def clear(self) -> None:
         """Removes the line, for others to be printed in its place."""

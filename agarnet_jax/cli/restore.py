@@ -58,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
                 jobs = plan(arguments, layout, earlier=earlier)
         if arguments.in_place:
             known = report.outputs() if report is not None and arguments.resume else {}
-            _warn_of_backups([job for job in jobs if os.path.abspath(job.source) not in known])
+            new = [job for job in jobs if os.path.abspath(job.source) not in known]
+            _warn_of_backups(new, resumable=report is not None)
         workers = min(arguments.jobs or min(cores.available(), _MOST_WORKERS), len(jobs))
         restorers = Restorers(arguments.weights, workers=workers)
         work = Run(options, restorers, report, identity, arguments.resume)
@@ -76,13 +77,17 @@ def _digest_of_weights(name: str) -> str:
         raise InputError(str(error)) from None
 
 
-def _warn_of_backups(jobs: Sequence[Job]) -> None:
+def _warn_of_backups(jobs: Sequence[Job], *, resumable: bool) -> None:
     backed_up = sum(atomic.has_backup(job.destination) for job in jobs)
     if backed_up:
+        remedy = (
+            "--resume skips those that the report of an earlier run names."
+            if resumable
+            else "With --report FILE, --resume would skip them the next time."
+        )
         print(
-            f"agarnet: {backed_up} of {len(jobs)} files may be restored a second time: backups "
-            f"({atomic.BACKUP_SUFFIX}) stand beside them. --resume skips those that the report "
-            "of an earlier run names.",
+            f"agarnet: {backed_up} of {len(jobs)} files may be restored a second time: a backup "
+            f"({atomic.BACKUP_SUFFIX}) stands beside. {remedy}",
             file=sys.stderr,
         )
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import enum
-import numbers
 
 import numpy as np
 
@@ -67,15 +66,19 @@ class Wishes:
         if self.table is None:
             return
         table = np.asarray(self.table)
-        if table.shape != (BLOCK, BLOCK) or not (np.isfinite(table) & (table >= 1)).all():
+        if table.shape != (BLOCK, BLOCK) or table.dtype.kind not in "iuf":
             raise ValueError(
-                "A quantization table must be (8, 8) with entries of at least 1, got shape "
-                f"{table.shape}, entries {table.min()} to {table.max()}."
+                f"A quantization table must be (8, 8) numbers, got {table.dtype} {table.shape}."
+            )
+        if not (np.isfinite(table) & (table >= 1)).all():
+            raise ValueError(
+                "Entries of a quantization table must be at least 1, got "
+                f"{table.min()} to {table.max()}."
             )
 
 
 def check_strength(strength: float) -> None:
-    if not isinstance(strength, numbers.Real) or not 0 <= strength <= MAX_STRENGTH:
+    if np.asarray(strength).dtype.kind not in "iuf" or not 0 <= strength <= MAX_STRENGTH:
         raise ValueError(
             f"strength is {strength!r}; use a number from 0 (nothing changes) to {MAX_STRENGTH}, "
             "1 for what the quality asks for."

@@ -72,7 +72,8 @@ def reduced_from(image: ImageFile.ImageFile, file: BinaryIO) -> int | None:
 
     Args:
       image: opened from the file, not yet loaded.
-      file: of AVIF, JPEG 2000, SGI or PPM; in other formats all bits are read.
+      file: its contents. Only of formats that may lose bits is it read, and its position changed:
+        plugins of some others, as DDS, go on where they stopped.
     """
     if image.mode.startswith("I"):
         return None
@@ -80,9 +81,11 @@ def reduced_from(image: ImageFile.ImageFile, file: BinaryIO) -> int | None:
         arguments = image.tile[0].args
         highest = arguments[-1] if isinstance(arguments, tuple) else 255
         bits = 16 if isinstance(highest, int) and highest > 255 else 8
-    else:
+    elif image.format in ("AVIF", "JPEG2000", "SGI"):
         file.seek(0)
         bits = _stated_bits(image.format, file.read(_MOST_HEAD_BYTES))
+    else:
+        return None
     return bits if bits > 8 else None
 
 

@@ -173,7 +173,7 @@ def _read_jpeg(
             image.load()
         if extent.end is None:  # zeros, perhaps, of a download that broke off
             contents = contents.rstrip(b"\0")
-        elif extent.has_all_scans and not _lacks_rows(image, header, contents, end=extent.end):
+        elif extent.has_all_scans and not _lacks_rows(image, header, contents, extent=extent):
             return image, header, warnings
     except OSError as error:
         if "truncated" not in str(error):
@@ -187,15 +187,17 @@ def _read_jpeg(
     return image, header, warnings
 
 
-def _lacks_rows(image: Image.Image, header: JpegHeader, contents: bytes, *, end: int) -> bool:
+def _lacks_rows(
+    image: Image.Image, header: JpegHeader, contents: bytes, *, extent: truncation.Extent
+) -> bool:
     """Whether a sequential file's data ends before its rows, though it has an end of image."""
-    if header.progressive:
-        return False
+    if header.progressive or extent.arithmetic or extent.end is None:
+        return False  # whose data may be shorter than what is cut off
     unit = BLOCK * max(vertical for _, vertical in header.sampling)
     rows = truncation.rows_before_gray(image, unit=unit) - _SMOOTHED_ROWS
     if rows <= 0:
         return False
-    shorter, _ = _opened_jpeg(truncation.without_last_bytes(contents, end=end))
+    shorter, _ = _opened_jpeg(truncation.without_last_bytes(contents, end=extent.end))
     with _pillow_unlimited(shorter):
         shorter.load()
     return not np.array_equal(np.asarray(shorter)[:rows], np.asarray(image)[:rows])

@@ -14,8 +14,9 @@ _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _TEM, _SOI, _EOI, _SOS = 0x01, 0xD8, 0xD9, 0xDA
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = (0xC2, 0xCA)
+_LAST_HUFFMAN = 0xC7  # frame
 _LAST_BYTES = 4
-_GRAY_PIXELS = 32 * 64  # whose coded data, at least two bits a block, is longer than these
+_GRAY_PIXELS = 32 * 64  # whose Huffman codes, at least two bits a block, are longer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,20 +25,22 @@ class Extent:
 
     end: where its end of image ends, in bytes; None where it has none.
     has_all_scans: whether it sends every coefficient of every component to its last bit.
+    arithmetic: whether it is coded arithmetically, not by Huffman's codes.
     """
 
     end: int | None
     has_all_scans: bool
+    arithmetic: bool
 
     @classmethod
     def of(cls, contents: bytes) -> "Extent":
         """Reads the segments of a file; its coded data is not decoded."""
         missing: dict[int, set[int]] = {}  # coefficients, by component
-        position, progressive = 2, False
+        position, progressive, arithmetic = 2, False, False
         while match := _MARKER.search(contents, position):
             marker, position = match[1][0], match.end()
             if marker == _EOI:
-                return cls(position, not any(missing.values()))
+                return cls(position, not any(missing.values()), arithmetic)
             if marker in (_TEM, _SOI):
                 continue
             segment = contents[
@@ -45,14 +48,14 @@ class Extent:
             ]
             position += len(segment)
             if marker in _FRAMES:
-                progressive = marker in _PROGRESSIVE
+                progressive, arithmetic = marker in _PROGRESSIVE, marker > _LAST_HUFFMAN
                 missing = {component: set(range(64)) for component in segment[8::3]}
             elif marker == _SOS and len(segment) >= 8:
                 first, last, bits = segment[-3:] if progressive else (0, 63, 0)
                 if bits & 0x0F == 0:  # all of them
                     for component in segment[3:-3:2]:
                         missing.get(component, set()).difference_update(range(first, last + 1))
-        return cls(None, not any(missing.values()))
+        return cls(None, not any(missing.values()), arithmetic)
 
 
 def rows_before_gray(image: Image.Image, *, unit: int) -> int:

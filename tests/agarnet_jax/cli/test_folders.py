@@ -138,7 +138,7 @@ class TestResumeInPlace:
 
     def test_without_resume_one_line_warns_and_nothing_is_forgotten(self, run, photos, interrupted):
         warning, *_ = run()[1]
-        assert warning.startswith("agarnet: 2 of 5 files may be restored a second time: backups")
+        assert warning.startswith("agarnet: 2 of 5 files may be restored a second time: a backup")
         assert "--resume" in warning
         assert (photos / "a.jpg.orig1").exists()
         assert run("--resume")[0] == "4 skipped, 1 failed"
@@ -155,6 +155,7 @@ def test_files_in_place_have_no_report_by_default(agarnet, refused, fake, photos
     assert not (photos / "agarnet-report.jsonl").exists()
     warning, *_ = agarnet("restore", *inputs, "--in-place", "--grid=none")[2]
     assert "2 of 2 files may be restored a second time" in warning
+    assert "With --report FILE, --resume would skip them" in warning
 
 
 class TestResume:

@@ -1,4 +1,8 @@
+import fcntl
 import io
+import os
+import struct
+import termios
 
 import pytest
 
@@ -52,11 +56,14 @@ def test_silent_outside_terminals(capsys):
     assert stream.getvalue() == ""
 
 
-def test_long_texts_are_cut_where_they_would_wrap(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "20")
-    terminal = Terminal()
-    StatusLine(terminal).draw("restoring " + "x" * 40)
-    assert terminal.getvalue() == "\r\x1b[Krestoring xxxxxxxxx"
+def test_long_texts_are_cut_where_they_would_wrap():
+    """By the width of the terminal that is written to, not that of standard output."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 10, 20, 0, 0))
+    with open(theirs, "w") as terminal:
+        StatusLine(terminal).draw("restoring " + "x" * 40)
+        assert os.read(ours, 100) == b"\r\x1b[Krestoring xxxxxxxxx"
+    os.close(ours)
 
 
 def test_a_terminal_that_is_gone_is_no_error():

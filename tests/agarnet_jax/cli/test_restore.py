@@ -336,3 +336,12 @@ def test_a_missing_input_leaves_no_folder(refused, fake, tmp_path):
     output = tmp_path / "a" / "x.png"
     assert "does not exist" in refused("restore", tmp_path / "no.jpg", "-o", output)
     assert not output.parent.exists()
+
+
+def test_a_signal_that_was_heard_does_not_come_again(monkeypatch):
+    monkeypatch.setattr(main, "_REMINDER", 0.05)
+    with main._like_ctrl_c([signal.SIGUSR1]) as heard:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGUSR1)
+        heard()
+        time.sleep(0.2)  # here a reminder would break off the tidying up
