@@ -97,7 +97,7 @@ def _steps(levels: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 class SsimWindow(enum.Enum):
-    """The windows that SSIM's local statistics are taken over; values of both do not compare.
+    """The windows of SSIM's local statistics; values of one and the other are not comparable.
 
     UNIFORM: 8×8, equal weights, as in the paper. GAUSSIAN: 11×11, σ = 1.5, as in newer papers.
     """

@@ -46,12 +46,12 @@ def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1) -> 
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """Says that an array is on every device, whole."""
+    """Returns the sharding of an array that is whole on every device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def split_by_batch(mesh: Mesh, *, axis: int = 0) -> NamedSharding:
-    """Says that an array is split over all devices along its batch axis, which is `axis`."""
+    """Returns the sharding of an array that all devices share along its batch axis, `axis`."""
     return NamedSharding(mesh, PartitionSpec(*axis * [None], (DATA_AXIS, FSDP_AXIS)))
 
 

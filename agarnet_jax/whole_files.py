@@ -25,7 +25,7 @@ def check_file(path: str | os.PathLike) -> None:
     Raises:
       UnwritableError: it cannot.
     """
-    with _told(path, "file"):
+    with _told(path, "; name another file"):
         if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         _try(pathlib.Path(path).parent)
@@ -38,7 +38,7 @@ def check_folder(path: str | os.PathLike) -> None:
       UnwritableError: it cannot.
     """
     folder = pathlib.Path(path)
-    with _told(path, "folder"):
+    with _told(path, "; name another folder"):
         _try(next(place for place in (folder, *folder.parents) if place.exists()))
 
 
@@ -48,15 +48,13 @@ def _try(folder: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _told(path: str | os.PathLike, kind: str) -> Iterator[None]:
-    """Puts errors of the system into words for the user who named `path`."""
+def _told(path: str | os.PathLike, remedy: str = "") -> Iterator[None]:
+    """Puts errors of the system into words for the user."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise UnwritableError(
-            f"{os.fspath(path)!r} cannot be written: {reason}; name another {kind}."
-        ) from None
+        raise UnwritableError(f"{os.fspath(path)!r} cannot be written: {reason}{remedy}.") from None
 
 
 @contextlib.contextmanager
@@ -103,7 +101,7 @@ def write(path: str | os.PathLike, contents: bytes) -> None:
     Raises:
       UnwritableError: it cannot be written.
     """
-    with _told(path, "file"), replacing(pathlib.Path(path)) as file:
+    with _told(path), replacing(pathlib.Path(path)) as file:
         file.write(contents)
 
 

@@ -7,7 +7,7 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from agarnet_jax.cli import shared_arguments
+from agarnet_jax.cli import exit_codes, shared_arguments
 from agarnet_jax.cli.restorers import Restorers
 from agarnet_jax.restoration.files import reading
 from agarnet_jax.restoration.files.errors import InputError, printable, shown, unexpected
@@ -15,8 +15,6 @@ from agarnet_jax.restoration.files.errors import InputError, printable, shown, u
 if TYPE_CHECKING:
     from agarnet_jax.restoration.files.inspection import Inspection
     from agarnet_jax.restoration.restorer import Restorer
-
-EXIT_SOME_FAILED = 1
 
 
 def add_to(commands: Any) -> None:
@@ -57,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         for path in arguments.inputs
         if not _tell(path, restorers, max_pixels=arguments.max_pixels, as_json=arguments.json)
     ]
-    return EXIT_SOME_FAILED if failed else 0
+    return exit_codes.SOME_FAILED if failed else 0
 
 
 def _tell(path: pathlib.Path, restorers: Restorers, *, max_pixels: int, as_json: bool) -> bool:

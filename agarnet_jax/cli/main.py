@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import agarnet_jax
 from agarnet_jax import whole_files
-from agarnet_jax.cli import export, inspect, restore
+from agarnet_jax.cli import exit_codes, export, inspect, restore
 from agarnet_jax.restoration.files import running
 from agarnet_jax.restoration.files.errors import InputError
 
-EXIT_BAD_INPUT = 2
-EXIT_BROKEN_PIPE = 128 + 13  # as shells report SIGPIPE
 # Windows has no SIGHUP.
 _STOPPING = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _REMINDER = 2.0  # seconds until a signal that was not heard comes again
@@ -47,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return code
         except InputError as error:
             _say(f"agarnet: {error}")
-            return EXIT_BAD_INPUT
+            return exit_codes.BAD_INPUT
         except KeyboardInterrupt as interrupt:
             heard()
             number = interrupt.number if isinstance(interrupt, _Stopped) else signal.SIGINT
@@ -55,11 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _left(128 + number)
         except BrokenPipeError:  # whoever read our output has seen enough
             _discard_output()
-            return _left(EXIT_BROKEN_PIPE)
+            return _left(exit_codes.BROKEN_PIPE)
         except OSError as error:  # of files, errors are said above
             _discard_output()
             _say(f"agarnet: the output cannot be written: {error.strerror}.")
-            return _left(EXIT_BAD_INPUT)
+            return _left(exit_codes.BAD_INPUT)
 
 
 def _say(text: str) -> None:

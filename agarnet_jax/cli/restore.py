@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agarnet_jax import cores
-from agarnet_jax.cli import restore_arguments
+from agarnet_jax.cli import exit_codes, restore_arguments
 from agarnet_jax.cli.layout import Layout, plan
 from agarnet_jax.cli.progress import Progress, StatusLine, in_words
 from agarnet_jax.cli.restorers import Restorers
@@ -28,7 +28,6 @@ from agarnet_jax.restoration.files.reports import (
 )
 from agarnet_jax.restoration.files.running import Job, Outcome, Run
 
-EXIT_SOME_FAILED = 1
 _MOST_WORKERS = 4  # beyond, memory grows and XLA's own threads use the cores
 
 
@@ -144,7 +143,7 @@ def _tell_all(outcomes: Iterable[Outcome], jobs: Sequence[Job], layout: Layout) 
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     report = f"; the report is {printable(layout.report)}" if layout.report else ""
     print(f"{said} in {in_words(time.monotonic() - begun)}{report}")
-    return EXIT_SOME_FAILED if counts[FAILED] else 0
+    return exit_codes.SOME_FAILED if counts[FAILED] else 0
 
 
 def _in_words(outcome: Outcome) -> str:

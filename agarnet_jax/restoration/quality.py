@@ -56,7 +56,7 @@ def in_range(quality: ArrayLike) -> np.ndarray:
 
 
 def steadied(cells: np.ndarray, estimate: float) -> np.ndarray:
-    """Draws cells of a map (rows, columns) that are near the image's estimate to it.
+    """Pulls cells of a map (rows, columns) that are near the image's estimate towards it.
 
     Estimates of cells waver, which costs an image of one quality more than it brings. Cells of
     another quality stay nearly as they are (the garrote of Breiman, Technometrics 1995).

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -13,6 +14,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+_PATIENCE = 600.0  # seconds; one that was stopped, or hangs, may keep a lock for ever
 LOCK = ".lock"  # what the file is called; it stays, the lock on it ends with its process
 
 
@@ -29,7 +31,7 @@ def locked(folder: str, *, wait: bool = False) -> Iterator[None]:
 
     Args:
       folder: an existing one.
-      wait: waits until another training has left instead of raising.
+      wait: waits some minutes for another training to leave before raising.
 
     Raises:
       InUseError: another training holds the folder; says which process, as far as it is known.
@@ -55,6 +57,17 @@ def _lock(file: TextIO, folder: str, *, wait: bool) -> None:
         if not wait:
             raise InUseError(f"{other}; give this one a --workdir of its own.") from None
         print(f"{other}; waiting until it leaves.", flush=True)
-        fcntl.flock(file, fcntl.LOCK_EX)
+        if not _lock_within(_PATIENCE, file):
+            raise InUseError(f"{other}, and does not leave; end it first.") from None
     except OSError:  # a network file system without locks
         pass
+
+
+def _lock_within(seconds: float, file: TextIO) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(0.1)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -166,10 +167,13 @@ def _with_its_beginning(
         return now
     asked, first = now.get(_INIT_FROM), begun[_INIT_FROM]
     # Other hosts may have the same weights in another place; it is saved as the first has it.
-    if asked and asked != first and jax.process_index() == 0:
+    moved = asked and os.path.basename(asked) == os.path.basename(first)
+    if asked and not moved and jax.process_index() == 0:
+        beginning = repr(first) if first else "random weights"
         raise CheckpointError(
-            f"config.{_INIT_FROM} is {asked!r}, but the run in {workdir} began with {first!r} and "
-            "continues from its checkpoint; leave it so, or give this run a --workdir of its own."
+            f"config.{_INIT_FROM} is {asked!r}, but the run in {workdir} began with {beginning} "
+            "and continues from its checkpoint; leave the setting out, or give this run a "
+            "--workdir of its own."
         )
     return {**now, _INIT_FROM: first}
 

@@ -35,7 +35,7 @@ def handled() -> list[signal.Signals]:
 
 
 def _do_without_terminal() -> None:
-    """Sends to nobody what a terminal, or a pipe to a program in it, can take no more.
+    """Discards what a closed terminal, or a pipe to a program in it, can no longer take.
 
     Writing there would raise OSError, and end the process before it has saved. Files stay.
     """

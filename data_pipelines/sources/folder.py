@@ -100,7 +100,7 @@ def _below(folder: str, path: str) -> str:
 
 
 def _headers(folder: str, paths: list[str]) -> dict[str, Header]:
-    """Reads the header of each file, from the cache if the file is still the one it was read of."""
+    """Reads the header of each file, from the cache while the file is unchanged."""
     known = manifest_cache.load(folder, Header)
 
     def header(path: str) -> Header:

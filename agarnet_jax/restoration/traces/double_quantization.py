@@ -128,7 +128,7 @@ def _gains(step: int, earlier: Sequence[int], histogram: np.ndarray) -> np.ndarr
 
 @functools.lru_cache(maxsize=2**13)
 def _log_probabilities(step: int, earlier: int | None) -> np.ndarray:
-    """Returns those of |level| = 1, 2, … (last axis), given it is not 0, by scale of density.
+    """Returns log-probabilities of |level| = 1, 2, …, given it is not 0; scales of density first.
 
     The coefficient was quantized by `step` alone, or by an earlier step before.
     """

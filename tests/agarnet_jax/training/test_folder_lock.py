@@ -59,6 +59,13 @@ def test_one_that_waits_begins_when_the_other_leaves(tmp_path, capsys):
     assert "waiting until it leaves" in capsys.readouterr().out
 
 
+def test_one_that_waits_for_a_hanging_training_gives_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_lock, "_PATIENCE", 0.3)
+    message = f"process {os.getpid()} .*does not leave; end it"
+    with locked(f"{tmp_path}"), pytest.raises(InUseError, match=message):
+        locked(f"{tmp_path}", wait=True).__enter__()
+
+
 def test_without_locks_training_goes_on(tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

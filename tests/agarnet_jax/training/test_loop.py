@@ -132,6 +132,8 @@ def test_weights_to_start_from_are_for_a_start_alone(tmp_path, whole_run):
     train(tmp_path, stop_at=2, resolved_config={"init_from": "a"})  # the same command again
     train(tmp_path, stop_at=3, resolved_config={"init_from": "", "seed": 1})
     assert saved(3) == {"init_from": "a", "seed": 1}
+    train(tmp_path, stop_at=4, resolved_config={"init_from": "elsewhere/a"})  # moved, or a host's
+    assert saved(4)["init_from"] == "a"
     with pytest.raises(CheckpointError, match=r"init_from is 'b', but .* began with 'a' and"):
         train(tmp_path, resolved_config={"init_from": "b"})
 
