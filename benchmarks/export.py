@@ -11,6 +11,7 @@ round; the difference is the largest of restored pixels in [0, 1].
 import functools
 import importlib.util
 import pathlib
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -65,6 +66,7 @@ def onnx_runtime(path: pathlib.Path) -> Restore:
 
 
 def open_vino(path: pathlib.Path) -> Restore:
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # which uses the network
     import openvino
 
     compiled = openvino.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -2,6 +2,7 @@
 
 MODEL: agarnet export --format onnx --part blind_uint8 -o MODEL
 Needs: pip install openvino pillow
+OpenVINO reports its use over the network unless `opt_in_out --opt_out` was run, or CI is true.
 """
 
 import sys

@@ -36,7 +36,8 @@ def run(
     """Trains and returns the final state. Arguments and errors are those of `loop.train`.
 
     What a user can mend ends the program with one line (`program.one_line_errors`). That includes
-    another training that writes into `workdir`; with `wait_for_folder` this one waits for its end.
+    another training that writes into `workdir`; with `wait_for_folder`, if it does not end within
+    some minutes.
     """
     with program.one_line_errors():
         if not is_remote(workdir):

@@ -31,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=1"
     # For the programs that tests start, in place of the user's own cache.
     os.environ["AGARNET_COMPILATION_CACHE"] = str(config.cache.mkdir("programs"))
+    # OpenVINO would report each import over the network, from a forked process.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

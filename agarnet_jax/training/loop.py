@@ -172,7 +172,7 @@ def _with_its_beginning(
         beginning = repr(first) if first else "random weights"
         raise CheckpointError(
             f"config.{_INIT_FROM} is {asked!r}, but the run in {workdir} began with {beginning} "
-            "and continues from its checkpoint; leave the setting out, or give this run a "
+            "and continues from its checkpoint; leave that as it was, or give this run a "
             "--workdir of its own."
         )
     return {**now, _INIT_FROM: first}

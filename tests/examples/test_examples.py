@@ -76,7 +76,8 @@ def run(command, expected, out):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PYTHON_EXAMPLES)
 def test_python(repository, model, picture, expected, tmp_path, name):
-    code = "import runpy, sys; sys.modules['agarnet_jax'] = None; sys.argv = sys.argv[1:];"
+    code = "import runpy, sys; sys.modules['agarnet_jax'] = None; "
+    code += "sys.modules['openvino_telemetry'] = None; sys.argv = sys.argv[1:];"
     code += "runpy.run_path(sys.argv[0])"
     example, out = repository / "examples" / f"{name}.py", tmp_path / "out.png"
     file = model(PYTHON_EXAMPLES[name])
