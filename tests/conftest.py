@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -42,6 +43,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 REPOSITORY = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture
+def hangups():
+    """SIGHUP as a terminal's shell leaves it: where tests run under nohup, programs ignore it."""
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, earlier)
 
 
 @pytest.fixture(scope="session")

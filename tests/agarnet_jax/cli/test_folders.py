@@ -315,6 +315,7 @@ def unfinished(folder):
     return [name for name in tree(folder) if name.endswith(".part")]
 
 
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
@@ -330,6 +331,7 @@ def test_ctrl_c_in_the_middle_of_a_run(waiting, tmp_path, jobs, number, code):
     assert b"Traceback" not in err
 
 
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_closed_terminal_leaves_no_partial_file(waiting, tmp_path, jobs):
     """The message about it cannot be printed, either."""
@@ -356,6 +358,7 @@ def test_what_nohup_ignores_stays_ignored(waiting, tmp_path):
     assert unfinished(tmp_path / "out") == []
 
 
+@pytest.mark.usefixtures("hangups")
 def test_a_second_signal_does_not_break_off_the_tidying(agarnet, fake, photos, monkeypatch):
     class Closed:
         def restore(self, *_args, **_kwargs):

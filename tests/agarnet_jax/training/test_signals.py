@@ -67,6 +67,7 @@ def test_the_first_signal_asks_and_the_exit_code_names_it(started, number, code)
 IN_A_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)" + PROGRAM
 
 
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("phase", ["training", "compiling"])
 def test_a_closed_terminal_asks_although_nothing_can_be_printed_any_more(phase):
     window, terminal = pty.openpty()
