@@ -9,7 +9,6 @@ to the disk, renaming, the report. Files a second are with the real one, in a pr
 number of jobs that has warmed up, for the middle one of the sides.
 """
 
-import dataclasses
 import itertools
 import multiprocessing
 import pathlib
@@ -21,6 +20,7 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
+from agarnet_jax.restoration import Restored
 from agarnet_jax.restoration.files.options import RestoreOptions
 from agarnet_jax.restoration.files.reports import Identity, Report
 from agarnet_jax.restoration.files.running import Job, Run
@@ -34,20 +34,12 @@ _COUNT = flags.DEFINE_integer("count", 30, "Files of each size.")
 _JOBS = flags.DEFINE_list("jobs", ["1", "2"], "Files at a time.")
 
 
-@dataclasses.dataclass(frozen=True)
-class Unchanged:
-    """A stand-in for `Restored`."""
-
-    image: Image.Image
-    quality_map: np.ndarray
-
-
 class NoRestorer:
     """A stand-in for `Restorer` that only turns YCbCr into the RGB that files hold."""
 
-    def restore(self, image: Image.Image, **_: Any) -> Unchanged:
+    def restore(self, image: Image.Image, **_: Any) -> Restored:
         quality = np.broadcast_to(np.float32(50), (image.height, image.width))
-        return Unchanged(image.convert("RGB"), quality)
+        return Restored(image.convert("RGB"), quality)
 
 
 def write_squares(images: str, folder: pathlib.Path, *, side: int, count: int) -> list[Job]:
