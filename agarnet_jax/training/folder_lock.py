@@ -49,25 +49,26 @@ def locked(folder: str, *, wait: bool = False) -> Iterator[None]:
 
 
 def _lock(file: TextIO, folder: str, *, wait: bool) -> None:
+    if _is_locked_for_us(file):
+        return
+    file.seek(0)
+    other = f"Another training ({file.read() or 'process unknown'}) writes into {folder}"
+    if not wait:
+        raise InUseError(f"{other}; give this one a --workdir of its own.")
+    print(f"{other}; waiting until it leaves.", flush=True)
+    until = time.monotonic() + _PATIENCE
+    while not _is_locked_for_us(file):
+        if time.monotonic() > until:
+            raise InUseError(f"{other}, and does not leave; end it first.")
+        time.sleep(0.1)
+
+
+def _is_locked_for_us(file: TextIO) -> bool:
+    """Whether no other training holds the lock; takes it where there are locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
-        other = f"Another training ({file.read() or 'process unknown'}) writes into {folder}"
-        if not wait:
-            raise InUseError(f"{other}; give this one a --workdir of its own.") from None
-        print(f"{other}; waiting until it leaves.", flush=True)
-        if not _lock_within(_PATIENCE, file):
-            raise InUseError(f"{other}, and does not leave; end it first.") from None
+        return False
     except OSError:  # a network file system without locks
         pass
-
-
-def _lock_within(seconds: float, file: TextIO) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        time.sleep(0.1)
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-    return False
+    return True
