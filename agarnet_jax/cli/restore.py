@@ -7,7 +7,7 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agarnet_jax import cores
@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = plan(arguments, layout, earlier={})  # finds contradictions before anything is made
     with contextlib.ExitStack() as stack:
         report, identity = None, None
+        earlier: Mapping[str, str] = {}
         if layout.report is not None:
             _make_folder(layout.report.parent)
             identity = Identity(options, _digest_of_weights(arguments.weights))
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             if earlier := report.outputs():
                 jobs = plan(arguments, layout, earlier=earlier)
         if arguments.in_place:
-            known = report.outputs() if report is not None and arguments.resume else {}
+            known = earlier if arguments.resume else {}
             new = [job for job in jobs if os.path.abspath(job.source) not in known]
             _warn_of_backups(new, resumable=report is not None)
         workers = min(arguments.jobs or min(cores.available(), _MOST_WORKERS), len(jobs))

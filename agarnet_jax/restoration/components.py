@@ -14,6 +14,7 @@ from PIL import Image
 
 from agarnet_jax.restoration import chroma_detail
 from agarnet_jax.restoration.chroma_detail import Detail
+from agarnet_jax.restoration.jpeg_header import Coding
 from agarnet_jax.restoration.pixels import DTYPES, INTEGER_PEAKS, Pixels, encoded, strips
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.upsampling import Rows, Upsampling
@@ -29,6 +30,7 @@ class Components:
     """The planes of an image, and the image they came from.
 
     planes: Y, Cb, Cr, or the only one of a gray image; R, G, B; C, M, Y, K; Y, Cb, Cr, K.
+    coding: what these are.
     lead: the plane that stands for all where one must be chosen: luma, green or magenta.
     mode: Pillow's name of the result's channels.
     flat: whether the image came as (H, W), without an axis of channels.
@@ -37,6 +39,7 @@ class Components:
     """
 
     planes: tuple[Plane, ...]
+    coding: Coding
     lead: Plane
     pixels: Pixels
     mode: str
@@ -48,11 +51,6 @@ class Components:
     def size(self) -> tuple[int, int]:
         height, width, _ = self.pixels.shape
         return height, width
-
-    @property
-    def is_gray_or_ycbcr(self) -> bool:
-        """Whether it is coded as most JPEG files are, neither as RGB nor in inks."""
-        return len(self.planes) == 1 or (len(self.planes) == 3 and self.planes[1].chroma)
 
     def merge(
         self, changes: Sequence[Change], *, bits: int | None = None, detail: Detail | None = None

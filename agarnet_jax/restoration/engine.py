@@ -238,7 +238,9 @@ class Engine:
 def _is_contradicted(parts: Components, estimate: float) -> bool:
     """Whether the header is to be believed instead of an estimate without a trace in the pixels."""
     lead = parts.lead
-    if lead.table is None or isinstance(lead, RecoveredPlane) or not parts.is_gray_or_ycbcr:
+    if lead.table is None or isinstance(lead, RecoveredPlane):
+        return False
+    if parts.coding not in compression_history.ASSESSED:
         return False
     if not compression_history.is_far_below(lead.table, estimate):
         return False

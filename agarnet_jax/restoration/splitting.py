@@ -81,6 +81,7 @@ def split(
     ]
     return Components(
         planes=tuple(planes),
+        coding=coding,
         lead=planes[1 if coding in (Coding.RGB, Coding.CMYK) else 0],
         pixels=pixels,
         mode="RGB" if mode == "YCbCr" else mode,

@@ -20,7 +20,7 @@ from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 # is shipped: measure anew with `python -m benchmarks.history` when it changes.
 ESTIMATE_BELOW_HEADER = 15.0
 
-# Component codings of which `assess` may say that they are single.
+# Component codings of which `assess` may say that they are single, and `contradicts` was measured.
 ASSESSED = (Coding.GRAY, Coding.YCBCR)
 
 # See `double_quantization.evidence`; photographs compressed once reach 0.006.
