@@ -3,7 +3,7 @@
 A mesh has two axes. Along `data` the parameters are repeated; along `fsdp` ("fully sharded data
 parallel", as in ZeRO stage 3, https://arxiv.org/abs/1910.02054) each device keeps a part of the
 parameters, their average and the optimizer's state, and gathers the parameters for a step. A batch
-is split over both axes, in the order of devices and so of processes.
+is split over both axes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
@@ -20,6 +21,9 @@ SMALLEST_SPLIT = 1024  # elements; gathering fewer costs more time than the memo
 
 def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1) -> Mesh:
     """Arranges the given devices, or all devices of all processes, as a mesh `data` × `fsdp`.
+
+    Neighbours have fast links where that is possible: those along `fsdp` are of one slice, which is
+    a part of a TPU pod, or as a rule the GPUs of one host. Their order is not that of processes.
 
     Raises:
       ValueError: `fsdp` does not divide the number of devices, or processes differ in theirs.
@@ -37,12 +41,30 @@ def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1) -> 
             f"Processes have different numbers of devices ({counts}); give each the same, "
             "on CPU by JAX_NUM_CPU_DEVICES."
         )
-    return jax.make_mesh(
-        (len(devices) // fsdp, fsdp),
-        (DATA_AXIS, FSDP_AXIS),
-        axis_types=(AxisType.Auto, AxisType.Auto),
-        devices=devices,
+    return Mesh(
+        _arranged(devices, fsdp), (DATA_AXIS, FSDP_AXIS), axis_types=(AxisType.Auto, AxisType.Auto)
     )
+
+
+def _arranged(devices: Sequence[jax.Device], fsdp: int) -> np.ndarray:
+    """Returns the devices as an array (data, fsdp).
+
+    `jax.make_mesh` takes no more than one slice, and on some TPUs no axis that is but a part of one
+    of the torus.
+    """
+    slices = [getattr(device, "slice_index", 0) for device in devices]  # CPUs have none
+    count = len(set(slices))
+    size = len(devices) // count
+    if count == 1:
+        return mesh_utils.create_device_mesh(
+            (size // fsdp, fsdp), devices, allow_split_physical_axes=True
+        )
+    if size % fsdp == 0 and all(slices.count(each) == size for each in slices):
+        return mesh_utils.create_hybrid_device_mesh(
+            (size // fsdp, fsdp), (count, 1), devices, allow_split_physical_axes=True
+        )
+    in_order = sorted(zip(slices, devices), key=lambda pair: (pair[0], pair[1].id))
+    return np.array([device for _, device in in_order]).reshape(-1, fsdp)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -76,7 +98,8 @@ def split_by_leaf(tree: Any, mesh: Mesh) -> Any:
 def global_batch(local: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
     """Puts a batch on the devices, of which this process has the share `local`; leaves out strings.
 
-    Process p of n holds the p-th of n contiguous runs, as `data_pipelines.batching` makes them.
+    A process's images go to its own devices, so where the mesh mixes the devices of processes, the
+    images of the batch are in another order than their numbers.
     """
     sharding = split_by_batch(mesh)
     return {

@@ -1,5 +1,6 @@
 """Where arrays lie, on meshes of the two test devices and of eight in processes of their own."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from jax.sharding import PartitionSpec
+from jax.sharding import AxisType, PartitionSpec
 
 from agarnet_jax import sharding
 
@@ -74,12 +75,74 @@ def test_meshes_that_cannot_be_are_named():
     with pytest.raises(ValueError, match=r"train.fsdp is 3.*2 device"):
         sharding.make_mesh(fsdp=3)
 
-    class Device:
-        def __init__(self, process):
-            self.process_index = process
-
     with pytest.raises(ValueError, match=r"\{0: 2, 1: 1\}.*JAX_NUM_CPU_DEVICES"):
-        sharding.make_mesh([Device(0), Device(0), Device(1)])
+        sharding.make_mesh(gpus(2, each=2)[:3])
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """What JAX's own tests of meshes look at in a device."""
+
+    id: int
+    process_index: int
+    slice_index: int
+    platform: str
+    device_kind: str
+    coords: tuple[int, int, int] = (0, 0, 0)
+    core_on_chip: int = 0
+
+
+def gpus(hosts, *, each):
+    return [Device(i, i // each, i // each, "gpu", "NVIDIA H100") for i in range(hosts * each)]
+
+
+def tpus(kind, *, sides, slices=1):
+    """Slices of so many chips along x, y and z; each host has 2 × 2 of them."""
+    width, height, depth = sides
+    places = [
+        (part, z, y // 2, x // 2, y, x)
+        for part in range(slices)
+        for z in range(depth)
+        for y in range(height)
+        for x in range(width)
+    ]
+    hosts = sorted({place[:4] for place in places})
+    return [
+        Device(i, hosts.index(place[:4]), place[0], "tpu", kind, (place[5], place[4], place[1]))
+        for i, place in enumerate(sorted(places))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("devices", "divisors"),
+    [
+        (gpus(1, each=8), (1, 2, 8)),
+        (gpus(2, each=8), (1, 4, 8)),
+        (gpus(3, each=4), (1, 4)),
+        (tpus("TPU v5 lite", sides=(4, 4, 1)), (1, 2, 8, 16)),
+        (tpus("TPU v5 lite", sides=(4, 4, 1), slices=2), (1, 4, 16)),
+        (tpus("TPU v6 lite", sides=(4, 8, 1)), (1, 2, 8, 16)),
+        (tpus("TPU v4", sides=(4, 4, 4)), (1, 2, 8, 32)),
+        (tpus("TPU v4", sides=(2, 2, 4), slices=3), (1, 2, 8)),
+    ],
+    ids=lambda value: f"{len(value)} {value[0].device_kind}" if isinstance(value, list) else None,
+)
+def test_all_devices_of_clusters_have_a_place_and_fsdp_stays_in_a_slice(devices, divisors):
+    for fsdp in divisors:
+        mesh = sharding.make_mesh(devices, fsdp=fsdp)
+        assert dict(mesh.shape) == {"data": len(devices) // fsdp, "fsdp": fsdp}
+        assert set(mesh.axis_types) == {AxisType.Auto}
+        assert sorted(device.id for device in mesh.devices.flat) == list(range(len(devices)))
+        assert all(len({device.slice_index for device in row}) == 1 for row in mesh.devices)
+
+
+def test_fsdp_over_more_than_a_slice_goes_slice_by_slice():
+    mixed = np.random.default_rng(0).permutation(np.array(gpus(2, each=8), object))
+    unequal = [*gpus(2, each=2), Device(4, 2, 1, "gpu", "NVIDIA H100")]
+    unequal.append(dataclasses.replace(unequal[-1], id=5))  # two hosts make one slice
+    for devices, fsdp in ((list(mixed), 16), (unequal, 2)):
+        mesh = sharding.make_mesh(devices, fsdp=fsdp)
+        assert [device.id for device in mesh.devices.flat] == list(range(len(devices)))
 
 
 def test_batches_that_cannot_be_shared_are_named():

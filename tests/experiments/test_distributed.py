@@ -217,13 +217,16 @@ batches = batching.train_batches(
     process_index=process,
     process_count=count,
 )
-batch = sharding.global_batch(next(batches), sharding.make_mesh(fsdp=2))
-whole = multihost_utils.process_allgather(batch["degraded"], tiled=True)
-print(whole.shape, whole.sum(axis=(1, 2, 3)).tolist())
+local = next(batches)
+mixing = np.array(jax.devices()).reshape(count, 2).T  # the first of each process comes first
+for mesh in sharding.make_mesh(fsdp=2), jax.sharding.Mesh(mixing, ("data", "fsdp")):
+    batch = sharding.global_batch(local, mesh)
+    whole = multihost_utils.process_allgather(batch["degraded"], tiled=True)
+    print(whole.shape, whole.sum(axis=(1, 2, 3)).tolist())
 """
 
 
-def test_two_processes_make_the_batch_of_one_in_its_order(repository, picture_folders):
+def test_two_processes_make_the_batch_of_one_in_any_order_of_devices(repository, picture_folders):
     port, folder = str(free_port()), f"{picture_folders}/train"
     runs = [("1", "0"), ("2", "0"), ("2", "1")]
     processes = [
@@ -236,9 +239,11 @@ def test_two_processes_make_the_batch_of_one_in_its_order(repository, picture_fo
         for run in runs
     ]
     printed = [process.communicate(timeout=SECONDS)[0].splitlines() for process in processes]
-    (alone,), *others = printed
-    assert alone.startswith("(8, 16, 16, 1) [")
-    assert [lines[-1] for lines in others] == [alone, alone]
+    alone, *both = [[line for line in lines if line.startswith("(")] for lines in printed]
+    assert alone[0].startswith("(8, 16, 16, 1) [")
+    images = json.loads(alone[0].split(") ")[1])
+    mixed = [images[i] for i in (0, 1, 4, 5, 2, 3, 6, 7)]
+    assert both == 2 * [[alone[0], f"(8, 16, 16, 1) {mixed}"]]
 
 
 def test_incomplete_or_missing_addresses_give_one_line(training, repository, tmp_path):
