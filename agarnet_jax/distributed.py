@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import dataclasses
 import hashlib
+import itertools
 import os
 import secrets
 import signal
@@ -32,6 +33,8 @@ LOST = 69  # exit status: another process is gone or failed (EX_UNAVAILABLE of s
 
 _ROUNDS = 12  # that a number may stand still; rounds, as a busy machine slows all processes alike
 _FOLDER, _DONE, _FAILED = "agarnet/alive", "done", "failed: "
+_BARRIER, _A_DAY = "agarnet/alike", 24 * 3600 * 1000  # milliseconds
+_barriers = itertools.count()  # each needs a name of its own
 _stopping = threading.Lock()
 _handlers: list[Any] = []  # C only has their addresses
 
@@ -91,12 +94,15 @@ def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
 def check_alike(texts: Mapping[str, str]) -> None:
     """Checks that all processes, which call this together, have the same texts by name.
 
+    The first to come wait for the last, who may have data to fetch.
+
     Raises:
       ValueError: in all of them, if one has texts of other names than process 0, or another text
         by the same name; tells the first such name.
     """
     if jax.process_count() == 1:
         return
+    _wait_for_all()
     if others := _unlike(["\n".join(texts)]).get(0):
         raise ValueError(
             f"Process {others} has settings of other names than process 0, as of another task or "
@@ -108,6 +114,12 @@ def check_alike(texts: Mapping[str, str]) -> None:
             f"Process {others} differs from process 0 in {name} (here: {text.splitlines()[0]}); "
             "make them alike."
         )
+
+
+def _wait_for_all() -> None:
+    """Waits until all processes are here; the first collective on CPU only waits 30 seconds."""
+    client: Any = global_state.client
+    client.wait_at_barrier(f"{_BARRIER}/{next(_barriers)}", _A_DAY)
 
 
 def _unlike(texts: Sequence[str]) -> dict[int, str]:

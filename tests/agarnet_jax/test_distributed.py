@@ -34,6 +34,7 @@ def said(monkeypatch):
 
         monkeypatch.setattr(multihost_utils, "process_allgather", allgather)
         monkeypatch.setattr(jax, "process_count", lambda: 2)
+        monkeypatch.setattr(distributed, "_wait_for_all", meeting.wait)
         threads = [
             threading.Thread(target=check, args=(each,), name=f"{number}")
             for number, each in enumerate((HERE, texts))

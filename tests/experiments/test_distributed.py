@@ -246,6 +246,42 @@ def test_two_processes_make_the_batch_of_one_in_any_order_of_devices(repository,
     assert both == 2 * [[alone[0], f"(8, 16, 16, 1) {mixed}"]]
 
 
+# The second of two processes comes late to the check that they are alike, or dies on its way.
+LATE = """
+import os, signal, sys, time
+import jax
+from agarnet_jax import distributed
+process, port, dies = int(sys.argv[1]), sys.argv[2], "dies" in sys.argv
+jax.config.update("jax_num_cpu_devices", 1)
+with distributed.joined(distributed.Cluster(f"127.0.0.1:{port}", 2, process), timeout=12):
+    jax.devices()
+    for seconds in 40, 0:
+        if process == 1:
+            time.sleep(3 if dies else seconds)
+        if process == 1 and dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        distributed.check_alike({"images": "3"})
+    print("alike")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["comes", "dies"])
+def test_processes_wait_for_one_that_is_late_but_not_for_one_that_died(repository, end):
+    port = str(free_port())
+    options = {"cwd": repository, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", LATE, number, port, end], text=True, **options)
+        for number in "01"
+    ]
+    results = [process.communicate(timeout=SECONDS) for process in processes]
+    if end == "comes":
+        assert [out.splitlines()[-1] for out, _ in results] == ["alike", "alike"], results
+    else:
+        assert processes[0].returncode == LOST
+        assert "Process 0 of 2 stops: process 1 is lost" in results[0][1]
+
+
 def test_incomplete_or_missing_addresses_give_one_line(training, repository, tmp_path):
     for flags, message in (
         (("--num_processes=2",), "coordinator_address and process_id not given; give all of"),
