@@ -12,6 +12,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".g
 
 _STRIP = 64  # rows whose luma is computed at a time: in float64, 32 bytes a pixel
 _GRAY_MODES = ("1", "L", "LA", "La")
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF
 
 
 class UnusableImageError(ValueError):
@@ -35,7 +36,7 @@ def image_size(file: bytes | str | os.PathLike[str]) -> tuple[int, int]:
 def decode(file: bytes | str | os.PathLike[str]) -> np.ndarray:
     """Decodes an image file (its bytes or its path) to gray (H, W) or RGB (H, W, 3) uint8.
 
-    Palettes, CMYK and alpha become RGB (alpha is dropped), 16-bit gray becomes 8 bits.
+    Palettes, CMYK and alpha become RGB (alpha is dropped), gray of 12 and 16 bits becomes 8 bits.
 
     Raises:
       UnusableImageError: truncated, or as of `image_size`.
@@ -43,12 +44,20 @@ def decode(file: bytes | str | os.PathLike[str]) -> np.ndarray:
     with _open(file) as image:
         try:
             if image.mode.startswith("I;16"):
-                return np.rint(np.asarray(image) * (255 / 65535)).astype(np.uint8)
+                return _gray_of_16_bits(image)
             return np.asarray(image.convert("L" if image.mode in _GRAY_MODES else "RGB"))
         except MemoryError as error:
             raise UnreachableImageError("no memory to decode it") from error
         except Exception as error:  # Pillow's decoders raise many types on damaged files
             raise UnusableImageError(f"broken: {error}") from error
+
+
+def _gray_of_16_bits(image: Image.Image) -> np.ndarray:
+    """As uint8. Of TIFF files Pillow leaves levels as stored, of 12 bits and from white, too."""
+    tags = getattr(image, "tag_v2", {})
+    peak = 2 ** tags.get(_BITS_PER_SAMPLE, (16,))[0] - 1
+    levels = np.rint(np.asarray(image) * (255 / peak)).astype(np.uint8)
+    return 255 - levels if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else levels
 
 
 def as_luma(image: np.ndarray, luma_range: LumaRange) -> np.ndarray:

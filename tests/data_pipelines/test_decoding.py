@@ -1,9 +1,11 @@
 import contextlib
 import io
+import struct
 import tracemalloc
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from agarnet_jax.color import LumaRange, luma
@@ -100,6 +102,21 @@ def test_modes(astronaut, mode):
     image = decode(buffer.getvalue())
     gray = mode in ("L", "LA", "1")
     np.testing.assert_array_equal(image, np.asarray(picture.convert("L" if gray else "RGB")))
+
+
+def test_12_bits_of_tiff_use_the_whole_range():
+    """Hand-made: tifffile writes no 12 bits. Levels 0, 2048, 4095 and 16 in 6 bytes."""
+    strip = bytes.fromhex("000800fff010")
+    tags = {256: 4, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: len(strip)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    header = struct.pack("<2sHI6sxxH", b"II", 42, 16, strip, len(tags))
+    assert decode(header + entries + bytes(4)).tolist() == [[0, 128, 255, 1]]
+
+
+def test_16_bits_of_tiff_may_count_from_white(gray_photo):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, (255 - gray_photo).astype(np.uint16) * 257, photometric="miniswhite")
+    np.testing.assert_array_equal(decode(buffer.getvalue()), gray_photo)
 
 
 @pytest.mark.parametrize("luma_range", LumaRange)
