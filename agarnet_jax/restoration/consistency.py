@@ -1,9 +1,12 @@
-"""Consistency with the file: of all images, only those that would be compressed to it (NumPy).
+"""Consistency with the file: coefficients moved back into its quantization intervals (NumPy).
 
 Quantization with step t leaves of each DCT coefficient an interval of width t. A restoration
 outside of it is wrong there for certain, and moving it to the interval's end brings it nearer to
 the original (a projection onto a convex set; Zakhor, IEEE TCSVT 1992). That holds for what was
 compressed once: `compression_history.assess` decides.
+
+Intervals are told by rounded pixels, so those of fine steps are taken wider. Compressed again, the
+result therefore gives most of the file's coefficients, not all.
 """
 
 import numpy as np
@@ -33,7 +36,7 @@ def project_image(
     chroma: bool = True,
     bits: int | None = None,
 ) -> np.ndarray | Image.Image:
-    """The image nearest to `restored` that agrees with a JPEG compressed once, plane by plane.
+    """The image nearest to `restored` in the intervals of a JPEG compressed once, plane by plane.
 
     Chroma is projected as an encoder would subsample it. What the projection moves is added to
     `restored`, so what agrees already stays exactly as it is. Planes are read by pieces: besides
@@ -75,12 +78,17 @@ def project_image(
 
 
 def project(
-    restored: np.ndarray, *, degraded: np.ndarray, table: np.ndarray, upsampled: bool = False
+    restored: np.ndarray,
+    *,
+    degraded: np.ndarray,
+    table: np.ndarray,
+    upsampled: bool = False,
+    lost: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The plane nearest to `restored` that agrees with a single JPEG of known table.
+    """The plane nearest to `restored` in the intervals of a single JPEG of known table.
 
-    Blocks that the sides cut, and those where the decoder clipped (a pixel of 0 or 255), are left
-    as they are: there pixels do not tell the coefficients.
+    Blocks that the sides cut, and those where the decoder clipped (a pixel of 0 or 255, or `lost`),
+    are left as they are: there pixels do not tell the coefficients.
 
     Args:
       restored: (H, W) in [0, 1], float.
@@ -88,6 +96,7 @@ def project(
         the corner.
       table: quantization table (8, 8) in raster order.
       upsampled: whether `degraded` comes from an image it was upsampled to.
+      lost: (H, W) boolean, where else `degraded` is not what the decoder had (`Plane.lost`).
 
     Returns:
       (H, W) float32.
@@ -110,7 +119,11 @@ def project(
     for rows in _block_strips(result.shape):
         place = rows, slice(0, result.shape[1] // BLOCK * BLOCK)
         known = degraded[place].astype(np.float32) / (255 if levels else 1)
-        result[place] = _projected(result[place], known, steps, _UPSAMPLING if upsampled else 0.0)
+        free = (known < _LOWEST) | (known > _HIGHEST)
+        if lost is not None:
+            free |= lost[place]
+        uncertain = _UPSAMPLING if upsampled else 0.0
+        result[place] = _projected(result[place], known, steps, uncertain, free)
     return result
 
 
@@ -124,7 +137,11 @@ def _change(restored: Plane, decoded: Plane) -> Change:
         values = restored.subsampled(rows)
         assert decoded.table is not None  # there is a header
         projected = project(
-            values, degraded=decoded[rows, :], table=decoded.table, upsampled=upsampled
+            values,
+            degraded=decoded[rows, :],
+            table=decoded.table,
+            upsampled=upsampled,
+            lost=decoded.lost(rows),
         )
         return (projected - values)[None, first - start : last - start]
 
@@ -142,9 +159,16 @@ def _block_strips(shape: tuple[int, ...]) -> list[slice]:
 
 
 def _projected(
-    restored: np.ndarray, degraded: np.ndarray, steps: np.ndarray, uncertain: float
+    restored: np.ndarray,
+    degraded: np.ndarray,
+    steps: np.ndarray,
+    uncertain: float,
+    free: np.ndarray,
 ) -> np.ndarray:
-    """Returns whole blocks with each coefficient moved into its interval. All in [0, 1]."""
+    """Returns whole blocks with each coefficient moved into its interval. All in [0, 1].
+
+    Blocks with a pixel that is `free` stay as they are.
+    """
     known = block_transform.forward(255 * degraded - 128)
     # Half a level of each pixel, all for the worst, as in flat blocks: 4 levels of the mean. A step
     # of more than twice that is recovered exactly; of a finer one, the interval is as much wider.
@@ -154,8 +178,7 @@ def _projected(
     reach = steps / 2 + _ENCODER + np.where(certain, 0, bound)
     found = block_transform.forward(255 * restored - 128)
     projected = block_transform.inverse(np.clip(found, centre - reach, centre + reach))
-    clipped = (degraded < _LOWEST) | (degraded > _HIGHEST)
-    rows, columns = (side // BLOCK for side in clipped.shape)
-    blocks = clipped.reshape(rows, BLOCK, columns, BLOCK).any(axis=(1, 3))
-    free = blocks.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
-    return np.where(free, restored, (projected + 128) / 255)
+    rows, columns = (side // BLOCK for side in free.shape)
+    blocks = free.reshape(rows, BLOCK, columns, BLOCK).any(axis=(1, 3))
+    kept = blocks.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
+    return np.where(kept, restored, (projected + 128) / 255)
