@@ -59,7 +59,8 @@ def train(
         run that is killed in between evaluates and reports it again. It may raise to end the run.
       before_leaving: called where a signal ends the process at once, without saving: before the
         first step, or when it came twice.
-      profile_steps: first and last step, counted from 1, of a profile below `workdir/profile`.
+      profile_steps: first and last step, counted from 1, of a profile below `workdir/profile`, of
+        several processes below `workdir/profile/process{index}`.
 
     Returns:
       The state after the last step.
@@ -125,7 +126,7 @@ def train(
             host_batch = next(batches)
             waited = time.monotonic() - asked
             batch, rate = global_batch(host_batch, mesh), on_every_device(next(rates), mesh)
-            observers.before_step(step, train_step, state, batch, rate)
+            observers.before_step(step, state)
             # Whatever else came from the host would come anew in every step.
             with jax.transfer_guard_host_to_device("disallow"):
                 state, metrics = train_step(state, batch, rate)

@@ -15,7 +15,7 @@ from agarnet_jax.training.guards import SKIPPED, NonFiniteGuard
 from agarnet_jax.training.images import make_picture_step, sheet
 from agarnet_jax.training.log_folder import LogFolder
 from agarnet_jax.training.logs import METRICS, MetricWriter, Progress
-from agarnet_jax.training.profiling import CompilationCounter, Trace, Utilization
+from agarnet_jax.training.profiling import CompilationCounter, Trace
 from agarnet_jax.training.tasks import Task
 from agarnet_jax.training.watchdog import Watchdog
 
@@ -36,12 +36,12 @@ class Observers:
     ):
         self._config, self._task, self._start, self._last = config, task, start, last
         self._pictures = make_picture_step(task, mesh)
-        kind = mesh.devices.flat[0].device_kind
-        self._utilization = Utilization(kind, mesh.size, microbatches=config.accumulation)
         self._guard = NonFiniteGuard(workdir, most=config.max_non_finite)
         self._begun = time.monotonic()
         self._folder = LogFolder(workdir, continued=(METRICS,))
-        self._trace = Trace(f"{self._folder.path}/profile", profile)
+        # Files of profiles have the host's name, which several processes may share.
+        own = f"/process{jax.process_index()}" if jax.process_count() > 1 else ""
+        self._trace = Trace(f"{self._folder.path}/profile{own}", profile)
         self._writer = MetricWriter(self._folder.path, start=start)
         self._compilations = CompilationCounter()
         self._watchdog = Watchdog(config.stall_seconds)
@@ -102,12 +102,9 @@ class Observers:
         self._progress.pause()
         return score
 
-    def before_step(
-        self, step: int, train_step: Any, state: Any, batch: Any, rate: jax.Array
-    ) -> None:
-        """Notes that the step from `step` to the next is about to begin, with these arguments."""
+    def before_step(self, step: int, state: Any) -> None:
+        """Notes that the step from `step` to the next is about to begin, from this state."""
         self._trace.before(step + 1, state)
-        self._utilization.at(train_step, state, batch, rate)
         self._begun = time.monotonic()
 
     def after_step(
@@ -142,7 +139,6 @@ class Observers:
         scalars[SKIPPED] = self._guard.skipped()
         scalars["compilations"] = self._compilations.since_asked()
         scalars |= self._progress.rates(scalars["loss"])
-        scalars |= self._utilization.scalars(scalars["steps_per_second"])
         self._writer.write(step, "train", scalars | {"learning_rate": learning_rate})
         if self._folder.due:
             self._writer.flush()

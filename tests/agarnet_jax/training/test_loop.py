@@ -227,7 +227,6 @@ def test_metrics_are_logged_as_json_lines_and_tensorboard_events(whole_run):
         assert sum(shares) == pytest.approx(1)
         assert all(0 <= share <= 1 for share in shares)
         assert row["train/skipped_updates"] == 0
-        assert "train/model_flop_utilization" not in row  # of a CPU, no peak is known
     assert trained[0]["train/compilations"] >= 1
     evaluated = [row for row in rows if "eval/psnr_gain" in row]
     assert [row["step"] for row in evaluated] == [2, 4]
