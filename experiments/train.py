@@ -40,7 +40,10 @@ _COORDINATOR = flags.DEFINE_string("coordinator_address", None, "HOST:PORT of pr
 _PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
 _PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this one is, from 0.")
 _PROCESS_TIMEOUT = flags.DEFINE_float(
-    "process_timeout", 60, "Seconds without a sign of life after which a process counts as lost."
+    "process_timeout",
+    60,
+    "Seconds, from 1, without a sign of life after which a process counts as lost.",
+    lower_bound=1,
 )
 
 

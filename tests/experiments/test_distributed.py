@@ -112,12 +112,15 @@ def test_a_run_moves_between_one_two_and_four_processes(start, tmp_path):
     outputs(start(1, tmp_path / "whole", "--stop_at=8"), tmp_path)
     moved = tmp_path / "moved"
     for stop_at, count in ((2, 2), (4, 1), (6, 4), (8, 1)):
-        first, *others = outputs(start(count, moved, f"--stop_at={stop_at}"), tmp_path)
+        flags = [f"--stop_at={stop_at}", *(["--profile_steps=1,1"] if count == 2 else [])]
+        first, *others = outputs(start(count, moved, *flags), tmp_path)
         assert "3 training images" in first
         assert not any("training images" in printed for printed in others)
     expected = losses(tmp_path / "whole")
     assert list(expected) == list(range(1, 9))
     assert losses(moved) == pytest.approx(expected, rel=1e-3)
+    traced = {path.relative_to(moved).parts[1] for path in moved.rglob("*.xplane.pb")}
+    assert traced == {"process0", "process1"}
 
 
 @pytest.mark.slow

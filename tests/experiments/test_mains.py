@@ -223,6 +223,7 @@ def test_a_folder_without_images_is_not_trained_on(program, tmp_path):
         ("--workdir=", "The name of the folder is empty"),
         ("--workdir=pyproject.toml", "'pyproject.toml' cannot be written: Not a directory; name"),
         ("--stop_at=0", "stop_at=0"),
+        ("--process_timeout=0", "process_timeout=0"),
     ],
 )
 def test_what_cannot_be_trained_with_is_said_without_a_traceback(
