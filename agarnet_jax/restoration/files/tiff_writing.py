@@ -76,12 +76,12 @@ def _compressed(rows: np.ndarray) -> bytes:
 
 
 def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metadata) -> list[str]:
-    warnings = []
+    warnings: list[str] = []
     if metadata.exif:
         try:
             if not exif.is_readable(metadata.exif):
                 raise ValueError("its first folder is not whole")
-            for tag, value in _writable_exif(metadata.exif).items():
+            for tag, value in _writable_exif(metadata.exif, warnings).items():
                 directory[tag] = value
         except _DAMAGED as error:
             warnings.append(f"its EXIF data is damaged and was left out ({reason(error)})")
@@ -94,12 +94,17 @@ def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metada
     if metadata.density:
         directory[_DENSITY_UNIT] = _INCH
         directory[_X_DENSITY], directory[_Y_DENSITY] = metadata.density
-    if metadata.texts.get(COMMENT) and _DESCRIPTION not in directory:
-        directory[_DESCRIPTION] = metadata.texts[COMMENT].encode()  # UTF-8, as most readers guess
+    if comment := metadata.texts.get(COMMENT):
+        if _DESCRIPTION not in directory:
+            directory[_DESCRIPTION] = comment.encode()  # UTF-8, as most readers guess
+        elif directory[_DESCRIPTION] != comment:
+            warnings.append(
+                "TIFF holds one description, which its EXIF data has, so its comment was left out"
+            )
     return warnings
 
 
-def _writable_exif(data: bytes) -> dict[int, Any]:
+def _writable_exif(data: bytes, warnings: list[str]) -> dict[int, Any]:
     """Returns values by tag. Raises one of `_DAMAGED` where Pillow cannot write a value."""
     described, copied = Image.Exif(), {}
     described.load(data)
@@ -115,4 +120,6 @@ def _writable_exif(data: bytes) -> dict[int, Any]:
     for tag, value in copied.items():
         tried[tag] = value
     tried.save(io.BytesIO())
+    if described.get_ifd(ExifTags.IFD.IFD1):
+        warnings.append("TIFF holds no EXIF thumbnail, which was left out")
     return copied

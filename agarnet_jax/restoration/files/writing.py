@@ -129,7 +129,7 @@ def _encode(
     warnings: list[str],
 ) -> None:
     others = sorted(metadata.texts.keys() - {COMMENT})
-    if others and format.name not in ("PNG", "BMP"):  # BMP tells of all
+    if others and format.name != "PNG":
         warnings.append(f"only PNG holds its texts {', '.join(others)}, which were left out")
     if format.name == "TIFF":
         cmyk = isinstance(pixels, Image.Image) and pixels.mode == "CMYK"
@@ -193,8 +193,14 @@ def _jpeg_options(metadata: Metadata, warnings: list[str]) -> dict[str, Any]:
 
 
 def _bmp_options(metadata: Metadata, warnings: list[str]) -> dict[str, Any]:
-    if metadata.exif or metadata.icc_profile or metadata.xmp or metadata.texts:
-        warnings.append("BMP holds no EXIF, ICC, XMP or comments, which were left out")
+    for name, value in (
+        ("EXIF data", metadata.exif),
+        ("ICC profile", metadata.icc_profile),
+        ("XMP data", metadata.xmp),
+        ("comment", COMMENT in metadata.texts),
+    ):
+        if value:
+            warnings.append(f"BMP holds no {name}, which was left out")
     return {"dpi": metadata.density} if metadata.density else {}
 
 

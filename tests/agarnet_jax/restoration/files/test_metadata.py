@@ -69,7 +69,11 @@ def test_formats_keep_what_they_can(photo, extras, tmp_path, name, bits):
 
 def test_what_a_format_cannot_keep_is_said(photo, tmp_path):
     assert copied(photo, tmp_path / "a.webp")[1] == ["WebP holds no comment, which was left out"]
-    assert "no EXIF" in copied(photo, tmp_path / "a.bmp")[1][0]
+    kinds = ("EXIF data", "ICC profile", "XMP data", "comment")
+    expected = [f"BMP holds no {kind}, which was left out" for kind in kinds]
+    assert copied(photo, tmp_path / "a.bmp")[1] == expected
+    for name in ("a.png", "a.tif", "a.jpg"):
+        assert copied(photo, tmp_path / name)[1] == []
     large = Metadata(xmp=b"x" * 70000, exif=photo.metadata.exif)
     (warning,) = writing.write(photo.pixels, tmp_path / "a.jpg", metadata=large)
     assert "64 KB of xmp data" in warning
@@ -132,18 +136,42 @@ def test_exif_that_imagemagick_keeps_as_text_in_png(tmp_path, extras):
     assert reading.read(path).metadata.exif == extras.exif
 
 
+def with_thumbnail(data):
+    """Big-endian EXIF data whose folder of a thumbnail states its compression."""
+    data = bytearray(data)
+    (entries,) = struct.unpack_from(">H", data, 8)
+    struct.pack_into(">I", data, 10 + 12 * entries, len(data))
+    return bytes(data) + struct.pack(">HHHIHHI", 1, 0x0103, 3, 1, 6, 0, 0)
+
+
 def test_a_turned_thumbnail_is_dropped(extras):
     def thumbnail_of(data):
         read = Image.Exif()
         read.load(data)
         return read.get_ifd(ExifTags.IFD.IFD1)
 
-    data = bytearray(extras.exif)
-    (entries,) = struct.unpack_from(">H", data, 8)
-    struct.pack_into(">I", data, 10 + 12 * entries, len(data))
-    data += struct.pack(">HHHIHHI", 1, 0x0103, 3, 1, 6, 0, 0)
-    assert thumbnail_of(bytes(data)) == {0x0103: 6}
-    assert thumbnail_of(exif.made_upright(bytes(data))) == {}
+    data = with_thumbnail(extras.exif)
+    assert thumbnail_of(data) == {0x0103: 6}
+    assert thumbnail_of(exif.made_upright(data)) == {}
+
+
+def test_what_tiff_cannot_keep_of_exif_and_comment_is_said(tmp_path):
+    described = Image.Exif()
+    described[270] = "what it shows"
+    data = with_thumbnail(described.tobytes()[6:])
+    path = tmp_path / "a.tif"
+
+    def notes(**metadata):
+        return writing.write(Image.new("L", (3, 3)), path, metadata=Metadata(**metadata))
+
+    thumbnail, comment = notes(exif=data, texts={"Comment": "by me"})
+    assert (thumbnail, "comment" in comment) == (
+        "TIFF holds no EXIF thumbnail, which was left out",
+        True,
+    )
+    assert opened(path).getexif()[270] == "what it shows"
+    assert notes(exif=data, texts={"Comment": "what it shows"}) == [thumbnail]
+    assert notes(exif=described.tobytes()[6:]) == []
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as this test reads it back
@@ -214,7 +242,7 @@ def test_texts_of_png_stay(tmp_path, encoded):
     )
     copied(reading.read(source), copy)
     assert opened(copy).text == {"Author": "A", "Title": "Ω"}
-    for suffix in ("tif", "webp", "jpg"):
+    for suffix in ("tif", "webp", "jpg", "bmp"):
         (note,) = copied(reading.read(source), tmp_path / f"a.{suffix}")[1]
         assert "its texts Author, Title, which were left out" in note
 
