@@ -4,10 +4,12 @@ import dataclasses
 import functools
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE, effective_quality
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
 from agarnet_jax.restoration.traces import quantization_steps
+from agarnet_jax.restoration.traces.subsampling import saturated
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
 _FLAT = 0.25 / 255  # floating point makes of gray that much color, and less
@@ -61,6 +63,27 @@ class Plane:
         factor, (height, width) = self.upsampling.factors[0], self.upsampling.size
         pixels = slice(factor * rows.start, min(height, factor * rows.stop))
         return block_means(self._at_full_size(pixels, slice(0, width)), self.upsampling.factors)
+
+    def lost(self, rows: slice) -> np.ndarray:
+        """Where some rows cannot be told, as the plane is mixed of channels that were clipped.
+
+        Where it was upsampled, so are the samples next to these: the way back spreads the error.
+
+        Returns:
+          (rows, w) boolean. False for a plane that is a channel of the image.
+        """
+        used, (count, width) = np.flatnonzero(self.weights), self.shape
+        if len(used) == 1:
+            return np.zeros((rows.stop - rows.start, width), bool)
+        reach = int(self.upsampling.smooth)
+        first, last = max(0, rows.start - reach), min(count, rows.stop + reach)
+        factors, size = self.upsampling.factors, self.upsampling.size
+        pixels = slice(factors[0] * first, min(size[0], factors[0] * last))
+        clipped = saturated(self.pixels.read(pixels, slice(0, size[1]))[..., used])
+        share = block_means(clipped.astype(np.float32), factors)
+        missing = first - (rows.start - reach), rows.stop + reach - last
+        padded = np.pad(share > 0, (missing, (reach, reach)))
+        return sliding_window_view(padded, (2 * reach + 1,) * 2).any(axis=(2, 3))
 
     def levels(self) -> np.ndarray:
         """Returns the whole plane in 8 bits, (H, W) uint8."""

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 import scipy.fft
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from agarnet_jax.jpeg_tables import quality_table
 from agarnet_jax.restoration import pixels
@@ -181,6 +181,30 @@ def test_upsampled_planes_are_trusted_less():
     assert np.abs(trusted - truth).max() > 0.5 / 255
     kept = project(truth, degraded=off, table=table, upsampled=True)
     np.testing.assert_allclose(kept, truth, atol=1e-6)
+
+
+def discs_of_pure_colours():
+    picture = Image.new("RGB", (128, 128), (120, 110, 100))
+    colours = [(255, 0, 0), (0, 0, 255), (0, 255, 0), (255, 255, 0), (0, 0, 0)]
+    for number, colour in enumerate(colours):
+        left, top = 5 + 37 * (number % 3), 9 + 53 * (number // 3)
+        ImageDraw.Draw(picture).ellipse((left, top, left + 30, top + 30), fill=colour)
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("quality", [30, 75, 90])
+def test_the_original_agrees_with_rgb_that_was_clipped(astronaut, encode, quality, subsampling):
+    strong = np.clip(1.3 * (astronaut[300:428, 250:378] - 128.0) + 128, 0, 255).astype(np.uint8)
+    for clean in (discs_of_pure_colours(), strong):
+        picture, header = opened(encode(clean, quality, subsampling=subsampling), "RGB")
+        rgb = np.asarray(picture)
+        assert ((rgb == 0) | (rgb == 255)).any(axis=2).mean() > 0.1
+        consistent = project_image(clean, decoded=rgb, header=header, bits=16)
+        assert np.abs(consistent / 257 - clean).max() < 0.5
+        wrong = np.random.default_rng(0).integers(0, 256, clean.shape, np.uint8)
+        moved = project_image(wrong, decoded=rgb, header=header) != wrong
+        assert moved.mean() > 0.03  # elsewhere
 
 
 def test_images_of_two_sizes_are_named(gray_photo, encode):
