@@ -2,9 +2,11 @@
 
     python -m experiments.restore_corpus --input='gs://BUCKET/photos/**.jpg' --output=gs://BUCKET/out
 
-Options are those of `agarnet restore`. Outputs are named by the whole input name (a.jpg.png), in
-folders built as the inputs' are; `restored-*.jsonl` has a line for each, `failed-*.jsonl` one for
-each file that could not be restored, with the reason. Exit code 1 says that there are such.
+Of the options of `agarnet restore` it has those below; --nochroma is --luma-only, --skip_existing
+in place of --resume. Outputs are named by the whole input name (a.jpg.png), in folders built as the
+inputs' are; `restored-*.jsonl` has a line for each, `failed-*.jsonl` one for each file that could
+not be restored, with the reason. Exit code 1 says that there are such, or that nothing could be
+done (docs/restoration.md).
 
 Without further flags it runs on this machine. Flags of Apache Beam are passed on to it, so the same
 command runs elsewhere: --runner=DataflowRunner --project=… --region=… --temp_location=gs://…, with
@@ -34,7 +36,7 @@ _STRENGTH = flags.DEFINE_float("strength", 1.0, "0 (unchanged) to 1.5.")
 _CHROMA = flags.DEFINE_bool("chroma", True, "Restore colour as well as luma.")
 _GRID = flags.DEFINE_enum_class("grid", GridChoice.AUTO, GridChoice, "Where the 8x8 grid lies.")
 _CONSISTENT = flags.DEFINE_bool("consistent", False, "Keep to the files' quantization intervals.")
-_ENSEMBLE = flags.DEFINE_integer("ensemble", 1, "8: the mean of eight ways to hold an image.")
+_ENSEMBLE = flags.DEFINE_integer("ensemble", 1, "8: mean over the eight rotations and mirrorings.")
 _SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Leave out what has an output already.")
 
 

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: all done. 1: some of several files failed. 2: the input or the command cannot be used.
     129, 130 and 143: interrupted by a closed terminal (SIGHUP), Ctrl-C or SIGTERM, with no partial
-    file left.
+    file left. 141: whoever read the output stopped reading.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us

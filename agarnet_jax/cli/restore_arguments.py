@@ -90,7 +90,11 @@ def _add_restoration(group: argparse._ArgumentGroup) -> None:
         help="keep to what a JPEG file that was compressed once can have been",
     )
     group.add_argument(
-        "--ensemble", type=int, default=1, metavar="N", help="8: mean of eight ways to hold it"
+        "--ensemble",
+        type=int,
+        default=1,
+        metavar="N",
+        help="8: mean over the eight rotations and mirrorings (default: 1)",
     )
     group.add_argument("--bits", type=int, metavar="N", help="8 or 16 (default: as the input)")
     group.add_argument(

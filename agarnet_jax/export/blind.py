@@ -111,7 +111,8 @@ def functions(
     Args:
       trained: the weights.
       quality: what the restorer gets; for the part RESTORER, the shape of its second input.
-      dtype: FLOAT16 rounds the parameters and stores them so; restored images move by some 1e-3.
+      dtype: FLOAT16 rounds the parameters and stores them so; restored images move by less than
+        5e-3 (`docs/export.md` has what was seen).
 
     Returns:
       One function for each part; images are (B, H, W, 1), H and W multiples of 8.

@@ -3,8 +3,8 @@
 Run:      python -m experiments.train --config=experiments/configs/estimator.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
 Hardware: two CPU cores, shared with much other work.
-Duration: about 85 minutes (2026-11-24), 9,000 steps, of which the first 1,946 took 8 crops of
-          256×256 from step 0 and decay was laid out later. It began (`init_from`) from weights that
+Duration: about 85 minutes (2026-11-24), 9,000 steps. The first 1,946 had 8 crops of
+          256×256; when decay begins was decided during the run. It began (`init_from`) from weights that
           had learned single compression of luma in 77 minutes on 2026-11-22; as this file stands it
           begins at random, which was not run.
           Crops of 128×128 four times as many a step taught it old compressions under new ones: the

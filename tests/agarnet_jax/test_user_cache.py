@@ -1,4 +1,5 @@
 import pathlib
+import re
 
 import pytest
 
@@ -31,3 +32,16 @@ def test_there_is_none_where_it_is_off_or_no_home_is_known(monkeypatch):
     assert cache_folder("OURS", "name") == pathlib.Path("/cache/agarnet-jax/name")
     monkeypatch.setenv("OURS", "off")
     assert cache_folder("OURS", "name") is None
+
+
+def test_our_variables_are_documented(repository):
+    page = (repository / "docs" / "restoration.md").read_text()
+    section = page.split("\n## Environment variables")[1].split("\n## ")[0]
+    sources = (
+        path.read_text()
+        for folder in ("agarnet_jax", "benchmarks", "data_pipelines", "experiments")
+        for path in (repository / folder).rglob("*.py")
+    )
+    read = {name for source in sources for name in re.findall(r'"(AGARNET_[A-Z_]+)"', source)}
+    assert len(read) >= 4
+    assert read == set(re.findall(r"^\| `(AGARNET_\w+)`", section, re.MULTILINE))

@@ -1,10 +1,13 @@
 """`agarnet inspect`, with the real estimator."""
 
+import dataclasses
 import json
+import re
 
 import pytest
 
 from agarnet_jax.restoration.files import inspection
+from agarnet_jax.restoration.traces.grid import Grid
 
 
 @pytest.fixture
@@ -36,6 +39,19 @@ def test_several_files_have_a_line_of_json_each(agarnet, photo, tmp_path):
     assert first == {"source": f"{photo}", **alone}
     assert bad["source"] == f"{tmp_path}/bad.jpg"
     assert [f"agarnet: {each['error']}" for each in (bad, missing)] == err
+
+
+def test_the_keys_of_json_are_documented(agarnet, photo, tmp_path, repository):
+    page = (repository / "docs" / "restoration.md").read_text()
+    section = page.split("## What `inspect --json` says")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| (`.+?) \| (.+) \|$", section, re.MULTILINE))
+    documented = {key for cell in rows for key in re.findall("`(.+?)`", cell)}
+    found, bad = map(json.loads, agarnet("inspect", photo, tmp_path / "none.jpg", "--json")[1])
+    assert documented == found.keys() | bad.keys()
+    for key, kind in (("header", inspection.HeaderFacts), ("grid", Grid)):
+        names = {field.name for field in dataclasses.fields(kind)}
+        assert names <= set(re.findall("`(.+?)`", rows[f"`{key}`"]))
+        assert found[key] is None or found[key].keys() == names
 
 
 def test_words_of_several_files_begin_with_their_names(agarnet, photo):

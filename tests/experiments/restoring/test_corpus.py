@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -40,6 +41,20 @@ def test_images_that_share_a_program_are_grouped():
     assert shape_key(100, 40) == shape_key(65, 64) == "64x128"
     assert shape_key(4000, 3000) == shape_key(6000, 500) == "512x512"
     assert shape_key(520, 512) == "512x320"  # two tiles of 320
+
+
+def test_the_flags_that_are_documented_are_there(repository):
+    page = (repository / "docs" / "restoration.md").read_text()
+    section = page.split("\n## Corpora")[1].split("\n## ")[0]
+    table = "".join(re.findall(r"^\| `--.+? \|", section, re.MULTILINE))
+    (missing,) = re.findall(r"are not there: (.+?)\.\n", section, re.DOTALL)
+    command = [sys.executable, "-m", "experiments.restore_corpus", "--help"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    there = set(re.findall(r"^  --(?:\[no\])?(\w+):", said, re.MULTILINE))
+    assert {name.removeprefix("no") for name in re.findall(r"--(\w+)", table)} == there
+    refused = {name.replace("-", "_") for name in re.findall(r"--([\w-]+)", missing)}
+    assert len(refused) > 5
+    assert not refused & there
 
 
 # Six whole batches; each takes so long that one worker is not done with all before another begins.
