@@ -16,6 +16,7 @@ from agarnet_jax.places import is_remote
 from agarnet_jax.sharding import check_batch_size, make_mesh
 from agarnet_jax.training.folder_lock import locked
 from agarnet_jax.training.loop import train
+from agarnet_jax.training.observers import IMAGES
 from agarnet_jax.training.state import TrainState
 from data_pipelines import batching
 from data_pipelines.sources.images import ImageSource
@@ -47,14 +48,17 @@ def run(
         initial_params = None if continues else experiment.initial_params()
         source = batching.train_source(experiment.data)
         held_out = batching.eval_source(experiment.data) if experiment.data.eval_dir else None
+        images = {
+            "training": source.summary(),
+            "held-out": held_out.summary() if held_out else "none",
+        }
         distributed.check_alike(
             {
                 **_settings(experiment),
                 "--stop_at": f"{stop_at}",
                 "whether --workdir has a checkpoint": f"{continues}",
                 "the initial weights": weights.digest(initial_params) if initial_params else "none",
-                "the training images": source.summary(),
-                "the held-out images": held_out.summary() if held_out else "none",
+                **{f"the {name} images": which for name, which in images.items()},
             }
         )
         _make_shared(workdir)
@@ -71,7 +75,7 @@ def run(
             ),
             eval_batches=_eval_batches(experiment, held_out),
             workdir=workdir,
-            resolved_config=to_plain(experiment),
+            resolved_config=to_plain(experiment) | {IMAGES: images},
             initial_params=initial_params,
             stop_at=stop_at,
             on_evaluation=on_evaluation,

@@ -52,7 +52,7 @@ def train(
         no evaluation.
       workdir: receives `checkpoints/`, `metrics.jsonl` and TensorBoard events.
       resolved_config: saved with every checkpoint; in a run that continues, with the `init_from`
-        that it began with.
+        that it began with. What has changed in it is said, and of `observers.IMAGES` in words.
       initial_params: where a run without a checkpoint starts; None: at random.
       stop_at: step at which to save and leave early, with schedules still those of `config.steps`.
       on_evaluation: receives (step, score) after each evaluation, before that step is saved, so a

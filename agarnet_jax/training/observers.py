@@ -19,6 +19,10 @@ from agarnet_jax.training.profiling import CompilationCounter, Trace
 from agarnet_jax.training.tasks import Task
 from agarnet_jax.training.watchdog import Watchdog
 
+# What a resolved configuration has besides settings: which images there are for "training" and as
+# "held-out" ones, in words on the first line. Old checkpoints lack it.
+IMAGES = "images"
+
 
 class Observers:
     """The observers of a run from step `start` to step `last`; the loop reports to them."""
@@ -65,9 +69,14 @@ class Observers:
 
     def continued(self, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Reports that the run goes on from a checkpoint, saved with the configuration `begun`."""
-        same_form = json.loads(json.dumps(now))  # tuples are lists in a checkpoint
-        if changed := list(differences(dict(begun), same_form, "config")):
+        begun, same_form = dict(begun), json.loads(json.dumps(now))  # tuples are lists when saved
+        images_begun, images_now = begun.pop(IMAGES, {}), same_form.pop(IMAGES, {})
+        if changed := list(differences(begun, same_form, "config")):
             self._progress.say(f"Begun with {'; '.join(changed)} as now.")
+        for name, here in images_now.items():
+            if here != (there := images_begun.get(name, here)):
+                then, after = there.splitlines()[0], here.splitlines()[0]
+                self._progress.say(f"Begun with other {name} images than now: {then}, now {after}.")
         if self._start > self._last:
             self._progress.say(f"Nothing to do: step {self._last} has been passed.")
 

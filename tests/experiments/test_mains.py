@@ -1,6 +1,7 @@
 """The programs end to end, each in a process of its own, on small networks and pictures."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -56,10 +57,15 @@ def test_both_tasks_train_and_evaluate(trained):
 
 
 def test_the_same_command_continues(program, picture_folders, tmp_path):
-    arguments = train_arguments("smoke", picture_folders, tmp_path, "--config.train.steps=3")
+    images = tmp_path / "images"
+    shutil.copytree(picture_folders, images)
+    arguments = train_arguments("smoke", images, tmp_path, "--config.train.steps=3")
     program(*arguments, "--stop_at=2")
+    shutil.copy(images / "valid" / "astronaut.png", images / "train")
     result = program(*arguments)
     assert "Starting at step 2 of 3" in result.stdout
+    *_, begun = [line for line in result.stdout.splitlines() if line.startswith("Begun")]
+    assert begun == "Begun with other training images than now: 3 images, now 4 images."
     assert steps_logged(tmp_path) == [1, 2, 3]
 
 

@@ -122,6 +122,21 @@ def test_what_changed_since_a_run_was_begun_is_said(tmp_path, capsys):
     assert "Nothing to do: step 1 has been passed." in said
 
 
+def test_other_images_than_a_run_was_begun_with_are_said(tmp_path, capsys):
+    def said(step, **images):
+        config = {"seed": 1} | ({"images": images} if images else {})
+        train(tmp_path, stop_at=step, resolved_config=config)
+        lines = "".join(capsys.readouterr()).splitlines()
+        return [line for line in lines if line.startswith("Begun")]
+
+    assert said(1) == []
+    assert said(2, training="12 images\nabc", held="none") == []  # what saved it did not tell
+    assert said(3, training="13 images\nabd", held="none") == [
+        "Begun with other training images than now: 12 images, now 13 images."
+    ]
+    assert said(4, training="13 images\nabd", held="none") == []
+
+
 def test_weights_to_start_from_are_for_a_start_alone(tmp_path, whole_run):
     def saved(step):
         with contextlib.closing(Checkpoints(tmp_path / "checkpoints")) as checkpoints:
