@@ -35,30 +35,32 @@ def effective_quality_of(
 
 
 def _quality_of(target: float, clean: np.ndarray, best: Jpeg) -> int:
-    """Finds the quality at which an IJG encoding of a gray image has an error of `target`.
+    """Finds the quality, at most that of `best`, whose IJG encoding has an error nearest `target`.
 
-    It is that of `best` at most.
+    The search takes it that errors fall with quality, as they mostly do. Of the qualities it
+    meets it takes the nearest; of two alike, that nearer to where it ends.
     """
-    at_most = best.quality
+    errors: dict[int, float] = {}
 
     def error(quality: int) -> float:
-        return _loss(Jpeg(quality, component=best.component), clean)
+        errors[quality] = _loss(Jpeg(quality, component=best.component), clean)
+        return errors[quality]
 
-    high, error_high = at_most, error(at_most)
-    if target <= error_high or at_most == MIN_QUALITY:
+    high = at_most = best.quality
+    if target <= error(at_most) or at_most == MIN_QUALITY:
         return at_most
     # The answer mostly lies just below, so steps start at 1 and double.
     step, low = 1, at_most - 1
-    while (error_low := error(low)) < target and low > MIN_QUALITY:
-        high, error_high, step = low, error_low, 2 * step
+    while error(low) < target and low > MIN_QUALITY:
+        high, step = low, 2 * step
         low = max(MIN_QUALITY, low - step)
     while high - low > 1:
         middle = (low + high) // 2
-        if (error_middle := error(middle)) < target:
-            high, error_high = middle, error_middle
+        if error(middle) < target:
+            high = middle
         else:
-            low, error_low = middle, error_middle
-    return low if abs(error_low - target) <= abs(error_high - target) else high
+            low = middle
+    return min(errors, key=lambda quality: (abs(errors[quality] - target), abs(quality - low)))
 
 
 def labelled(image: np.ndarray, clean: np.ndarray, encodings: Iterable[Jpeg]) -> Degraded:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from data_pipelines.degradations import effective
 from data_pipelines.degradations.effective import effective_quality_of, labelled
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.tables import Component, TableFamily
@@ -50,6 +51,28 @@ def patches(astronaut):
     """Eight of 64×64 from dark and light, smooth and rich parts of a picture."""
     gray = np.asarray(Image.fromarray(astronaut).convert("L"))
     return [gray[k : k + 64, left : left + 64] for k in range(0, 256, 64) for left in (k, 256)]
+
+
+def test_of_the_qualities_met_the_nearest_is_taken(patches, pillow_jpeg, monkeypatch):
+    """Errors do not always fall with quality, so the search may pass by what it looks for."""
+    met = []
+
+    def noted(quality, **options):
+        met.append(quality)
+        return Jpeg(quality, **options)
+
+    monkeypatch.setattr(effective, "Jpeg", noted)
+    for patch, first, second in itertools.product(patches, (15, 20, 35, 65), (15, 30, 50)):
+        degraded = pillow_jpeg(pillow_jpeg(patch, first), second)
+        met.clear()
+        found = effective_quality_of(patch, degraded, at_most=min(first, second))
+        target, *errors = (
+            np.square(image.astype(float) - patch).sum()
+            for image in (degraded, *(pillow_jpeg(patch, quality) for quality in met))
+        )
+        distances = np.abs(np.array(errors) - target)
+        if found < min(first, second):
+            assert distances[met.index(found)] == distances.min()
 
 
 @pytest.mark.parametrize("family", TableFamily)
