@@ -83,7 +83,7 @@ class Plane:
         share = block_means(clipped.astype(np.float32), factors)
         missing = first - (rows.start - reach), rows.stop + reach - last
         padded = np.pad(share > 0, (missing, (reach, reach)))
-        return sliding_window_view(padded, (2 * reach + 1,) * 2).any(axis=(2, 3))
+        return np.any(sliding_window_view(padded, (2 * reach + 1,) * 2), axis=(2, 3))
 
     def levels(self) -> np.ndarray:
         """Returns the whole plane in 8 bits, (H, W) uint8."""
