@@ -3,9 +3,9 @@
 Run:      python -m experiments.train --config=experiments/configs/estimator.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
 Hardware: two CPU cores, shared with much other work.
-Duration: about 85 minutes (2026-11-24), 9,000 steps. The first 1,946 had 8 crops of
-          256×256; when decay begins was decided during the run. It began (`init_from`) from weights that
-          had learned single compression of luma in 77 minutes on 2026-11-22; as this file stands it
+Duration: about 85 minutes (2026-11-24), 9,000 steps. The first 1,946 had 8 crops of 256×256; when
+          decay begins was decided during the run. It began (`init_from`) from weights that had
+          learned single compression of luma in 77 minutes on 2026-11-22; as this file stands it
           begins at random, which was not run.
           Crops of 128×128 four times as many a step taught it old compressions under new ones: the
           error on (10, 50) fell from 32 to 7 in 2,000 steps, from 51 to 32 in 1,500 before. But in
