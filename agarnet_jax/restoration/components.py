@@ -18,6 +18,7 @@ from agarnet_jax.restoration.jpeg_header import Coding
 from agarnet_jax.restoration.pixels import DTYPES, INTEGER_PEAKS, Pixels, encoded, strips
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.upsampling import Rows, Upsampling
+from agarnet_jax.restoration.wishes import check_bits
 
 CHROMA_MIDDLE = 128 / 255
 _NEUTRAL = np.array([0, CHROMA_MIDDLE, CHROMA_MIDDLE], np.float32)
@@ -155,8 +156,7 @@ class Components:
     def _dtype(self, bits: int | None) -> np.dtype[Any]:
         if bits is None:
             return self.pixels.dtype
-        if bits not in DTYPES:
-            raise ValueError(f"bits is {bits!r}; use 8 or 16, or None for those of the image.")
+        check_bits(bits)
         if bits == 16 and self.mode == "CMYK":
             raise ValueError("A CMYK image cannot have 16 bits; use bits=8, or convert it to RGB.")
         return DTYPES[bits]

@@ -44,7 +44,13 @@ class JpegHeader:
 
         Raises:
           ValueError: a component's quantization table is missing from the header.
+          TypeError: it is no JPEG file opened by Pillow.
         """
+        if not isinstance(image, JpegImagePlugin.JpegImageFile):
+            raise TypeError(
+                f"A {type(image).__name__} has no JPEG header; give a JPEG file as PIL.Image.open "
+                "returns it (what is converted or cropped from it has lost the header)."
+            )
         tables = []
         for identifier, _, _, table in image.layer:
             if table not in image.quantization:
@@ -59,6 +65,14 @@ class JpegHeader:
             sampling=tuple((horizontal, vertical) for _, horizontal, vertical, _ in image.layer),
             coding=_coding(image),
             progressive=bool(image.info.get("progressive")),
+        )
+
+    def transposed(self) -> "JpegHeader":
+        """Returns the header of the same file with rows and columns exchanged."""
+        return dataclasses.replace(
+            self,
+            tables=tuple(table.T for table in self.tables),
+            sampling=tuple((vertical, horizontal) for horizontal, vertical in self.sampling),
         )
 
 

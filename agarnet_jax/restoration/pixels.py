@@ -9,7 +9,7 @@ from PIL import Image
 _STRIP_PIXELS = 2**18
 INTEGER_PEAKS: dict[np.dtype[Any], int] = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
-_FAR_BELOW, _FAR_ABOVE = -1.0, 2.0  # what filters overshoot by is less, and is clipped
+_FAR_BELOW, _FAR_ABOVE = -0.5, 2.0  # what filters overshoot by is less, and is clipped
 # Pillow modes that are read as they are; every other mode becomes RGB, with alpha where it has it.
 _READ_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "YCbCr", "CMYK")
 _DEEP_GRAY_MODES = ("I", "I;16B", "I;16L", "I;16N")  # 16-bit gray files, however Pillow holds them
@@ -75,9 +75,11 @@ def _check_range(image: np.ndarray, shape: tuple[int, ...]) -> None:
         if not np.isfinite(low) or not np.isfinite(high):
             raise ValueError("An image array must hold finite values, got NaN or infinity.")
         if low < _FAR_BELOW or high > _FAR_ABOVE:
+            of_levels = high > _FAR_ABOVE
+            remedy = "divide 8-bit levels by 255" if of_levels else "bring [-1, 1] to (x + 1) / 2"
             raise ValueError(
                 f"A floating point image must be in [0, 1], got values from {low:g} to {high:g}; "
-                "divide 8-bit levels by 255."
+                f"{remedy}."
             )
 
 

@@ -1,6 +1,7 @@
 """Blind restoration of arrays and pictures: the library's front door."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
@@ -11,14 +12,13 @@ from PIL import Image
 
 from agarnet_jax import weights
 from agarnet_jax.configs import member
-from agarnet_jax.restoration import planning
 from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.engine import Computed, Engine
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.network import is_out_of_memory
 from agarnet_jax.restoration.pixels import Picture
 from agarnet_jax.restoration.quality import QualityMap
-from agarnet_jax.restoration.splitting import split
+from agarnet_jax.restoration.splitting import as_image, own_header, split
 from agarnet_jax.restoration.tiling import OVERLAP
 from agarnet_jax.restoration.traces.subsampling import Subsampling
 from agarnet_jax.restoration.wishes import ESTIMATED, Orientation, QualitySource, Wishes
@@ -181,14 +181,16 @@ class Restorer:
         """Restores images in order, planes of equal (padded) size in the same calls.
 
         Small images gain most: devices work on several at a time. Up to 32 images, or 4 megapixels,
-        are read ahead. Results are those of `restore`, within roundings of float.
+        are read ahead; `images` may change or close one when the next is asked for. Results are
+        those of `restore`, within roundings of float.
 
+            paths = sorted(folder.glob("*.jpg"))
             pictures = (Image.open(path) for path in paths)
             for path, result in zip(paths, restorer.restore_many(pictures)):
                 result.image.save(path.with_suffix(".png"))
 
-        Arguments, results and errors are those of `restore`; an error, of `images` too, ends the
-        iteration after the results of all images before it.
+        Arguments, results and errors are those of `restore`. Errors of arguments come at the call;
+        one of an image, or of `images`, ends the iteration after the results of all before it.
         """
         wishes = Wishes(
             quality=_checked_quality(quality),
@@ -197,6 +199,9 @@ class Restorer:
             bits=bits,
             ensemble=ensemble,
         )
+        return self._restored_many(iter(images), wishes)
+
+    def _restored_many(self, images: Iterator[Picture], wishes: Wishes) -> Iterator[Restored]:
         for window in _windows(images, wishes):
             together = self._computed_together([parts for _, parts in window], wishes)
             for image, parts in window:
@@ -258,8 +263,8 @@ def _checked_quality(
 def _parts(image: Picture, header: JpegHeader | None, wishes: Wishes) -> Components:
     """The image's components; nobody asks for the subsampling of chroma that is kept."""
     known = None if wishes.chroma else Subsampling.S444
-    if header is not None and wishes.orientation is Orientation.TRANSPOSED:
-        header = planning.transposed_header(header)
+    if isinstance(header, JpegHeader) and wishes.orientation is Orientation.TRANSPOSED:
+        header = header.transposed()
     return split(image, header=header, subsampling=known)
 
 
@@ -274,17 +279,23 @@ def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishe
 
 
 def _windows(
-    images: Iterable[Picture], wishes: Wishes
+    images: Iterator[Picture], wishes: Wishes
 ) -> Iterator[list[tuple[Picture, Components]]]:
-    """The images in runs of at most so many, and so many pixels."""
+    """The images in runs of at most so many, and so many pixels.
+
+    What `images` may change or close before the run is over, as it is asked for more, is copied.
+    """
     window: list[tuple[Picture, Components]] = []
     pixels = 0
     try:
-        for image in images:
-            parts = _parts(image, None, wishes)
-            window.append((image, parts))
-            pixels += parts.size[0] * parts.size[1]
-            if len(window) == _MANY_IMAGES or pixels >= _MANY_PIXELS:
+        for given in images:
+            image = as_image(given)
+            header = own_header(image)  # copies have none
+            pixels += math.prod(image.size if isinstance(image, Image.Image) else image.shape[:2])
+            full = len(window) + 1 == _MANY_IMAGES or pixels >= _MANY_PIXELS
+            image = image if full else image.copy()
+            window.append((image, _parts(image, header, wishes)))
+            if full:
                 yield window
                 window, pixels = [], 0
     except Exception:

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
@@ -25,6 +26,7 @@ from agarnet_jax.restoration.upsampling import Upsampling
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of arrays, by channels
 _COLOR_CHANNELS = {"L": 1, "LA": 1, "I;16": 1, "RGB": 3, "RGBA": 3, "YCbCr": 3, "CMYK": 4}
+_BYTES = (bytes, bytearray, memoryview)
 _CODINGS = {1: (Coding.GRAY,), 3: (Coding.YCBCR, Coding.RGB), 4: (Coding.CMYK, Coding.YCCK)}
 
 
@@ -45,18 +47,20 @@ def split(
 
     Raises:
       ValueError: no such image, or one that the header does not fit.
+      TypeError: the header is none.
     """
+    if not isinstance(header, JpegHeader | None):
+        raise TypeError(
+            f"header is a {type(header).__name__}; give JpegHeader.of(a JPEG file that Pillow "
+            "opened)."
+        )
+    image = as_image(image)
     if isinstance(image, Image.Image):
-        header = header or _own_header(image)
+        header = header or own_header(image)
         image = readable(image)
         pixels: Pixels = PicturePixels(image)
         mode, flat = image.mode, len(image.getbands()) == 1
     else:
-        if image is None or isinstance(image, str | bytes | os.PathLike):
-            raise ValueError(
-                f"image is {image!r}; give an array, or a picture as PIL.Image.open returns it."
-            )
-        image = np.asarray(image)
         pixels, flat = ArrayPixels(image), image.ndim == 2
         mode = _MODES[pixels.shape[2]]
         if header is not None and header.coding in _CODINGS[4] and mode == "RGBA":
@@ -96,10 +100,29 @@ def leading_plane(image: Picture) -> Plane:
     return split(image, subsampling=Subsampling.S444).lead
 
 
-def _own_header(picture: Image.Image) -> JpegHeader | None:
-    if isinstance(picture, JpegImagePlugin.JpegImageFile):
+def as_image(image: Any) -> Picture:
+    """A Pillow picture as it is, all else as an array; bfloat16, as JAX has it, becomes float32.
+
+    Raises:
+      ValueError: a path, bytes, a file or None.
+    """
+    if isinstance(image, Image.Image):
+        return image
+    is_path = isinstance(image, str | os.PathLike)
+    if is_path or image is None or isinstance(image, _BYTES) or hasattr(image, "read"):
+        given = repr(image) if is_path or image is None else f"of type {type(image).__name__}"
+        raise ValueError(
+            f"image is {given}; give an array, or a picture as PIL.Image.open returns it."
+        )
+    array = np.asarray(image)
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def own_header(image: Picture) -> JpegHeader | None:
+    """The header of a JPEG file opened by Pillow; copies of it have none."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
         with contextlib.suppress(ValueError):  # tables are missing, yet it was decoded
-            return JpegHeader.of(picture)
+            return JpegHeader.of(image)
     return None
 
 

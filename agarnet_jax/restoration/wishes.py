@@ -5,7 +5,7 @@ import enum
 
 import numpy as np
 
-from agarnet_jax.jpeg_tables import BLOCK
+from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
 
 MAX_STRENGTH = 1.5
 ENSEMBLE_SIZES = (1, 8)
@@ -44,7 +44,7 @@ class Wishes:
     """How to restore: arguments of `Restorer.restore`, checked.
 
     Raises:
-      ValueError: a table, strength or ensemble that does not exist.
+      ValueError: a quality, table, strength, number of bits or ensemble that does not exist.
     """
 
     quality: float | np.ndarray | QualitySource = QualitySource.IMAGE
@@ -61,7 +61,9 @@ class Wishes:
         return isinstance(self.quality, QualitySource) and self.quality in ESTIMATED
 
     def __post_init__(self) -> None:
+        check_quality(self.quality)
         check_strength(self.strength)
+        check_bits(self.bits)
         check_ensemble(self.ensemble)
         if self.table is None:
             return
@@ -75,6 +77,25 @@ class Wishes:
                 "Entries of a quantization table must be at least 1, got "
                 f"{table.min()} to {table.max()}."
             )
+
+
+def check_quality(quality: float | np.ndarray | QualitySource) -> None:
+    """Checks a number; of pixel-wise ones, that they are numbers."""
+    if isinstance(quality, QualitySource):
+        return
+    values = np.asarray(quality)
+    in_range = values.ndim > 0 or MIN_QUALITY <= values <= MAX_QUALITY
+    if values.dtype.kind not in "iuf" or not in_range:
+        given = f"{values.dtype} {values.shape}" if values.ndim else f"{quality!r:.50}"
+        raise ValueError(
+            f"quality is {given}; use a JPEG quality, {MIN_QUALITY}–{MAX_QUALITY}, or 'auto', "
+            "'map' or 'header'."
+        )
+
+
+def check_bits(bits: int | None) -> None:
+    if bits not in (None, 8, 16):
+        raise ValueError(f"bits is {bits!r}; use 8 or 16, or None for those of the image.")
 
 
 def check_strength(strength: float) -> None:

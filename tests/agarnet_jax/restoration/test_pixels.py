@@ -102,8 +102,8 @@ def test_a_transparent_colour_becomes_alpha(mode):
 
 def test_floating_point_of_levels_is_refused():
     ArrayPixels(np.array([[-0.2, 1.3]], np.float32))
-    for values in ([[0.0, 255.0]], [[-2.0, 0.0]]):
-        with pytest.raises(ValueError, match=r"must be in \[0, 1\], got values from"):
+    for values, remedy in (([[0.0, 255.0]], "by 255"), ([[-0.9, 1.0]], r"to \(x \+ 1\) / 2")):
+        with pytest.raises(ValueError, match=rf"in \[0, 1\], got values from .*; .*{remedy}"):
             ArrayPixels(np.array(values, np.float32))
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from agarnet_jax import jpeg_tables, weights
 from agarnet_jax.metrics import as_batch, psnr
@@ -175,6 +175,14 @@ def test_restorers_of_one_device_each_work_side_by_side(restorer, degraded):
         results = list(pool.map(lambda one: one.restore(degraded).image, alone))
     for result in results:
         assert np.abs(result - expected).max() <= 1  # ties may round either way
+
+
+def test_bfloat16_is_computed_in_float32(restorer, degraded):
+    unit = jnp.asarray(degraded / 255, jnp.bfloat16)
+    restored = restorer.restore(unit, quality=20).image
+    assert restored.dtype == np.float32
+    expected = restorer.restore(np.asarray(unit, np.float32), quality=20).image
+    np.testing.assert_array_equal(restored, expected)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (7, 9), (8, 8), (65, 3)])
@@ -414,6 +422,48 @@ def test_an_error_of_the_images_comes_after_the_results_before_it(restorer, degr
         next(results)
 
 
+def pages(file):
+    """The same object for each page, as of a film."""
+    return ImageSequence.Iterator(Image.open(file))
+
+
+def buffers(file):
+    buffer = np.empty((64, 64, 3), np.uint8)
+    for page in pages(file):
+        buffer[...] = page
+        yield buffer
+
+
+def closed(file):
+    for page in pages(file):
+        jpeg = io.BytesIO()
+        page.save(jpeg, "JPEG", quality=20)
+        with Image.open(jpeg) as picture:
+            yield picture
+
+
+@pytest.mark.parametrize("images", [pages, buffers, closed])
+def test_many_may_be_one_object_that_changes_or_is_closed(restorer, astronaut, images):
+    first, *others = (Image.fromarray(astronaut[i : i + 64, 150:214]) for i in range(0, 192, 64))
+    file = io.BytesIO()
+    first.save(file, "TIFF", save_all=True, append_images=others)
+    expected = [np.asarray(restorer.restore(image).image) for image in images(file)]
+    results = [np.asarray(result.image) for result in restorer.restore_many(images(file))]
+    assert len(results) == 3
+    for result, one in zip(results, expected, strict=True):
+        assert np.abs(result.astype(int) - one).max() <= 1  # ties may round either way
+
+
+def test_arguments_of_many_are_checked_at_the_call(restorer, degraded):
+    for wrong in ({"quality": 500}, {"strength": 9}, {"ensemble": 2}, {"bits": 12}):
+        with pytest.raises(
+            ValueError, match=f"{next(iter(wrong))} is {next(iter(wrong.values()))}"
+        ):
+            restorer.restore_many([degraded], **wrong)
+    with pytest.raises(TypeError, match="not iterable"):
+        restorer.restore_many(Image.fromarray(degraded))
+
+
 def test_a_source_of_quality_has_a_name(restorer, degraded):
     named = restorer.restore(degraded, quality="map").quality_map
     np.testing.assert_array_equal(
@@ -526,15 +576,25 @@ def test_memory_does_not_grow_with_the_image(restorer, monkeypatch):
     assert peak(4096) < 1.1 * peak(1024)
 
 
-@pytest.mark.parametrize("image", ["photo.jpg", pathlib.Path("photo.jpg"), b"\xff\xd8", None])
-def test_what_is_no_image_is_named_with_the_remedy(restorer, image):
+@pytest.mark.parametrize(
+    ("image", "named"),
+    [
+        ("photo.jpg", "'photo.jpg'"),
+        (pathlib.Path("photo.jpg"), "Path('photo.jpg')"),
+        (None, "None"),
+        (bytes(10**6), "of type bytes;"),
+        (io.BytesIO(b"\xff\xd8"), "of type BytesIO;"),
+    ],
+)
+def test_what_is_no_image_is_named_with_the_remedy(restorer, image, named):
     for use in (
         restorer.restore,
         restorer.estimate,
         lambda image: [*restorer.restore_many([image])],
     ):
-        with pytest.raises(ValueError, match=rf"{re.escape(repr(image))}.*PIL\.Image\.open"):
+        with pytest.raises(ValueError, match=rf"{re.escape(named)}.*PIL\.Image\.open") as raised:
             use(image)
+        assert len(str(raised.value)) < 200
 
 
 def test_an_orientation_may_be_a_string(restorer, degraded):
