@@ -1,9 +1,8 @@
 """Planes through the networks: in tiles, or several images at a time; smaller when memory lacks."""
 
-import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import jax
@@ -11,14 +10,14 @@ import numpy as np
 
 from agarnet_jax import weights
 from agarnet_jax.jpeg_tables import BLOCK
-from agarnet_jax.models import CELL, CellPlacement, mean_over_area
+from agarnet_jax.models import CELL, CellPlacement
 from agarnet_jax.restoration import memory, planning
 from agarnet_jax.restoration.components import Change, Components
 from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
 from agarnet_jax.restoration.plane import Plane
-from agarnet_jax.restoration.planning import Assumed
-from agarnet_jax.restoration.quality import QualityMap, checked, in_range, steadied
+from agarnet_jax.restoration.quality import QualityMap
+from agarnet_jax.restoration.quality_choice import Assumed, QualityChoice
 from agarnet_jax.restoration.tiling import (
     BandRows,
     Layer,
@@ -29,32 +28,20 @@ from agarnet_jax.restoration.tiling import (
     bands,
     whole_rows,
 )
-from agarnet_jax.restoration.traces import (
-    compression_history,
-    plain_areas,
-    quantization_steps,
-)
-from agarnet_jax.restoration.traces.earlier_jpeg import (
-    RecoveredPlane,
-    changes_of_originals,
-    recovered,
-)
-from agarnet_jax.restoration.wishes import Orientation, QualitySource, Wishes
+from agarnet_jax.restoration.traces.earlier_jpeg import changes_of_originals
+from agarnet_jax.restoration.wishes import QualitySource, Wishes
 
 # Its cells see 90 pixels around them.
 _ESTIMATOR_TILE, _ESTIMATOR_OVERLAP = 12 * CELL, 2 * CELL
 # Of images computed together: most planes for each device at a time, and most of their pixels.
 _BATCH, _BATCH_PIXELS = 8, 2**17
 
-# One program for each number of cells; operation by operation there would be a dozen to compile.
-_mean = jax.jit(mean_over_area, static_argnames="placement")
-
 Computed = tuple[Assumed, list[Change]]
 _log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Computes the assumed quality of images, and what changes in their planes.
+    """Computes what changes in the planes of images, at the quality that is chosen for them.
 
     Args, errors: as of `restorer.Restorer`.
     """
@@ -80,7 +67,7 @@ class Engine:
             raise ValueError(f"overlap is {overlap}; use a multiple of 8 below half of the tile.")
         self._config = trained.restorer_config
         self._placement = trained.estimator_config.cells
-        self._refines = read_steps and self._placement is CellPlacement.PLACED
+        self._choice = QualityChoice(self._placement, read_steps=read_steps)
         self.networks = Networks(trained, devices=devices)
         self._restoring = Tiling(tile, overlap, grid=BLOCK, padding="edge")
         self._estimating = Tiling(
@@ -93,8 +80,8 @@ class Engine:
 
     def computed(self, parts: Components, wishes: Wishes) -> Computed:
         """Quality and changes of one image; the changes are computed when they are read."""
-        parts = self._prepared(parts, wishes)
-        assumed = self._assumed(parts, wishes, lambda: self._cells(parts))
+        parts = self._choice.prepared(parts, wishes)
+        assumed = self._choice.assumed(parts, wishes, lambda: self._cells(parts))
         changes: list[Change] = []
         for group in planning.groups(parts, assumed, wishes, self._config):
             pieces = bands(
@@ -108,7 +95,7 @@ class Engine:
 
     def computed_together(self, images: Sequence[Components], wishes: Wishes) -> list[Computed]:
         """Does what `computed` does for images of one tile each (`is_one_tile`), all at once."""
-        images = [self._prepared(parts, wishes) for parts in images]
+        images = [self._choice.prepared(parts, wishes) for parts in images]
         cells: list[np.ndarray] = []
         if wishes.is_estimated:
             leads = [[parts.lead] for parts in images]
@@ -117,7 +104,8 @@ class Engine:
         planned: list[tuple[int, Plane]] = []
         layers: list[Layer] = []
         for number, parts in enumerate(images):
-            assumed = self._assumed(parts, wishes, functools.partial(cells.__getitem__, number))
+            given_cells = functools.partial(cells.__getitem__, number)
+            assumed = self._choice.assumed(parts, wishes, given_cells)
             results.append((assumed, []))
             for plane, layer in planning.layers(parts, assumed, wishes, self._config):
                 planned.append((number, plane))
@@ -153,18 +141,7 @@ class Engine:
 
     def estimates(self, parts: Components) -> dict[QualitySource, np.ndarray | QualityMap]:
         """Quality by its source, of an image of which nothing else is known."""
-        if self._refines:
-            parts = _recovered(parts, share=1.0)
-        of_image, quality_map = self._estimates(self._cells(parts), parts)
-        return {QualitySource.IMAGE: of_image, QualitySource.MAP: quality_map}
-
-    def _prepared(self, parts: Components, wishes: Wishes) -> Components:
-        """Undoes recompressions that show, unless it is stated how the image was compressed."""
-        stated = wishes.quality is QualitySource.HEADER or wishes.table is not None
-        upright = wishes.orientation is Orientation.UPRIGHT  # tables are not symmetric
-        if stated or not upright or wishes.strength == 0 or not self._refines:
-            return parts
-        return _recovered(parts, share=min(1.0, wishes.strength))
+        return self._choice.estimates(parts, self._cells)
 
     def _cells(self, parts: Components) -> np.ndarray:
         """The estimator's cells (rows, columns) of the leading plane, not clipped."""
@@ -177,44 +154,6 @@ class Engine:
             )
         # The released graph's cells stretch over a whole image.
         return self.networks.cells(parts.lead[:, :][None, ..., None])[0, ..., 0]
-
-    def _estimates(self, cells: np.ndarray, parts: Components) -> tuple[np.ndarray, QualityMap]:
-        """Estimates the quality () of the image, and a map, which is spread as it is read."""
-        lead, shares, mean = parts.lead, None, None
-        if self._refines:
-            shares = plain_areas.shares_of_detail(lead)
-            mean = plain_areas.mean_quality(cells, shares, lead.shape)
-        if mean is None:
-            height, width = lead.shape
-            mean = _mean(
-                cells[None, ..., None], height=height, width=width, placement=self._placement
-            )[0]
-        estimate = in_range(mean)
-        if shares is not None:
-            shown = lead.shown_quality
-            estimate = in_range(quantization_steps.refined(float(estimate), shown))
-            cells = steadied(quantization_steps.refined_cells(cells, shown), float(estimate))
-            cells = plain_areas.filled(cells, shares, float(estimate))
-        for axis, factor in enumerate(lead.upsampling.factors):
-            cells = cells.repeat(factor, axis)  # to the resolution of the image
-        return estimate, QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
-
-    def _assumed(
-        self, parts: Components, wishes: Wishes, cells: Callable[[], np.ndarray]
-    ) -> Assumed:
-        """`cells`: gives those of the leading plane, where they are needed."""
-        quality = wishes.quality
-        if quality is QualitySource.HEADER:
-            return Assumed(None)
-        if isinstance(quality, QualitySource):
-            of_image, quality_map = self._estimates(cells(), parts)
-            estimate = float(of_image)
-            if quality is QualitySource.IMAGE and parts.lead.has_table_of(estimate):
-                return Assumed(None)  # the header is right, and tells chroma's, too
-            if self._refines and wishes.table is None and _is_contradicted(parts, estimate):
-                return Assumed(None, overruled=estimate)
-            return Assumed(of_image if quality is QualitySource.IMAGE else quality_map)
-        return planning.given(checked(quality, parts.size))
 
     def _change(self, wishes: Wishes) -> TileFunction:
         change = self.networks.change
@@ -233,32 +172,3 @@ class Engine:
             return devices * 2 ** (each.bit_length() - 1)
 
         return apply_grouped(function, layers, tiling=tiling, batch_size=batch_size)
-
-
-def _is_contradicted(parts: Components, estimate: float) -> bool:
-    """Whether the header is to be believed instead of an estimate without a trace in the pixels."""
-    lead = parts.lead
-    if lead.table is None or isinstance(lead, RecoveredPlane):
-        return False
-    if parts.coding not in compression_history.ASSESSED:
-        return False
-    if not compression_history.is_far_below(lead.table, estimate):
-        return False
-    return compression_history.contradicts(
-        lead.levels(), table=lead.table, estimated_quality=estimate
-    )
-
-
-def _recovered(parts: Components, *, share: float) -> Components:
-    """Recovers the leading plane, and others coded like it, as they were before recompressions.
-
-    Not chroma: subsampled, it was coded anew from pixels each time.
-    """
-    lead = recovered(parts.lead, share=share)
-    if not isinstance(lead, RecoveredPlane):
-        return parts
-    planes = tuple(
-        plane if plane.chroma else RecoveredPlane.of(plane, lead.undone, share)
-        for plane in parts.planes
-    )
-    return dataclasses.replace(parts, planes=planes, lead=planes[parts.planes.index(parts.lead)])

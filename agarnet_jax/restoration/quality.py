@@ -1,4 +1,4 @@
-"""What quality is assumed: how strength moves it, how planes read it."""
+"""Quality in numbers and maps: how strength moves it, how planes read it."""
 
 import dataclasses
 import math

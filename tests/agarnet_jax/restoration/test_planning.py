@@ -5,11 +5,11 @@ from agarnet_jax import jpeg_tables
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE
 from agarnet_jax.models import AGARNetConfig
 from agarnet_jax.restoration import planning
-from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
-from agarnet_jax.restoration.planning import Assumed, Orientation, Wishes
+from agarnet_jax.restoration.quality_choice import Assumed, given
 from agarnet_jax.restoration.splitting import Subsampling, split
 from agarnet_jax.restoration.tiling import Everywhere
+from agarnet_jax.restoration.wishes import Orientation, Wishes
 
 # A camera's tables, not Annex K's.
 LUMA = 3 + np.add.outer(np.arange(8), 2 * np.arange(8))
@@ -18,7 +18,6 @@ CHROMA = 5 + LUMA
 
 def wishes(**changes):
     usual = {
-        "quality": None,
         "table": None,
         "orientation": Orientation.UPRIGHT,
         "strength": 1.0,
@@ -60,8 +59,8 @@ def test_chroma_gets_the_same_quality_and_the_chroma_table(parts):
 
 def test_a_header_gives_each_plane_its_own(parts):
     found = told(parts, Assumed(None), strength=0.5)
-    given = ((LUMA, ANNEX_K_LUMINANCE), (CHROMA, ANNEX_K_CHROMINANCE))
-    for (quality, tables), (table, base) in zip(found[:2], given):
+    own = ((LUMA, ANNEX_K_LUMINANCE), (CHROMA, ANNEX_K_CHROMINANCE))
+    for (quality, tables), (table, base) in zip(found[:2], own):
         effective = jpeg_tables.effective_quality(table, base=base)
         assert quality.value == pytest.approx(100 - (100 - effective) / 2)  # both above 50
         np.testing.assert_allclose(tables[7], np.maximum(1, np.rint(table / 2)), atol=1e-4)
@@ -77,15 +76,11 @@ def test_a_given_table_is_of_luma(parts):
 def test_transposed_images_get_transposed_tables(parts):
     (_, tables), *_ = told(parts, Assumed(np.float32(80)), orientation=Orientation.TRANSPOSED)
     np.testing.assert_allclose(tables[80], jpeg_tables.quality_table(80).T, atol=1e-4)
-    header = JpegHeader((LUMA,) * 3, ((2, 1), (1, 1), (1, 1)), Coding.YCBCR, False)
-    turned = planning.transposed_header(header)
-    assert turned.sampling == ((1, 2), (1, 1), (1, 1))
-    np.testing.assert_array_equal(turned.tables[2], LUMA.T)
 
 
 def test_a_map_is_averaged_for_chroma(parts):
     quality = np.random.default_rng(0).uniform(50, 90, (40, 56)).astype(np.float32)
-    luma, cb, cr = (entry for entry, _ in told(parts, planning.given(quality)))
+    luma, cb, cr = (entry for entry, _ in told(parts, given(quality)))
     np.testing.assert_array_equal(luma[:, :], quality)
     expected = quality.reshape(20, 2, 28, 2).mean(axis=(1, 3))
     for entry in (cb, cr):
@@ -104,21 +99,6 @@ def test_what_needs_no_restoration_is_left_out(parts, astronaut):
     full = split(astronaut[:40, :56], subsampling=Subsampling.S444)
     (group,) = planning.groups(full, assumed, wishes(), AGARNetConfig())
     assert len(group) == 3
-
-
-@pytest.mark.parametrize(("strength", "share"), [(0.5, 0.5), (1, 1), (1.5, 1)])
-def test_less_strength_takes_less_detail_from_luma(parts, strength, share):
-    assumed = Assumed(np.float32(80))
-    assert assumed.detail(parts, wishes(strength=strength)) == Detail(share, 80)
-
-
-def test_detail_is_of_the_quality_of_chroma(parts, astronaut):
-    pixelwise = np.full(parts.size, 30, np.float32)
-    pixelwise[:, ::2] = 50
-    assert planning.given(pixelwise).detail(parts, wishes()) == Detail(1, 40)
-    assert Assumed(np.float32(80)).detail(parts, wishes(strength=0)) is None
-    gray = split(astronaut[:40, :56, 0])
-    assert Assumed(np.float32(80)).detail(gray, wishes()) is None
 
 
 @pytest.mark.parametrize(("step", "strength", "told_step"), [(1, 0.2, 1), (200, 1.5, 255)])

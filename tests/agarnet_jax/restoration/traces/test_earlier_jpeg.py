@@ -7,9 +7,9 @@ from PIL import Image, ImageDraw
 
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
-from agarnet_jax.restoration.planning import Orientation
 from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recovered
+from agarnet_jax.restoration.wishes import Orientation
 
 WHOLE = slice(None), slice(None)
 
