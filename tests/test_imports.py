@@ -15,6 +15,7 @@ SIBLINGS = ("training", "restoration", "export", "convert")
 ALLOWED_FROM_DATA = {
     "agarnet_jax.color",
     "agarnet_jax.configs",
+    "agarnet_jax.file_lock",
     "agarnet_jax.jpeg_tables",
     "agarnet_jax.places",
     "agarnet_jax.user_cache",

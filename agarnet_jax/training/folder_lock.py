@@ -3,18 +3,13 @@
 import contextlib
 import os
 import socket
-import time
 from collections.abc import Iterator
 from typing import TextIO
 
+from agarnet_jax import file_lock
 from agarnet_jax.places import is_remote
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-_PATIENCE = 600.0  # seconds; one that was stopped, or hangs, may keep a lock for ever
+_PATIENCE = 600.0  # seconds
 LOCK = ".lock"  # what the file is called; it stays, the lock on it ends with its process
 
 
@@ -37,7 +32,7 @@ def locked(folder: str, *, wait: bool = False) -> Iterator[None]:
       InUseError: another training holds the folder; says which process, as far as it is known.
       OSError: the folder cannot be written.
     """
-    if fcntl is None or is_remote(folder):
+    if is_remote(folder):
         yield
         return
     with open(os.path.join(folder, LOCK), "a+", encoding="utf-8") as file:
@@ -49,26 +44,12 @@ def locked(folder: str, *, wait: bool = False) -> Iterator[None]:
 
 
 def _lock(file: TextIO, folder: str, *, wait: bool) -> None:
-    if _is_locked_for_us(file):
+    if file_lock.taken(file):
         return
     file.seek(0)
     other = f"Another training ({file.read() or 'process unknown'}) writes into {folder}"
     if not wait:
         raise InUseError(f"{other}; give this one a --workdir of its own.")
     print(f"{other}; waiting until it leaves.", flush=True)
-    until = time.monotonic() + _PATIENCE
-    while not _is_locked_for_us(file):
-        if time.monotonic() > until:
-            raise InUseError(f"{other}, and does not leave; end it first.")
-        time.sleep(0.1)
-
-
-def _is_locked_for_us(file: TextIO) -> bool:
-    """Whether no other training holds the lock; takes it where there are locks."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a network file system without locks
-        pass
-    return True
+    if not file_lock.taken(file, within=_PATIENCE):
+        raise InUseError(f"{other}, and does not leave; end it first.")

@@ -15,25 +15,28 @@ import pathlib
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import fsspec
 
-from agarnet_jax import whole_files
+from agarnet_jax import file_lock, whole_files
 from agarnet_jax.user_cache import cache_folder
 
 CACHE_VARIABLE = "AGARNET_DATA_CACHE"
 # A line [name, version] for each file fetched: after a kill, the next run goes on from there.
 _INDEX = ".fetched.jsonl"
 _UNFINISHED, _ABANDONED_SECONDS = ".fetching-", 24 * 3600
+_LOCK, _PATIENCE = ".fetching.lock", 600.0  # seconds without a file
 _CONNECTIONS = 16
 _log = logging.getLogger(__name__)
 
 
 def local_copy(url: str) -> str:
-    """Returns a local folder with the files below a URL; several processes may ask at once.
+    """Returns a local folder with the files below a URL.
 
-    Files are fetched if they are new or changed, and removed if they are gone.
+    Several processes may ask at once: the first fetches, the others wait for it. Files are fetched
+    if they are new or changed, and removed if they are gone.
 
     Raises:
       ModuleNotFoundError: no package here reads such a URL.
@@ -69,8 +72,31 @@ def local_copy(url: str) -> str:
         )
     folder = place / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
     folder.mkdir(parents=True, exist_ok=True)
-    _fetch(store, files, folder=folder, url=url)
+    with _one_at_a_time(folder, url=url):
+        _fetch(store, files, folder=folder, url=url)
     return os.fspath(folder)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: pathlib.Path, *, url: str) -> Iterator[None]:
+    """Waits until no other process fetches into the folder.
+
+    One that hangs is not waited for: two that fetch at once do no harm.
+    """
+    if not os.access(folder, os.W_OK):  # a copy that somebody else keeps up to date
+        yield
+        return
+    with open(folder / _LOCK, "w") as lock:
+        if not file_lock.taken(lock):
+            _log.warning("Waiting for another process that fetches %s into %s.", url, folder)
+            earlier = None
+            while not file_lock.taken(lock, within=_PATIENCE):
+                known = _read_index(folder)
+                if known == earlier:
+                    _log.warning("It fetches nothing; going on without it.")
+                    break
+                earlier = known
+        yield
 
 
 def _fetch(store: Any, files: dict[str, Any], *, folder: pathlib.Path, url: str) -> None:

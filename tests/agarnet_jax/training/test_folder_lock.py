@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from agarnet_jax import file_lock
 from agarnet_jax.training import folder_lock
 from agarnet_jax.training.folder_lock import InUseError, locked
 
@@ -70,9 +71,9 @@ def test_without_locks_training_goes_on(tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(folder_lock.fcntl, "flock", flock)
+    monkeypatch.setattr(file_lock.fcntl, "flock", flock)
     with locked(f"{tmp_path}"), locked(f"{tmp_path}"):
         pass
-    monkeypatch.setattr(folder_lock, "fcntl", None)
+    monkeypatch.setattr(file_lock, "fcntl", None)
     with locked(f"{tmp_path}"), locked(f"{tmp_path}"), locked("gs://bucket/run"):
         pass

@@ -1,5 +1,8 @@
+import concurrent.futures
 import os
 import pathlib
+import threading
+import time
 
 import fsspec
 import pytest
@@ -22,7 +25,7 @@ def contents(folder):
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in files
-        if path.name != ".fetched.jsonl"
+        if path.name not in (".fetched.jsonl", ".fetching.lock")
     }
 
 
@@ -117,6 +120,65 @@ def test_a_fetch_that_was_interrupted_goes_on_where_it_stopped(store, monkeypatc
     folder = remote.local_copy("memory://bucket/set")
     assert all(fetched.count(name) == 1 for name in done)
     assert sorted(contents(folder)) == names
+
+
+@pytest.fixture
+def fetching(store, monkeypatch):
+    """(begun, go on): files are noted when their fetch begins, and go on when they may."""
+    begun, go_on = [], threading.Event()
+    get_file = type(store).get_file
+
+    def slow(self, source, target, **options):
+        begun.append(source.rsplit("/", 1)[1])
+        assert go_on.wait(60)
+        get_file(self, source, target, **options)
+
+    monkeypatch.setattr(type(store), "get_file", slow)
+    store.pipe("/bucket/set/a.png", b"a")
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # locks hold among files opened twice
+        yield begun, go_on, lambda: pool.submit(remote.local_copy, "memory://bucket/set")
+        go_on.set()
+
+
+def wait_for(holds):
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("waited in vain")
+
+
+def test_one_process_fetches_while_the_others_wait(fetching, caplog):
+    begun, go_on, local_copy = fetching
+    first = local_copy()
+    wait_for(lambda: begun)
+    others = [local_copy() for _ in range(3)]
+    wait_for(lambda: caplog.text.count("Waiting for another process that fetches memory://") == 3)
+    go_on.set()
+    assert {other.result(60) for other in others} == {first.result(60)}
+    assert begun == ["a.png"]
+
+
+def test_one_that_hangs_is_not_waited_for(fetching, caplog, monkeypatch):
+    monkeypatch.setattr(remote, "_PATIENCE", 0.3)
+    begun, go_on, local_copy = fetching
+    first = local_copy()
+    wait_for(lambda: begun)
+    second = local_copy()
+    wait_for(lambda: len(begun) == 2)
+    assert "It fetches nothing; going on without it." in caplog.text
+    go_on.set()
+    assert first.result(60) == second.result(60)
+    assert contents(first.result()) == {"a.png": b"a"}
+
+
+def test_a_copy_that_cannot_be_written_is_read(store, monkeypatch):
+    store.pipe("/bucket/set/a.png", b"a")
+    folder = pathlib.Path(remote.local_copy("memory://bucket/set"))
+    (folder / ".fetching.lock").unlink()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert contents(remote.local_copy("memory://bucket/set")) == {"a.png": b"a"}
+    assert not (folder / ".fetching.lock").exists()
 
 
 def test_what_was_abandoned_long_ago_is_cleared(store):
