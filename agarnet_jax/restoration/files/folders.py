@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from agarnet_jax.restoration.files.errors import reason
@@ -90,7 +91,7 @@ class Names:
 
     `holiday.jpg` becomes `holiday.png`; where that is taken by another input of the run, or is
     one, `holiday_jpg.png`, then `holiday_jpg-2.png` and so on. Names that differ only in upper and
-    lower case count as the same, since on some systems they are.
+    lower case, or in how accents are composed, count as the same, since on some systems they are.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class Names:
           earlier: by input, the output of an earlier run, which it keeps; absolute paths.
         """
         self._ending, self._earlier = ending, earlier or {}
-        self._inputs = {os.path.realpath(path).casefold() for path in inputs}
+        self._inputs = {_folded(os.path.realpath(path)) for path in inputs}
         self._taken = {place(output) for output in self._earlier.values()}
         self._untried: dict[pathlib.Path, Iterator[pathlib.Path]] = {}  # of inputs of one name
 
@@ -128,7 +129,7 @@ class Names:
         return True
 
     def _is_input(self, output: pathlib.Path) -> bool:
-        return os.path.realpath(output).casefold() in self._inputs
+        return _folded(os.path.realpath(output)) in self._inputs
 
     def _candidates(self, source: pathlib.Path) -> Iterator[str]:
         kind = source.suffix.removeprefix(".")
@@ -146,7 +147,12 @@ def fitting_name(stem: str, ending: str) -> str:
 
 
 def place(path: str | os.PathLike[str]) -> str:
-    """The same for all names of one directory entry: whatever links lead to its folder, and in
-    upper or lower case, which some file systems do not tell apart."""
+    """The same for all names of one directory entry: whatever links lead to its folder, in upper
+    or lower case, composed or not."""
     folder, name = os.path.split(path)
-    return os.path.join(os.path.realpath(folder), name).casefold()
+    return _folded(os.path.join(os.path.realpath(folder), name))
+
+
+def _folded(path: str) -> str:
+    """The same for paths that some file systems (of macOS, Windows) do not tell apart."""
+    return unicodedata.normalize("NFC", path).casefold()

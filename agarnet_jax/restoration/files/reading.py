@@ -141,7 +141,8 @@ def _named_errors(path: pathlib.Path) -> Iterator[None]:
     except MemoryError:
         raise InputError(f"{shown(path)} does not fit into memory; crop or split it.") from None
     except _DAMAGED as error:
-        if isinstance(error.__cause__ or error, (struct.error, IndexError)):  # of bytes and buffers
+        # Which speak of bytes, buffers and drivers.
+        if isinstance(error.__cause__ or error, (struct.error, IndexError, SyntaxError)):
             raise InputError(f"{shown(path)} is damaged or cut off; copy it again.") from None
         remedy = "" if isinstance(error, ValueError) else "; copy it again, it may be damaged"
         raise InputError(f"{shown(path)} cannot be read: {reason(error)}{remedy}.") from None

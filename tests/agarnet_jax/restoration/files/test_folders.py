@@ -1,6 +1,7 @@
 import itertools
 import os
 import pathlib
+import unicodedata
 
 import pytest
 
@@ -98,6 +99,15 @@ def test_inputs_are_never_outputs_in_any_case(tmp_path):
     sources = [tmp_path / "a.jpg", tmp_path / "A.PNG"]
     names = Names(ending=".png", inputs=sources)
     assert [names.output(s, folder=tmp_path).name for s in sources] == ["a_jpg.png", "A_PNG.png"]
+
+
+def test_outputs_differ_in_more_than_how_accents_are_composed(tmp_path):
+    """On macOS both ways to write é are the same name."""
+    composed, decomposed = (unicodedata.normalize(form, "é.jpg") for form in ("NFC", "NFD"))
+    sources = [tmp_path / "x" / composed, tmp_path / "y" / decomposed]
+    names = Names(ending=".png", inputs=sources)
+    outputs = {names.output(source, folder=tmp_path).name for source in sources}
+    assert len({unicodedata.normalize("NFC", output) for output in outputs}) == 2
 
 
 def test_what_has_become_an_input_is_no_output_of_an_earlier_run(tmp_path):
