@@ -11,8 +11,12 @@ TRAINING = ("camera", "chelsea", "brick", "grass", "gravel")
 
 def write_pictures(folder: str | os.PathLike) -> None:
     """Writes PNGs into `folder/train` and `folder/valid`; needs scikit-image (extra `demo`)."""
-    import skimage.data
-
+    try:
+        import skimage.data
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "These pictures need scikit-image: pip install 'agarnet-jax[demo]'."
+        ) from error
     for part, names in (("train", TRAINING), ("valid", HELD_OUT)):
         target = pathlib.Path(folder) / part
         target.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,8 @@ def side_by_side(before: pathlib.Path, after: pathlib.Path, out: pathlib.Path) -
 
 def main() -> None:
     out = pathlib.Path(_OUT.value)
-    bundled.write_pictures(out)
+    with program.one_line_errors():
+        bundled.write_pictures(out)
     training = (
         "experiments.train",
         "--config=experiments/configs/smoke.py",

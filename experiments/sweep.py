@@ -24,8 +24,13 @@ from agarnet_jax.training import signals
 from experiments import program
 from experiments.training_run import run
 
-with program.one_line_errors():  # the extra may be missing
-    import optuna
+with program.one_line_errors():
+    try:
+        import optuna
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "Sweeping needs the extra `sweep` (pip install 'agarnet-jax[sweep]')."
+        ) from None
 
     from experiments.sweeping import opening, report, studies, worker
     from experiments.sweeping.settings import SweepSettings

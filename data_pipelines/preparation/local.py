@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import fcntl
 import os
 import pathlib
 import shlex
@@ -42,6 +41,8 @@ def runner(options: PipelineOptions) -> Iterator[fn_runner.FnApiRunner]:
     if direct.direct_running_mode != "multi_processing":
         yield fn_runner.FnApiRunner(provision_info=provision)
         return
+    import fcntl  # which Windows lacks, where one process will do
+
     # Beam's own command for this mode logs every step, and outlives this process for a while.
     direct.direct_running_mode = None
     packages = str(pathlib.Path(data_pipelines.__file__).parents[1])

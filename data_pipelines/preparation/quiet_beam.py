@@ -24,7 +24,7 @@ except ModuleNotFoundError as error:
     if error.name != "apache_beam":
         raise
     raise ModuleNotFoundError(
-        "Preparing images needs the extra `beam` (pip install 'agarnet-jax[beam]')."
+        "Programs on Apache Beam need the extra `beam` (pip install 'agarnet-jax[beam]')."
     ) from error
 finally:
     logging.disable(logging.NOTSET)
