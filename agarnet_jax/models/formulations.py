@@ -1,7 +1,9 @@
 """Which of several exact formulations of a convolution is used: chosen here, for each platform.
 
 All formulations of a kind have the same parameters. TPU and GPU have fast kernels for every
-convolution; XLA:CPU has them only for some (`docs/performance.md` has the measurements).
+convolution; XLA:CPU has them only for some (`docs/performance.md` has the measurements). Where
+the others have derivatives of their own, JAX differentiates them in reverse mode only; for forward
+mode (`jax.jvp`, `jacfwd`, `hessian`), configure conv2d="native" and conv3d="native".
 """
 
 import enum

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import numbers
 from collections.abc import Sequence
 from typing import Literal
 
@@ -59,11 +60,13 @@ class Engine:
             on = jax.local_devices() if devices is None else devices
             features = trained.restorer_config.pixel_features
             tile = memory.fitting_tile(features, on, overlap=overlap)
-        if tile is not None and (tile < CELL or tile % CELL):
+        whole = isinstance(tile, numbers.Integral)
+        if tile is not None and (not whole or tile < CELL or tile % CELL):
             raise ValueError(
                 f'tile is {tile}; use a multiple of {CELL}, "auto", or None for no tiles.'
             )
-        if overlap < 0 or overlap % BLOCK or (tile is not None and 2 * overlap >= tile):
+        whole = isinstance(overlap, numbers.Integral)
+        if not whole or overlap < 0 or overlap % BLOCK or (tile and 2 * overlap >= tile):
             raise ValueError(f"overlap is {overlap}; use a multiple of 8 below half of the tile.")
         self._config = trained.restorer_config
         self._placement = trained.estimator_config.cells

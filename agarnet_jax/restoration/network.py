@@ -1,4 +1,4 @@
-"""The networks as pure functions of planes: to compile, differentiate or map as one likes.
+"""The networks as pure functions of planes: to compile, differentiate or map.
 
     import functools, jax, numpy as np
     from agarnet_jax import jpeg_tables, weights
@@ -10,7 +10,9 @@
     planes = np.zeros((1, 64, 64, 1), np.float32)
     restored = restore(tiny.restorer_params, planes, np.full((1, 1, 1, 1), 30.0), tables)
 
-Chroma planes take the tables of `base=jpeg_tables.ANNEX_K_CHROMINANCE`.
+Chroma planes take the tables of `base=jpeg_tables.ANNEX_K_CHROMINANCE`. Forward-mode derivatives
+(`jax.jvp`, `jacfwd`, `hessian`) need the native formulations, on CPU slower ones:
+`dataclasses.replace(tiny.restorer_config, conv2d="native", conv3d="native")`.
 """
 
 import functools
@@ -78,13 +80,21 @@ class Networks:
 
     def __init__(self, trained: weights.Weights, *, devices: Sequence[jax.Device] | None):
         devices = jax.local_devices() if devices is None else devices
-        if not devices:
-            raise ValueError("devices is empty; give at least one, or None for all local ones.")
         self.device_count = len(devices)
         restorer = trained.restorer_config, trained.restorer_params
         self.change = _on_devices(change_of_planes, *restorer, devices=devices, inputs=3)
         estimator = trained.estimator_config, trained.estimator_params
         self.cells = _on_devices(estimate_cells, *estimator, devices=devices, inputs=1)
+
+
+def check_devices(devices: Any) -> None:
+    """Raises TypeError unless it is None or a sequence of devices, ValueError if that is empty."""
+    if devices is None:
+        return
+    if not isinstance(devices, Sequence) or not all(isinstance(d, jax.Device) for d in devices):
+        raise TypeError(f"devices is {devices!r}; give a list, such as jax.local_devices()[:1].")
+    if not devices:
+        raise ValueError("devices is empty; give at least one, or None for all local ones.")
 
 
 def _on_devices(

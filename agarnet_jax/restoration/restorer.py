@@ -1,6 +1,7 @@
 """Blind restoration of arrays and pictures: the library's front door."""
 
 import dataclasses
+import functools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from agarnet_jax.configs import member
 from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.engine import Computed, Engine
 from agarnet_jax.restoration.jpeg_header import JpegHeader
-from agarnet_jax.restoration.network import is_out_of_memory
+from agarnet_jax.restoration.network import check_devices, is_out_of_memory
 from agarnet_jax.restoration.pixels import Picture
 from agarnet_jax.restoration.quality import QualityMap
 from agarnet_jax.restoration.splitting import as_image, own_header, split
@@ -29,7 +30,7 @@ __all__ = ["Orientation", "QualitySource", "Restored", "Restorer"]
 _MANY_IMAGES, _MANY_PIXELS = 32, 2**22
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Restored:
     """image: as it was given, restored. quality_map: (H, W) float32 in 1–100, what was assumed.
 
@@ -43,6 +44,28 @@ class Restored:
     quality_map: np.ndarray
     overruled: float | None = None
 
+    def __repr__(self) -> str:
+        image = self.image
+        shown = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else repr(image)
+        low, high = self.quality_map.min(), self.quality_map.max()
+        return (
+            f"Restored(image={shown}, quality_map={self.quality_map.shape} in {low:g}–{high:g}, "
+            f"overruled={self.overruled})"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles one value of a map that takes the memory of one."""
+        one = not any(self.quality_map.strides)
+        kept = self.quality_map[:1, :1] if one else self.quality_map
+        return _unpickled, (self.image, kept, self.quality_map.shape, self.overruled)
+
+
+def _unpickled(
+    image: Any, kept: np.ndarray, shape: tuple[int, int], overruled: float | None
+) -> Restored:
+    quality_map = kept if kept.shape == shape else np.broadcast_to(kept, shape)
+    return Restored(image, quality_map, overruled)
+
 
 class Restorer:
     """Removes JPEG artifacts with one set of weights.
@@ -51,7 +74,8 @@ class Restorer:
     tiles, one on each device at a time: besides the image and its result, memory grows with the
     width only, and all large images share one compiled program; smaller ones are compiled once for
     each (padded) size. A device that runs out of memory gets tiles of half the side from then on.
-    Programs call `agarnet_jax.runtime.prepare` first, which is faster on CPU.
+    Programs call `agarnet_jax.runtime.prepare` first, which is faster on CPU. Threads may share a
+    restorer; pickled for another process, it is made anew there.
 
         restorer = Restorer.from_pretrained("tiny")
         restorer.restore(Image.open("photo.jpg")).image.save("photo.png")
@@ -88,22 +112,52 @@ class Restorer:
 
         Raises:
           ValueError: an impossible tile or overlap, or no device.
+          TypeError: no weights, or other things than devices.
         """
+        if not isinstance(trained, weights.Weights):
+            raise TypeError(
+                f"The weights are of type {type(trained).__name__}; use Restorer.from_pretrained "
+                "for a name or a file."
+            )
+        check_devices(devices)
         self.weights = trained
+        self._options = {
+            "tile": tile,
+            "overlap": overlap,
+            "devices": devices,
+            "read_steps": read_steps,
+        }
         self._engine = Engine(
             trained, tile=tile, overlap=overlap, devices=devices, read_steps=read_steps
         )
 
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
+        return f"{type(self).__name__}({options})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._options["devices"] is not None:
+            raise TypeError("devices belong to one process; make a Restorer in each.")
+        return functools.partial(type(self), **self._options), (self.weights,)
+
     @classmethod
     def from_pretrained(
-        cls, name_or_path: str | os.PathLike = "tiny", **options: Any
+        cls,
+        name_or_path: str | os.PathLike = "tiny",
+        *,
+        tile: int | Literal["auto"] | None = "auto",
+        overlap: int = OVERLAP,
+        devices: Sequence[jax.Device] | None = None,
+        read_steps: bool = True,
     ) -> "Restorer":
         """Shipped weights by name, or a weights file; options as of the class.
 
         Raises:
-          ValueError: there are no such weights.
+          ValueError: there are no such weights, or as the class.
+          TypeError: as the class.
         """
-        return cls(weights.load(name_or_path), **options)
+        trained = weights.load(name_or_path)
+        return cls(trained, tile=tile, overlap=overlap, devices=devices, read_steps=read_steps)
 
     def restore(
         self,
@@ -153,6 +207,7 @@ class Restorer:
         Returns:
           An image like the one given, and the quality map. Pictures in modes of other colours, such
           as palette or YCbCr, come back as RGB; asked for other bits than they have, as arrays.
+          Their `info` is kept, such as EXIF, whose orientation is not applied, and ICC profile.
 
         Raises:
           ValueError: an unsupported image, a header that does not fit, or a value out of range.
@@ -215,18 +270,27 @@ class Restorer:
         image: Picture,
         *,
         header: JpegHeader | None = None,
-        sources: Sequence[QualitySource] = ESTIMATED,
+        sources: QualitySource | str | Sequence[QualitySource | str] = ESTIMATED,
     ) -> dict[QualitySource, np.ndarray]:
         """What `restore` would estimate of an image, in several forms at the cost of one.
 
-        Args, errors: as of `restore`.
+        Args:
+          image, header: as of `restore`.
+          sources: IMAGE and MAP, or one of them; "auto" and "map" as strings.
 
         Returns:
           Quality 1–100, float32: () for `QualitySource.IMAGE`, (H, W) for MAP.
+
+        Raises:
+          ValueError: as `restore`, or another source.
         """
+        named = [sources] if isinstance(sources, str) else sources
+        members = [member(QualitySource, source, "sources") for source in named]
+        if QualitySource.HEADER in members:
+            raise ValueError("sources has HEADER, which is read, not estimated; use IMAGE or MAP.")
         parts = split(image, header=header, subsampling=Subsampling.S444)
         estimates = self._engine.estimates(parts)
-        asked = {source: estimates[source] for source in sources}
+        asked = {source: estimates[source] for source in members}
         return {
             source: quality.whole() if isinstance(quality, QualityMap) else quality
             for source, quality in asked.items()
@@ -273,9 +337,18 @@ def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishe
     detail = assumed.detail(parts, wishes)
     if isinstance(image, Image.Image) and parts.has_bits(wishes.bits):
         result: Picture = parts.picture(changes, detail=detail)
+        result.info = _kept_info(image)
     else:
         result = parts.merge(changes, bits=wishes.bits, detail=detail)
     return Restored(result, assumed.whole_map(parts), assumed.overruled)
+
+
+def _kept_info(picture: Image.Image) -> dict[str | tuple[int, int], Any]:
+    """What is still true of it; transparency has become alpha, a profile of LAB is not RGB's."""
+    gone = {"transparency", "compression"}  # JPEG, in TIFF: saved, it would be compressed again
+    if picture.mode == "LAB":
+        gone.add("icc_profile")
+    return {name: value for name, value in picture.info.items() if name not in gone}
 
 
 def _windows(

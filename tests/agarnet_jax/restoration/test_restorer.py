@@ -1,7 +1,9 @@
 import concurrent.futures
 import dataclasses
 import io
+import multiprocessing
 import pathlib
+import pickle
 import re
 import tracemalloc
 
@@ -14,7 +16,7 @@ from PIL import Image, ImageSequence
 from agarnet_jax import jpeg_tables, weights
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.models import AGARNet, CellPlacement
-from agarnet_jax.restoration import Orientation, QualitySource, Restorer
+from agarnet_jax.restoration import Orientation, QualitySource, Restored, Restorer
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.splitting import split
@@ -117,7 +119,20 @@ def test_quality_estimated_in_tiles_is_that_of_the_whole(restorer, astronaut, en
     np.testing.assert_allclose(tiled.quality_map, whole.quality_map, atol=1e-3)
 
 
-@pytest.mark.parametrize(("tile", "overlap"), [(100, 8), (0, 8), (64, 32), (128, 9), (128, -8)])
+@pytest.mark.parametrize(
+    ("tile", "overlap"),
+    [
+        (100, 8),
+        (0, 8),
+        ("big", 8),
+        (512.0, 8),
+        (True, 8),
+        (64, 32),
+        (128, 9),
+        (128, -8),
+        (128, 8.0),
+    ],
+)
 def test_impossible_tiles_are_named(restorer, tile, overlap):
     with pytest.raises(ValueError, match=f"tile is {tile}|overlap is {overlap}"):
         Restorer(restorer.weights, tile=tile, overlap=overlap)
@@ -606,9 +621,95 @@ def test_an_orientation_may_be_a_string(restorer, degraded):
         restorer.restore(turned, quality=20, orientation="turned")
 
 
-def test_no_device_is_refused(restorer):
+def test_what_are_no_devices_is_refused(restorer):
     with pytest.raises(ValueError, match="devices is empty"):
         Restorer(restorer.weights, devices=[])
+    for wrong in ("cpu", jax.devices()[0], [0]):
+        with pytest.raises(TypeError, match=r"devices is .*; give a list, such as jax\.local_dev"):
+            Restorer(restorer.weights, devices=wrong)
+
+
+@pytest.mark.parametrize("wrong", ["tiny", pathlib.Path("tiny"), None])
+def test_weights_by_name_are_for_another_maker(wrong):
+    with pytest.raises(TypeError, match=rf"{type(wrong).__name__}; use Restorer\.from_pretrained"):
+        Restorer(wrong)
+
+
+def test_a_header_is_no_picture(restorer, degraded, color_jpeg):
+    for options in ({}, {"orientation": "transposed"}):
+        with pytest.raises(TypeError, match=r"header is a JpegImageFile; give JpegHeader\.of\("):
+            restorer.restore(degraded, header=color_jpeg(20), **options)
+
+
+def test_sources_of_an_estimate_may_be_one_and_strings(restorer, degraded):
+    expected = restorer.estimate(degraded)
+    for sources in ("map", QualitySource.MAP, ["map"]):
+        ((source, quality),) = restorer.estimate(degraded, sources=sources).items()
+        assert source is QualitySource.MAP
+        np.testing.assert_array_equal(quality, expected[source])
+    with pytest.raises(ValueError, match="sources is 'mop'; nearest: map"):
+        restorer.estimate(degraded, sources="mop")
+    with pytest.raises(ValueError, match="HEADER, which is read, not estimated"):
+        restorer.estimate(degraded, sources=["header"])
+
+
+def test_a_copy_by_pickle_restores_the_same(restorer, degraded):
+    other = pickle.loads(pickle.dumps(Restorer(restorer.weights, tile=128, overlap=16)))
+    expected = Restorer(restorer.weights, tile=128, overlap=16).restore(degraded).image
+    np.testing.assert_array_equal(other.restore(degraded).image, expected)
+    assert repr(other) == "Restorer(tile=128, overlap=16, devices=None, read_steps=True)"
+    with pytest.raises(TypeError, match="devices belong to one process; make a Restorer in each"):
+        pickle.dumps(Restorer(restorer.weights, devices=jax.local_devices()))
+
+
+@pytest.mark.slow
+def test_a_process_of_a_pool_restores_the_same(restorer, degraded):
+    with concurrent.futures.ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn")
+    ) as pool:
+        result = pool.submit(restorer.restore, degraded).result()
+    expected = restorer.restore(degraded)
+    assert np.abs(result.image.astype(int) - expected.image).max() <= 1  # it may have one device
+    np.testing.assert_array_equal(result.quality_map, expected.quality_map)
+
+
+def test_results_are_pickled_and_shown_in_short(degraded):
+    large = np.zeros((1000, 1000, 3), np.uint8)
+    maps = np.broadcast_to(np.float32(30), (1000, 1000)), np.linspace(1, 2, 12).reshape(3, 4)
+    for image, quality_map in zip((large[:2], degraded), maps, strict=True):
+        result = Restored(image, quality_map)
+        pickled = pickle.dumps(result)
+        assert len(pickled) < 100_000
+        again = pickle.loads(pickled)
+        np.testing.assert_array_equal(again.image, image)
+        np.testing.assert_array_equal(again.quality_map, quality_map)
+        assert again.quality_map.strides == quality_map.strides
+        assert len(repr(result)) < 200
+        assert (result == again) is False
+
+
+def test_a_picture_keeps_what_it_says_of_itself(restorer, photo_bytes, extras):
+    picture = Image.open(io.BytesIO(photo_bytes))
+    restored = restorer.restore(picture).image
+    assert restored.size == picture.size
+    assert restored.getexif()[0x0112] == 6  # it lies as it did
+    file = io.BytesIO()
+    restored.save(file, "PNG")
+    assert Image.open(file).info["icc_profile"] == extras.icc_profile
+    (many,) = restorer.restore_many([picture])
+    assert many.image.info == restored.info == picture.info
+
+
+def test_what_is_not_true_of_the_result_is_not_kept(restorer, astronaut, extras):
+    """Alpha stands for a transparent colour, RGB for LAB."""
+    photo = Image.fromarray(astronaut[:32, :48])
+    gray, lab = photo.convert("L"), photo.convert("LAB")
+    gray.info = {"transparency": 3, "compression": "jpeg", "dpi": (72, 72)}
+    lab.info = {"icc_profile": extras.icc_profile, "comment": b"by"}
+    for picture, mode, kept in ((gray, "LA", {"dpi": (72, 72)}), (lab, "RGB", {"comment": b"by"})):
+        restored = restorer.restore(picture, quality=30).image
+        assert restored.mode == mode
+        assert restored.info == kept
 
 
 def test_a_header_is_needed_to_trust_it(restorer, degraded):
