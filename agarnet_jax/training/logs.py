@@ -1,19 +1,28 @@
 """Where training reports to: JSON lines, TensorBoard and a progress bar."""
 
+import contextlib
 import json
+import logging
 import math
 import pathlib
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import jax
 import numpy as np
-import tensorboardX
 import tqdm
+from tensorboardX import summary
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.record_writer import RecordWriter
 
 from agarnet_jax import whole_files
 
 METRICS = "metrics.jsonl"
+_FLUSH_SECONDS = 30.0  # between flushes of TensorBoard events
+
+_log = logging.getLogger(__name__)
 
 
 class MetricWriter:
@@ -31,7 +40,7 @@ class MetricWriter:
             if path.exists():
                 _cut(path, start)
             self._lines = path.open("a", encoding="utf-8")
-            self._board = tensorboardX.SummaryWriter(str(folder), purge_step=start + 1)
+            self._board = _Board(folder, start=start)
 
     def write(self, step: int, prefix: str, scalars: Mapping[str, float]) -> None:
         """Writes `{prefix}/{name}: value` for every scalar; not finite ones as null."""
@@ -41,14 +50,13 @@ class MetricWriter:
         numbers = {name: value if math.isfinite(value) else None for name, value in named.items()}
         self._lines.write(json.dumps({"step": step, "time": time.time(), **numbers}) + "\n")
         self._lines.flush()
-        for name, value in named.items():
-            self._board.add_scalar(name, value, step)
+        self._board.add(step, (summary.scalar(name, value) for name, value in named.items()))
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Shows an image (H, W) in [0, 1] in TensorBoard."""
         if self._active:
             levels = np.round(255 * np.clip(image, 0, 1)).astype(np.uint8)
-            self._board.add_image(name, levels, step, dataformats="HW")
+            self._board.add(step, [summary.image(name, levels, dataformats="HW")])
 
     def flush(self) -> None:
         if self._active:
@@ -58,6 +66,51 @@ class MetricWriter:
         if self._active:
             self._lines.close()
             self._board.close()
+
+
+class _Board:
+    """TensorBoard events. A disk that is full ends them, with a warning, but not the run.
+
+    tensorboardX's own `SummaryWriter` writes in a thread, which ends at an error without a word;
+    then nobody empties its queue, and the next event waits for ever.
+    """
+
+    def __init__(self, folder: pathlib.Path, *, start: int):
+        self._folder, self._flushed, self._ended = folder, 0.0, False
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
+        self._file = RecordWriter(str(folder / name))
+        self._write(Event(file_version="brain.Event:2"))
+        # Takes back what an earlier run wrote of later steps.
+        self._write(Event(step=start + 1, session_log=SessionLog(status=SessionLog.START)))
+
+    def add(self, step: int, summaries: Iterable[Summary]) -> None:
+        values = [value for each in summaries for value in each.value]
+        self._write(Event(step=step, summary=Summary(value=values)))
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        self._flushed = time.monotonic()
+        self._try(self._file.flush)
+
+    def close(self) -> None:
+        self._try(self._file.close)
+        self._ended = True
+
+    def _write(self, event: Event) -> None:
+        event.wall_time = time.time()
+        self._try(lambda: self._file.write(event.SerializeToString()))
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if self._ended:
+            return
+        try:
+            action()
+        except OSError as error:
+            self._ended = True
+            _log.warning("TensorBoard events in %s end here: %s.", self._folder, error.strerror)
+            with contextlib.suppress(OSError):  # of what it still holds
+                self._file.close()
 
 
 def _cut(path: pathlib.Path, start: int) -> None:

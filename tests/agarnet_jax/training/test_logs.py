@@ -1,7 +1,11 @@
+import errno
 import json
+import threading
 
 import numpy as np
 import pytest
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.record_writer import RecordWriter
 
 from agarnet_jax.training.logs import MetricWriter, Progress
 
@@ -32,6 +36,47 @@ def test_lines_are_json_whatever_the_numbers(tmp_path):
     text = (tmp_path / "metrics.jsonl").read_text()
     row = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert (row["train/loss"], row["train/norm"], row["train/rate"]) == (None, None, 1.0)
+
+
+def test_events_are_those_of_the_lines(tmp_path, monkeypatch):
+    records = []
+    monkeypatch.setattr(RecordWriter, "write", lambda _, data: records.append(data))
+    writer = MetricWriter(tmp_path, start=6)
+    writer.write(7, "train", {"loss": 0.5})
+    writer.image(8, "eval/q20", np.array([[0.0, 1.0]]))
+    writer.close()
+    version, start, loss, picture = [Event.FromString(record) for record in records]
+    assert version.file_version == "brain.Event:2"
+    assert (start.step, start.session_log.status) == (7, start.session_log.START)
+    assert (loss.step, loss.summary.value[0].tag) == (7, "train/loss")
+    assert loss.summary.value[0].simple_value == 0.5
+    assert (picture.step, picture.summary.value[0].tag) == (8, "eval/q20")
+    assert (picture.summary.value[0].image.height, picture.summary.value[0].image.width) == (1, 2)
+
+
+def test_a_full_disk_ends_the_events_and_not_the_run(tmp_path, monkeypatch, caplog):
+    writer = MetricWriter(tmp_path)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(RecordWriter, "write", full)
+    monkeypatch.setattr(RecordWriter, "flush", full)
+
+    def run():
+        for step in range(200):
+            writer.write(step, "train", {"loss": step})
+            writer.image(step, "eval", np.zeros((8, 8)))
+        writer.flush()
+        writer.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert [row["step"] for row in lines(tmp_path)] == list(range(200))
+    (message,) = caplog.messages
+    assert f"TensorBoard events in {tmp_path} end here: No space left" in message
 
 
 def test_time_is_split_into_data_device_and_host(monkeypatch):
