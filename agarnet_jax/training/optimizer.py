@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, assert_never
 
 import jax
 import numpy as np
@@ -17,20 +17,23 @@ def make_schedule(config: TrainConfig) -> optax.Schedule:
     """Makes the learning rate by step: a line from 0 to its peak, then `config.schedule`."""
     peak, kind = config.learning_rate, config.schedule.kind
     final, span = peak * config.final_learning_rate_ratio, config.steps - config.warmup_steps
-    if kind is ScheduleKind.COSINE:
-        after = optax.cosine_decay_schedule(peak, span, alpha=config.final_learning_rate_ratio)
-    elif kind is ScheduleKind.LINEAR:
-        after = optax.linear_schedule(peak, final, span)
-    elif kind is ScheduleKind.STEPS:
-        milestones = (round(share * span) for share in config.schedule.milestones)
-        after = optax.piecewise_constant_schedule(
-            peak, dict.fromkeys(milestones, config.schedule.factor)
-        )
-    elif kind is ScheduleKind.STABLE_DECAY:
-        decay = max(1, round(config.schedule.decay_share * span))
-        after = optax.linear_schedule(peak, final, decay, transition_begin=span - decay)
-    else:
-        after = optax.constant_schedule(peak)
+    match kind:
+        case ScheduleKind.CONSTANT:
+            after = optax.constant_schedule(peak)
+        case ScheduleKind.COSINE:
+            after = optax.cosine_decay_schedule(peak, span, alpha=config.final_learning_rate_ratio)
+        case ScheduleKind.LINEAR:
+            after = optax.linear_schedule(peak, final, span)
+        case ScheduleKind.STEPS:
+            milestones = (round(share * span) for share in config.schedule.milestones)
+            after = optax.piecewise_constant_schedule(
+                peak, dict.fromkeys(milestones, config.schedule.factor)
+            )
+        case ScheduleKind.STABLE_DECAY:
+            decay = max(1, round(config.schedule.decay_share * span))
+            after = optax.linear_schedule(peak, final, decay, transition_begin=span - decay)
+        case _:
+            assert_never(kind)
     if not config.warmup_steps:
         return after
     warmup = optax.linear_schedule(0.0, peak, config.warmup_steps)
@@ -59,14 +62,18 @@ def make_optimizer(
 
 def _update_rule(rate: optax.Schedule, chosen: OptimizerConfig) -> optax.GradientTransformation:
     decay = {"weight_decay": chosen.weight_decay, "mask": decayed}
-    if chosen.kind is OptimizerKind.LION:
-        return optax.lion(rate, b1=chosen.lion.beta1, b2=chosen.lion.beta2, **decay)
-    if chosen.kind is OptimizerKind.MUON:
-        return _muon(rate, chosen)
     adam = {"b1": chosen.adam.beta1, "b2": chosen.adam.beta2, "eps": chosen.adam.epsilon}
-    if chosen.kind is OptimizerKind.ADAMW:
-        return optax.adamw(rate, **adam, **decay)
-    return optax.adam(rate, **adam)
+    match chosen.kind:
+        case OptimizerKind.ADAM:
+            return optax.adam(rate, **adam)
+        case OptimizerKind.ADAMW:
+            return optax.adamw(rate, **adam, **decay)
+        case OptimizerKind.LION:
+            return optax.lion(rate, b1=chosen.lion.beta1, b2=chosen.lion.beta2, **decay)
+        case OptimizerKind.MUON:
+            return _muon(rate, chosen)
+        case _:
+            assert_never(chosen.kind)
 
 
 def _muon(rate: optax.Schedule, chosen: OptimizerConfig) -> optax.GradientTransformation:

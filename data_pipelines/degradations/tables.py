@@ -8,6 +8,7 @@ coarse scale of 13 levels with favoured low frequencies (editors).
 
 import enum
 import functools
+from typing import assert_never
 
 import numpy as np
 
@@ -53,15 +54,20 @@ def encoder_table(
       ValueError: `quality` is not an integer in 1–100.
     """
     base = ANNEX_K[component].astype(np.float64)
-    if family is TableFamily.FLAT:
-        base = np.full((8, 8), base[0, 0])
-    elif family is TableFamily.CAMERA:
-        vertical, horizontal = np.mgrid[:8, :8]
-        base = base[0, 0] * (0.6 + 0.12 * np.hypot(vertical, horizontal)) ** 2
-    elif family is TableFamily.EDITOR:
-        step = (MAX_QUALITY - MIN_QUALITY) / _EDITOR_LEVELS
-        quality = round(MIN_QUALITY + step * round((quality - MIN_QUALITY) / step))
-        base = base[0, 0] * (base / base[0, 0]) ** 1.25
+    match family:
+        case TableFamily.IJG:
+            pass
+        case TableFamily.FLAT:
+            base = np.full((8, 8), base[0, 0])
+        case TableFamily.CAMERA:
+            vertical, horizontal = np.mgrid[:8, :8]
+            base = base[0, 0] * (0.6 + 0.12 * np.hypot(vertical, horizontal)) ** 2
+        case TableFamily.EDITOR:
+            step = (MAX_QUALITY - MIN_QUALITY) / _EDITOR_LEVELS
+            quality = round(MIN_QUALITY + step * round((quality - MIN_QUALITY) / step))
+            base = base[0, 0] * (base / base[0, 0]) ** 1.25
+        case _:
+            assert_never(family)
     table = quality_table(quality, base=base).astype(np.uint8)
     table.setflags(write=False)
     return table

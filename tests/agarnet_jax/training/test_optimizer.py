@@ -63,6 +63,13 @@ def test_after_it_each_kind_follows_its_formula(kind, options, at, expected):
     assert rates(kind, at, **options) == pytest.approx(expected)
 
 
+def test_no_kind_is_taken_for_another():
+    schedules = {tuple(rates(kind, range(WARMUP, STEPS, 7))) for kind in ScheduleKind}
+    assert len(schedules) == len(ScheduleKind)
+    rules = {str(trained(OptimizerConfig(kind=kind, weight_decay=DECAY))) for kind in OptimizerKind}
+    assert len(rules) == len(OptimizerKind)
+
+
 @pytest.mark.parametrize("kind", ScheduleKind)
 def test_the_rates_of_a_run_are_those_of_its_schedule(kind):
     config = TrainConfig(steps=6000, warmup_steps=3, schedule=ScheduleConfig(kind=kind))
