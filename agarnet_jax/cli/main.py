@@ -19,7 +19,9 @@ from agarnet_jax.restoration.files import running
 from agarnet_jax.restoration.files.errors import InputError
 
 # Windows has no SIGHUP.
-_STOPPING = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_STOPPING = [
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 _REMINDER = 2.0  # seconds until a signal that was not heard comes again
 
 
@@ -37,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names may hold any bytes
     warnings.filterwarnings("ignore", module=r"PIL\.")  # on what we say in our own words
-    with _like_ctrl_c(_STOPPING) as heard:
+    with _stopping(_STOPPING) as heard:
         try:
             arguments = _parser().parse_args(argv)
             code = arguments.run(arguments)
@@ -89,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Stopped(KeyboardInterrupt):
-    """A signal arrived that is not Ctrl-C's."""
+    """A signal arrived that ends the command."""
 
     def __init__(self, number: signal.Signals):
         super().__init__()
@@ -97,8 +99,8 @@ class _Stopped(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def _like_ctrl_c(numbers: Sequence[signal.Signals]) -> Iterator[Callable[[], None]]:
-    """Signals end the work as Ctrl-C does, but for those that are ignored, as nohup has it.
+def _stopping(numbers: Sequence[signal.Signals]) -> Iterator[Callable[[], None]]:
+    """Signals raise KeyboardInterrupt, but for those that are ignored, as nohup has it.
 
     What a handler raises is lost where Python happens to be in a callback, such as the garbage
     collector's; so the signal comes again until `heard`, which the block is given, is called. In

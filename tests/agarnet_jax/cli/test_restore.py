@@ -1,5 +1,6 @@
 """`agarnet restore` of one file; most tests with a fake restorer."""
 
+import gc
 import io
 import os
 import pathlib
@@ -247,24 +248,62 @@ def test_ctrl_c_in_the_middle(agarnet, fake, photo, monkeypatch):
     assert names(photo.parent) == ["photo.jpg"]
 
 
+@pytest.fixture(params=["SIGTERM", "SIGINT"])
+def stopping(request):
+    """A signal that ends the command; where nobody ignores it, as shells do in the background."""
+    number = signal.Signals[request.param]
+    earlier = signal.signal(number, signal.default_int_handler)
+    yield number
+    signal.signal(number, earlier)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_sigterm_in_a_callback_is_not_lost(agarnet, fake, photo, monkeypatch):
+@pytest.mark.parametrize("of_collector", [True, False])
+def test_a_signal_in_a_callback_is_not_lost(
+    agarnet, fake, photo, monkeypatch, stopping, of_collector
+):
     """Python prints and drops what is raised in one."""
 
     class Collected:
         def restore(self, *_args, **_kwargs):
-            garbage = Collected()
-            reference = weakref.ref(garbage, lambda _: signal.raise_signal(signal.SIGTERM))
-            del garbage
-            assert reference() is None
+            def arrives(*_):
+                if arrives in gc.callbacks:
+                    gc.callbacks.remove(arrives)
+                signal.raise_signal(stopping)
+
+            if of_collector:
+                gc.callbacks.append(arrives)
+                gc.collect()
+            else:
+                garbage = Collected()
+                reference = weakref.ref(garbage, arrives)
+                del garbage
+                assert reference() is None
             time.sleep(9)
 
     monkeypatch.setattr(main, "_REMINDER", 0.1)
     monkeypatch.setattr(fake, "restorer", Collected())
     code, _, err = agarnet("restore", photo)
-    assert code == 143
-    assert "stopped by SIGTERM" in err[-1]
+    assert code == 128 + stopping
+    assert f"stopped by {stopping.name}" in err[-1]
     assert names(photo.parent) == ["photo.jpg"]
+
+
+def test_a_signal_that_is_repeated_does_not_break_off_the_tidying_up(
+    agarnet, fake, photo, monkeypatch, stopping
+):
+    class Impatient:
+        def restore(self, *_args, **_kwargs):
+            try:
+                signal.raise_signal(stopping)
+            finally:
+                signal.raise_signal(stopping)
+                (photo.parent / "tidy").touch()
+
+    monkeypatch.setattr(fake, "restorer", Impatient())
+    code, _, err = agarnet("restore", photo)
+    assert (code, len(err)) == (128 + stopping, 2)
+    assert names(photo.parent) == ["photo.jpg", "tidy"]
 
 
 def test_a_closed_output_is_none(photo):
@@ -340,7 +379,7 @@ def test_a_missing_input_leaves_no_folder(refused, fake, tmp_path):
 
 def test_a_signal_that_was_heard_does_not_come_again(monkeypatch):
     monkeypatch.setattr(main, "_REMINDER", 0.05)
-    with main._like_ctrl_c([signal.SIGUSR1]) as heard:
+    with main._stopping([signal.SIGUSR1]) as heard:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGUSR1)
         heard()
