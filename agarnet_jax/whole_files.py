@@ -28,6 +28,7 @@ def check_file(path: str | os.PathLike) -> None:
     with _told(path, "; name another file"):
         if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _replaced(path)
         _try(pathlib.Path(path).parent)
 
 
@@ -47,6 +48,21 @@ def _try(folder: pathlib.Path) -> None:
         pass
 
 
+def _replaced(path: str | os.PathLike) -> os.stat_result | None:
+    """Returns the state of the file that a new one will replace, if there is one.
+
+    Raises:
+      OSError: it is no file, and would be lost.
+    """
+    try:
+        state = os.stat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+        raise OSError("it is a device or a pipe")
+    return state
+
+
 @contextlib.contextmanager
 def _told(path: str | os.PathLike, remedy: str = "") -> Iterator[None]:
     """Puts errors of the system into words for the user."""
@@ -63,24 +79,27 @@ def replacing(
 ) -> Iterator[BinaryIO]:
     """A new file beside `path` that takes its name when the block ends, or else is gone.
 
-    It has the permissions of the file that it replaces.
+    It has the permissions of the file that it replaces, and its owner where we may say so.
 
     Args:
       path: in an existing folder.
       before: called when the new file is complete, and `path` still the old one.
 
     Raises:
-      OSError: it cannot be written.
+      OSError: it cannot be written, or `path` is a device or a pipe.
     """
+    old = _replaced(path)
     temporary = str(path.parent / f".agarnet-{os.getpid()}-{secrets.token_hex(4)}.part")
     with _beginning:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         _unfinished.add(temporary)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            with contextlib.suppress(FileNotFoundError):
+            if old is not None:
+                with contextlib.suppress(OSError, AttributeError):  # Windows has no owners
+                    os.chown(temporary, old.st_uid, old.st_gid)
                 # Who may not read the old file may not read the new one.
-                os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
+                os.chmod(temporary, stat.S_IMODE(old.st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())

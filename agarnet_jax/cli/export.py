@@ -1,7 +1,6 @@
 """`agarnet export`: the shipped networks for other runtimes."""
 
 import argparse
-import pathlib
 from typing import Any
 
 from agarnet_jax.cli import shared_arguments
@@ -19,7 +18,12 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--format", required=True, choices=[each.value for each in Format])
     parser.add_argument(
-        "-o", "--output", required=True, type=pathlib.Path, metavar="FILE", help="to write"
+        "-o",
+        "--output",
+        required=True,
+        type=shared_arguments.path,
+        metavar="FILE",
+        help="to write",
     )
     parser.add_argument(
         "--part",

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import pathlib
 from typing import Any
 
 from agarnet_jax.cli import shared_arguments
@@ -21,7 +20,11 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
         "format that were JPEGs before.",
     )
     parser.add_argument(
-        "inputs", type=_path, nargs="+", metavar="INPUT", help="an image file or a folder"
+        "inputs",
+        type=shared_arguments.path,
+        nargs="+",
+        metavar="INPUT",
+        help="an image file or a folder",
     )
     _add_files(parser.add_argument_group("files"))
     _add_restoration(parser.add_argument_group("restoration"))
@@ -53,7 +56,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--report",
-        type=_path,
+        type=shared_arguments.path,
         metavar="FILE",
         help=f"a line of JSON for each file (default: {REPORT_NAME} in an output folder, or "
         "one restored in place)",
@@ -98,11 +101,14 @@ def _add_restoration(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--bits", type=int, metavar="N", help="8 or 16 (default: as the input)")
     group.add_argument(
-        "--map", type=_path, metavar="FILE", help="write the quality map (folder: of all)"
+        "--map",
+        type=shared_arguments.path,
+        metavar="FILE",
+        help="write the quality map (folder: of all)",
     )
     group.add_argument(
         "--compare",
-        type=_path,
+        type=shared_arguments.path,
         metavar="FILE",
         help="write before, after, difference and map side by side (folder: of all)",
     )
@@ -138,12 +144,5 @@ class _Output(argparse.Action):
     """A path, and what paths forget: whether it ended with a separator, as only folders do."""
 
     def __call__(self, parser: Any, namespace: Any, text: Any, option: Any = None) -> None:
-        namespace.output = _path(text)
+        namespace.output = shared_arguments.path(text)
         namespace.output_ends_as_folder = text.endswith(("/", os.sep))
-
-
-def _path(text: str) -> pathlib.Path:
-    """What a shell makes of a variable that is not set, or "-" for a stream, names no file."""
-    if text in ("", "-"):
-        raise InputError(f"{text!r} is no path; give a file or a folder.")
-    return pathlib.Path(text)

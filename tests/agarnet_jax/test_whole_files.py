@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import threading
@@ -64,6 +65,41 @@ def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
         file.write(b"private, too")
     assert path.read_bytes() == b"private, too"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"theirs")
+    os.chown(path, 12345, 54321)
+    path.chmod(0o640)
+    whole_files.write(path, b"theirs, too")
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 54321, 0o640)
+
+
+def test_where_owners_cannot_be_changed_files_are_written(tmp_path, monkeypatch):
+    def denied(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", denied)
+    path = tmp_path / "a.png"
+    path.touch(0o600)
+    whole_files.write(path, b"contents")
+    assert path.read_bytes() == b"contents"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_no_pipe_or_device_is_replaced(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    message = f"{name}' cannot be written: it is a device or a pipe"
+    for write in (whole_files.check_file, lambda path: whole_files.write(path, b"contents")):
+        with pytest.raises(whole_files.UnwritableError, match=message):
+            write(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+    assert (tmp_path / "link").is_fifo()
 
 
 def test_unfinished_files_of_all_threads_are_abandoned(tmp_path, monkeypatch):

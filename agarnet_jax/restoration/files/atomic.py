@@ -69,6 +69,11 @@ def _second_name(path: pathlib.Path, backup: pathlib.Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # the file system has no second names
-        with open(path, "rb") as original, whole_files.replacing(backup) as copy:
-            shutil.copyfileobj(original, copy)
+        backup.touch(0o600, exist_ok=False)  # now the name is ours
+        try:
+            with open(path, "rb") as original, whole_files.replacing(backup) as copy:
+                shutil.copyfileobj(original, copy)
+        except BaseException:
+            backup.unlink()
+            raise
         shutil.copystat(path, backup)

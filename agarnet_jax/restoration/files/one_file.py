@@ -3,6 +3,7 @@
 Reading and all checks come first and load no JAX (`prepare`); the rest is `Prepared.finish`.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -76,8 +77,8 @@ class FileResult:
 
 
 def restore_file(
-    source: pathlib.Path,
-    destination: pathlib.Path,
+    source: str | os.PathLike,
+    destination: str | os.PathLike,
     *,
     restorer: "Restorer",
     options: RestoreOptions = _DEFAULT_OPTIONS,
@@ -92,7 +93,8 @@ def restore_file(
       InputError: the source cannot be used or the destination cannot be written; the message is
         one line for the user.
     """
-    prepared = prepare(source, destination, options=options, pictures=pictures)
+    paths = pathlib.Path(source), pathlib.Path(destination)
+    prepared = prepare(*paths, options=options, pictures=pictures)
     return prepared.finish(restorer)
 
 
@@ -127,10 +129,12 @@ def prepare(
 
 
 def check_output(path: pathlib.Path, *, source: pathlib.Path, in_place: bool = False) -> None:
-    """Raises InputError unless `path` is in a folder, and not `source` or another folder."""
+    """Raises InputError unless `path` is in a folder, and not `source`, a device or a folder."""
     try:
         if path.is_dir():
             raise InputError(f"{shown(path)} is a folder; give a file name for the output.")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{shown(path)} is a device or a pipe; name a file for the output.")
         if not path.parent.is_dir():
             raise InputError(f"The folder {shown(path.parent)} does not exist; create it first.")
         if not in_place and path.exists() and source.exists() and path.samefile(source):
@@ -170,17 +174,23 @@ class Prepared:
                 comparison=self.pictures.comparison,
             )
         backups: list[pathlib.Path] = []
-        lost = writing.write(
-            outcome.image,
-            self.destination,
-            metadata=self.file.metadata,
-            format=self.format,
-            before_replacing=(
-                (lambda: backups.append(atomic.back_up(self.destination)))
-                if self.options.in_place
-                else None
-            ),
-        )
+        try:
+            lost = writing.write(
+                outcome.image,
+                self.destination,
+                metadata=self.file.metadata,
+                format=self.format,
+                before_replacing=(
+                    (lambda: backups.append(atomic.back_up(self.destination)))
+                    if self.options.in_place
+                    else None
+                ),
+            )
+        except InputError:  # the original is where it was, as of a mount that nothing may replace
+            for backup in backups:
+                with contextlib.suppress(OSError):
+                    backup.unlink()
+            raise
         qualities = outcome.quality_map
         return FileResult(
             source=self.source,

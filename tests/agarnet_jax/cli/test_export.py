@@ -42,6 +42,13 @@ def test_what_cannot_be_exported_is_one_line(tmp_path, capsys, arguments, messag
     assert not path.exists()
 
 
+def test_a_stream_is_no_file(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "--format", "safetensors", "-o", "-"]) == 2
+    assert "'-' is no path; give a file" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "reason"), [("", "Is a directory"), ("missing/x.onnx", "No such file or directory")]
 )

@@ -1,5 +1,6 @@
 """One file into another with a fake restorer, which makes pixels brighter by one level."""
 
+import errno
 import os
 
 import numpy as np
@@ -51,6 +52,12 @@ def test_reads_restores_turns_and_writes(restore, photo, tmp_path):
     after = pixels_of(tmp_path / "out.png")
     assert np.abs(after - np.minimum(before, 254) - 1).max() <= 2  # YCbCr by Pillow and libjpeg
     assert set(os.listdir(tmp_path)) == {"photo.jpg", "out.png"}
+
+
+def test_paths_may_be_strings(restore, photo, tmp_path):
+    result = restore(str(photo), str(tmp_path / "out.png"))
+    assert (result.source, result.destination) == (photo, tmp_path / "out.png")
+    assert result.destination.exists()
 
 
 def test_the_restorer_gets_what_was_asked(restore, fake_restorer, photo, tmp_path):
@@ -162,6 +169,28 @@ def test_in_place_keeps_the_kind_whatever_the_name(restore, tmp_path, astronaut)
     Image.fromarray(astronaut[:9, :9]).save(path)
     with pytest.raises(InputError, match="GIF file, which cannot be written"):
         restore(path, path, in_place=True)
+
+
+def test_an_input_that_cannot_be_replaced_gets_no_backup(restore, photo, monkeypatch, photo_bytes):
+    def busy(*_args, **_kwargs):
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(os, "replace", busy)
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"photo\.jpg' cannot be written: Device or resource"):
+            restore(photo, photo, in_place=True)
+    assert os.listdir(photo.parent) == ["photo.jpg"]
+    assert photo.read_bytes() == photo_bytes
+
+
+def test_an_output_is_no_pipe(restore, photo, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(InputError, match=r"pipe\.png' is a device or a pipe; name a file"):
+        restore(photo, tmp_path / "pipe.png")
+    with pytest.raises(InputError, match=r"pipe\.png' is a device or a pipe; name a file"):
+        restore(photo, tmp_path / "a.png", pictures=Pictures(tmp_path / "pipe.png"))
+    assert (tmp_path / "pipe.png").is_fifo()
+    assert not (tmp_path / "a.png").exists()
 
 
 def test_a_failed_write_in_place_leaves_no_backup(restore, photo, monkeypatch, photo_bytes):

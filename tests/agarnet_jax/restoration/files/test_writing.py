@@ -226,6 +226,19 @@ def test_backups_never_replace_one_another(tmp_path, monkeypatch):
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_backup_that_another_process_makes_meanwhile_stays(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"original")
+
+    def link(_, backup):
+        (tmp_path / "a.jpg.orig").write_bytes(b"theirs")
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", link)
+    assert atomic.back_up(path).read_bytes() == b"original"
+    assert (tmp_path / "a.jpg.orig").read_bytes() == b"theirs"
+
+
 def test_rows_of_deep_png_are_filtered_by_the_row_above_across_strips(tmp_path, monkeypatch):
     monkeypatch.setattr(deep_png, "_STRIP_BYTES", 1)  # a row each
     pixels = np.random.default_rng(0).integers(0, 2**16, (200, 7, 3), dtype=np.uint16)
