@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from agarnet_jax.color import LumaRange
-from experiments.evaluating.published import DECIMALS, LIVE1_RGB, SET_SIZES, known_rows
+from experiments.evaluating.published import LIVE1_RGB, SET_SIZES, known_rows
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.suites import Case
 
@@ -26,9 +26,9 @@ def jpeg_rows(cases: Sequence[Case], results: Results, *, luma_range: LumaRange)
         case = whole.get((row.images, row.degradation))
         if case is None or (row.images != LIVE1_RGB and row.luma_range is not luma_range):
             continue
-        measured, decimals = results.mean(case, INPUT, row.metric), DECIMALS[row.metric]
-        if measured is None or abs(round(measured, decimals) - row.value) > 1.01 * 10**-decimals:
-            shown = "missing" if measured is None else f"{measured:.{decimals + 1}f}"
+        measured = results.mean(case, INPUT, row.metric)
+        if measured is None or not row.is_met(measured):
+            shown = "missing" if measured is None else f"{measured:.{row.decimals + 1}f}"
             lines.append(
                 f"JPEG ROW OFF: {row.images} {row.label} {row.metric} is {shown}, known to be "
                 f"{row.value}: images, encoder or protocol are not the papers', whose rows do not "

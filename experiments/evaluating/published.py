@@ -12,13 +12,11 @@ from agarnet_jax.color import LumaRange
 from data_pipelines.degradations.degraded import Degradation
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.recompression import double
+from experiments.evaluating import scoring
 
 LIVE1, CLASSIC5, LIVE1_RGB = "LIVE1", "Classic5", "LIVE1 RGB"
 SET_SIZES = {LIVE1: 29, CLASSIC5: 5, LIVE1_RGB: 29}
 QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80)
-# Decimals of each metric in printed tables. A row that is off by more than one in the last decimal
-# is of another protocol.
-DECIMALS = {"psnr": 2, "psnr_b": 2, "ssim_uniform": 3, "ssim_gaussian": 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +29,14 @@ class KnownRow:
     metric: str  # a field of `scoring.Scores`
     value: float
     luma_range: LumaRange = LumaRange.STUDIO
+
+    @property
+    def decimals(self) -> int:
+        return scoring.DECIMALS[self.metric]
+
+    def is_met(self, measured: float) -> bool:
+        """Whether it is off by one in the last decimal at most; more is of another protocol."""
+        return abs(round(measured, self.decimals) - self.value) <= 1.01 * 10**-self.decimals
 
 
 # Single JPEG (paper, table 2). PSNR and SSIM (uniform window).

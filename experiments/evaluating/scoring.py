@@ -13,7 +13,9 @@ from agarnet_jax.dct import block_dct
 from agarnet_jax.jpeg_tables import BLOCK, FREQUENCIES
 from agarnet_jax.metrics import Rounding, SsimWindow
 
-METRICS = ("psnr", "ssim_uniform", "ssim_gaussian", "psnr_b")
+# Decimals of each metric in printed tables.
+DECIMALS = {"psnr": 2, "ssim_uniform": 3, "ssim_gaussian": 3, "psnr_b": 2}
+METRICS = tuple(DECIMALS)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,7 +49,6 @@ TOLD_AND_BLIND = (Variant.TRUE, Variant.IMAGE)
 ESTIMATED = (Variant.IMAGE, Variant.MAP)
 ALL = tuple(Variant)
 
-SUITES = ("table2", "gain", "double", "table3", "video", "color", "mosaic")
 OWN = "own"
 # Figure 4 between the paper's qualities, from every third image; at those, it has table 2's.
 GAIN_QUALITIES = (1, 5, 15, 85, 90, 95, 97, 99, 100)
@@ -162,14 +161,16 @@ def video(clips: Sequence[str]) -> list[Case]:
     return cases
 
 
-_STILLS: dict[str, Callable[[], list[Case]]] = {
+_CASES: dict[str, Callable[..., list[Case]]] = {  # "video" takes its clips
     "table2": table2,
     "gain": gain,
     "double": doubles,
     "table3": table3,
+    "video": video,
     "color": color,
     "mosaic": mosaic,
 }
+SUITES = tuple(_CASES)
 
 
 def cases_of(suite: str, clips: Sequence[str] = (), *, among_all: bool = False) -> list[Case]:
@@ -177,7 +178,8 @@ def cases_of(suite: str, clips: Sequence[str] = (), *, among_all: bool = False) 
 
     `among_all`: whether it was asked for by "all", which takes fewer images of some suites.
     """
-    cases = video(clips) if suite == "video" else _STILLS[suite]()
+    list_cases = _CASES[suite]
+    cases = list_cases(clips) if suite == "video" else list_cases()
     if among_all and suite in BRIEF_AMONG_ALL:
         return [dataclasses.replace(case, every=THIRD) for case in cases]
     return cases

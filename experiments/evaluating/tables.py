@@ -1,11 +1,11 @@
 """Tables in the layout of the papers, their rows beside ours, and tables as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from experiments.evaluating import published
+from experiments.evaluating import published, scoring
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.report_parts import Gain, Table
-from experiments.evaluating.suites import THIRD, Case
+from experiments.evaluating.suites import OWN, THIRD, Case
 from experiments.markdown import aligned
 
 Cell = str | float | None
@@ -28,6 +28,7 @@ def text(cell: Cell, decimals: int) -> str:
 def of_suite(suite: str, cases: Sequence[Case], results: Results, *, paper: bool) -> list[Table]:
     """Makes the tables of one suite; `paper`: whether published rows are of the same protocol."""
     builders = {
+        OWN: _own,
         "table2": _table2,
         "gain": _gain,
         "double": _double,
@@ -36,11 +37,12 @@ def of_suite(suite: str, cases: Sequence[Case], results: Results, *, paper: bool
         "color": _color,
         "mosaic": _mosaic,
     }
-    return builders[suite](cases, results, paper) if suite in builders else own(cases, results)
+    return builders[suite](cases, results, paper)
 
 
-def own(cases: Sequence[Case], results: Results) -> list[Table]:
+def _own(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     """Makes a table with a line a quality, each method with its gain, and the estimate."""
+    del paper  # has none
     methods = [name for name in results.methods(cases) if name != INPUT]
     restoring = [m for m in methods if any(results.scores(c, m) for c in cases)]
     estimating = [m for m in restoring if any(results.estimate(c, m) for c in cases)][:1]
@@ -74,26 +76,26 @@ def _table2(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]
             theirs = {"JPEG [paper]": published.TABLE2_JPEG[images], **published.TABLE2[images]}
             rows += [(name, *_published_pairs(*values)) for name, values in theirs.items()]
         note = f"PSNR in dB / SSIM of the uniform window, {_count(of_set, results)}."
-        heads = ("method", *(case.column for case in of_set))
-        tables.append(Table(f"{images}, single JPEG (paper, table 2)", heads, tuple(rows), note))
+        tables.append(_by_case(f"{images}, single JPEG (paper, table 2)", of_set, rows, note))
         tables += _other_metrics(images, of_set, results)
     return [*tables, *_estimates(cases, results, paper)]
 
 
 def _other_metrics(images: str, cases: Sequence[Case], results: Results) -> list[Table]:
     tables = []
-    for metric, title, decimals in (
-        ("psnr_b", "PSNR-B in dB", 2),
-        ("ssim_uniform", "SSIM, uniform window (paper)", 3),
-        ("ssim_gaussian", "SSIM, Gaussian window (newer papers)", 3),
+    for metric, title in (
+        ("psnr_b", "PSNR-B in dB"),
+        ("ssim_uniform", "SSIM, uniform window (paper)"),
+        ("ssim_gaussian", "SSIM, Gaussian window (newer papers)"),
     ):
         rows = tuple(
             (name, *(results.mean(case, name, metric) for case in cases))
             for name in results.methods(cases)
             if any(results.mean(case, name, metric) is not None for case in cases)
         )
-        heads = ("method", *(case.column for case in cases))
-        tables.append(Table(f"{images}: {title}", heads, rows, decimals=decimals))
+        if rows:
+            decimals = scoring.DECIMALS[metric]
+            tables.append(_by_case(f"{images}: {title}", cases, rows, decimals=decimals))
     return tables
 
 
@@ -138,11 +140,10 @@ def _double(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]
     if paper and all(map(results.is_whole, cases)):
         for name, values in {"JPEG [known]": published.DOUBLE_JPEG, **published.DOUBLE}.items():
             rows.append((name, *(values.get(pair) for pair in published.DOUBLE_JPEG)))
-    heads = ("method", *(case.column for case in cases))
     note = (
         f"PSNR in dB, {_count(cases, results)}. (first, second) quality; cropped by (4, 4) between."
     )
-    return [Table("LIVE1, double JPEG off the grid", heads, tuple(rows), note)]
+    return [_by_case("LIVE1, double JPEG off the grid", cases, rows, note)]
 
 
 def _table3(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
@@ -156,8 +157,7 @@ def _table3(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]
         f"does not say its pairs of qualities. Ours, by column: {pairs}."
     )
     title = "LIVE1, aligned recompression (paper, table 3), approximate protocol"
-    heads = ("method", *(case.column for case in cases))
-    return [Table(title, heads, tuple(rows), note)]
+    return [_by_case(title, cases, rows, note)]
 
 
 def _video(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
@@ -197,19 +197,29 @@ def _color(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
         f"PSNR in dB over R, G and B, {_count(cases, results)}; JPEG 4:2:0. Luma and both chroma "
         "planes are restored."
     )
-    heads = ("method", *(case.column for case in cases))
-    return [Table("LIVE1, colour", heads, tuple(rows), note)]
+    return [_by_case("LIVE1, colour", cases, rows, note)]
 
 
 def _mosaic(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     del paper  # has none
-    rows = tuple(_psnr_rows(cases, results))
+    rows = _psnr_rows(cases, results)
     note = (
         f"PSNR in dB, {_count(cases, results)}. Left and right half have different qualities; "
         "AGARNet is told the true map, -EST estimates one quality, -ESP a map."
     )
+    return [_by_case("LIVE1, quality that varies in space", cases, rows, note)]
+
+
+def _by_case(
+    title: str,
+    cases: Sequence[Case],
+    rows: Iterable[tuple[Cell, ...]],
+    note: str = "",
+    decimals: int = 2,
+) -> Table:
+    """Makes a table with a line for each method and a column for each case."""
     heads = ("method", *(case.column for case in cases))
-    return [Table("LIVE1, quality that varies in space", heads, rows, note)]
+    return Table(title, heads, tuple(rows), note, decimals)
 
 
 def _psnr_rows(cases: Sequence[Case], results: Results) -> list[tuple[Cell, ...]]:

@@ -84,7 +84,7 @@ def test_the_papers_rows_are_compared(repository, tmp_path, astronaut):
     *_, differing, off = result.stdout.splitlines()
     assert "classic5" in differing
     assert "LIVE1" not in differing
-    for row in ("LIVE1 Q10 PSNR", "Q80 SSIM uniform", "PSNR-B", "RGB 4:2:0 Q40", "(30, 50) shift"):
+    for row in ("LIVE1 Q10 psnr", "Q80 ssim_uniform", "psnr_b", "RGB 4:2:0 Q40", "(30, 50) shift"):
         assert row in off
 
 

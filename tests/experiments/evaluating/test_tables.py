@@ -1,10 +1,12 @@
+import dataclasses
+
 import pytest
 
 from experiments.evaluating import comparisons, tables
 from experiments.evaluating.records import INPUT, Record, Results
 from experiments.evaluating.report_parts import Gain, Table
 from experiments.evaluating.scoring import Scores
-from experiments.evaluating.suites import SUITES, cases_of
+from experiments.evaluating.suites import OWN, SUITES, cases_of
 
 METHODS = (INPUT, "AGARNet", "AGARNet-EST", "AGARNet-ESP")
 SIZES = {"LIVE1": 29, "Classic5": 5, "LIVE1 RGB": 29}
@@ -31,7 +33,13 @@ def results(all_cases):
         for number, method in enumerate(METHODS[: 1 + 3 * bool(case.variants)]):
             for index in range(0, SIZES.get(case.images, 30), case.every):
                 estimate = (case.x or 50) + (-1) ** index if number > 1 else None
-                scores = Scores(30.0 + number, 0.9, 0.8, 29.0 + number, estimate)
+                scores = Scores(
+                    psnr=30.0 + number,
+                    ssim_uniform=0.9,
+                    ssim_gaussian=0.8,
+                    psnr_b=29.0 + number,
+                    estimate=estimate,
+                )
                 args = (case.images, index, f"{index}", case.course, (case,), method, scores)
                 records.append(Record(*args))
     sets = {case.images: FakeSet(SIZES.get(case.images, 30)) for case in all_cases}
@@ -112,6 +120,28 @@ def test_an_incomplete_mean_is_a_dash(all_cases, results):
     ]
     found = Results(without, {"LIVE1 RGB": FakeSet(29)})
     assert rows(tables.of_suite("color", cases, found, paper=False)[0])["AGARNet"] == (None,) * 3
+
+
+def test_other_metrics_have_their_own_tables_where_they_were_measured(all_cases, results):
+    cases = [case for case in all_cases if case.suite == "color"]
+    others = tables.of_suite(OWN, cases, results, paper=False)[1:]
+    assert [rows(table)["AGARNet"][0] for table in others] == pytest.approx([30.0, 0.9, 0.8])
+    assert [table.decimals for table in others] == [2, 3, 3]
+    records = [
+        dataclasses.replace(record, scores=Scores(psnr=record.scores.psnr))
+        for record in results.records
+    ]
+    without = Results(records, {"LIVE1 RGB": FakeSet(29)})
+    assert len(tables.of_suite(OWN, cases, without, paper=False)) == 1
+
+
+def test_every_suite_has_its_cases_and_tables(all_cases, results):
+    assert {case.suite for case in all_cases} == {*SUITES}
+    for suite in ("tabel2", "live1"):
+        with pytest.raises(KeyError, match=suite):
+            cases_of(suite)
+        with pytest.raises(KeyError, match=suite):
+            tables.of_suite(suite, all_cases, results, paper=False)
 
 
 def test_markdown_is_aligned():
