@@ -1,5 +1,6 @@
 """Plots of results, drawn by Matplotlib without a display."""
 
+import dataclasses
 import io
 from collections.abc import Sequence
 
@@ -16,27 +17,42 @@ _SIZE = (8, 4.5)
 
 
 def draw(cases: Sequence[Case], results: Results, *, paper: bool) -> dict[str, Plot]:
-    """Draws gain and estimate by quality, and error by frequency, of each set; keyed by file name.
+    """Draws gain and estimate by quality, and error by frequency; keyed by file name.
+
+    Each set has its own plots, and again of other kinds of JPEG than the usual one.
 
     `cases`: single JPEGs, their quality as `x`. `paper`: whether the paper's values compare.
     """
     matplotlib.use("Agg")
+    of_kind: dict[str, dict[int, Case]] = {}
+    for case in cases:
+        of_kind.setdefault(_kind(case), {})[case.x or 0] = case
     plots: dict[str, Plot] = {}
-    for images in dict.fromkeys(case.images for case in cases):
-        by_quality = {case.x or 0: case for case in cases if case.images == images}
-        of_set = [by_quality[x] for x in sorted(by_quality)]
-        theirs = paper and images == published.LIVE1
+    for kind, by_quality in of_kind.items():
+        ordered = [by_quality[x] for x in sorted(by_quality)]
+        theirs = paper and kind == published.LIVE1
         drawn = {
-            "gain": _gain(images, of_set, results, theirs),
-            "estimate": _estimate(images, of_set, results, theirs),
-            "frequency": _frequency(images, of_set, results),
+            "gain": _gain(kind, ordered, results, theirs),
+            "estimate": _estimate(kind, ordered, results, theirs),
+            "frequency": _frequency(kind, ordered, results),
         }
-        name = images.replace(" ", "_")
-        plots |= {f"{kind}_{name}.png": plot for kind, plot in drawn.items() if plot}
+        name = kind.translate({ord(" "): "_", ord(","): None, ord(":"): None})
+        plots |= {f"{what}_{name}.png": plot for what, plot in drawn.items() if plot}
     return plots
 
 
-def _gain(images: str, cases: Sequence[Case], results: Results, paper: bool) -> Plot | None:
+def _kind(case: Case) -> str:
+    """Says of which images a case is, and how its course is unusual, but for its quality."""
+    settings = [
+        str(getattr(value, "value", value))
+        for field in dataclasses.fields(case.course)
+        for value in [getattr(case.course, field.name)]
+        if field.name != "quality" and value != field.default
+    ]
+    return ", ".join([case.images, *settings])
+
+
+def _gain(kind: str, cases: Sequence[Case], results: Results, paper: bool) -> Plot | None:
     figure, axes = plt.subplots(figsize=_SIZE)
     for name in results.methods(cases):
         gains = [(case.x, results.gain(case, name)) for case in cases]
@@ -48,11 +64,11 @@ def _gain(images: str, cases: Sequence[Case], results: Results, paper: bool) -> 
         about = published.FIGURE4
         axes.plot([*about], [*about.values()], "k--", marker="x", label="AGARNet [paper, about]")
     axes.axhline(0, color="gray", linewidth=0.8)
-    _label(axes, f"{images}: gain over the JPEG", "quality", "PSNR gain, dB")
-    return _plot(figure, drawn, f"{images}: gain in PSNR over the JPEG by quality, a line a method")
+    _label(axes, f"{kind}: gain over the JPEG", "quality", "PSNR gain, dB")
+    return _plot(figure, drawn, f"{kind}: gain in PSNR over the JPEG by quality, a line a method")
 
 
-def _estimate(images: str, cases: Sequence[Case], results: Results, paper: bool) -> Plot | None:
+def _estimate(kind: str, cases: Sequence[Case], results: Results, paper: bool) -> Plot | None:
     figure, axes = plt.subplots(figsize=_SIZE)
     for name in results.methods(cases):
         found = [(case.x, results.estimate(case, name)) for case in cases]
@@ -74,11 +90,11 @@ def _estimate(images: str, cases: Sequence[Case], results: Results, paper: bool)
             label="Q_EST [paper]",
         )
     axes.axhline(0, color="gray", linewidth=0.8)
-    _label(axes, f"{images}: estimated less true quality", "true quality", "mean ± std of images")
-    return _plot(figure, drawn, f"{images}: error of the estimated quality by the true one")
+    _label(axes, f"{kind}: estimated less true quality", "true quality", "mean ± std of images")
+    return _plot(figure, drawn, f"{kind}: error of the estimated quality by the true one")
 
 
-def _frequency(images: str, cases: Sequence[Case], results: Results) -> Plot | None:
+def _frequency(kind: str, cases: Sequence[Case], results: Results) -> Plot | None:
     """Draws the error by frequency, at the lowest quality of 10 or more."""
     case = next((case for case in cases if (case.x or 0) >= 10), cases[-1])
     figure, axes = plt.subplots(figsize=_SIZE)
@@ -87,7 +103,7 @@ def _frequency(images: str, cases: Sequence[Case], results: Results) -> Plot | N
         if errors is not None:
             axes.plot(np.sqrt(errors), marker=".", label=name)
     drawn = bool(axes.lines)
-    title = f"{images}, {case.column}: error by DCT frequency"
+    title = f"{kind}, {case.column}: error by DCT frequency"
     _label(axes, title, "frequency, zigzag order (0 = mean)", "root mean square error, levels")
     return _plot(figure, drawn, f"{title}: root mean square of each coefficient, a line a method")
 
