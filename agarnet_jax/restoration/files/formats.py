@@ -1,4 +1,4 @@
-"""What the output formats can hold."""
+"""The formats that we write, and what they can hold."""
 
 import dataclasses
 import pathlib
@@ -8,7 +8,7 @@ from agarnet_jax.restoration.files.errors import InputError, shown
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """An image format we write.
+    """An image format that we write, and whose suffixes count in folders.
 
     name: as Pillow calls it. suffixes: the first is the one we give.
     modes: Pillow modes it holds; deep: whether it holds 16 bits a sample, too.

@@ -47,6 +47,20 @@ def test_lossless_formats_hold_8_bits(tmp_path, rgb, suffix, channels):
     np.testing.assert_array_equal(read.reshape(pixels.shape), pixels)
 
 
+@pytest.mark.parametrize(
+    ("format", "suffix"), [(format, s) for format in formats.FORMATS for s in format.suffixes]
+)
+def test_every_format_is_written_and_read_back(tmp_path, rgb, format, suffix):
+    path = tmp_path / f"a{suffix}"
+    assert written(rgb, path) == []
+    assert opened(path).format == format.name  # of Pillow
+    file = reading.read(path)
+    assert (file.kind, file.warnings) == (format.name, ())
+    error = np.asarray(file.pixels.convert("RGB")).astype(float) - rgb
+    # JPEG of quality 95 has steps of at most 10, errors of 10 / √12; blue takes 1.8 of Cb's.
+    assert np.sqrt((error**2).mean()) <= (6 if format.name == "JPEG" else 0)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_16_bits(tmp_path, rgb, channels, monkeypatch):
     for module in (deep_png, tiff_writing):
