@@ -5,6 +5,7 @@ Importing this package changes no global setting; the `agarnet` command and the 
 """
 
 import ctypes
+import logging
 import multiprocessing
 import os
 import sys
@@ -19,10 +20,13 @@ _MOST_CPU_DEVICES = 4  # beyond, XLA's own threads use the cores
 # Parameters of glibc's mallopt (malloc.h).
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20  # bytes; glibc takes no more
+_log = logging.getLogger(__name__)
 
 
 def prepare(*, batch_size: int | None = None) -> None:
     """Sets up compilation cache, CPU devices and memory; call before the first JAX operation.
+
+    After it, the number of devices stays as it is, which is logged.
 
     Args:
       batch_size: of training, the batches that all devices must be able to share equally; None: of
@@ -67,7 +71,12 @@ def use_cpu_devices(batch_size: int | None = None) -> None:
     count = min(cores.available(), _MOST_CPU_DEVICES) if alone else 1
     while batch_size is not None and batch_size % count:
         count -= 1
-    jax.config.update("jax_num_cpu_devices", count)
+    try:
+        jax.config.update("jax_num_cpu_devices", count)
+    except RuntimeError:  # JAX has begun
+        _log.warning(
+            "JAX was used before runtime.prepare, so it keeps its %d devices.", jax.device_count()
+        )
 
 
 def keep_freed_memory(*, sizes_vary: bool = False) -> None:

@@ -280,8 +280,15 @@ def _share(batch_size: int, process_index: int, process_count: int) -> range:
     """Returns the places in a batch that belong to a process.
 
     Raises:
-      ValueError: the processes cannot have the same number each.
+      ValueError: no such batch or process, or they cannot have the same number each.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; use at least 1.")
+    if not 0 <= process_index < process_count:
+        raise ValueError(
+            f"process_index is {process_index} of {process_count} processes; use 0 to "
+            "process_count − 1."
+        )
     if batch_size % process_count:
         raise ValueError(
             f"A batch of {batch_size} cannot be shared equally by {process_count} processes; "

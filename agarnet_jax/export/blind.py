@@ -12,6 +12,7 @@ formulations of `models/formulations.py` suit XLA:CPU alone.
 
 import dataclasses
 import enum
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from agarnet_jax import weights
 from agarnet_jax.configs import member
-from agarnet_jax.export.formats import Part
+from agarnet_jax.export.formats import Part as Part
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.models import (
     CELL,
@@ -79,8 +80,16 @@ _IMAGE_SHAPE = ("batch", "height", "width", 1)
 
 
 def fixed_sides(size: tuple[int, int] | None) -> dict[str, int]:
-    """Names the sides of files that take only (height, width); {} if those are free."""
-    return {} if size is None else dict(zip(("height", "width"), size))
+    """Names the sides of files that take only (height, width); {} if those are free.
+
+    Raises:
+      ValueError: other things than two whole numbers.
+    """
+    if size is None:
+        return {}
+    if np.shape(size) != (2,) or not all(isinstance(side, numbers.Integral) for side in size):
+        raise ValueError(f"size is {size!r}; give (height, width) in pixels, such as (512, 768).")
+    return dict(zip(("height", "width"), size))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +103,7 @@ class Function:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     smallest_side: int
-    call: Callable[..., dict[str, jax.Array]]
+    call: Callable[..., dict[str, jax.Array]] = dataclasses.field(repr=False)  # has all parameters
 
     def __call__(self, *arrays: jax.typing.ArrayLike) -> dict[str, jax.Array]:
         return self.call(*arrays)
@@ -191,7 +200,7 @@ def check_side(name: str, side: int, *, smallest: int = BLOCK) -> None:
         )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class _Networks:
     """Both networks; methods are the exported functions."""
 

@@ -27,8 +27,10 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
       options: as of `model.prepare`; there is no size.
 
     Raises:
-      ValueError: as `model.prepare`, or a part or size that parameters do not have.
+      ValueError: as `model.prepare` and `weights.check`, or a part or size that parameters do not
+        have.
     """
+    weights.check(trained)
     model = prepare(trained, **options)
     part = model.function.part
     if part not in _NETWORKS:

@@ -2,10 +2,12 @@
 
 Tensors are named `restorer/{parameter path}` and `estimator/{parameter path}`, float32. The
 configurations stand as JSON in the file's metadata, under the same two names, and a hash of all
-tensors as "sha256", so that a damaged copy is noticed; older files have none.
+tensors as "sha256", so that a damaged copy is noticed; older files have none. Parameters are
+compared with the configurations when they are saved, and when a file without a hash is loaded.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -14,13 +16,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.traverse_util
+import jax
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from agarnet_jax import whole_files
 from agarnet_jax.configs import to_plain
-from agarnet_jax.models import AGARNetConfig, EstimatorConfig
+from agarnet_jax.models import CELL, AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
 
 _FOLDER = pathlib.Path(__file__).parent
 _SUFFIX = ".safetensors"
@@ -28,14 +31,21 @@ _HASH = "sha256"
 PARTS = ("restorer", "estimator")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Weights:
     """Everything blind restoration needs. Parameters are nested dicts of float32 arrays."""
 
     restorer_config: AGARNetConfig
-    restorer_params: Any
+    restorer_params: Any = dataclasses.field(repr=False)
     estimator_config: EstimatorConfig
-    estimator_params: Any
+    estimator_params: Any = dataclasses.field(repr=False)
+
+    def __post_init__(self) -> None:
+        for part in PARTS:
+            if list(getattr(self, f"{part}_params")) == ["params"]:
+                raise ValueError(
+                    f"{part}_params are a model's variables; give variables['params']."
+                )
 
 
 def shipped_names() -> list[str]:
@@ -83,12 +93,15 @@ def load(name_or_path: str | os.PathLike) -> Weights:
         _check_hash(path, tensors, metadata.get(_HASH))
         if missing := [part for part in PARTS if part not in metadata]:
             raise ValueError(f"it has no {' and no '.join(missing)}")
-        return Weights(
+        loaded = Weights(
             restorer_config=AGARNetConfig(**json.loads(metadata["restorer"])),
             restorer_params=_part(tensors, "restorer"),
             estimator_config=EstimatorConfig(**json.loads(metadata["estimator"])),
             estimator_params=_part(tensors, "estimator"),
         )
+        if _HASH not in metadata:
+            check(loaded)
+        return loaded
     except DamagedError:
         raise
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -107,12 +120,40 @@ def _check_hash(path: pathlib.Path, tensors: Mapping[str, np.ndarray], stated: s
         )
 
 
+def check(weights: Weights) -> None:
+    """Compares names and shapes of parameters with those of new networks, which are only traced.
+
+    Raises:
+      ValueError: they are others; names the first.
+    """
+    image = jax.ShapeDtypeStruct((1, CELL, CELL, 1), np.float32)
+    restorer = functools.partial(AGARNet(weights.restorer_config).init, quality=50.0)
+    estimator = QualityEstimator(weights.estimator_config).init
+    for part, init in zip(PARTS, (restorer, estimator)):
+        new = jax.eval_shape(lambda image, init=init: init(jax.random.key(0), image), image)
+        wanted, given = _shapes(new["params"]), _shapes(getattr(weights, f"{part}_params"))
+        for name in sorted(wanted.keys() | given.keys()):
+            if wanted.get(name) != given.get(name):
+                raise ValueError(
+                    f"{part}_params do not fit {part}_config: {name} has shape "
+                    f"{given.get(name, 'none (it is missing)')}, not "
+                    f"{wanted.get(name, 'any: there is no such parameter')}."
+                )
+
+
+def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
+    flat = flax.traverse_util.flatten_dict(params, sep="/")
+    return {name: tuple(value.shape) for name, value in flat.items()}
+
+
 def save(weights: Weights, path: str | os.PathLike) -> None:
     """Writes weights to a file, whole or not at all.
 
     Raises:
       OSError: it cannot be written.
+      ValueError: as `check`.
     """
+    check(weights)
     metadata = {
         "restorer": json.dumps(to_plain(weights.restorer_config)),
         "estimator": json.dumps(to_plain(weights.estimator_config)),

@@ -98,6 +98,20 @@ print(jax.device_count())
     assert in_process(code, XLA_FLAGS=flag, AGARNET_COMPILATION_CACHE="off") == ["5"]
 
 
+def test_after_jax_has_begun_the_devices_stay():
+    code = """
+import logging, sys
+import jax
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+before = jax.device_count()
+from agarnet_jax import runtime
+runtime.prepare()
+print(jax.device_count() == before)
+"""
+    said = " ".join(in_process(code, AGARNET_COMPILATION_CACHE="off"))
+    assert said == "JAX was used before runtime.prepare, so it keeps its 1 devices. True"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc, and /proc to look into")
 @pytest.mark.parametrize("batch_size", [None, 2])
 def test_large_buffers_are_returned_where_sizes_vary(batch_size):

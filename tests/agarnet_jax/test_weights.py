@@ -1,3 +1,6 @@
+import dataclasses
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,7 +8,7 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from agarnet_jax import weights
+from agarnet_jax import configs, weights
 from agarnet_jax.models import AGARNet, QualityEstimator
 
 
@@ -45,6 +48,49 @@ def test_saved_weights_come_back_equal(shipped, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, again.restorer_params, shipped.restorer_params)
     jax.tree.map(np.testing.assert_array_equal, again.estimator_params, shipped.estimator_params)
     assert [p.name for p in tmp_path.iterdir()] == ["copy.safetensors"]
+
+
+def test_parameters_that_are_not_the_configurations_are_named(shipped, tmp_path):
+    wide = dataclasses.replace(shipped.restorer_config, pixel_features=24)
+    without = {**shipped.estimator_params}
+    removed = without.pop(sorted(without)[0])
+    assert removed
+    changes = {
+        r"restorer_params do not fit restorer_config: .* has shape \(.*\), not \(": {
+            "restorer_config": wide
+        },
+        r"estimator_config: .* has shape none \(it is missing\), not \(": {
+            "estimator_params": without
+        },
+        r"estimator_config: another has shape \(3,\), not any": {
+            "estimator_params": {"another": np.zeros(3), **shipped.estimator_params}
+        },
+    }
+    path = tmp_path / "mine.safetensors"
+    for message, change in changes.items():
+        wrong = dataclasses.replace(shipped, **change)
+        with pytest.raises(ValueError, match=message):
+            weights.save(wrong, path)
+        assert not path.exists()
+        metadata = {
+            part: json.dumps(configs.to_plain(getattr(wrong, f"{part}_config")))
+            for part in weights.PARTS
+        }
+        safetensors.numpy.save_file(weights.flat_tensors(wrong), path, metadata)  # without a hash
+        with pytest.raises(ValueError, match=rf"does not hold AGARNet weights: .*{message}"):
+            weights.load(path)
+        path.unlink()
+
+
+def test_variables_of_a_model_are_no_parameters(shipped):
+    with pytest.raises(ValueError, match=r"estimator_params are .* variables\['params'\]"):
+        dataclasses.replace(shipped, estimator_params={"params": shipped.estimator_params})
+
+
+def test_weights_are_shown_in_short(shipped):
+    assert len(repr(shipped)) < 2000
+    assert repr(shipped.restorer_config) in repr(shipped)
+    assert shipped != weights.load("tiny")
 
 
 def test_an_unknown_name_lists_the_shipped_ones():

@@ -131,9 +131,19 @@ def test_videos_without_pyav_are_refused_before_training(config, monkeypatch):
         batching.train_source(dataclasses.replace(config, degradation=mixture))
 
 
-def test_unequal_shares_are_refused(config):
-    with pytest.raises(ValueError, match=r"batch of 4.*3 processes"):
-        take(1, config, process_count=3)
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ({"process_count": 3}, "batch of 4.*3 processes"),
+        ({"process_count": 2, "process_index": 5}, "process_index is 5 of 2 processes; use 0 to"),
+        ({"process_index": -1}, "process_index is -1 of 1"),
+        ({"process_count": 0}, "process_index is 0 of 0"),
+        ({"batch_size": 0}, "batch_size is 0; use at least 1"),
+    ],
+)
+def test_impossible_shares_are_refused(config, shares, said):
+    with pytest.raises(ValueError, match=said):
+        take(1, config, **shares)
 
 
 @pytest.mark.slow

@@ -3,9 +3,16 @@
 import dataclasses
 import enum
 
+from agarnet_jax.configs import member
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.restoration.files.reading import MAX_PIXELS
-from agarnet_jax.restoration.wishes import QualitySource, check_ensemble, check_strength
+from agarnet_jax.restoration.wishes import (
+    QualitySource,
+    check_bits,
+    check_ensemble,
+    check_quality,
+    check_strength,
+)
 
 
 def parse_quality(text: str) -> QualitySource | float:
@@ -42,7 +49,7 @@ class GridChoice(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class RestoreOptions:
-    """How to restore a file.
+    """How to restore a file. Choices may be given as strings, such as "map".
 
     quality: a choice, or a JPEG quality 1–100.
     strength: 0 (unchanged) to 1.5; 1 is what the network was trained for.
@@ -72,13 +79,10 @@ class RestoreOptions:
     in_place: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.quality, QualitySource) and not (
-            MIN_QUALITY <= self.quality <= MAX_QUALITY
-        ):
-            raise ValueError(
-                f"quality is {self.quality!r}; use {MIN_QUALITY} to {MAX_QUALITY} or a "
-                "QualitySource."
-            )
+        if isinstance(self.quality, str):
+            object.__setattr__(self, "quality", member(QualitySource, self.quality, "quality"))
+        object.__setattr__(self, "grid", member(GridChoice, self.grid, "grid"))
+        check_quality(self.quality)
         if self.quality is QualitySource.HEADER and self.grid is GridChoice.FIND:
             raise ValueError(
                 "quality is 'header', which tells of the grid at the corner; use it with grid "
@@ -86,8 +90,7 @@ class RestoreOptions:
             )
         check_strength(self.strength)
         check_ensemble(self.ensemble)
-        if self.bits not in (None, 8, 16):
-            raise ValueError(f"bits is {self.bits!r}; use 8 or 16.")
+        check_bits(self.bits)
         if self.max_pixels < 1:
             raise ValueError(f"max_pixels is {self.max_pixels!r}; use at least 1.")
 

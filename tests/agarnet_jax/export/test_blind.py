@@ -121,6 +121,9 @@ def test_convolutions_are_native_ones_on_any_backend(small_weights):
         ({"dtype": "float8"}, "dtype is 'float8'; nearest: float32, float16."),
         ({"size": (64, 100)}, "width is 100; use a multiple of 8 from 8 on"),
         ({"size": (0, 64)}, "height is 0; use a multiple of 8"),
+        ({"size": "64x64"}, r"size is '64x64'; give \(height, width\)"),
+        ({"size": (64,)}, r"size is \(64,\); give"),
+        ({"size": (64.0, 64.0)}, r"size is \(64\.0, 64\.0\); give"),
     ],
 )
 def test_what_cannot_be_exported_is_said_in_one_line(small_weights, options, words):
@@ -139,3 +142,9 @@ def test_released_cells_need_a_whole_one(small_weights):
     with pytest.raises(ValueError, match="height is 56; use a multiple of 8 from 64 on"):
         prepare(released, size=(56, 64))
     prepare(released, part="restorer", size=(56, 64))
+
+
+def test_functions_are_shown_without_parameters(small_weights):
+    for function in blind.functions(small_weights).values():
+        assert len(repr(function)) < 2000
+        assert len(repr(function.call)) < 200

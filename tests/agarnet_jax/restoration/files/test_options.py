@@ -9,6 +9,9 @@ from agarnet_jax.restoration.wishes import QualitySource
     [
         ({"quality": 0}, "quality is 0"),
         ({"quality": float("nan")}, "quality is nan"),
+        ({"quality": "mop"}, "quality is 'mop'; nearest: map"),
+        ({"grid": "bogus"}, "grid is 'bogus'; choose one of: auto, none, find"),
+        ({"quality": "header", "grid": "find"}, "grid at the corner"),
         ({"strength": 1.6}, r"strength is 1\.6; use a number from 0 .* to 1\.5"),
         ({"strength": float("nan")}, "strength is nan"),
         ({"ensemble": 4}, r"ensemble is 4; use 1 \(none\) or 8"),
@@ -20,6 +23,14 @@ from agarnet_jax.restoration.wishes import QualitySource
 def test_impossible_values(values, said):
     with pytest.raises(ValueError, match=said):
         RestoreOptions(**values)
+
+
+def test_choices_may_be_strings():
+    named = RestoreOptions(quality="map", grid="find")
+    assert (named.quality, named.grid) == (QualitySource.MAP, GridChoice.FIND)
+    assert type(named.quality) is QualitySource
+    assert type(named.grid) is GridChoice
+    assert named.as_json() == RestoreOptions(quality=named.quality, grid=named.grid).as_json()
 
 
 def test_json_tells_options_apart_that_change_results():
