@@ -59,7 +59,7 @@ def _replaced(path: str | os.PathLike) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
-        raise OSError("it is a device or a pipe")
+        raise OSError("it is a device or pipe")
     return state
 
 
@@ -86,7 +86,7 @@ def replacing(
       before: called when the new file is complete, and `path` still the old one.
 
     Raises:
-      OSError: it cannot be written, or `path` is a device or a pipe.
+      OSError: it cannot be written, or `path` is a device or pipe.
     """
     old = _replaced(path)
     temporary = str(path.parent / f".agarnet-{os.getpid()}-{secrets.token_hex(4)}.part")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -73,6 +74,8 @@ def as_luma(image: np.ndarray, luma_range: LumaRange) -> np.ndarray:
 
 def _open(file: bytes | str | os.PathLike[str]) -> Image.Image:
     try:
+        if not isinstance(file, bytes) and not stat.S_ISREG(os.stat(file).st_mode):
+            raise OSError("no regular file")  # a pipe would be waited for
         image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
     except UnidentifiedImageError as error:
         size = len(file) if isinstance(file, bytes) else os.path.getsize(file)

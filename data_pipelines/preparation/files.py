@@ -93,6 +93,11 @@ def _stored_files(folder: str) -> Iterator[InputFile]:
             yield InputFile(path, file.size_in_bytes, file.last_updated_in_seconds)
 
 
+def is_device_or_pipe(path: str) -> bool:
+    """Tells whether a path is local and no file, so that reading it may never end."""
+    return is_local(path) and os.path.exists(path) and not os.path.isfile(path)
+
+
 def read(path: str) -> bytes:
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         return file.read()

@@ -134,8 +134,11 @@ class _Verify(_Step):
         skipped = skip_by_name(file.path)
         if skipped is not None:
             return skipped
+        path = f"{self._job.folder}/{file.path}"
+        if files.is_device_or_pipe(path):
+            return Skipped(file.path, "a device or pipe", "a device or pipe")
         try:
-            content = files.read(f"{self._job.folder}/{file.path}")
+            content = files.read(path)
         except OSError as error:
             return Failed(file.path, f"cannot be read: {error}")
         return verify(file.path, content, min_side=self._job.options.min_side)

@@ -105,6 +105,9 @@ class _Look(beam.DoFn):
             line = {"source": path, "destination": output, "status": KEPT}
             yield beam.pvalue.TaggedOutput(KEPT, line)
             return
+        if files.is_device_or_pipe(path):
+            yield _failed(path, f"{path}: it is a device or pipe.")
+            return
         try:
             with (
                 FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file,

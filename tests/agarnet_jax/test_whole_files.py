@@ -94,7 +94,7 @@ def test_where_owners_cannot_be_changed_files_are_written(tmp_path, monkeypatch)
 def test_no_pipe_or_device_is_replaced(tmp_path, name):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
-    message = f"{name}' cannot be written: it is a device or a pipe"
+    message = f"{name}' cannot be written: it is a device or pipe"
     for write in (whole_files.check_file, lambda path: whole_files.write(path, b"contents")):
         with pytest.raises(whole_files.UnwritableError, match=message):
             write(tmp_path / name)

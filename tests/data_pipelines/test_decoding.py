@@ -1,5 +1,6 @@
 import contextlib
 import io
+import os
 import struct
 import tracemalloc
 
@@ -54,6 +55,15 @@ def test_a_file_of_several_frames_cut_anywhere(astronaut, kind):
 def test_a_file_that_may_not_be_read(tmp_path):
     with pytest.raises(UnusableImageError, match=r"unreadable: .*No such file"):
         decode(tmp_path / "gone.png")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link.png").symlink_to("pipe.png")
+    for name in ("pipe.png", "link.png"):
+        for read in (decode, image_size):
+            with pytest.raises(UnusableImageError, match="unreadable: no regular file"):
+                read(tmp_path / name)
 
 
 def test_a_decompression_bomb_is_refused(odd_files, monkeypatch):

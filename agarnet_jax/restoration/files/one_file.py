@@ -134,7 +134,7 @@ def check_output(path: pathlib.Path, *, source: pathlib.Path, in_place: bool = F
         if path.is_dir():
             raise InputError(f"{shown(path)} is a folder; give a file name for the output.")
         if path.exists() and not path.is_file():
-            raise InputError(f"{shown(path)} is a device or a pipe; name a file for the output.")
+            raise InputError(f"{shown(path)} is a device or pipe; name a file for the output.")
         if not path.parent.is_dir():
             raise InputError(f"The folder {shown(path.parent)} does not exist; create it first.")
         if not in_place and path.exists() and source.exists() and path.samefile(source):

@@ -26,6 +26,7 @@ def test_every_unusable_file_is_listed_with_its_reason(tmp_path, noise, encode, 
     frames = [Image.fromarray(noise((90, 90), seed)) for seed in range(3)]
     frames[0].save(source / "moving.gif", save_all=True, append_images=frames[1:])
     (source / os.fsdecode(b"caf\xe9.png")).write_bytes(whole)
+    os.mkfifo(source / "pipe.png")
     # These are fine:
     Image.fromarray(noise((64, 20_000), 1)).save(source / "wide.png")
     Image.fromarray(noise((80, 90, 4), 2), mode="CMYK").save(source / "cmyk.jpg")
@@ -41,10 +42,12 @@ def test_every_unusable_file_is_listed_with_its_reason(tmp_path, noise, encode, 
         "moving.gif": "has several frames",
         "narrow.png": "smaller than 64 pixels a side (1×100)",
         "notes.txt": "not an image suffix",
+        "pipe.png": "a device or pipe",
         "small.bmp": "smaller than 64 pixels a side (100×63)",
         "text.png": "not an image",
     }
     assert manifest["skipped"] == {
+        "a device or pipe": 1,
         "broken": 1,
         "empty file": 1,
         "has several frames": 1,

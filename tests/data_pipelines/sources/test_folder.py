@@ -58,12 +58,13 @@ def test_unusable_files_are_named_and_counted(folder, bad_files, odd_files, capl
     for name, data in (bad_files | odd_files).items():
         (folder / name).write_bytes(data)
     (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    os.mkfifo(folder / "pipe.png")
     with caplog.at_level(logging.WARNING):
         source = ImageSource(FolderRecords(folder, min_side=32))
         images = list(source)
     assert len(images) == 4 + len(odd_files) + 2  # the truncated ones have good headers
-    assert source.skipped == len(bad_files) + 1
-    for name in (*bad_files, "gone.png"):
+    assert source.skipped == len(bad_files) + 2
+    for name in (*bad_files, "gone.png", "pipe.png"):
         assert sum(name in record.getMessage() for record in caplog.records) == 1
 
 

@@ -155,6 +155,7 @@ def test_a_file_that_breaks_the_decoder_or_has_no_name_in_text_does_not_stop_the
     for name in "abc":
         (tmp_path / f"{name}.jpg").write_text(name)
     (tmp_path / os.fsdecode(b"caf\xe9.jpg")).touch()
+    os.mkfifo(tmp_path / "pipe.jpg")
     out = tmp_path.with_name("out")
     (out / "beam-temp-failed-of-a-killed-run").mkdir(parents=True)
     monkeypatch.setattr(one_file, "restore_file", restore_file)
@@ -172,6 +173,7 @@ def test_a_file_that_breaks_the_decoder_or_has_no_name_in_text_does_not_stop_the
         f"{tmp_path}/a.jpg: refused",
         f"{tmp_path}/c.jpg: refused",
         rf"{tmp_path}/caf\xe9.jpg: its name is not UTF-8; rename it.",
+        f"{tmp_path}/pipe.jpg: it is a device or pipe.",
     ]
     assert not list(out.glob("beam-temp-*"))
 

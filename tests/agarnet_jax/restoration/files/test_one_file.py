@@ -185,9 +185,9 @@ def test_an_input_that_cannot_be_replaced_gets_no_backup(restore, photo, monkeyp
 
 def test_an_output_is_no_pipe(restore, photo, tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(InputError, match=r"pipe\.png' is a device or a pipe; name a file"):
+    with pytest.raises(InputError, match=r"pipe\.png' is a device or pipe; name a file"):
         restore(photo, tmp_path / "pipe.png")
-    with pytest.raises(InputError, match=r"pipe\.png' is a device or a pipe; name a file"):
+    with pytest.raises(InputError, match=r"pipe\.png' is a device or pipe; name a file"):
         restore(photo, tmp_path / "a.png", pictures=Pictures(tmp_path / "pipe.png"))
     assert (tmp_path / "pipe.png").is_fifo()
     assert not (tmp_path / "a.png").exists()
