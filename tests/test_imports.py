@@ -8,7 +8,7 @@ import sys
 import pytest
 
 PACKAGES = ("agarnet_jax", "data_pipelines", "experiments")
-LOWER = ("models", "dct", "dct_basis", "jpeg_tables", "color", "configs")
+LOWER = ("models", "dct", "dct_basis", "jpeg_tables", "color", "configs", "image_arrays")
 # Groups of agarnet_jax that never import each other, and what they stand on.
 SIBLINGS = ("training", "restoration", "export", "convert")
 # What data_pipelines imports of agarnet_jax; none of it may load JAX.
@@ -109,3 +109,11 @@ def test_reading_and_degrading_load_without_jax():
     code = f"import sys, {modules}; print('jax' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stdout + result.stderr
+
+
+def test_names_that_are_loaded_late_are_listed():
+    from agarnet_jax import restoration
+
+    assert set(restoration.__all__) <= set(dir(restoration))
+    for name in restoration.__all__:
+        assert getattr(restoration, name).__name__ == name

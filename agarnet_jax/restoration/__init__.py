@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agarnet_jax.restoration.restorer import Orientation, QualitySource, Restored, Restorer
+    from agarnet_jax.restoration.jpeg_header import JpegHeader
+    from agarnet_jax.restoration.restorer import Restored, Restorer
+    from agarnet_jax.restoration.wishes import Orientation, QualitySource
 
-__all__ = ["Orientation", "QualitySource", "Restored", "Restorer"]
+__all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
 
 
 def __getattr__(name: str) -> Any:
@@ -15,3 +17,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(restorer, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

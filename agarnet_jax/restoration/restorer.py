@@ -24,7 +24,7 @@ from agarnet_jax.restoration.tiling import OVERLAP
 from agarnet_jax.restoration.traces.subsampling import Subsampling
 from agarnet_jax.restoration.wishes import ESTIMATED, Orientation, QualitySource, Wishes
 
-__all__ = ["Orientation", "QualitySource", "Restored", "Restorer"]
+__all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
 
 # `restore_many` reads ahead so many images, or so many pixels.
 _MANY_IMAGES, _MANY_PIXELS = 32, 2**22

@@ -72,3 +72,22 @@ def test_lack_of_memory_is_told_from_other_failures():
     other = jax.errors.JaxRuntimeError("INTERNAL: broken")
     assert network.is_out_of_memory(lack)
     assert not network.is_out_of_memory(other)
+
+
+def test_forward_mode_takes_the_native_formulations(tiny, planes):
+    """Others have derivatives of their own, for reverse mode."""
+    native = dataclasses.replace(tiny.restorer_config, conv2d="native", conv3d="native")
+    packed = dataclasses.replace(tiny.restorer_config, conv2d="packed", conv3d="winograd")
+    tables = jpeg_tables.network_tables_by_quality(native.table_scaling)[None]
+    image = jnp.asarray(planes[:1, :16, :16])
+
+    def restored(config, image):
+        quality = np.full((1, 1, 1, 1), 30.0)
+        return network.restore_planes(config, tiny.restorer_params, image, quality, tables)
+
+    jacobian = jax.eval_shape(jax.jacfwd(functools.partial(restored, native)), image)
+    assert jacobian.shape == 2 * image.shape
+    hessian = jax.hessian(lambda x: restored(native, x).sum())
+    assert jax.eval_shape(hessian, image).shape == 2 * image.shape
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.eval_shape(jax.jacfwd(functools.partial(restored, packed)), image)
