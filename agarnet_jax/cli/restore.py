@@ -142,8 +142,11 @@ def _tell_all(outcomes: Iterable[Outcome], jobs: Sequence[Job], layout: Layout) 
     finally:
         progress.close()
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    report = f"; the report is {printable(layout.report)}" if layout.report else ""
-    print(f"{said} in {in_words(time.monotonic() - begun)}{report}")
+    said += f" in {in_words(time.monotonic() - begun)}"
+    if layout.report is not None:
+        there = layout.report.exists()
+        said += f"; the report {'is ' + printable(layout.report) if there else 'was removed'}"
+    print(said)
     return exit_codes.SOME_FAILED if counts[FAILED] else 0
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 import agarnet_jax
+from agarnet_jax import file_lock
 from agarnet_jax.restoration.files.errors import InputError, reason, shown
 from agarnet_jax.restoration.files.options import RestoreOptions
 
@@ -56,14 +57,23 @@ class Report:
           resume: whether it is continued, and `finished` known; otherwise it begins anew.
 
         Raises:
-          InputError: it cannot be read or written, or is another file than a report.
+          InputError: it cannot be read or written, is another file than a report, or that of a run
+            that goes on.
         """
         self._path = path
         try:
             _check_is_report(path)
-            lines = _lines(path) if resume else []
-            self._file: TextIO = path.open("a" if resume else "w", encoding="utf-8")
-            if resume and _ends_within_a_line(path):
+            self._file: TextIO = path.open("a", encoding="utf-8")
+            if not file_lock.taken(self._file):
+                self._file.close()
+                raise InputError(
+                    f"The report {shown(path)} is written by another run; wait until it ends, or "
+                    "give this one a report of its own with --report."
+                )
+            if not resume:
+                self._file.truncate(0)
+            lines = _lines(path)
+            if _ends_within_a_line(path):
                 self._file.write("\n")
         except OSError as error:
             raise InputError(
@@ -127,17 +137,14 @@ def _check_is_report(path: pathlib.Path) -> None:
 def _lines(path: pathlib.Path) -> list[dict[str, Any]]:
     """The lines that are whole; a run that was killed may have left a part of one."""
     found = []
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for text in file:
-                try:
-                    line = json.loads(text)
-                except ValueError:
-                    continue
-                if isinstance(line, dict) and isinstance(line.get("source"), str):
-                    found.append(line)
-    except FileNotFoundError:
-        pass
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for text in file:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict) and isinstance(line.get("source"), str):
+                found.append(line)
     return found
 
 

@@ -265,6 +265,18 @@ def test_a_report_that_cannot_go_on_ends_the_run(agarnet, fake, photos, tmp_path
     assert not [name for name in tree(out) if name.endswith(".part")]
 
 
+def test_a_report_that_is_gone_is_not_named(agarnet, fake, photos, tmp_path, monkeypatch):
+    class Removing(type(fake.restorer)):
+        def restore(self, image, **options):
+            shutil.rmtree(tmp_path / "out", ignore_errors=True)
+            return super().restore(image, **options)
+
+    monkeypatch.setattr(fake, "restorer", Removing())
+    code, printed, _ = agarnet("restore", photos, "-o", tmp_path / "out", "--recursive")
+    assert code == 1
+    assert printed[-1].endswith("; the report was removed")
+
+
 # The restorer waits in the middle of each file, the writer of one half-way.
 WAITING = """
 import os, signal, sys, time, types

@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -14,3 +15,19 @@ def test_a_report_that_cannot_be_written_is_named(tmp_path):
     said = r"The report '.*report.jsonl' cannot be written: No space"
     with pytest.raises(InputError, match=said), report:
         report.add({"source": "a.jpg"})
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_report_of_a_run_that_goes_on_is_left_alone(tmp_path, resume):
+    path = tmp_path / "report.jsonl"
+    line = {"source": "a.jpg", "status": "restored"}
+    with Report(path, resume=False) as first:
+        first.add(line)
+        with pytest.raises(InputError, match=r"report\.jsonl' is written by another run; wait"):
+            Report(path, resume=resume)
+        first.add(line)
+    found = [json.loads(text) for text in path.read_text().splitlines()]
+    assert [each["source"] for each in found] == ["a.jpg", "a.jpg"]
+    with Report(path, resume=resume) as again:
+        again.add(line)
+    assert len(path.read_text().splitlines()) == (3 if resume else 1)
