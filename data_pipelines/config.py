@@ -2,14 +2,14 @@
 
 import dataclasses
 
-from agarnet_jax.configs import require
+from agarnet_jax.configs import Config, require
 from data_pipelines.degradations.mixture import DegradationConfig
 from data_pipelines.phases import Phase, check_schedule, phases
 from data_pipelines.planes import PlaneWeights
 
 
 @dataclasses.dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Config):
     """Settings of the training and evaluation streams. Qualities are 1–100, inclusive."""
 
     train_dir: str = ""  # clean images: a folder, prepared shards, or "tfds:NAME#SPLIT"
@@ -30,8 +30,7 @@ class DataConfig:
     cache_gib: float = 1.0  # memory for decoded images, per process; beyond it they are reread
 
     def __post_init__(self):
-        for name in ("crop_schedule", "eval_doubles", "eval_mosaics"):  # JSON has no tuples
-            object.__setattr__(self, name, tuple(tuple(item) for item in getattr(self, name)))
+        super().__post_init__()
         require(self, ">= 1", lambda value: value >= 1, "eval_batch_size", "threads")
         require(self, ">= 0", lambda value: value >= 0, "workers", "cache_gib")
         check_schedule(self.crop, self.crop_schedule)

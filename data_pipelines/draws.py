@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from agarnet_jax.configs import Config
+
 
 def below(bound: int, rng: np.random.Generator) -> int:
     """Draws a uniform integer in [0, bound); several times faster than `rng.integers` for one."""
@@ -11,10 +13,11 @@ def below(bound: int, rng: np.random.Generator) -> int:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choices:
+class Choices(Config):
     """Base of frozen dataclasses of floats: how often each field's name is drawn, relatively."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         weights = dataclasses.asdict(self)
         if min(weights.values()) < 0 or not sum(weights.values()) > 0:
             raise ValueError(

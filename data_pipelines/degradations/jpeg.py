@@ -8,7 +8,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from agarnet_jax.configs import require
+from agarnet_jax.configs import Config, require
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY, effective_quality
 from data_pipelines.degradations.degraded import Degraded, whole_image_label
 from data_pipelines.degradations.tables import ANNEX_K, Component, TableFamily, encoder_table
@@ -87,7 +87,7 @@ def _table_as_list(family: TableFamily, quality: int, component: Component) -> l
 
 
 @dataclasses.dataclass(frozen=True)
-class QualityDensity:
+class QualityDensity(Config):
     """How qualities are drawn: integers in [minimum, maximum], or from a grid. Ours.
 
     The share of qualities up to q is (share of the range up to q) ^ (1 / exponent): 1 is uniform;
@@ -101,6 +101,7 @@ class QualityDensity:
     grid_share: float = 0.0  # how often the quality is one of `grid` instead
 
     def __post_init__(self):
+        super().__post_init__()
         qualities = (self.minimum, self.maximum, *self.grid)
         if min(qualities) < MIN_QUALITY or max(qualities) > MAX_QUALITY:
             raise ValueError(f"QualityDensity must lie in 1–100, got {self}.")
@@ -141,7 +142,7 @@ class SubsamplingWeights(Choices):
 
 
 @dataclasses.dataclass(frozen=True)
-class EncoderOptions:
+class EncoderOptions(Config):
     """What random encoders are like, in every degradation."""
 
     quality: QualityDensity = QualityDensity()

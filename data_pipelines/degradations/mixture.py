@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from agarnet_jax.configs import Config
 from data_pipelines.degradations.degraded import Degradation
 from data_pipelines.degradations.jpeg import EncoderOptions
 from data_pipelines.degradations.mosaic import MosaicOptions
@@ -24,7 +25,7 @@ class MixtureWeights(Choices):
 
 
 @dataclasses.dataclass(frozen=True)
-class DegradationConfig:
+class DegradationConfig(Config):
     """What images go through; `encoder` holds for every encoding in every kind."""
 
     mixture: MixtureWeights = MixtureWeights()

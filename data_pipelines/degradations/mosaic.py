@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from agarnet_jax.configs import require
+from agarnet_jax.configs import Config, require
 from agarnet_jax.jpeg_tables import BLOCK
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
@@ -91,7 +91,7 @@ def halves(left: int, right: int) -> Mosaic:
 
 
 @dataclasses.dataclass(frozen=True)
-class MosaicOptions:
+class MosaicOptions(Config):
     """What random mosaics are like."""
 
     regions_max: int = 4  # each image has 2 to this many
@@ -99,6 +99,7 @@ class MosaicOptions:
     recompressed_quality_min: int = 75  # at this quality or better
 
     def __post_init__(self):
+        super().__post_init__()
         require(self, "in 0–1", lambda share: 0 <= share <= 1, "recompressed")
         require(self, ">= 2", lambda count: count >= 2, "regions_max")
         require(self, "in 1–100", lambda quality: 1 <= quality <= 100, "recompressed_quality_min")

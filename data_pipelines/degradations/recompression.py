@@ -6,7 +6,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from agarnet_jax.configs import require
+from agarnet_jax.configs import Config, require
 from agarnet_jax.jpeg_tables import BLOCK
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
@@ -72,7 +72,7 @@ def double(first: int, second: int, *, shift: tuple[int, int] = (0, 0)) -> Recom
 
 
 @dataclasses.dataclass(frozen=True)
-class RecompressionOptions:
+class RecompressionOptions(Config):
     """What random recompressions are like."""
 
     encodings_max: int = 3  # each image has 2 to this many
@@ -82,6 +82,7 @@ class RecompressionOptions:
     scale_max: float = 1.25
 
     def __post_init__(self):
+        super().__post_init__()
         require(self, "in 0–1", lambda share: 0 <= share <= 1, "shifted", "rescaled")
         require(self, ">= 2", lambda count: count >= 2, "encodings_max")
         smallest, low = _SMALLEST_SCALE, self.scale_min

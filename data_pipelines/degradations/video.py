@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from agarnet_jax.configs import require
+from agarnet_jax.configs import Config, require
 from agarnet_jax.jpeg_tables import MAX_QUALITY
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
@@ -70,7 +70,7 @@ class CodecWeights(Choices):
 
 
 @dataclasses.dataclass(frozen=True)
-class VideoOptions:
+class VideoOptions(Config):
     """What random videos are like."""
 
     codec: CodecWeights = CodecWeights()
@@ -81,6 +81,7 @@ class VideoOptions:
     quality_min: int = 40  # of the final JPEG
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.bits_per_pixel_min <= self.bits_per_pixel_max:
             raise ValueError(
                 "VideoOptions needs 0 < bits_per_pixel_min <= bits_per_pixel_max, got "

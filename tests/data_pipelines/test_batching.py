@@ -322,6 +322,10 @@ def test_impossible_settings_are_named():
         ({"workers": -1}, r"DataConfig.workers is -1; it must be >= 0"),
         ({"cache_gib": -1.0}, r"DataConfig.cache_gib is -1.0; it must be >= 0"),
         ({"eval_qualities": ()}, r"there is no case to evaluate; set eval_qualities"),
+        ({"workers": 1.5}, r"DataConfig.workers is 1.5; it must be an integer"),
+        ({"crop": "64"}, r"DataConfig.crop is '64'; it must be an integer"),
+        ({"eval_doubles": (30, 10)}, r"DataConfig.eval_doubles\[0\] is 30; .* sequence"),
+        ({"planes": {"full": "1"}}, r"DataConfig.planes.full is '1'; it must be a number"),
     ],
 )
 def test_values_out_of_range_are_named(config, changes, message):

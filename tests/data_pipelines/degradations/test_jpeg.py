@@ -92,7 +92,7 @@ def test_impossible_options_are_named():
             QualityDensity(**bad)
     with pytest.raises(ValueError, match="exceeds"):
         QualityDensity(60, 50)
-    with pytest.raises(ValueError, match="exponent is 0; it must be above 0"):
+    with pytest.raises(ValueError, match=r"exponent is 0\.0; it must be above 0"):
         QualityDensity(exponent=0)
     with pytest.raises(ValueError, match=r"grid is \(\) and grid_share 0.5; set both"):
         QualityDensity(grid_share=0.5)

@@ -142,7 +142,7 @@ def test_default_labels_spread(gray_photo):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bits_per_pixel_min": 0}, "0 < bits_per_pixel_min <= bits_per_pixel_max, got 0 and 0.5"),
+        ({"bits_per_pixel_min": 0.0}, "0 < bits_per_pixel_min <= bits_per_pixel_max, got 0.0 and"),
         ({"bits_per_pixel_max": 0.01}, "got 0.04 and 0.01"),
         ({"pan_max": -1}, "pan_max is -1; it must be >= 0"),
         ({"frames_max": 0}, "frames_max is 0; it must be >= 1"),
