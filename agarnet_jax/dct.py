@@ -7,6 +7,7 @@ coefficient is 8 × the block's mean), frequencies on axis 1 in JPEG zigzag orde
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from agarnet_jax.dct_basis import basis_1d
 from agarnet_jax.jpeg_tables import BLOCK, FREQUENCIES, ZIGZAG
@@ -21,7 +22,7 @@ def _basis_2d() -> np.ndarray:
 BASIS = _basis_2d()
 
 
-def block_dct(image: jax.Array) -> jax.Array:
+def block_dct(image: ArrayLike) -> jax.Array:
     """Transforms every 8×8 block by the DCT.
 
     Args:
@@ -33,24 +34,29 @@ def block_dct(image: jax.Array) -> jax.Array:
     Raises:
       ValueError: another shape.
     """
-    batch, height, width, channels = image.shape
-    if height % BLOCK or width % BLOCK or channels != 1:
+    image = jnp.asarray(image, jnp.float32)
+    if image.ndim != 4 or image.shape[1] % BLOCK or image.shape[2] % BLOCK or image.shape[3] != 1:
         raise ValueError(
             f"block_dct expects (B, H, W, 1) with H and W multiples of 8, got {image.shape}; "
             "pad the image first (agarnet_jax.restoration does)."
         )
-    blocks = image.astype(jnp.float32).reshape(batch, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+    batch, height, width, _ = image.shape
+    blocks = image.reshape(batch, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
     coefficients = jnp.einsum("bhywx,fyx->bfhw", blocks, BASIS, precision=jax.lax.Precision.HIGHEST)
     return coefficients[..., None]
 
 
-def block_idct(coefficients: jax.Array) -> jax.Array:
-    """Inverts `block_dct`: (B, 64, h, w, 1) to (B, 8h, 8w, 1) float32."""
+def block_idct(coefficients: ArrayLike) -> jax.Array:
+    """Inverts `block_dct`: (B, 64, h, w, 1) to (B, 8h, 8w, 1) float32.
+
+    Raises:
+      ValueError: another shape.
+    """
+    coefficients = jnp.asarray(coefficients, jnp.float32)
+    if coefficients.ndim != 5 or (coefficients.shape[1], coefficients.shape[4]) != (FREQUENCIES, 1):
+        raise ValueError(f"block_idct expects (B, 64, h, w, 1), got {coefficients.shape}.")
     batch, _, rows, cols, _ = coefficients.shape
     blocks = jnp.einsum(
-        "bfhw,fyx->bhywx",
-        coefficients[..., 0].astype(jnp.float32),
-        BASIS,
-        precision=jax.lax.Precision.HIGHEST,
+        "bfhw,fyx->bhywx", coefficients[..., 0], BASIS, precision=jax.lax.Precision.HIGHEST
     )
     return blocks.reshape(batch, rows * BLOCK, cols * BLOCK, 1)

@@ -9,6 +9,8 @@ import functools
 
 import numpy as np
 
+from agarnet_jax.configs import member
+
 BLOCK = 8
 FREQUENCIES = BLOCK * BLOCK
 MIN_QUALITY, MAX_QUALITY = 1, 100
@@ -74,7 +76,7 @@ class TableScaling(enum.Enum):
 def quality_table(
     quality: int,
     *,
-    scaling: TableScaling = TableScaling.LIBJPEG,
+    scaling: TableScaling | str = TableScaling.LIBJPEG,
     base: np.ndarray = ANNEX_K_LUMINANCE,
 ) -> np.ndarray:
     """Makes the quantization table of a quality: (8, 8) int64 in raster order, entries 1–255.
@@ -85,8 +87,9 @@ def quality_table(
       base: the (8, 8) table of quality 50, in raster order.
 
     Raises:
-      ValueError: `quality` is not an integer in 1–100.
+      ValueError: `quality` is not an integer in 1–100, or no such scaling.
     """
+    scaling = member(TableScaling, scaling, "scaling")
     if quality != int(quality) or not MIN_QUALITY <= quality <= MAX_QUALITY:
         raise ValueError(
             f"JPEG quality must be an integer from {MIN_QUALITY} to {MAX_QUALITY}, got {quality!r}."
@@ -120,13 +123,14 @@ def transposed_network_table(table: np.ndarray) -> np.ndarray:
 
 
 def network_tables_by_quality(
-    scaling: TableScaling, *, base: np.ndarray = ANNEX_K_LUMINANCE
+    scaling: TableScaling | str, *, base: np.ndarray = ANNEX_K_LUMINANCE
 ) -> np.ndarray:
     """Lists the tables of all qualities in the network's form: (101, 64) float32, row q for q.
 
     Row 0 repeats row 1, so that a quality rounded to an integer indexes it directly. `scaling` and
     `base` are those of `quality_table`.
     """
+    scaling = member(TableScaling, scaling, "scaling")
     return _network_tables_by_quality(scaling, np.asarray(base, np.int64).tobytes())
 
 

@@ -1,6 +1,7 @@
 """Image quality metrics on (B, H, W, C) images in [0, 1]; one float32 value per image.
 
-The metrics raise ValueError for two images of different shapes.
+The metrics raise ValueError for two images of different shapes, for other than four axes, and for
+integers: 8-bit images are divided by 255 first, as `as_batch` does.
 """
 
 import enum
@@ -11,7 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from agarnet_jax.configs import member
+from agarnet_jax.image_arrays import as_float32, as_images
 from agarnet_jax.jpeg_tables import BLOCK
+
+_PEAK_DB = 20 * math.log10(255)
 
 
 class Rounding(enum.Enum):
@@ -24,9 +29,14 @@ class Rounding(enum.Enum):
     TRUNCATE = "truncate"
 
 
-def to_levels(image: ArrayLike, *, rounding: Rounding = Rounding.ROUND) -> jax.Array:
-    """Scales an image in [0, 1] to levels 0–255 (float32, whole numbers), clipped."""
-    levels = jnp.clip(jnp.asarray(image, jnp.float32) * 255, 0, 255)
+def to_levels(image: ArrayLike, *, rounding: Rounding | str = Rounding.ROUND) -> jax.Array:
+    """Scales an image in [0, 1] to levels 0–255 (float32, whole numbers), clipped.
+
+    Raises:
+      ValueError: no such rounding, or an image of integers.
+    """
+    rounding = member(Rounding, rounding, "rounding")
+    levels = jnp.clip(as_float32(image, "image") * 255, 0, 255)
     return jnp.round(levels) if rounding is Rounding.ROUND else jnp.floor(levels)
 
 
@@ -34,24 +44,30 @@ def as_batch(levels: np.ndarray) -> np.ndarray:
     """Converts an image of levels 0–255, (H, W[, C]), to what the metrics take.
 
     That is (1, H, W, C) float32 in [0, 1].
+
+    Raises:
+      ValueError: another number of axes.
     """
+    if levels.ndim not in (2, 3):
+        raise ValueError(f"as_batch takes one image (H, W) or (H, W, C), got {levels.shape}.")
     return levels.reshape(1, *levels.shape[:2], -1).astype(np.float32) / 255
 
 
 def _levels_of_both(
-    image: ArrayLike, reference: ArrayLike, rounding: Rounding
+    image: ArrayLike, reference: ArrayLike, rounding: Rounding | str
 ) -> tuple[jax.Array, jax.Array]:
-    """Levels of an image and of its reference; raises ValueError if their shapes differ."""
-    if jnp.shape(image) != jnp.shape(reference):
+    """Levels of an image and of its reference; raises the ValueErrors of metrics."""
+    image, reference = as_images(image, "image"), as_images(reference, "reference")
+    if image.shape != reference.shape:
         raise ValueError(
             "Metrics compare images of equal shapes (B, H, W, C); got "
-            f"{jnp.shape(image)} and {jnp.shape(reference)}."
+            f"{image.shape} and {reference.shape}."
         )
     return to_levels(image, rounding=rounding), to_levels(reference)
 
 
 def psnr(
-    image: ArrayLike, reference: ArrayLike, *, rounding: Rounding = Rounding.ROUND
+    image: ArrayLike, reference: ArrayLike, *, rounding: Rounding | str = Rounding.ROUND
 ) -> jax.Array:
     """Computes the peak signal-to-noise ratio in dB: (B,), inf for equal images.
 
@@ -59,11 +75,11 @@ def psnr(
     """
     levels, expected = _levels_of_both(image, reference, rounding)
     error = jnp.mean((levels - expected) ** 2, axis=(1, 2, 3))
-    return 20 * jnp.log10(255.0) - 10 * jnp.log10(error)
+    return _PEAK_DB - 10 * jnp.log10(error)
 
 
 def psnr_b(
-    image: ArrayLike, reference: ArrayLike, *, rounding: Rounding = Rounding.ROUND
+    image: ArrayLike, reference: ArrayLike, *, rounding: Rounding | str = Rounding.ROUND
 ) -> jax.Array:
     """Computes PSNR with the blocking effect of the 8×8 grid added to the error, in dB: (B,).
 
@@ -77,7 +93,7 @@ def psnr_b(
     side = max(2, min(levels.shape[1:3]))  # lines of one pixel count as of two
     weight = math.log2(BLOCK) / math.log2(side)
     blocking = weight * jnp.maximum(across - inside, 0)
-    return 20 * jnp.log10(255.0) - 10 * jnp.log10(error + blocking)
+    return _PEAK_DB - 10 * jnp.log10(error + blocking)
 
 
 def _steps(levels: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -118,15 +134,21 @@ def ssim(
     image: ArrayLike,
     reference: ArrayLike,
     *,
-    window: SsimWindow,
-    rounding: Rounding = Rounding.ROUND,
+    window: SsimWindow | str,
+    rounding: Rounding | str = Rounding.ROUND,
 ) -> jax.Array:
     """Computes structural similarity, the mean over channels and windows inside the image: (B,).
 
     Wang et al., IEEE TIP 2004, with K1 = 0.01, K2 = 0.03 and population (co)variances. Images need
-    at least the window's 8 or 11 pixels a side.
+    at least the window's 8 or 11 pixels a side, or it raises ValueError.
     """
+    window = member(SsimWindow, window, "window")
     x, y = (levels - 128 for levels in _levels_of_both(image, reference, rounding))
+    if min(x.shape[1:3]) < len(window.weights):
+        raise ValueError(
+            f"image has shape {x.shape}; ssim's window {window.value!r} needs sides of at least "
+            f"{len(window.weights)} pixels."
+        )
     # One array: XLA:CPU computes five of them anew for every pixel that reads them.
     products = jnp.concatenate([x, y, x * x, y * y, x * y])
     means = jnp.split(_window_means(products, window.weights), 5)

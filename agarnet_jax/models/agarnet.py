@@ -4,8 +4,10 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from agarnet_jax.dct import block_dct, block_idct
+from agarnet_jax.image_arrays import as_float32, as_images
 from agarnet_jax.jpeg_tables import (
     BLOCK,
     FREQUENCIES,
@@ -42,7 +44,7 @@ class AGARNet(nn.Module):
         (`jpeg_tables.network_table`), or None to derive them from quality.
 
     Raises:
-      ValueError: a shape does not fit.
+      ValueError: a shape does not fit, or image or tables are integers.
     """
 
     config: AGARNetConfig
@@ -50,19 +52,20 @@ class AGARNet(nn.Module):
     @nn.compact
     def __call__(
         self,
-        image: jax.Array,
+        image: ArrayLike,
         *,
-        quality: jax.typing.ArrayLike,
-        tables: jax.Array | None = None,
+        quality: ArrayLike,
+        tables: ArrayLike | None = None,
     ) -> AGARNetOutput:
         config = self.config
+        image = as_images(image, "image", channels=1)
         openings, quality_gate, table_gate = None, None, None
         if config.gates:
             quality = _check_quality(quality, image.shape)
             of_blocks = block_quality(quality)
             if tables is None:
                 tables = _derive_tables(of_blocks, config)
-            _check_tables(tables, image.shape)
+            tables = _check_tables(tables, image.shape)
             openings = PixelGates(config, name="pixel_gates")(quality / MAX_QUALITY)
             quality_gate = DctQualityGate(config, name="dct_quality_gate")(of_blocks / MAX_QUALITY)
             table_gate = DctTableGate(config, name="dct_table_gate")(tables)
@@ -73,8 +76,8 @@ class AGARNet(nn.Module):
         dct_restored = block_idct(coefficients)
         correction = PixelBranch(config, name="pixel_branch")(image, openings)
         # w0, w1: a 1×1 convolution without bias in the released graph. Ours starts at the input
-        # image, so that an untrained network changes little.
-        blend = self.param("blend", lambda _: jnp.array([0.0, 1.0]))
+        # image, to which the pixel branch adds nothing before it is trained.
+        blend = self.param("blend", lambda _: jnp.array([0.0, 1.0], jnp.float32))
         restored = correction + blend[0] * dct_restored + blend[1] * image
         if config.correction_gate:
             share = CorrectionGate(config, name="correction_gate")(quality / MAX_QUALITY)
@@ -82,7 +85,7 @@ class AGARNet(nn.Module):
         return AGARNetOutput(restored=restored, dct_restored=dct_restored)
 
 
-def _check_quality(quality: jax.typing.ArrayLike, image_shape: tuple[int, ...]) -> jax.Array:
+def _check_quality(quality: ArrayLike, image_shape: tuple[int, ...]) -> jax.Array:
     """Returns quality 1–100 as (B, 1, 1, 1) or (B, H, W, 1) float32, clipped into range."""
     batch, height, width, _ = image_shape
     quality = jnp.asarray(quality, jnp.float32)
@@ -96,7 +99,8 @@ def _check_quality(quality: jax.typing.ArrayLike, image_shape: tuple[int, ...]) 
     return jnp.clip(quality, MIN_QUALITY, MAX_QUALITY)
 
 
-def _check_tables(tables: jax.Array, image_shape: tuple[int, ...]) -> None:
+def _check_tables(tables: ArrayLike, image_shape: tuple[int, ...]) -> jax.Array:
+    tables = as_float32(tables, "tables")
     batch, height, width, _ = image_shape
     rows, cols = height // BLOCK, width // BLOCK
     fits = (
@@ -111,6 +115,7 @@ def _check_tables(tables: jax.Array, image_shape: tuple[int, ...]) -> None:
             f"tables have shape {tables.shape}; expected ({batch}, 1|{rows}, 1|{cols}, 64) for an "
             f"image of shape {image_shape}."
         )
+    return tables
 
 
 def block_quality(quality: jax.Array) -> jax.Array:

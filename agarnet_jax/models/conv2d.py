@@ -24,8 +24,9 @@ class Conv2D(KnownParameters):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        kernel = self.param("kernel", self.kernel_init, (3, 3, x.shape[-1], self.features))
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        shape = (3, 3, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
         packed = self.formulation.resolve() is Conv2DFormulation.PACKED
         convolve = packed_conv2d if packed else conv2d
         out = convolve(x.astype(self.dtype), kernel.astype(self.dtype))

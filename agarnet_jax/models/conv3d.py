@@ -25,8 +25,8 @@ class Conv3D(KnownParameters):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (3, 3, 3, x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
         formulation = self.formulation.resolve(in_features=x.shape[-1], features=self.features)
         out = CONV3D[formulation](x.astype(self.dtype), kernel.astype(self.dtype))
         return out + bias.astype(self.dtype).reshape(1, 1, 1, 1, -1)

@@ -6,7 +6,10 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
+from agarnet_jax.configs import member
+from agarnet_jax.image_arrays import as_images
 from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.models.config import CellPlacement, EstimatorConfig
 from agarnet_jax.models.conv2d import Conv2D
@@ -33,13 +36,17 @@ class QualityEstimator(nn.Module):
     With `CellPlacement.PLACED` any H, W ≥ 1 will do: the image is continued by mirroring, which
     keeps the 8×8 grid where H and W are multiples of 8, to whole cells, and a cell that hangs
     over counts in the mean by the part it covers. RELEASED drops what is beyond the last whole
-    cell and raises ValueError for a side under 64.
+    cell.
+
+    Raises:
+      ValueError: another shape, an image of integers, or for RELEASED a side under 64.
     """
 
     config: EstimatorConfig
 
     @nn.compact
-    def __call__(self, image: jax.Array) -> QualityEstimate:
+    def __call__(self, image: ArrayLike) -> QualityEstimate:
+        image = as_images(image, "image", channels=1)
         _, height, width, _ = image.shape
         rows, cols = cell_grid(height, width, self.config.cells)
         if self.config.cells is CellPlacement.PLACED:
@@ -73,13 +80,13 @@ def _high_pass_init(rng: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.flo
     return _DETAIL_GAIN * (kernel - kernel.mean(axis=(0, 1), keepdims=True))
 
 
-def cell_grid(height: int, width: int, placement: CellPlacement) -> tuple[int, int]:
+def cell_grid(height: int, width: int, placement: CellPlacement | str) -> tuple[int, int]:
     """Returns the rows and columns of cells for an image.
 
     Raises:
-      ValueError: RELEASED, and a side is under 64.
+      ValueError: RELEASED, and a side is under 64; or no such placement.
     """
-    if placement is CellPlacement.PLACED:
+    if member(CellPlacement, placement, "placement") is CellPlacement.PLACED:
         return -(-height // CELL), -(-width // CELL)
     if height < CELL or width < CELL:
         raise ValueError(
@@ -90,14 +97,18 @@ def cell_grid(height: int, width: int, placement: CellPlacement) -> tuple[int, i
 
 
 def quality_map(
-    cells: jax.Array, *, height: int, width: int, placement: CellPlacement
+    cells: jax.Array, *, height: int, width: int, placement: CellPlacement | str
 ) -> jax.Array:
     """Spreads cells (B, rows, cols, 1) bilinearly over the image: (B, height, width, 1).
 
     PLACED interpolates between the cells' true centres and continues constantly outside them.
     RELEASED stretches the cells over the whole image with corners aligned at zero, as the
     released graph does, so they drift where a side is not a multiple of 64.
+
+    Raises:
+      ValueError: no such placement.
     """
+    placement = member(CellPlacement, placement, "placement")
     vertical = _interpolation(cells.shape[1], height, placement)
     horizontal = _interpolation(cells.shape[2], width, placement)
     # Without the last axis, since LiteRT's converter does not manage a product of four.
@@ -121,11 +132,21 @@ def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array
 
 
 def mean_over_area(
-    cells: jax.Array, *, height: int, width: int, placement: CellPlacement
+    cells: jax.Array, *, height: int, width: int, placement: CellPlacement | str
 ) -> jax.Array:
-    """Averages `cells` (B, rows, columns, 1) by the area they cover: the image's quality, (B,)."""
-    if placement is CellPlacement.RELEASED:
+    """Averages `cells` (B, rows, columns, 1) by the area they cover: the image's quality, (B,).
+
+    Raises:
+      ValueError: no such placement.
+    """
+    if member(CellPlacement, placement, "placement") is CellPlacement.RELEASED:
         return cells.mean(axis=(1, 2, 3))
-    rows = jnp.clip(height - CELL * jnp.arange(cells.shape[1]), 1, CELL) / height
-    columns = jnp.clip(width - CELL * jnp.arange(cells.shape[2]), 1, CELL) / width
+    rows = _covered(cells.shape[1], height)
+    columns = _covered(cells.shape[2], width)
     return (cells[..., 0] * rows[None, :, None] * columns[None, None, :]).sum(axis=(1, 2))
+
+
+def _covered(cells: int, size: int) -> jax.Array:
+    """Returns the share of a side that each of its cells covers, (cells,)."""
+    start = CELL * jnp.arange(cells, dtype=jnp.float32)
+    return jnp.clip(size - start, 1, CELL) / size

@@ -6,6 +6,7 @@ from typing import Any
 import flax.traverse_util
 import jax.numpy as jnp
 
+from agarnet_jax.configs import member
 from agarnet_jax.training.growth import MisfitError, check_growth, grow
 
 Shape = tuple[int, ...]
@@ -26,13 +27,15 @@ class InitialFit(enum.Enum):
     GROWN = "grown"
 
 
-def check_fit(params: Any, expected: Any, how: InitialFit = InitialFit.EXACT) -> str:
+def check_fit(params: Any, expected: Any, how: InitialFit | str = InitialFit.EXACT) -> str:
     """Checks how parameters fit the model's, and says which do not; "" if all do.
 
     Raises:
       MisfitError: naming those that do not fit, if any; with PARTIAL, only if none does; with
         GROWN, those that are larger than the model's.
+      ValueError: no such way to fit.
     """
+    how = member(InitialFit, how, "how")
     if how is InitialFit.GROWN:
         check_growth(params, expected)
         return ""
@@ -62,9 +65,9 @@ def misfits(params: Any, expected: Any) -> dict[str, tuple[Shape | str, Shape | 
     return {name: (given.get(name, MISSING), wanted.get(name, NO_SUCH)) for name in names}
 
 
-def fit(params: Any, fresh: Any, how: InitialFit) -> Any:
+def fit(params: Any, fresh: Any, how: InitialFit | str) -> Any:
     """Puts `params`, which `check_fit` has passed, into their places in `fresh`."""
-    if how is InitialFit.GROWN:
+    if member(InitialFit, how, "how") is InitialFit.GROWN:
         return grow(params, fresh)
     given = flax.traverse_util.flatten_dict(params, sep="/")
     return flax.traverse_util.unflatten_dict(

@@ -12,6 +12,7 @@ from typing import assert_never
 
 import numpy as np
 
+from agarnet_jax.configs import member
 from agarnet_jax.jpeg_tables import (
     ANNEX_K_CHROMINANCE,
     ANNEX_K_LUMINANCE,
@@ -43,7 +44,7 @@ _EDITOR_LEVELS = 12
 
 @functools.cache
 def encoder_table(
-    family: TableFamily, quality: int, component: Component = Component.LUMA
+    family: TableFamily | str, quality: int, component: Component | str = Component.LUMA
 ) -> np.ndarray:
     """Returns an encoder's (8, 8) uint8 table at quality 1–100, in raster order, read-only.
 
@@ -51,9 +52,10 @@ def encoder_table(
     what it amounts to.
 
     Raises:
-      ValueError: `quality` is not an integer in 1–100.
+      ValueError: `quality` is not an integer in 1–100, or no such family or component.
     """
-    base = ANNEX_K[component].astype(np.float64)
+    family = member(TableFamily, family, "family")
+    base = ANNEX_K[member(Component, component, "component")].astype(np.float64)
     match family:
         case TableFamily.IJG:
             pass

@@ -4,9 +4,16 @@ import dataclasses
 import enum
 import json
 
+import jax
+import numpy as np
 import pytest
 
+from agarnet_jax import color, jpeg_tables, metrics
 from agarnet_jax.configs import Config, from_plain, to_plain
+from agarnet_jax.models import CellPlacement, mean_over_area, quality_map
+from agarnet_jax.models.estimator import cell_grid
+from agarnet_jax.training.fitting import InitialFit, check_fit, fit
+from data_pipelines.degradations.tables import Component, TableFamily, encoder_table
 
 
 class Colour(enum.Enum):
@@ -83,3 +90,54 @@ def test_what_does_not_fit_is_named_on_one_line(plain, message):
 def test_configurations_made_directly_are_checked_too():
     with pytest.raises(ValueError, match=r"^Outer.count is 'a'; it must be an integer.$"):
         Outer(count="a")
+
+
+IMAGES = np.random.default_rng(0).random((2, 1, 16, 16, 1), np.float32)
+CELLS = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
+NARROW, WIDE = {"a": np.ones(2), "b": np.ones(1)}, {"a": np.zeros(3), "b": np.zeros(1)}
+CHOOSING = {
+    "to_levels": (metrics.Rounding, lambda how: metrics.to_levels(IMAGES, rounding=how)),
+    "psnr": (metrics.Rounding, lambda how: metrics.psnr(*IMAGES, rounding=how)),
+    "psnr_b": (metrics.Rounding, lambda how: metrics.psnr_b(*IMAGES, rounding=how)),
+    "ssim": (metrics.SsimWindow, lambda window: metrics.ssim(*IMAGES, window=window)),
+    "quality_table": (
+        jpeg_tables.TableScaling,
+        lambda scaling: jpeg_tables.quality_table(31, scaling=scaling),
+    ),
+    "network_tables_by_quality": (
+        jpeg_tables.TableScaling,
+        jpeg_tables.network_tables_by_quality,
+    ),
+    "luma": (color.LumaRange, lambda kind: color.luma(np.zeros((2, 2, 3)), luma_range=kind)),
+    "cell_grid": (CellPlacement, lambda placement: cell_grid(100, 70, placement)),
+    "quality_map": (
+        CellPlacement,
+        lambda placement: quality_map(CELLS, height=100, width=70, placement=placement),
+    ),
+    "mean_over_area": (
+        CellPlacement,
+        lambda placement: mean_over_area(CELLS, height=100, width=70, placement=placement),
+    ),
+    "encoder_table of a family": (TableFamily, lambda family: encoder_table(family, 31)),
+    "encoder_table of a component": (
+        Component,
+        lambda component: encoder_table(TableFamily.IJG, 31, component),
+    ),
+    "check_fit": (InitialFit, lambda how: check_fit(NARROW, WIDE, how)),
+    "fit": (InitialFit, lambda how: fit(NARROW, jax.tree.map(jax.numpy.asarray, WIDE), how)),
+}
+
+
+@pytest.mark.parametrize(("kind", "function"), CHOOSING.values(), ids=CHOOSING)
+def test_a_choice_may_be_given_by_its_value(kind, function):
+    def outcome(choice):
+        try:
+            return jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), function(choice))
+        except ValueError as error:
+            return str(error)
+
+    outcomes = [outcome(choice) for choice in kind]
+    assert outcomes[0] != outcomes[-1]  # it matters
+    assert [outcome(choice.value) for choice in kind] == outcomes
+    with pytest.raises(ValueError, match="is 'bogus'; choose one of: "):
+        function("bogus")

@@ -102,7 +102,7 @@ def test_psnr_b_adds_the_excess_of_steps_at_block_boundaries():
     [psnr, psnr_b, *(functools.partial(ssim, window=window) for window in SsimWindow)],
     ids=["psnr", "psnr_b", *(f"ssim {window.value}" for window in SsimWindow)],
 )
-@pytest.mark.parametrize("shape", [(1, 16, 16, 1), (2, 16, 16, 3), (2, 1, 16, 1), (16, 16)])
+@pytest.mark.parametrize("shape", [(1, 16, 16, 1), (2, 16, 16, 3), (2, 1, 16, 1)])
 def test_images_of_other_shapes_are_not_spread_over_each_other(metric, shape):
     image, other = np.zeros((2, 16, 16, 1), np.float32), np.zeros(shape, np.float32)
     for pair in ((image, other), (other, image)):
