@@ -5,7 +5,7 @@ import functools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar, Unpack, overload
 
 import jax
 import numpy as np
@@ -22,7 +22,14 @@ from agarnet_jax.restoration.quality import QualityMap
 from agarnet_jax.restoration.splitting import as_image, own_header, split
 from agarnet_jax.restoration.tiling import OVERLAP
 from agarnet_jax.restoration.traces.subsampling import Subsampling
-from agarnet_jax.restoration.wishes import ESTIMATED, Orientation, QualitySource, Wishes
+from agarnet_jax.restoration.wishes import (
+    ESTIMATED,
+    ManyOptions,
+    Options,
+    Orientation,
+    QualitySource,
+    Wishes,
+)
 
 __all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
 
@@ -30,8 +37,11 @@ __all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
 _MANY_IMAGES, _MANY_PIXELS = 32, 2**22
 
 
+Kind = TypeVar("Kind", np.ndarray, Image.Image)
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Restored:
+class Restored(Generic[Kind]):
     """image: as it was given, restored. quality_map: (H, W) float32 in 1–100, what was assumed.
 
     The map takes memory only where quality differs between pixels.
@@ -40,7 +50,7 @@ class Restored:
       quality of the header was.
     """
 
-    image: Any
+    image: Kind
     quality_map: np.ndarray
     overruled: float | None = None
 
@@ -121,7 +131,7 @@ class Restorer:
             )
         check_devices(devices)
         self.weights = trained
-        self._options = {
+        self._options: dict[str, Any] = {
             "tile": tile,
             "overlap": overlap,
             "devices": devices,
@@ -158,6 +168,16 @@ class Restorer:
         """
         trained = weights.load(name_or_path)
         return cls(trained, tile=tile, overlap=overlap, devices=devices, read_steps=read_steps)
+
+    @overload
+    def restore(
+        self, image: Kind, *, bits: None = None, **options: Unpack[Options]
+    ) -> Restored[Kind]: ...
+
+    @overload
+    def restore(
+        self, image: Picture, *, bits: int | None = None, **options: Unpack[Options]
+    ) -> Restored[Any]: ...
 
     def restore(
         self,
@@ -223,11 +243,21 @@ class Restorer:
         )
         return self._restored(image, _parts(image, header, wishes), wishes)
 
+    @overload
+    def restore_many(
+        self, images: Iterable[Kind], *, bits: None = None, **options: Unpack[ManyOptions]
+    ) -> Iterator[Restored[Kind]]: ...
+
+    @overload
+    def restore_many(
+        self, images: Iterable[Picture], *, bits: int | None = None, **options: Unpack[ManyOptions]
+    ) -> Iterator[Restored[Any]]: ...
+
     def restore_many(
         self,
         images: Iterable[Picture],
         *,
-        quality: float | QualitySource | str | None = None,
+        quality: float | np.ndarray | QualitySource | str | None = None,
         strength: float = 1.0,
         chroma: bool = True,
         bits: int | None = None,
@@ -336,7 +366,7 @@ def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishe
     assumed, changes = computed
     detail = assumed.detail(parts, wishes)
     if isinstance(image, Image.Image) and parts.has_bits(wishes.bits):
-        result: Picture = parts.picture(changes, detail=detail)
+        result: Any = parts.picture(changes, detail=detail)
         result.info = _kept_info(image)
     else:
         result = parts.merge(changes, bits=wishes.bits, detail=detail)

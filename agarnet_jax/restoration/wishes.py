@@ -2,10 +2,12 @@
 
 import dataclasses
 import enum
+from typing import TypedDict
 
 import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
+from agarnet_jax.restoration.jpeg_header import JpegHeader
 
 MAX_STRENGTH = 1.5
 ENSEMBLE_SIZES = (1, 8)
@@ -37,6 +39,23 @@ class Orientation(enum.Enum):
 
     UPRIGHT = "upright"
     TRANSPOSED = "transposed"
+
+
+class ManyOptions(TypedDict, total=False):
+    """Arguments of `Restorer.restore_many` besides the number of bits, for its overloads."""
+
+    quality: float | np.ndarray | QualitySource | str | None
+    strength: float
+    chroma: bool
+    ensemble: int
+
+
+class Options(ManyOptions, total=False):
+    """Arguments of `Restorer.restore`, likewise."""
+
+    header: JpegHeader | None
+    table: np.ndarray | None
+    orientation: Orientation | str
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
