@@ -103,11 +103,10 @@ def check_quality(quality: float | np.ndarray | QualitySource) -> None:
     if isinstance(quality, QualitySource):
         return
     values = np.asarray(quality)
-    in_range = values.ndim > 0 or MIN_QUALITY <= values <= MAX_QUALITY
-    if values.dtype.kind not in "iuf" or not in_range:
-        given = f"{values.dtype} {values.shape}" if values.ndim else f"{quality!r:.50}"
+    numbers = values.dtype.kind in "iuf"
+    if not numbers or not (values.ndim > 0 or MIN_QUALITY <= values <= MAX_QUALITY):
         raise ValueError(
-            f"quality is {given}; use a JPEG quality, {MIN_QUALITY}–{MAX_QUALITY}, or 'auto', "
+            f"quality is {_shown(quality)}; use a JPEG quality, {MIN_QUALITY}–{MAX_QUALITY}, or 'auto', "
             "'map' or 'header'."
         )
 
@@ -118,13 +117,19 @@ def check_bits(bits: int | None) -> None:
 
 
 def check_strength(strength: float) -> None:
-    if np.asarray(strength).dtype.kind not in "iuf" or not 0 <= strength <= MAX_STRENGTH:
+    values = np.asarray(strength)
+    if values.ndim or values.dtype.kind not in "iuf" or not 0 <= values <= MAX_STRENGTH:
         raise ValueError(
-            f"strength is {strength!r}; use a number from 0 (nothing changes) to {MAX_STRENGTH}, "
-            "1 for what the quality asks for."
+            f"strength is {_shown(strength)}; use a number from 0 (nothing changes) to "
+            f"{MAX_STRENGTH}, 1 for what the quality asks for."
         )
 
 
 def check_ensemble(size: int) -> None:
     if size not in ENSEMBLE_SIZES:
         raise ValueError(f"ensemble is {size!r}; use 1 (none) or 8.")
+
+
+def _shown(value: object) -> str:
+    array = np.asarray(value)
+    return f"{array.dtype} {array.shape}" if array.ndim else f"{value!r:.50}"

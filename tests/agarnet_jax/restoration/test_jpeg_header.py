@@ -83,3 +83,10 @@ def test_a_step_of_zero_counts_as_one(encode, rgb):
     expected = quality_table(50)
     expected[0, 1] = 1
     np.testing.assert_array_equal(steps, expected)
+
+
+def test_only_a_jpeg_file_has_a_header(encode, rgb):
+    picture = Image.open(io.BytesIO(encode(rgb, 35)))
+    for other in (picture.convert("L"), encode(rgb, 35), "photo.jpg"):
+        with pytest.raises(TypeError, match=rf"{type(other).__name__} has no JPEG header; .*open"):
+            JpegHeader.of(other)
