@@ -10,13 +10,16 @@ from absl import flags
 
 from agarnet_jax import weights
 from agarnet_jax.export import formats, metadata
+from agarnet_jax.export.formats import Format, Part
 from experiments import program
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
 _FORMAT = flags.DEFINE_string(
-    "format", None, "stablehlo, saved_model, litert, onnx or safetensors.", required=True
+    "format", None, f"One of {', '.join(each.value for each in Format)}.", required=True
 )
-_PART = flags.DEFINE_string("part", "blind", "blind, blind_uint8, restorer or estimator.")
+_PART = flags.DEFINE_string(
+    "part", Part.BLIND.value, f"One of {', '.join(each.value for each in Part)}."
+)
 _QUALITY = flags.DEFINE_string(
     "quality", "image", "What the restorer gets: one quality an image, or a pixel-wise map."
 )

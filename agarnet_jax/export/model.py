@@ -21,6 +21,8 @@ from agarnet_jax.export.blind import (
     functions,
 )
 
+PLATFORMS = ("cpu", "cuda", "tpu")  # what StableHLO inside files is lowered for
+
 
 @dataclasses.dataclass(frozen=True)
 class Model:

@@ -17,9 +17,8 @@ import jax
 from agarnet_jax import weights
 from agarnet_jax.export import tf_function
 from agarnet_jax.export.blind import BLOCK
-from agarnet_jax.export.model import Model, prepare
+from agarnet_jax.export.model import PLATFORMS, Model, prepare
 
-PLATFORMS = ("cpu", "cuda", "tpu")
 SIGNATURE = "serving_default"
 # TensorFlow leaves alone what lies in this folder of a SavedModel.
 METADATA = pathlib.PurePath("assets.extra", "metadata.json")

@@ -15,10 +15,9 @@ from jax import export
 
 from agarnet_jax import weights, whole_files
 from agarnet_jax.export import extras
-from agarnet_jax.export.model import Model, prepare, without_source_paths
+from agarnet_jax.export.model import PLATFORMS, Model, prepare, without_source_paths
 
 EXTRA = "export-stablehlo"
-PLATFORMS = ("cpu", "cuda", "tpu")
 FUNCTION, METADATA = "function.bin", "metadata.json"
 
 

@@ -61,18 +61,19 @@ class Assumed:
 class QualityChoice:
     """Chooses the quality that is assumed of images.
 
-    placement: of the estimator's cells. read_steps: as of `restorer.Restorer`.
+    placement: of the estimator's cells. read_steps: as of `restorer.Restorer`. refines: whether
+      estimates get what traces in pixels tell.
     """
 
     def __init__(self, placement: CellPlacement, *, read_steps: bool):
         self._placement = placement
-        self._refines = read_steps and placement is CellPlacement.PLACED
+        self.refines = read_steps and placement is CellPlacement.PLACED
 
     def prepared(self, parts: Components, wishes: Wishes) -> Components:
         """Undoes recompressions that show, unless it is stated how the image was compressed."""
         stated = wishes.quality is QualitySource.HEADER or wishes.table is not None
         upright = wishes.orientation is Orientation.UPRIGHT  # tables are not symmetric
-        if stated or not upright or wishes.strength == 0 or not self._refines:
+        if stated or not upright or wishes.strength == 0 or not self.refines:
             return parts
         return _recovered(parts, share=min(1.0, wishes.strength))
 
@@ -91,7 +92,7 @@ class QualityChoice:
             estimate = float(of_image)
             if quality is QualitySource.IMAGE and parts.lead.has_table_of(estimate):
                 return Assumed(None)  # the header is right, and tells chroma's, too
-            if self._refines and wishes.table is None and _is_contradicted(parts, estimate):
+            if self.refines and wishes.table is None and _is_contradicted(parts, estimate):
                 return Assumed(None, overruled=estimate)
             return Assumed(of_image if quality is QualitySource.IMAGE else quality_map)
         return given(checked(quality, parts.size))
@@ -103,7 +104,7 @@ class QualityChoice:
 
         cells: gives the estimator's (rows, columns) of the leading plane, not clipped.
         """
-        if self._refines:
+        if self.refines:
             parts = _recovered(parts, share=1.0)
         of_image, quality_map = self._estimates(cells(parts), parts)
         return {QualitySource.IMAGE: of_image, QualitySource.MAP: quality_map}
@@ -111,7 +112,7 @@ class QualityChoice:
     def _estimates(self, cells: np.ndarray, parts: Components) -> tuple[np.ndarray, QualityMap]:
         """Estimates the quality () of the image, and a map, which is spread as it is read."""
         lead, shares, mean = parts.lead, None, None
-        if self._refines:
+        if self.refines:
             shares = plain_areas.shares_of_detail(lead)
             mean = plain_areas.mean_quality(cells, shares, lead.shape)
         if mean is None:

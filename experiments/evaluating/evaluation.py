@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from agarnet_jax.color import LumaRange
-from agarnet_jax.models import CellPlacement
+from agarnet_jax.restoration.quality_choice import QualityChoice
 from experiments.evaluating import baselines, checks, comparisons, models, report, suites, tables
 from experiments.evaluating.cache import Cache
 from experiments.evaluating.inputs import ImageSet, open_pictures
@@ -204,8 +204,8 @@ def _facts(settings: Settings, run: EvaluationRun, paper: bool) -> dict[str, str
     )
     facts["estimator's cells"] = settings.cells.value
     facts["self-ensemble"] = "of 8" if treatment.ensemble else "no"
-    steps = treatment.read_steps and settings.cells is CellPlacement.PLACED
-    facts["estimate from steps"] = "where near the network's" if steps else "no"
+    choice = QualityChoice(settings.cells, read_steps=treatment.read_steps)
+    facts["estimate from steps"] = "where near the network's" if choice.refines else "no"
     facts["consistency"] = "with single gray JPEGs" if treatment.consistent else "no"
     facts["images"] = "; ".join(f"{name}: {len(images)}" for name, images in run.sets.items())
     if settings.images_per_set is not None:
