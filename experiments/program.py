@@ -1,26 +1,46 @@
 """How every program of this folder starts, and how it ends on input it cannot use."""
 
 import contextlib
+import signal
+import sys
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from absl import app, flags, logging
 
+from agarnet_jax import standard_streams
+from agarnet_jax.cli import exit_codes
 from experiments.config_file import ConfigFileParser
 
 
 def start(main: Callable[[], None]) -> None:
     """Parses the flags and runs `main`; leftover arguments are a usage error.
 
-    A flag or a setting of `--config` that cannot be used ends the program with one line.
+    A flag or a setting of `--config` that cannot be used ends the program with one line, and so
+    does Ctrl-C (exit code 130), or a reader of its output who leaves (141).
     """
+    standard_streams.open_missing()
 
     def checked(argv: list[str]) -> None:
         if len(argv) > 1:
             raise app.UsageError(f"Unexpected arguments: {argv[1:]}; every setting is a --flag.")
         log_warnings_only()
         main()
+        sys.stdout.flush()
 
-    app.run(checked, flags_parser=_parse)
+    try:
+        app.run(checked, flags_parser=_parse)
+    except KeyboardInterrupt:
+        _end("Stopped by SIGINT.", 128 + signal.SIGINT)
+    except BrokenPipeError:
+        _end("Whoever read the output stopped reading.", exit_codes.BROKEN_PIPE)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    with contextlib.suppress(OSError):  # a terminal that is gone
+        print(message, file=sys.stderr)
+    standard_streams.discard_broken()
+    raise SystemExit(code) from None
 
 
 def log_warnings_only() -> None:
@@ -46,6 +66,8 @@ def one_line_errors() -> Iterator[None]:
     """
     try:
         yield
+    except BrokenPipeError:  # of what is printed; `start` knows what to say
+        raise
     except (ValueError, OSError, ModuleNotFoundError) as error:
         logging.info("What led to the message below:", exc_info=True)
         raise SystemExit(f"{error}") from None

@@ -13,7 +13,9 @@ or else each with --coordinator_address=HOST:PORT --num_processes=N --process_id
 """
 
 import contextlib
+import errno
 import json
+import os
 
 from absl import flags
 from ml_collections import config_flags
@@ -68,6 +70,12 @@ def _joined() -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
+def _full(error: Exception) -> str:
+    """Returns the system's words for a full disk or quota if the error has them, else nothing."""
+    known = (os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
+    return next((words for words in known if words in f"{error}"), "")
+
+
 def main() -> None:
     with contextlib.ExitStack() as stack:
         with program.one_line_errors():
@@ -81,6 +89,13 @@ def main() -> None:
             run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value, profile_steps=profile_steps)
         except (CheckpointError, MisfitError, FloatingPointError) as error:
             raise SystemExit(f"{error}") from None
+        except (OSError, ValueError) as error:  # the storage of checkpoints raises both
+            if not (reason := _full(error)):
+                raise
+            raise SystemExit(
+                f"{_WORKDIR.value!r} cannot be written: {reason}; free space and run the same "
+                "command again."
+            ) from None
 
 
 if __name__ == "__main__":

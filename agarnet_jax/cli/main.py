@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import agarnet_jax
-from agarnet_jax import whole_files
+from agarnet_jax import standard_streams, whole_files
 from agarnet_jax.cli import exit_codes, export, inspect, restore
 from agarnet_jax.restoration.files import running
 from agarnet_jax.restoration.files.errors import InputError
@@ -32,9 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     129, 130 and 143: interrupted by a closed terminal (SIGHUP), Ctrl-C or SIGTERM, with no partial
     file left. 141: whoever read the output stopped reading.
     """
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by who started us
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    standard_streams.open_missing()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names may hold any bytes
@@ -54,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say(f"\nagarnet: stopped by {number.name}; no partial file is left.")
             return _left(128 + number)
         except BrokenPipeError:  # whoever read our output has seen enough
-            _discard_output()
+            standard_streams.discard_broken()
             return _left(exit_codes.BROKEN_PIPE)
         except OSError as error:  # of files, errors are said above
-            _discard_output()
+            standard_streams.discard_broken()
             _say(f"agarnet: the output cannot be written: {error.strerror}.")
             return _left(exit_codes.BAD_INPUT)
 
@@ -65,11 +63,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # a terminal that is gone
         print(text, file=sys.stderr, flush=True)
-
-
-def _discard_output() -> None:
-    """Python would fail once more on what is still to be printed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _left(code: int) -> int:
