@@ -41,7 +41,8 @@ class AGARNetConfig(Config):
     """Sizes and conventions of the restorer (`AGARNET.md` §3–5).
 
     `gates=False` gives the paper's Baselines: gated blocks become plain residual blocks, and
-    quality is not looked at. Enum fields also take their value as a string.
+    quality is not looked at. Enum fields also take their value as a string. A new field, even at
+    its default, changes the `weights_sha256` of exported files (`docs/export.md`).
     """
 
     pixel_features: int = 32  # f; the U-Net's levels have f, 2f and 4f features

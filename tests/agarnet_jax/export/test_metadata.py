@@ -77,6 +77,12 @@ def test_hash_as_documented(small_weights, tmp_path):
     assert metadata.weights_hash(small_weights) == digest.hexdigest()
 
 
+def test_the_hash_of_tiny_stays():
+    """Other weights, or a new field in a configuration, change it; then the changelog says so."""
+    expected = "541cd2a81ec5b612461881859a7bc50ab7b060360436c4401fc105cc537c02d6"
+    assert metadata.weights_hash(weights.load("tiny")) == expected
+
+
 def test_commit_of_a_checkout(repository):
     if not (repository / ".git").exists():
         pytest.skip("not a checkout")
