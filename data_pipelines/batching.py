@@ -1,4 +1,4 @@
-"""Batches for training and evaluation: dicts of arrays, one process's share of each."""
+"""Batches for training: dicts of arrays, one process's share of each."""
 
 import bisect
 import contextlib
@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import grain
@@ -19,17 +19,12 @@ from absl import flags
 from agarnet_jax.color import LumaRange
 from data_pipelines import transforms
 from data_pipelines.config import DataConfig
-from data_pipelines.degradations import mosaic, recompression
-from data_pipelines.degradations.degraded import Degradation
-from data_pipelines.degradations.jpeg import Jpeg
-from data_pipelines.planes import TrainingPlane
 from data_pipelines.sources.images import ImageSource
 from data_pipelines.sources.opening import open_images
 from data_pipelines.transcoding import import_av
 from data_pipelines.transforms import Sample
 
 Batch = dict[str, np.ndarray]
-_EVAL_SHIFT = (4, 4)  # of double JPEG, as in `docs/evaluation.md`
 
 
 def train_source(config: DataConfig) -> ImageSource:
@@ -41,7 +36,7 @@ def train_source(config: DataConfig) -> ImageSource:
     """
     if config.degradation.mixture.video:
         import_av()  # fails now, not when the first video is drawn
-    return _opened(
+    return open_setting(
         config,
         "train_dir",
         luma_range=None if config.planes.need_rgb else LumaRange.FULL,
@@ -49,17 +44,7 @@ def train_source(config: DataConfig) -> ImageSource:
     )
 
 
-def eval_source(config: DataConfig) -> ImageSource:
-    """Opens the held-out images in studio range, the papers' luma; raises as `train_source`."""
-    return _opened(
-        config,
-        "eval_dir",
-        luma_range=LumaRange.STUDIO,
-        min_side=max(case.input_side(config.eval_crop) for case in eval_cases(config).values()),
-    )
-
-
-def _opened(config: DataConfig, setting: str, **options: Any) -> ImageSource:
+def open_setting(config: DataConfig, setting: str, **options: Any) -> ImageSource:
     """Opens the images that a setting names; raises ValueError now if all of them are broken."""
     place = getattr(config, setting)
     if not place:
@@ -101,7 +86,7 @@ def train_batches(
                 transform=dataclasses.replace(train_transform(config), crop=phase.crop),
                 batch_size=phase.batch_size,
                 seed=seed,
-                share=_share(phase.batch_size, process_index, process_count),
+                share=places_of_process(phase.batch_size, process_index, process_count),
                 start=phase.start,
                 first_sample=phase.first_sample,
             )
@@ -187,7 +172,7 @@ class TrainBatch:
 
     def __call__(self, n: int) -> Batch:
         first = self.first_sample + (n - self.start) * self.batch_size
-        return _stack([self.sample(first + place) for place in self.share])
+        return stack([self.sample(first + place) for place in self.share])
 
     def sample(self, index: int) -> Sample:
         """Makes one sample, as `transforms` describes it."""
@@ -218,56 +203,8 @@ def _epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.Generator(bits).permutation(count)
 
 
-def eval_cases(config: DataConfig) -> dict[str, Degradation]:
-    """Names the degradations of evaluation: "q10", "double10_50", "mosaic10_80"."""
-    cases: dict[str, Degradation] = {f"q{q}": Jpeg(q) for q in config.eval_qualities}
-    for first, second in config.eval_doubles:
-        degradation = recompression.double(first, second, shift=_EVAL_SHIFT)
-        cases[f"double{first}_{second}"] = degradation
-    for left, right in config.eval_mosaics:
-        cases[f"mosaic{left}_{right}"] = mosaic.halves(left, right)
-    return cases
-
-
-def eval_batches(
-    source: ImageSource,
-    *,
-    config: DataConfig,
-    process_index: int = 0,
-    process_count: int = 1,
-) -> Iterator[tuple[str, Batch]]:
-    """Makes batches of every usable held-out image in every case of `eval_cases`, once.
-
-    Yields:
-      (case, batch), the batches of one case all of one shape: the last is filled up with copies,
-      and another image stands for a broken one, whose `weight` (b,) is 0; it is 1 elsewhere.
-    """
-    share = _share(config.eval_batch_size, process_index, process_count)
-    for case, degradation in eval_cases(config).items():
-        for first in range(0, len(source), config.eval_batch_size):
-            samples = [_eval_sample(source, first + i, degradation, config) for i in share]
-            yield case, _stack(samples)
-
-
-def _eval_sample(
-    source: ImageSource, index: int, degradation: Degradation, config: DataConfig
-) -> Sample:
-    image = source.read(index) if index < len(source) else None
-    weight = np.array(image is not None, np.float32)
-    if image is None:
-        image = source[index % len(source)]
-    side = degradation.input_side(config.eval_crop)
-    degraded = degradation.apply(transforms.centre_crop(image, side))
-    sample = transforms.make_sample(
-        degraded,
-        side=config.eval_crop,
-        pixelwise=degraded.quality.size > 1,
-        metadata=transforms.describe(TrainingPlane.STUDIO, degradation),
-    )
-    return sample | {"weight": weight}
-
-
-def _stack(samples: list[Sample]) -> Batch:
+def stack(samples: list[Sample]) -> Batch:
+    """Makes a batch of samples, (b, …) of each."""
     # Only contiguous arrays pass from a worker through shared memory. Others would fill a pipe, and
     # a worker that should end would wait there for a reader.
     return {
@@ -276,7 +213,7 @@ def _stack(samples: list[Sample]) -> Batch:
     }
 
 
-def _share(batch_size: int, process_index: int, process_count: int) -> range:
+def places_of_process(batch_size: int, process_index: int, process_count: int) -> range:
     """Returns the places in a batch that belong to a process.
 
     Raises:

@@ -18,7 +18,7 @@ from agarnet_jax.training.folder_lock import locked
 from agarnet_jax.training.loop import train
 from agarnet_jax.training.observers import IMAGES
 from agarnet_jax.training.state import TrainState
-from data_pipelines import batching
+from data_pipelines import batching, held_out
 from data_pipelines.sources.images import ImageSource
 from experiments import program
 from experiments.config import ExperimentConfig
@@ -47,10 +47,10 @@ def run(
         continues = has_checkpoint(f"{workdir}/checkpoints")
         initial_params = None if continues else experiment.initial_params()
         source = batching.train_source(experiment.data)
-        held_out = batching.eval_source(experiment.data) if experiment.data.eval_dir else None
+        eval_source = held_out.eval_source(experiment.data) if experiment.data.eval_dir else None
         images = {
             "training": source.summary(),
-            "held-out": held_out.summary() if held_out else "none",
+            "held-out": eval_source.summary() if eval_source else "none",
         }
         distributed.check_alike(
             {
@@ -73,7 +73,7 @@ def run(
             batches_from=lambda start: stack.enter_context(
                 contextlib.closing(_train_batches(experiment, source, start))
             ),
-            eval_batches=_eval_batches(experiment, held_out),
+            eval_batches=_eval_batches(experiment, eval_source),
             workdir=workdir,
             resolved_config=to_plain(experiment) | {IMAGES: images},
             initial_params=initial_params,
@@ -119,14 +119,14 @@ def _train_batches(
 
 
 def _eval_batches(
-    experiment: ExperimentConfig, held_out: ImageSource | None
+    experiment: ExperimentConfig, eval_source: ImageSource | None
 ) -> Callable[[], Iterator[tuple[str, batching.Batch]]] | None:
     """Makes what begins an evaluation; None where nothing is held out."""
-    if held_out is None:
+    if eval_source is None:
         return None
     return functools.partial(
-        batching.eval_batches,
-        held_out,
+        held_out.eval_batches,
+        eval_source,
         config=experiment.data,
         process_index=jax.process_index(),
         process_count=jax.process_count(),

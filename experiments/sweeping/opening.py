@@ -4,7 +4,7 @@ import optuna
 
 from agarnet_jax import runtime
 from agarnet_jax.places import is_remote
-from data_pipelines import batching
+from data_pipelines import batching, held_out
 from experiments.config import ExperimentConfig, from_config_dict
 from experiments.sweeping import spaces, studies
 from experiments.sweeping.settings import SweepSettings
@@ -87,5 +87,5 @@ def _images(experiment: ExperimentConfig) -> dict[str, str]:
         )
     return {
         "training_images": batching.train_source(experiment.data).summary(),
-        "held_out_images": batching.eval_source(experiment.data).summary(),
+        "held_out_images": held_out.eval_source(experiment.data).summary(),
     }

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_pipelines import batching, transforms
+from data_pipelines import batching, held_out
 from data_pipelines.config import DataConfig
-from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg, QualityDensity
+from data_pipelines.degradations.jpeg import EncoderOptions, QualityDensity
 from data_pipelines.degradations.mixture import DegradationConfig, MixtureWeights
 from data_pipelines.planes import PlaneWeights
 
@@ -119,7 +119,7 @@ def test_images_that_are_all_broken_are_refused_before_training(config, tmp_path
         Image.effect_noise((200, 200), 64).save(path)
         path.write_bytes(path.read_bytes()[:10_000])  # its header is in order
     broken = dataclasses.replace(config, train_dir=f"{tmp_path}", eval_dir=f"{tmp_path}")
-    for opened in (batching.train_source, batching.eval_source):
+    for opened in (batching.train_source, held_out.eval_source):
         with pytest.raises(ValueError, match="None of 2 images can be used, the first being"):
             opened(broken)
 
@@ -250,61 +250,6 @@ READ_AND_WAIT = f"""{READ}
 READ_AND_CLOSE = f"""{READ}
     batches.close()
 """
-
-
-def test_evaluation_covers_every_image_at_every_quality(config):
-    source = batching.eval_source(config)
-    batches = list(batching.eval_batches(source, config=config))
-    assert [case for case, _ in batches] == ["q10", "q90"]
-    for quality, (_, batch) in zip((10, 90), batches):
-        assert batch["clean"].shape == (4, 64, 64, 1)
-        assert batch["weight"].tolist() == [1, 0, 0, 0]
-        assert (batch["quality"] == quality).all()
-
-
-def test_evaluation_is_shared_by_processes(config):
-    source = batching.eval_source(config)
-    shares = [
-        next(batching.eval_batches(source, config=config, process_index=i, process_count=2))[1]
-        for i in (0, 1)
-    ]
-    assert [share["weight"].tolist() for share in shares] == [[1, 0], [0, 0]]
-
-
-def test_a_broken_image_does_not_count_in_evaluation(config, astronaut, tmp_path):
-    paths = [tmp_path / f"{name}.png" for name in "abc"]
-    for shift, path in enumerate(paths):
-        Image.fromarray(astronaut[shift:160, :160]).save(path)
-    paths[1].write_bytes(paths[1].read_bytes()[:10_000])  # its header is in order
-    source = batching.eval_source(dataclasses.replace(config, eval_dir=f"{tmp_path}"))
-    for _, batch in batching.eval_batches(source, config=config):
-        assert batch["weight"].tolist() == [1, 0, 1, 0]
-        assert (batch["clean"][0] != batch["clean"][2]).any()
-
-
-def test_evaluation_is_in_the_range_of_benchmarks(config, picture_folders):
-    _, batch = next(batching.eval_batches(batching.eval_source(config), config=config))
-    (path,) = (picture_folders / "valid").iterdir()
-    red, green, blue = np.moveaxis(np.asarray(Image.open(path).convert("RGB"), np.float64), -1, 0)
-    studio = 16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255
-    middle = studio[48:112, 48:112]  # of 160×160
-    assert np.abs(batch["clean"][0, ..., 0] - middle).max() <= 0.5 + 1e-4
-
-
-def test_evaluation_of_recompression_and_mosaics(config):
-    config = dataclasses.replace(
-        config, eval_qualities=(), eval_doubles=[[30, 10]], eval_mosaics=((10, 80),)
-    )
-    source = batching.eval_source(config)
-    (double, twice), (mosaic, parts) = batching.eval_batches(source, config=config)
-    assert (double, mosaic) == ("double30_10", "mosaic10_80")
-    assert twice["clean"].shape == parts["clean"].shape == (4, 64, 64, 1)
-    assert twice["quality"].shape == (4, 1, 1, 1)
-    once = Jpeg(30).compress(transforms.centre_crop(source[0], 72))
-    expected = Jpeg(10).compress(once[4:, 4:])[:64, :64]
-    np.testing.assert_array_equal(twice["degraded"][0, ..., 0], expected)
-    assert parts["quality"].shape == (4, 64, 64, 1)
-    assert parts["quality"][0, 0, 31:33, 0].tolist() == [10, 80]
 
 
 def test_impossible_settings_are_named():
