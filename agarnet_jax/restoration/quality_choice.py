@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from agarnet_jax.jpeg_tables import effective_quality
+from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.models import CellPlacement, mean_over_area
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Components
@@ -34,12 +34,12 @@ class Assumed:
         """Returns the quality of a plane at each of the image's pixels."""
         if self.quality is not None:
             return self.quality
-        if plane.table is None:
+        if plane.stated_quality is None:
             raise ValueError(
                 "Quality is to come from the header, but there is none; pass the header of the "
                 "JPEG file, a number, or QualitySource.IMAGE to estimate it."
             )
-        return np.array(effective_quality(plane.table, base=plane.annex_k), np.float32)
+        return np.array(plane.stated_quality, np.float32)
 
     def detail(self, parts: Components, wishes: Wishes) -> Detail | None:
         """Returns how much of luma's detail restored chroma gets."""
@@ -122,7 +122,8 @@ class QualityChoice:
             )[0]
         estimate = in_range(mean)
         if shares is not None:
-            shown = lead.shown_quality
+            shown, most = lead.shown_quality, lead.stated_quality or MAX_QUALITY
+            estimate, cells = np.minimum(estimate, most), np.minimum(cells, most)
             estimate = in_range(quantization_steps.refined(float(estimate), shown))
             cells = steadied(quantization_steps.refined_cells(cells, shown), float(estimate))
             cells = plain_areas.filled(cells, shares, float(estimate))

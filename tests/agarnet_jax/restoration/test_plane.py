@@ -2,9 +2,11 @@ import dataclasses
 import io
 
 import numpy as np
-from PIL import Image
+import pytest
+from PIL import Image, ImageDraw
 
-from agarnet_jax.jpeg_tables import quality_table
+from agarnet_jax.jpeg_tables import effective_quality, quality_table
+from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.splitting import split
 
 
@@ -13,7 +15,30 @@ def test_a_table_has_to_amount_to_the_quality_that_shows(astronaut, encode):
     right = split(picture).lead
     assert right.has_table_of(80)
     assert not right.has_table_of(50)
-    wrong = dataclasses.replace(right, table=quality_table(50))
-    assert not wrong.has_table_of(50)
+    wrong = dataclasses.replace(right, table=quality_table(90))
+    assert not wrong.has_table_of(90)
     assert not wrong.has_table_of(80)
     assert not split(np.asarray(picture)).lead.has_table_of(80)  # no header, no table
+
+
+def line_art():
+    """Black on white, where pixels that clip hide the steps."""
+    picture = Image.new("L", (384, 384), 255)
+    draw, random = ImageDraw.Draw(picture), np.random.default_rng(2)
+    for line in random.integers(0, 384, (40, 4)).tolist():
+        draw.line(line, fill=0, width=2)
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90])
+def test_no_file_shows_a_better_quality_than_its_header_states(astronaut, encode, quality):
+    """And as good a one where nothing shows."""
+    ramp = np.linspace(0, 255, 256).round().astype(np.uint8)
+    for pixels in (line_art(), np.tile(ramp, (256, 1)), astronaut, astronaut[64:88, 128:152]):
+        file = Image.open(io.BytesIO(encode(pixels, quality)))
+        stated = effective_quality(JpegHeader.of(file).tables[0])
+        assert stated == quality
+        lead = split(file).lead
+        assert lead.shown_quality == stated
+        if pixels.shape != astronaut.shape:  # its pixels alone do not tell
+            assert split(np.asarray(file)).lead.shown_quality != stated

@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from agarnet_jax.models import CellPlacement
 from agarnet_jax.restoration.chroma_detail import Detail
@@ -61,3 +64,13 @@ def test_detail_is_of_the_quality_of_chroma(parts, astronaut):
     assert Assumed(np.float32(80)).detail(parts, wishes(strength=0)) is None
     gray = split(astronaut[:40, :56, 0])
     assert Assumed(np.float32(80)).detail(gray, wishes()) is None
+
+
+def test_nothing_is_better_than_its_last_compression(astronaut, encode):
+    choice = QualityChoice(CellPlacement.PLACED, read_steps=True)
+    file = Image.open(io.BytesIO(encode(astronaut[:40, :56], 60)))
+    for parts, most in ((split(file), 60), (split(np.asarray(file)), 98)):
+        for source in (QualitySource.IMAGE, QualitySource.MAP):
+            cells = lambda: np.full((1, 1), 98, np.float32)  # noqa: E731
+            assumed = choice.assumed(parts, wishes(quality=source), cells)
+            assert (assumed.whole_map(parts) == most).all()
