@@ -106,8 +106,8 @@ def check_quality(quality: float | np.ndarray | QualitySource) -> None:
     numbers = values.dtype.kind in "iuf"
     if not numbers or not (values.ndim > 0 or MIN_QUALITY <= values <= MAX_QUALITY):
         raise ValueError(
-            f"quality is {_shown(quality)}; use a JPEG quality, {MIN_QUALITY}–{MAX_QUALITY}, or 'auto', "
-            "'map' or 'header'."
+            f"quality is {_shown(quality)}; use a JPEG quality, {MIN_QUALITY}–{MAX_QUALITY}, or "
+            "'auto', 'map' or 'header'."
         )
 
 
