@@ -1,3 +1,5 @@
+import re
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -33,7 +35,23 @@ def test_inverse_is_exact_to_a_millionth(image):
     np.testing.assert_allclose(restored, image, atol=1e-6)  # AGARNET.md §1
 
 
-@pytest.mark.parametrize("shape", [(1, 12, 8, 1), (1, 8, 12, 1), (1, 8, 8, 3)])
+@pytest.mark.parametrize(
+    "shape", [(1, 12, 8, 1), (1, 8, 12, 1), (1, 8, 8, 3), (8, 8), (1, 8, 8), (1, 1, 8, 8, 1)]
+)
 def test_shapes_that_do_not_fit_are_named(shape):
     with pytest.raises(ValueError, match="multiples of 8"):
         block_dct(jnp.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 4, 4, 1), (1, 64, 4, 4), (1, 64, 4, 4, 3), (64,)])
+def test_coefficients_that_do_not_fit_are_named(shape):
+    with pytest.raises(ValueError, match=rf"\(B, 64, h, w, 1\), got {re.escape(str(shape))}"):
+        block_idct(jnp.zeros(shape))
+
+
+def test_whole_numbers_are_transformed_as_they_are(image):
+    levels = np.rint(255 * image).astype(np.uint8)
+    coefficients = block_dct(levels)
+    np.testing.assert_array_equal(coefficients, block_dct(levels.astype(np.float32)))
+    whole = np.rint(coefficients).astype(np.int16)
+    np.testing.assert_array_equal(block_idct(whole), block_idct(whole.astype(np.float32)))
