@@ -19,8 +19,9 @@ from agarnet_jax.metrics import Rounding
 from agarnet_jax.models import CellPlacement
 from experiments import program
 from experiments.evaluating import tables
-from experiments.evaluating.evaluation import Evaluation, evaluate
+from experiments.evaluating.evaluation import evaluate
 from experiments.evaluating.models import Treatment
+from experiments.evaluating.report_parts import Report
 from experiments.evaluating.settings import ALL, Settings, parse_qualities, parse_suites
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "A shipped name, a weights file or a --workdir.")
@@ -72,17 +73,16 @@ def settings() -> Settings:
     )
 
 
-def show(evaluation: Evaluation) -> None:
+def show(report: Report) -> None:
     """Prints facts and tables to stdout, warnings to stderr."""
-    for name, value in evaluation.report.facts.items():
+    for name, value in report.facts.items():
         print(f"- {name}: {value}")
     print()
-    for table in evaluation.report.tables:
+    for table in report.tables:
         print(tables.markdown(table), end="\n\n")
-    for warning in evaluation.report.warnings:
+    for warning in report.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
-    if _OUT.value:
-        print(f"Look at {_OUT.value}/report.html.")
+    sys.stdout.flush()  # drawing takes a while
 
 
 def main() -> None:
@@ -90,8 +90,9 @@ def main() -> None:
     with program.one_line_errors():
         if _OUT.value:
             whole_files.check_folder(_OUT.value)
-        evaluation = evaluate(settings())
-    show(evaluation)
+        evaluate(settings(), show=show)
+    if _OUT.value:
+        print(f"Look at {_OUT.value}/report.html.")
 
 
 if __name__ == "__main__":

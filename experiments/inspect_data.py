@@ -7,12 +7,14 @@ Writes DIR/samples.png (each row: clean, degraded, their difference eightfold, t
 and what happened), DIR/samples.jsonl (the same in words) and DIR/throughput.md.
 """
 
+import io
 import json
 import pathlib
 
 from absl import flags
 from ml_collections import config_flags
 
+from agarnet_jax import whole_files
 from data_pipelines import batching, contact_sheet, throughput
 from experiments import program
 from experiments.config import from_config_dict
@@ -34,17 +36,21 @@ def main() -> None:
     print(f"{len(source)} training images, {source.skipped} skipped.", flush=True)
     batch = next(batching.train_batches(source, config=data, batch_size=_SAMPLES.value, seed=seed))
     samples = [{key: values[row] for key, values in batch.items()} for row in range(_SAMPLES.value)]
-    contact_sheet.draw(samples).save(out / "samples.png")
-    lines = (json.dumps(contact_sheet.summary(sample)) for sample in samples)
-    (out / "samples.jsonl").write_text("\n".join(lines) + "\n")
+    sheet = io.BytesIO()
+    contact_sheet.draw(samples).save(sheet, "PNG")
+    lines = [json.dumps(contact_sheet.summary(sample)) + "\n" for sample in samples]
+    with program.one_line_errors():
+        whole_files.write(out / "samples.png", sheet.getvalue())
+        whole_files.write(out / "samples.jsonl", "".join(lines).encode())
 
     rows = []
     for name, stage in throughput.stages(source, data, seed=seed).items():
         stage(0)
         rows.append((name, f"{throughput.rate(stage, _COUNT.value):.0f}"))
     table = aligned(("stage", "per second"), rows, words={0})
-    (out / "throughput.md").write_text(table + "\n")
     print(table)
+    with program.one_line_errors():
+        whole_files.write(out / "throughput.md", f"{table}\n".encode())
     print(f"Look at {out / 'samples.png'}.")
 
 

@@ -108,7 +108,8 @@ def main() -> None:
         failure = f"{error}"
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
-    report.write(study, chosen.workdir)
+    with program.one_line_errors():
+        report.write(study, chosen.workdir)
     raise SystemExit(failure)
 
 

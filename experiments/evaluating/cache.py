@@ -4,14 +4,13 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import agarnet_jax
 import data_pipelines
+from agarnet_jax import whole_files
 from experiments import evaluating
 from experiments.evaluating import environment
 from experiments.evaluating.scoring import Scores
@@ -42,16 +41,14 @@ class Cache:
     def put(self, key: Mapping[str, Any], scores: Scores) -> None:
         """
         Raises:
-          OSError: the folder cannot be written.
+          OSError: the file cannot be written.
         """
         if self._folder is None:
             return
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = json.dumps({"key": dict(key), "scores": dataclasses.asdict(scores)})
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as f:
-            f.write(content)
-        os.replace(f.name, path)
+        whole_files.write(path, content.encode())
 
     def _path(self, key: Mapping[str, Any]) -> pathlib.Path:
         assert self._folder is not None

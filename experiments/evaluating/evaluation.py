@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agarnet_jax.color import LumaRange
 from agarnet_jax.restoration.quality_choice import QualityChoice
@@ -28,8 +28,14 @@ class Evaluation:
     plots: Mapping[str, Plot]
 
 
-def evaluate(settings: Settings) -> Evaluation:
+def evaluate(
+    settings: Settings, *, show: Callable[[Report], object] = lambda report: None
+) -> Evaluation:
     """Computes, and where `settings.out` says so, writes the report.
+
+    Args:
+      settings: what to evaluate.
+      show: receives the report, without plots, before anything of it is drawn or written.
 
     Raises:
       ValueError, OSError, ModuleNotFoundError: the settings name nothing that can be evaluated, or
@@ -64,6 +70,7 @@ def evaluate(settings: Settings) -> Evaluation:
     problems += checks.jpeg_rows(cases, results, luma_range=settings.luma_range)
     problems += _harm(cases, results)
     whole = _report(settings, cases, run, results, problems)
+    show(whole)
     if folder is None:
         return Evaluation(whole, results, {})
     return _written(folder, whole, cases, run, results)

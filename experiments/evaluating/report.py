@@ -47,7 +47,7 @@ def write(report: Report, results: Results, plots: Mapping[str, Plot], out: path
 
     (out / "plots").mkdir(parents=True, exist_ok=True)
     for name, plot in plots.items():
-        (out / "plots" / name).write_bytes(plot.png)
+        whole_files.write(out / "plots" / name, plot.png)
     content = {
         "title": report.title,
         "facts": dict(report.facts),

@@ -10,6 +10,7 @@ import optuna
 from etils import epath
 from optuna.trial import FrozenTrial, TrialState
 
+from agarnet_jax.whole_files import UnwritableError
 from experiments.markdown import aligned
 from experiments.sweeping import plots
 from experiments.sweeping.attempts import attempts, first_number, latest
@@ -75,15 +76,23 @@ def table(rows: list[Row]) -> str:
 
 
 def write(study: optuna.Study, workdir: epath.Path) -> None:
-    """Prints the table and writes it, with plots, into the working folder."""
+    """Prints the table and writes it, with plots, into the working folder.
+
+    Raises:
+      UnwritableError: it cannot be written.
+    """
     found = rows(study)
     print(table(found))
-    workdir.mkdir(parents=True, exist_ok=True)
-    (workdir / "results.csv").write_text(csv_text(found))
-    drawn = plots.draw(study)
-    for name, png in drawn.items():
-        (workdir / name).write_bytes(png)
-    print(f"Wrote {', '.join(['results.csv', *drawn])} to {workdir}.")
+    files = {"results.csv": csv_text(found).encode(), **plots.draw(study)}
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (workdir / name).write_bytes(content)
+    except OSError as error:
+        raise UnwritableError(
+            f"The results in {workdir} cannot be written: {error.strerror or error}."
+        ) from None
+    print(f"Wrote {', '.join(files)} to {workdir}.")
 
 
 def csv_text(rows: list[Row]) -> str:

@@ -174,6 +174,20 @@ def test_inspecting_what_a_configuration_trains_on(program, picture_folders, tmp
     assert "video" not in table
 
 
+def test_samples_that_cannot_be_written_are_one_line(program, picture_folders, tmp_path):
+    (tmp_path / "samples.png").mkdir()
+    result = program(
+        "experiments.inspect_data",
+        "--config=experiments/configs/smoke.py",
+        f"--config.data.train_dir={picture_folders}/train",
+        f"--out={tmp_path}",
+        "--samples=1",
+        fails=True,
+    )
+    (line,) = result.stderr.strip().splitlines()
+    assert "samples.png' cannot be written: Is a directory" in line
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

@@ -1,16 +1,20 @@
 """A whole evaluation, from settings to files."""
 
 import csv
+import errno
 import io
 import json
+import os
 import pathlib
 import re
+import shutil
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from agarnet_jax import whole_files
 from agarnet_jax.color import LumaRange
 from agarnet_jax.models import CellPlacement
 from data_pipelines.degradations.jpeg import Jpeg
@@ -121,6 +125,30 @@ def test_running_again_writes_the_same(folder, small_file, tmp_path):
     first = (tmp_path / "out" / "scores.csv").read_bytes()
     evaluate(settings)
     assert (tmp_path / "out" / "scores.csv").read_bytes() == first
+
+
+def test_a_full_disk_is_named_after_the_tables_are_shown(folder, small_file, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def evaluate_until(place):
+        with monkeypatch.context() as on_full_disk:
+            on_full_disk.setattr(os, "fsync", full)
+            message = f"'{out}/{place}/.* cannot be written: No space left on device"
+            with pytest.raises(whole_files.UnwritableError, match=message):
+                evaluate(settings, show=shown.append)
+
+    out, shown = tmp_path / "out", []
+    settings = Settings(weights=small_file, images=str(folder), qualities=(10,), out=str(out))
+    evaluate_until("cache")
+    assert not shown
+    assert not [path for path in out.rglob("*") if path.is_file()]
+    evaluate(settings)
+    shutil.rmtree(out / "plots")
+    evaluate_until("plots")
+    (report,) = shown
+    assert report.tables
+    assert not list((out / "plots").iterdir())
 
 
 def test_what_is_not_there_is_said_and_the_rest_is_made(data, few, small_file, tmp_path):

@@ -1,11 +1,14 @@
 import csv
+import errno
 import io
 
 import optuna
 import pytest
+from etils import epath
 from optuna.trial import TrialState
 from PIL import Image
 
+from agarnet_jax.whole_files import UnwritableError
 from experiments.sweeping import plots, report
 
 
@@ -62,3 +65,15 @@ def test_plots_are_pictures(study):
 
 def test_nothing_is_drawn_of_a_study_that_has_completed_nothing():
     assert plots.draw(optuna.create_study()) == {}
+
+
+def test_a_full_disk_is_named_after_the_table_is_printed(study, tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(report.plots, "draw", lambda _: {})
+    workdir = epath.Path(tmp_path)
+    monkeypatch.setattr(type(workdir), "write_bytes", full)
+    with pytest.raises(UnwritableError, match=f"in {tmp_path} cannot be written: No space left"):
+        report.write(study, workdir)
+    assert report.table(report.rows(study)) in capsys.readouterr().out
