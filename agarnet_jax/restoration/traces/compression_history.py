@@ -25,8 +25,7 @@ ASSESSED = (Coding.GRAY, Coding.YCBCR)
 
 # See `double_quantization.evidence`; photographs compressed once reach 0.006.
 _DOUBLE_QUANTIZATION = 0.012
-_FAR, _VERY_FAR = 3.0, 6.0  # times the steps of the header
-_HIGH = 95  # quality of a header whose own steps hide hardly any other
+_FAR = 1.5  # times the steps of the header
 # What tells drawings from photographs (`_looks_drawn`); coefficients in levels.
 _HIGH_FREQUENCIES = ZIGZAG[36:]  # the half beyond the longest diagonal
 _SHARP = 14.0  # root mean square of them; text, pixel art and noise have 15 to 75
@@ -75,15 +74,11 @@ def assess(
 
 
 def is_far_below(table: np.ndarray, estimated_quality: float) -> bool:
-    """Whether the estimate's steps are several times those of a file's table (8, 8).
+    """Whether the estimate's steps are clearly coarser than those of a file's table (8, 8).
 
-    To believe it wrongly does great harm then, and pixels tell (`contradicts`).
+    To believe it wrongly does harm then, and pixels tell (`contradicts`).
     """
-    return _coarser(table, estimated_quality) >= _FAR
-
-
-def _coarser(table: np.ndarray, estimated_quality: float) -> float:
-    return float(quality_table(round(estimated_quality)).mean() / np.mean(table))
+    return bool(quality_table(round(estimated_quality)).mean() >= _FAR * np.mean(table))
 
 
 def contradicts(luma: np.ndarray, *, table: np.ndarray, estimated_quality: float) -> bool:
@@ -91,8 +86,8 @@ def contradicts(luma: np.ndarray, *, table: np.ndarray, estimated_quality: float
 
     Text, pixel art and noise look badly compressed to the network. Photographs that were show it,
     by an earlier grid or quantization, and by how little is left in high frequencies where they
-    are too small to show a grid. In text another grid may seem to show; where the last steps are
-    so fine that the earlier ones must show on it, too, they have to.
+    are too small to show a grid. In text another grid may seem to show, so the steps of the
+    earlier compression have to show on it, too.
 
     Args:
       luma: as of `assess`.
@@ -104,13 +99,11 @@ def contradicts(luma: np.ndarray, *, table: np.ndarray, estimated_quality: float
     if not _looks_drawn(_middle(luma, (0, 0))):
         return False
     earlier = find_earlier_grid(luma)
-    stated = effective_quality(table)
-    must_show = stated >= _HIGH or _coarser(table, estimated_quality) >= _VERY_FAR
-    if earlier is None or not must_show:
-        return earlier is None
+    if earlier is None:
+        return True
     found = quantization_steps.steps(_middle(luma, earlier))
     shown = table_law.quality(found)  # of misread steps, too: the last compression blurred them
-    return shown is None or shown > stated - ESTIMATE_BELOW_HEADER / 2
+    return shown is None or shown > effective_quality(table) - ESTIMATE_BELOW_HEADER / 2
 
 
 def _middle(luma: np.ndarray, grid: tuple[int, int], *, most: int = 1024) -> np.ndarray:

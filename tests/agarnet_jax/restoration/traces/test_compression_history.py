@@ -179,8 +179,9 @@ def test_an_earlier_grid_of_a_large_photo_is_read_in_its_phase(encode):
     assert not contradicts(luma, table=table, estimated_quality=30)
 
 
-def test_where_last_steps_are_fine_the_earlier_ones_must_show_whatever_the_estimate(encode):
-    file = Image.open(io.BytesIO(encode(written_text((400, 300)), 96)))
+@pytest.mark.parametrize(("quality", "estimate"), [(75, 60), (85, 70), (90, 75), (96, 80)])
+def test_on_an_earlier_grid_of_text_steps_have_to_show(encode, quality, estimate):
+    file = Image.open(io.BytesIO(encode(written_text((400, 300)), quality)))
     luma, table = np.asarray(file), JpegHeader.of(file).tables[0]
     assert find_earlier_grid(luma) is not None  # of letters, by chance
-    assert contradicts(luma, table=table, estimated_quality=80)  # five times the file's steps
+    assert contradicts(luma, table=table, estimated_quality=estimate)
