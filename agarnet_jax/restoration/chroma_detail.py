@@ -5,6 +5,9 @@ chroma's resolution as in the fast guided filter (He and Sun, arXiv:1505.00996, 
 slope multiplies the detail that luma has beyond that resolution; and where chroma keeps close to
 the line, what strays is taken for what compression left (a Wiener filter). Ours, not the paper's,
 which restores luma only. Constants, in levels of 255, were chosen on validation images.
+
+Where something else was pasted in after decoding, chroma has its own detail, and luma's would be a
+halo. There pixels stray from what upsampling made of the samples (`trust`).
 """
 
 import dataclasses
@@ -18,6 +21,8 @@ _TINY = 1e-12  # where there is neither noise nor anything that strays
 _LINE_FADES = (1.5 / 255) ** 2  # variance of luma below which the slopes of lines fade
 _AROUND = 2 * _RADIUS  # samples that two windows reach
 REACH = _AROUND + 2  # samples up or down that are read at most, by interpolation too
+TRUST_REACH = 2  # pixels around one that strays
+_STRAYS = 6 / 255  # of pixels by which half is trusted; roundings to RGB make 2 levels of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +78,19 @@ def detail(
     fine = luma(rows.start, rows.stop) - upsampling.rows(coarse_luma, rows)
     slopes, corrections = upsampling.rows(fitted, rows)
     return wanted.share * (corrections + slopes * fine)
+
+
+def trust(strays: np.ndarray) -> np.ndarray:
+    """The share of the detail that fits chroma, (rows, width) in [0, 1].
+
+    Args:
+      strays: by how much pixels differ from upsampled samples, in [0, 1]; larger by `TRUST_REACH`
+        on each side.
+    """
+    for axis in (0, 1):
+        windows = np.lib.stride_tricks.sliding_window_view(strays, 2 * TRUST_REACH + 1, axis)
+        strays = windows.max(axis=-1)
+    return 1 / (1 + (strays / _STRAYS) ** 4)
 
 
 def _fitted(luma: np.ndarray, chroma: np.ndarray, wanted: Detail) -> np.ndarray:

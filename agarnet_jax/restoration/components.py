@@ -141,13 +141,20 @@ class Components:
             return _held(read, planes[0].upsampling, near)
 
         luma = restored(self.planes[:1])
-        return chroma_detail.detail(
+        added = chroma_detail.detail(
             restored(chroma),
             lambda first, last: luma(first, last)[0],
             chroma[0].upsampling,
             rows,
             wanted=wanted,
         )
+        if chroma[0].table is not None:
+            return added  # pixels of a file are what its decoder made
+        reach = chroma_detail.TRUST_REACH
+        around = slice(max(0, rows.start - reach), min(self.size[0], rows.stop + reach))
+        strays = np.max([plane.strays(around) for plane in chroma], axis=0)
+        missing = around.start - (rows.start - reach), rows.stop + reach - around.stop
+        return added * chroma_detail.trust(np.pad(strays, (missing, (reach, reach))))
 
     def has_bits(self, bits: int | None) -> bool:
         """Whether the image has as many bits as asked for."""

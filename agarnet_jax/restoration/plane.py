@@ -95,6 +95,18 @@ class Plane:
         padded = np.pad(share > 0, (missing, (reach, reach)))
         return np.any(sliding_window_view(padded, (2 * reach + 1,) * 2), axis=(2, 3))
 
+    def strays(self, rows: slice) -> np.ndarray:
+        """By how much pixels differ from what upsampling makes of the plane's samples.
+
+        Returns:
+          (rows, width) of the image, in [0, 1]; 0 where channels that it is mixed of were clipped.
+        """
+        columns = slice(0, self.upsampling.size[1])
+        upsampled = self.upsampling.rows(lambda first, last: self[first:last, :], rows)
+        used = np.flatnonzero(self.weights)
+        clipped = saturated(self.pixels.read(rows, columns)[..., used])
+        return np.where(clipped, 0, np.abs(self._at_full_size(rows, columns) - upsampled))
+
     def levels(self) -> np.ndarray:
         """Returns the whole plane in 8 bits, (H, W) uint8."""
         result = np.empty(self.shape, np.uint8)

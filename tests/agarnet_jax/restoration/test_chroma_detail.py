@@ -1,7 +1,10 @@
+import io
 import itertools
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy import ndimage
 
 from agarnet_jax.restoration import chroma_detail, pixels
 from agarnet_jax.restoration.splitting import split
@@ -136,3 +139,32 @@ def test_the_better_chroma_is_the_less_is_changed(gray_photo):
     assert (np.diff(added[1:]) < 0).all()
     half = detail_of(chroma, luma, (2, 2), wanted=chroma_detail.Detail(0.5, 50))
     np.testing.assert_allclose(half, detail_of(chroma, luma, (2, 2)) / 2, atol=1e-7)
+
+
+def test_the_most_that_strays_in_a_square_tells_how_much_is_trusted():
+    strays = np.random.default_rng(0).uniform(0, 0.06, (31, 40))
+    most = ndimage.maximum_filter(strays, 2 * chroma_detail.TRUST_REACH + 1)
+    inside = np.s_[2:-2, 2:-2]
+    found = chroma_detail.trust(strays)
+    np.testing.assert_allclose(found, 1 / (1 + (255 / 6 * most[inside]) ** 4))
+    assert found.min() < 0.1
+
+
+def test_what_was_pasted_in_after_decoding_gets_no_halo(astronaut, encode):
+    photo = np.asarray(Image.open(io.BytesIO(encode(astronaut[40:120, 180:260], 90))))
+    page = np.zeros((128, 128, 3), np.uint8)
+    page[25:105, 25:105] = photo
+    outside = np.ones(page.shape[:2], bool)
+    outside[25:105, 25:105] = False
+
+    def merged(image):
+        parts = split(image, subsampling=Subsampling.S420)
+        none = np.zeros((2, *parts.planes[1].shape), np.float32)
+        return parts, parts.merge([(parts.planes[1:], rows_of(none))], detail=FULL)
+
+    parts, result = merged(page)
+    assert result[outside].max() <= 6  # 17 without `trust`
+    parts, result = merged(photo)
+    assert np.abs(result.astype(int) - photo).max() > 10
+    strays = [plane.strays(slice(0, 80)) for plane in parts.planes[1:]]
+    assert np.quantile(strays, 0.99) < 2 / 255  # roundings to RGB
