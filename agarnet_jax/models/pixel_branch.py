@@ -64,4 +64,6 @@ class PixelBranch(nn.Module):
         x = blocks(x, c.decoder1_blocks, "decoder1")
         x = conv(jnp.concatenate([x, skip1], axis=-1), f, "decoder1_merge")
         x = gated_blocks(x, c.decoder1_gated_blocks, opening1, "decoder1_gated")
-        return conv(x, 1, "out").astype(jnp.float32)
+        # Zero at first, so that an untrained network does not change the image.
+        out = Conv2D(1, c.conv2d, dtype, nn.initializers.zeros_init(), name="out")(x)
+        return out.astype(jnp.float32)

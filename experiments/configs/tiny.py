@@ -8,8 +8,9 @@ Hardware: two CPU cores, shared with other work (40 to 130 thousand pixels a sec
 Duration: about 80 minutes, 11,500 steps, 377 million pixels (2026-11-24). The schedule was laid out
           as it went: constant until step 7,650, then down a line, so that the first 1,200 steps
           are those of the sweep in experiments/sweeps/tiny_split.py. As it stands it decays from
-          step 7,650, too; the data order is that of seed 0. 382,653 parameters, 0.103 M
-          multiply-adds a pixel.
+          step 7,650, too; the data order is that of seed 0. The last convolution of the pixel
+          branch began at random, as it did until 2026-11-30; now it begins at zero.
+          382,653 parameters, 0.103 M multiply-adds a pixel.
 Result:   +1.15 dB over the JPEG, mean over the cases below of VALID (100 crops of DIV2K, their
           128×128 centres), true quality: at Q 5, 10, 20, 40, 60, 80, 95, 100 +1.45, 1.42, 1.40,
           1.42, 1.38, 1.23, 0.39, 0.00; at (10, 50) and (50, 30) off the grid +1.35, 1.49. After

@@ -19,6 +19,9 @@ Claim: gain in PSNR, dB, mean over the cases of `tiny.py` on 100 crops of DIV2K 
        A step of Muon took 5 to 7 % longer (medians of the logs). On from weights that were trained
        for long the two are closer: 600 steps of 4 crops of 128×128 at 7e-4 on from `tiny` gave
        +1.345 (adam) and +1.348 (muon), at 2.5e-4 (muon) +1.356; it began at +1.357.
+
+       These networks began with a random last convolution of the pixel branch, as all did until
+       2026-11-30.
 """
 
 import optuna

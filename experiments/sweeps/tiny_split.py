@@ -21,6 +21,9 @@ Claim: gain in PSNR, dB, mean over those qualities on 100 crops of DIV2K after 6
 
        So early, the shallower and wider network may be ahead because it learns faster, not
        because it ends higher; hours decide too, so `tiny` is the first of these.
+
+       These networks began with a random last convolution of the pixel branch, as all did until
+       2026-11-30.
 """
 
 import optuna

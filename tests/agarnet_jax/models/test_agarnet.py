@@ -92,6 +92,21 @@ def test_full_size_shapes():
     assert out.restored.shape == out.dct_restored.shape == image.shape
 
 
+@pytest.mark.parametrize("sizes", [{}, SMALL, {**SMALL, "correction_gate": True}])
+def test_untrained_it_returns_the_image(random_params, image, sizes):
+    model = AGARNet(AGARNetConfig(**sizes))
+
+    @jax.jit
+    def last_parameters(key):  # the others may be any, and take long to compile
+        params = model.init(key, image, quality=50.0)["params"]
+        return params["blend"], params["pixel_branch"]["out"]
+
+    params = random_params(model, image, 0)
+    params["blend"], params["pixel_branch"]["out"] = last_parameters(jax.random.key(0))
+    restored = applied(model, params)(image, quality=30.0).restored
+    np.testing.assert_array_equal(restored, image)
+
+
 def test_a_constant_map_equals_its_scalar(apply, image):
     by_scalar = apply(image, quality=30.0)
     by_map = apply(image, quality=jnp.full(image.shape, 30.0))
@@ -147,9 +162,9 @@ def test_bfloat16_computes_roughly_the_same_in_float32_out(apply, params, image)
     assert 0 < difference < 0.05  # 8 bits of mantissa over a dozen layers
 
 
-def test_without_gates_quality_does_not_matter(image):
+def test_without_gates_quality_does_not_matter(random_params, image):
     model = AGARNet(AGARNetConfig(**SMALL, gates=False))
-    params = model.init(jax.random.key(0), image, quality=50.0)["params"]
+    params = random_params(model, image, 0)
     assert not [name for name in params if "gate" in name]
     low = model.apply({"params": params}, image, quality=5.0).restored
     high = model.apply({"params": params}, image, quality=95.0).restored
@@ -179,10 +194,11 @@ def test_configs_take_strings_for_enums_and_reject_others():
 
 
 @pytest.fixture(scope="module")
-def gated(image):
+def gated(random_params, image):
     """A model with a correction gate, and random parameters, those of the gate at their start."""
     model = AGARNet(AGARNetConfig(**SMALL, correction_gate=True))
-    return model, model.init(jax.random.key(0), image, quality=50.0)["params"]
+    gate = jax.jit(lambda key: model.init(key, image, quality=50.0)["params"]["correction_gate"])
+    return model, random_params(model, image, 0) | {"correction_gate": gate(jax.random.key(0))}
 
 
 def test_the_correction_gate_starts_open(gated, image):

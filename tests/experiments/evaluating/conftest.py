@@ -25,13 +25,13 @@ SMALL = AGARNetConfig(
 
 
 @pytest.fixture(scope="session")
-def small_weights():
+def small_weights(random_params):
     """Random weights of the smallest networks that have every part."""
     image = jnp.zeros((1, 64, 64, 1))
-    restorer = AGARNet(SMALL).init(jax.random.key(0), image, quality=50.0)
+    restorer = random_params(AGARNet(SMALL), image, 0)
     config = EstimatorConfig(features=(2, 2, 2, 2))
     estimator = QualityEstimator(config).init(jax.random.key(1), image)
-    parts = jax.device_get((restorer["params"], estimator["params"]))
+    parts = jax.device_get((restorer, estimator["params"]))
     return weights.Weights(SMALL, parts[0], config, parts[1])
 
 
