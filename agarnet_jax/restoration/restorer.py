@@ -106,8 +106,9 @@ class Restorer:
           tile: largest side of a tile, a multiple of 64; "auto" takes 512 or what fits into the
             memory that is free (`memory.py`), and None processes planes whole.
           overlap: how many pixels around a tile are computed and thrown away, a multiple of 8.
-            Pixels more than 32 away change the result of `tiny` by less than 0.2 of 255 levels
-            (measured); deeper networks see further.
+            Pixels more than 32 away change the result of `tiny` by at most 1.7 of 255 levels at
+            Q 1 and 3, 0.5 at Q 10 and 0.04 at Q 40 (9 crops of 320×320, 2026-11-30); those more
+            than 48 away do not. Deeper networks see further.
           devices: what computes; None: all local devices. Restorers of one device each, called
             from threads, restore several images at a time.
           read_steps: whether pixels tell what they can; otherwise estimates are the network's

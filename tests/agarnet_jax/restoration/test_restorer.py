@@ -110,6 +110,19 @@ def test_tiles_leave_no_seams(restorer, astronaut, encode, quality):
     assert np.abs(tiled.image.astype(int) - whole.image).max() <= 1
 
 
+@pytest.mark.parametrize(("quality", "most"), [(1, 1.7), (3, 1.7), (10, 0.5), (40, 0.04)])
+def test_little_reaches_further_than_the_overlap(restorer, astronaut, encode, quality, most):
+    """As `Restorer` says; in sharper detail than `test_tiles_leave_no_seams` looks."""
+    gray = np.asarray(Image.fromarray(astronaut[192:, 192:]).convert("L"))
+    image = np.asarray(Image.open(io.BytesIO(encode(gray, quality)))) / np.float32(255)
+    whole, near, far = (
+        Restorer(restorer.weights, **how).restore(image, quality=quality).image
+        for how in ({"tile": None}, {"tile": 192}, {"tile": 192, "overlap": 48})
+    )
+    assert most / 10 < 255 * np.abs(near - whole).max() < most
+    assert 255 * np.abs(far - whole).max() < 0.005  # float32
+
+
 def test_quality_estimated_in_tiles_is_that_of_the_whole(restorer, astronaut, encode):
     image = np.asarray(Image.open(io.BytesIO(encode(astronaut[:70], 30))))[:, :, 0]
     image = np.tile(image, (1, 2))[:, :1000]  # wider than the estimator's tile
