@@ -13,7 +13,7 @@ Run again after a kill: it starts over and ends with the same bytes. Needs the e
 import time
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from experiments import program
 
@@ -35,7 +35,6 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what else was prepar
 
 
 def main(arguments: Sequence[str]) -> None:
-    program.log_warnings_only()
     start = time.monotonic()
     with program.one_line_errors():
         outcome = prepare(
@@ -51,4 +50,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=beam_flags.parse)
+    program.run(main, flags_parser=beam_flags.parse)

@@ -16,20 +16,31 @@ from experiments.config_file import ConfigFileParser
 def start(main: Callable[[], None]) -> None:
     """Parses the flags and runs `main`; leftover arguments are a usage error.
 
-    A flag or a setting of `--config` that cannot be used ends the program with one line, and so
-    does Ctrl-C (exit code 130), or a reader of its output who leaves (141).
+    A flag or a setting of `--config` that cannot be used ends the program with one line.
     """
-    standard_streams.open_missing()
 
     def checked(argv: list[str]) -> None:
         if len(argv) > 1:
             raise app.UsageError(f"Unexpected arguments: {argv[1:]}; every setting is a --flag.")
-        log_warnings_only()
         main()
+
+    run(checked, flags_parser=_parse)
+
+
+def run(main: Callable[[list[str]], None], *, flags_parser: Callable[..., list[str]]) -> None:
+    """Runs `main` with the program's name and the arguments that `flags_parser` leaves.
+
+    Ctrl-C (exit code 130) and a reader of the output who leaves (141) end it with one line.
+    """
+    standard_streams.prepare()
+
+    def whole(argv: list[str]) -> None:
+        _log_warnings_only()
+        main(argv)
         sys.stdout.flush()
 
     try:
-        app.run(checked, flags_parser=_parse)
+        app.run(whole, flags_parser=flags_parser)
     except KeyboardInterrupt:
         _end("Stopped by SIGINT.", 128 + signal.SIGINT)
     except BrokenPipeError:
@@ -43,7 +54,7 @@ def _end(message: str, code: int) -> NoReturn:
     raise SystemExit(code) from None
 
 
-def log_warnings_only() -> None:
+def _log_warnings_only() -> None:
     """Logs warnings only, unless --verbosity asks for more: Orbax logs every file it renames."""
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)

@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from experiments import program
 
@@ -52,7 +52,6 @@ def _options() -> RestoreOptions:
 
 
 def main(arguments: Sequence[str]) -> None:
-    program.log_warnings_only()
     start = time.monotonic()
     with program.one_line_errors():
         outcome = restore_corpus(
@@ -75,4 +74,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=beam_flags.parse)
+    program.run(main, flags_parser=beam_flags.parse)

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import io
 import math
 import os
 import signal
@@ -32,10 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     129, 130 and 143: interrupted by a closed terminal (SIGHUP), Ctrl-C or SIGTERM, with no partial
     file left. 141: whoever read the output stopped reading.
     """
-    standard_streams.open_missing()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names may hold any bytes
+    standard_streams.prepare()
     warnings.filterwarnings("ignore", module=r"PIL\.")  # on what we say in our own words
     with _stopping(_STOPPING) as heard:
         try:

@@ -48,6 +48,19 @@ def test_closed_streams_are_none(repository):
     assert subprocess.run(command, cwd=repository).returncode == 0
 
 
+@pytest.mark.parametrize("module", ["train", "restore_corpus"])
+def test_characters_that_an_encoding_lacks_are_escaped(repository, module):
+    result = subprocess.run(
+        [sys.executable, "-m", f"experiments.{module}", "--help"],
+        cwd=repository,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert r"\u2026" in result.stdout
+    assert "codec" not in result.stderr
+
+
 FULL = """
 import errno, sys
 from experiments import program, train
