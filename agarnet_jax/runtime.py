@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import sys
+import warnings
 from typing import NoReturn
 
 import jax
@@ -41,8 +42,9 @@ def use_compilation_cache() -> None:
     """Keeps compiled programs in the user's cache folder, so that the next start need not compile.
 
     `AGARNET_COMPILATION_CACHE` names another folder or says "off"; a cache that JAX was already
-    told of (`JAX_COMPILATION_CACHE_DIR`) stays.
+    told of (`JAX_COMPILATION_CACHE_DIR`) stays. Programs in it that are damaged are compiled again.
     """
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     known = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     folder = user_cache.cache_folder(CACHE_VARIABLE, "compiled")
     if folder is None or known is not None:

@@ -8,7 +8,7 @@ which TensorFlow compiles by XLA for each size it meets, on CPU, CUDA or TPU.
 import json
 import os
 import pathlib
-import shutil
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -46,20 +46,21 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
         input_signature=tf_function.input_signature(tf, model),
         autograph=False,
     )
-    partial = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    tf.saved_model.save(module, f"{partial}", signatures={SIGNATURE: module.function})
     about = model.metadata | {
         "jax": jax.__version__,
         "tensorflow": tf.__version__,
         "platforms": ", ".join(PLATFORMS),
         "signature": SIGNATURE,
     }
-    (partial / METADATA).parent.mkdir()
-    (partial / METADATA).write_text(json.dumps(about, indent=1, ensure_ascii=False))
-    if folder.is_dir():
-        folder.rmdir()
-    partial.replace(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".agarnet-", dir=folder.parent) as temporary:
+        partial = pathlib.Path(temporary, "model")
+        tf.saved_model.save(module, f"{partial}", signatures={SIGNATURE: module.function})
+        (partial / METADATA).parent.mkdir()
+        (partial / METADATA).write_text(json.dumps(about, indent=1, ensure_ascii=False))
+        if folder.is_dir():
+            folder.rmdir()
+        partial.replace(folder)
 
 
 def _checked(tf: Any, model: Model) -> Callable[..., Any]:

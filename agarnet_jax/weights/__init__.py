@@ -62,13 +62,13 @@ def path_of(name_or_path: str | os.PathLike) -> pathlib.Path:
     path = pathlib.Path(name_or_path)
     if os.fspath(name_or_path) in shipped_names():
         return _FOLDER / f"{name_or_path}{_SUFFIX}"
-    if path.is_dir():
+    if os.path.isdir(path):  # other than those of pathlib, these take names of any length
         raise ValueError(
             f"{str(path)!r} is a folder, weights are a file; of training runs, make one by "
             "`python -m experiments.pack_weights --restorer=FOLDER --estimator=FOLDER "
             "--out=FILE.safetensors`."
         )
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ValueError(
             f"No weights {os.fspath(name_or_path)!r}: neither a file nor a shipped name "
             f"({', '.join(shipped_names())})."

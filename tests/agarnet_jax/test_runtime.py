@@ -39,6 +39,16 @@ def test_the_cache_can_be_moved_and_refused(tmp_path):
     assert not home.exists()
 
 
+def test_a_damaged_program_is_compiled_again_without_a_word(tmp_path):
+    code = "import sys; sys.stderr = sys.stdout" + COMPILE
+    assert in_process(code, AGARNET_COMPILATION_CACHE=str(tmp_path)) == []
+    entries = list(tmp_path.glob("*-cache"))
+    for entry in entries:
+        entry.write_bytes(entry.read_bytes()[:100])
+    assert entries
+    assert in_process(code, AGARNET_COMPILATION_CACHE=str(tmp_path)) == []
+
+
 def test_a_user_without_a_home_has_no_cache(tmp_path):
     no_home = """
 import pathlib

@@ -98,6 +98,11 @@ def test_an_unknown_name_lists_the_shipped_ones():
         weights.load("huge")
 
 
+def test_a_name_longer_than_any_file_has_is_unknown():
+    with pytest.raises(ValueError, match=r"No weights 'xxx.*neither a file nor a shipped name"):
+        weights.path_of("x" * 300)
+
+
 def test_a_folder_is_no_file_but_a_run_may_become_one(tmp_path):
     with pytest.raises(
         ValueError, match=r"is a folder.*experiments\.pack_weights --restorer=.*out="

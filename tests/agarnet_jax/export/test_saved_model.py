@@ -1,7 +1,10 @@
 """SavedModels in TensorFlow, in an environment of its own, against JAX and the released graph."""
 
+import contextlib
 import json
+import pathlib
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -139,6 +142,33 @@ def test_the_missing_package_is_named(monkeypatch, small_weights, tmp_path):
     with pytest.raises(ValueError, match=r"pip install 'agarnet-jax\[export-tf\]'"):
         saved_model.save(small_weights, tmp_path / "x")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_only_the_folder_itself_is_written(monkeypatch, small_weights, tmp_path, full):
+    def write(_, path, signatures):
+        pathlib.Path(path).mkdir()
+        pathlib.Path(path, "saved_model.pb").touch()
+        if full:
+            raise OSError("No space left on device")
+
+    fake = types.SimpleNamespace(
+        __version__="0",
+        Module=types.SimpleNamespace,
+        function=lambda *_, **__: None,
+        saved_model=types.SimpleNamespace(save=write),
+    )
+    monkeypatch.setattr(saved_model.tf_function, "load_tensorflow", lambda: fake)
+    monkeypatch.setattr(saved_model.tf_function, "input_signature", lambda *_: None)
+    monkeypatch.setattr(saved_model, "_checked", lambda *_: None)
+    (tmp_path / "x.part").mkdir()
+    (tmp_path / "x.part" / "mine").touch()
+    with pytest.raises(OSError, match="No space") if full else contextlib.nullcontext():
+        saved_model.save(small_weights, tmp_path / "x")
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    model = {"x/saved_model.pb", "x/assets.extra/metadata.json"}
+    assert written == {"x.part/mine"} | (set() if full else model)
+    assert {path.name for path in tmp_path.iterdir()} == {"x.part"} | (set() if full else {"x"})
 
 
 def test_what_is_there_is_kept(small_weights, tmp_path):
