@@ -60,7 +60,7 @@ def score(
         batch = metrics.as_batch(image)
     else:
         batch = np.asarray(image, np.float32).reshape(1, *image.shape[:2], -1)
-    values = jax.device_get(_all(batch, metrics.as_batch(clean), rounding=rounding))
+    values = jax.device_get(every_metric(batch, metrics.as_batch(clean), rounding=rounding))
     errors = values.pop("frequency_error", None)
     return Scores(
         **{name: float(value) for name, value in values.items()},
@@ -70,7 +70,8 @@ def score(
 
 
 @functools.partial(jax.jit, static_argnames="rounding")
-def _all(image: jax.Array, clean: jax.Array, *, rounding: Rounding) -> dict[str, jax.Array]:
+def every_metric(image: jax.Array, clean: jax.Array, *, rounding: Rounding) -> dict[str, jax.Array]:
+    """Measures an image (1, H, W, C) in [0, 1]: fields of `Scores` by name, but the estimate."""
     sides = image.shape[1:3]
     values = {
         "psnr": metrics.psnr(image, clean, rounding=rounding)[0],
