@@ -83,10 +83,12 @@ def _one_at_a_time(folder: pathlib.Path, *, url: str) -> Iterator[None]:
 
     One that hangs is not waited for: two that fetch at once do no harm.
     """
-    if not os.access(folder, os.W_OK):  # a copy that somebody else keeps up to date
+    try:
+        lock = open(folder / _LOCK, "w")  # noqa: SIM115
+    except OSError:  # a copy that somebody else keeps up to date
         yield
         return
-    with open(folder / _LOCK, "w") as lock:
+    with lock:
         if not file_lock.taken(lock):
             _log.warning("Waiting for another process that fetches %s into %s.", url, folder)
             earlier = None

@@ -172,13 +172,12 @@ def test_one_that_hangs_is_not_waited_for(fetching, caplog, monkeypatch):
     assert contents(first.result()) == {"a.png": b"a"}
 
 
-def test_a_copy_that_cannot_be_written_is_read(store, monkeypatch):
+def test_a_copy_that_cannot_be_locked_is_read(store):
     store.pipe("/bucket/set/a.png", b"a")
     folder = pathlib.Path(remote.local_copy("memory://bucket/set"))
     (folder / ".fetching.lock").unlink()
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    (folder / ".fetching.lock").mkdir()  # root, as whom tests may run, may open any file
     assert contents(remote.local_copy("memory://bucket/set")) == {"a.png": b"a"}
-    assert not (folder / ".fetching.lock").exists()
 
 
 def test_what_was_abandoned_long_ago_is_cleared(store):
