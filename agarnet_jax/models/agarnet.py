@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from agarnet_jax.dct import block_dct, block_idct
-from agarnet_jax.image_arrays import as_float32, as_images
+from agarnet_jax.image_arrays import as_images
 from agarnet_jax.jpeg_tables import (
     BLOCK,
     FREQUENCIES,
@@ -100,11 +100,12 @@ def _check_quality(quality: ArrayLike, image_shape: tuple[int, ...]) -> jax.Arra
 
 
 def _check_tables(tables: ArrayLike, image_shape: tuple[int, ...]) -> jax.Array:
-    tables = as_float32(tables, "tables")
+    tables = jnp.asarray(tables)
     batch, height, width, _ = image_shape
     rows, cols = height // BLOCK, width // BLOCK
     fits = (
-        tables.ndim == 4
+        jnp.issubdtype(tables.dtype, jnp.floating)
+        and tables.ndim == 4
         and tables.shape[0] == batch
         and tables.shape[1] in {1, rows}
         and tables.shape[2] in {1, cols}
@@ -112,10 +113,11 @@ def _check_tables(tables: ArrayLike, image_shape: tuple[int, ...]) -> jax.Array:
     )
     if not fits:
         raise ValueError(
-            f"tables have shape {tables.shape}; expected ({batch}, 1|{rows}, 1|{cols}, 64) for an "
-            f"image of shape {image_shape}."
+            f"tables are {tables.dtype} {tables.shape}; expected floats ({batch}, 1|{rows}, "
+            f"1|{cols}, 64), as `agarnet_jax.jpeg_tables.network_table` makes them, for an image "
+            f"of shape {image_shape}."
         )
-    return tables
+    return tables.astype(jnp.float32)
 
 
 def block_quality(quality: jax.Array) -> jax.Array:
