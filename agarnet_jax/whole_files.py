@@ -79,7 +79,8 @@ def replacing(
 ) -> Iterator[BinaryIO]:
     """A new file beside `path` that takes its name when the block ends, or else is gone.
 
-    It has the permissions of the file that it replaces, and its owner where we may say so.
+    It has the permissions of the file that it replaces, and its group and owner where we may
+    say so.
 
     Args:
       path: in an existing folder.
@@ -97,7 +98,8 @@ def replacing(
         with os.fdopen(descriptor, "wb") as file:
             if old is not None:
                 with contextlib.suppress(OSError, AttributeError):  # Windows has no owners
-                    os.chown(temporary, old.st_uid, old.st_gid)
+                    os.chown(temporary, -1, old.st_gid)  # any of our groups
+                    os.chown(temporary, old.st_uid, -1)  # as root
                 # Who may not read the old file may not read the new one.
                 os.chmod(temporary, stat.S_IMODE(old.st_mode))
             yield file

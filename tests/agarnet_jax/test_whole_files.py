@@ -78,6 +78,21 @@ def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 54321, 0o640)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="others may not be in two groups")
+def test_where_only_the_group_can_be_changed_it_is_kept(tmp_path, monkeypatch):
+    def of_a_user(path, owner, group, chown=os.chown):
+        if owner not in (-1, os.geteuid()):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        chown(path, owner, group)
+
+    path = tmp_path / "a.png"
+    path.touch()
+    os.chown(path, 12345, 54321)
+    monkeypatch.setattr(os, "chown", of_a_user)
+    whole_files.write(path, b"contents")
+    assert (path.stat().st_uid, path.stat().st_gid) == (os.geteuid(), 54321)
+
+
 def test_where_owners_cannot_be_changed_files_are_written(tmp_path, monkeypatch):
     def denied(*_):
         raise PermissionError(errno.EPERM, "Operation not permitted")
