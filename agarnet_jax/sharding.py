@@ -63,8 +63,8 @@ def _arranged(devices: Sequence[jax.Device], fsdp: int) -> np.ndarray:
         return mesh_utils.create_hybrid_device_mesh(
             (size // fsdp, fsdp), (count, 1), devices, allow_split_physical_axes=True
         )
-    in_order = sorted(zip(slices, devices), key=lambda pair: (pair[0], pair[1].id))
-    return np.array([device for _, device in in_order]).reshape(-1, fsdp)
+    in_order = sorted(devices, key=lambda device: (device.slice_index, device.id))
+    return np.array(in_order).reshape(-1, fsdp)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

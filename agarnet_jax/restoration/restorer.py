@@ -138,9 +138,7 @@ class Restorer:
             "devices": devices,
             "read_steps": read_steps,
         }
-        self._engine = Engine(
-            trained, tile=tile, overlap=overlap, devices=devices, read_steps=read_steps
-        )
+        self._engine = Engine(trained, **self._options)
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
