@@ -108,7 +108,7 @@ def _stopping(numbers: Sequence[signal.Signals]) -> Iterator[Callable[[], None]]
         if time.monotonic() < next_at:
             return
         next_at = time.monotonic() + _REMINDER
-        reminder = threading.Timer(_REMINDER, os.kill, (os.getpid(), number))
+        reminder = threading.Timer(_REMINDER, _send, (number,))
         reminder.daemon = True
         reminder.start()
         reminders.append(reminder)
@@ -128,6 +128,14 @@ def _stopping(numbers: Sequence[signal.Signals]) -> Iterator[Callable[[], None]]
         heard()
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+def _send(number: int) -> None:
+    """Sends this process a signal."""
+    if os.name == "nt":  # `os.kill` would end it there
+        signal.raise_signal(number)
+    else:  # wakes the main thread, too
+        os.kill(os.getpid(), number)
 
 
 if __name__ == "__main__":

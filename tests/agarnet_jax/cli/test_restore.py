@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 import weakref
 
 import numpy as np
@@ -384,3 +385,13 @@ def test_a_signal_that_was_heard_does_not_come_again(monkeypatch):
             signal.raise_signal(signal.SIGUSR1)
         heard()
         time.sleep(0.2)  # here a reminder would break off the tidying up
+
+
+def test_a_signal_comes_again_on_windows_where_os_kill_ends_processes(monkeypatch):
+    monkeypatch.setattr(main, "_REMINDER", 0.05)
+    monkeypatch.setattr(main, "os", types.SimpleNamespace(name="nt"))
+    with main._stopping([signal.SIGUSR1]):
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGUSR1)
+        with pytest.raises(KeyboardInterrupt):
+            any(map(time.sleep, 100 * [0.05]))  # what one thread raises wakes no other
