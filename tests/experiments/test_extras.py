@@ -7,9 +7,10 @@ import pytest
 
 _WITHOUT = """
 import runpy, sys
-missing, *sys.argv = sys.argv[1:]
+_, missing, program, *flags = sys.argv
+sys.argv = ["-m", *flags]  # as `python -m` has it until the program is found
 sys.modules[missing] = None
-runpy.run_module(sys.argv[0], run_name="__main__")
+runpy.run_module(program, run_name="__main__", alter_sys=True)
 """
 
 
@@ -33,3 +34,9 @@ def test_a_missing_extra_is_named(tmp_path, program, missing, extra):
     assert ended.returncode != 0
     (line,) = ended.stderr.splitlines()
     assert f"pip install 'agarnet-jax[{extra}]'" in line
+
+
+def test_a_worker_of_a_corpus_needs_only_beam(repository):
+    """Dataflow's workers get Beam and this package, but not its extras."""
+    code = "import sys; sys.modules['ml_collections'] = None; import experiments.restoring.pipeline"
+    subprocess.run([sys.executable, "-c", code], cwd=repository, check=True)
