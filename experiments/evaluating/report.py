@@ -58,11 +58,14 @@ def write(report: Report, results: Results, plots: Mapping[str, Plot], out: path
             for record in results.records
         ],
     }
-    as_json = json.dumps(_finite(content), indent=1, allow_nan=False) + "\n"
-    whole_files.write(out / "report.json", as_json.encode())
-    whole_files.write(out / "scores.csv", records.csv_text(results.records).encode())
-    whole_files.write(out / "tables.md", markdown(report).encode())
-    whole_files.write(out / "report.html", html_report.render(report).encode())
+    texts = {
+        "report.json": json.dumps(_finite(content), indent=1, allow_nan=False) + "\n",
+        "scores.csv": records.csv_text(results.records),
+        "tables.md": markdown(report),
+        "report.html": html_report.render(report),
+    }
+    for name, text in texts.items():  # in which names of images may hold any bytes
+        whole_files.write(out / name, text.encode(errors="backslashreplace"))
 
 
 def _finite(value: Any) -> Any:

@@ -127,6 +127,13 @@ def test_running_again_writes_the_same(folder, small_file, tmp_path):
     assert (tmp_path / "out" / "scores.csv").read_bytes() == first
 
 
+def test_names_of_images_may_hold_any_bytes(folder, small_file, tmp_path):
+    next(folder.iterdir()).rename(folder / os.fsdecode(b"caf\xe9.png"))
+    out = tmp_path / "out"
+    evaluate(Settings(weights=small_file, images=str(folder), qualities=(10,), out=str(out)))
+    assert r"caf\udce9" in (out / "scores.csv").read_text()
+
+
 def test_a_full_disk_is_named_after_the_tables_are_shown(folder, small_file, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
