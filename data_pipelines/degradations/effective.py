@@ -37,7 +37,7 @@ def effective_quality_of(
 def _quality_of(target: float, clean: np.ndarray, best: Jpeg) -> int:
     """Finds the quality, at most that of `best`, whose IJG encoding has an error nearest `target`.
 
-    The search takes it that errors fall with quality, as they mostly do. Of the qualities it
+    The search assumes that errors fall with quality, as they mostly do. Of the qualities it
     meets it takes the nearest; of two alike, that nearer to where it ends.
     """
     errors: dict[int, float] = {}
