@@ -8,22 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from etils import epath
 
 from agarnet_jax import weights
 from agarnet_jax.configs import to_plain
-from agarnet_jax.models import (
-    AGARNet,
-    AGARNetConfig,
-    CellPlacement,
-    EstimatorConfig,
-    QualityEstimator,
-)
+from agarnet_jax.models import AGARNetConfig, CellPlacement, EstimatorConfig
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.consistency import project
-from agarnet_jax.training.fitting import misfits
 from data_pipelines.degradations.degraded import Degraded
 from experiments.evaluating.suites import Variant
 from experiments.trained import best_of
@@ -81,7 +73,7 @@ def load(name: str, place: str, *, cells: CellPlacement) -> Model:
     """Loads shipped weights by name, a weights file, or the working folder of a training run.
 
     Raises:
-      ValueError: nothing of the kind, or parameters of another architecture than it says.
+      ValueError: nothing of the kind.
     """
     folder = epath.Path(place)
     if place not in weights.shipped_names() and folder.is_dir():
@@ -90,7 +82,6 @@ def load(name: str, place: str, *, cells: CellPlacement) -> Model:
         trained = weights.load(place)
         file = weights.path_of(place)
         model = Model(name, place, hashlib.sha256(file.read_bytes()).hexdigest(), trained)
-    _check_fit(model)
     placed = dataclasses.replace(model.weights.estimator_config, cells=cells)
     with_cells = dataclasses.replace(model.weights, estimator_config=placed)
     return dataclasses.replace(model, weights=with_cells)
@@ -118,26 +109,6 @@ def _of_run(name: str, place: str) -> Model:
         restores="restorer" in tasks,
         estimates="estimator" in tasks,
     )
-
-
-def _check_fit(model: Model) -> None:
-    """Raises ValueError if parameters are not those of their configuration."""
-    image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
-    trained = model.weights
-    networks: list[tuple[str, Any]] = []
-    if model.restores:
-        restorer = AGARNet(trained.restorer_config)
-        networks.append(("restorer", lambda rng, x: restorer.init(rng, x, quality=50.0)))
-    if model.estimates:
-        networks.append(("estimator", QualityEstimator(trained.estimator_config).init))
-    for part, init in networks:
-        expected = jax.eval_shape(init, jax.random.key(0), image)["params"]
-        params = getattr(trained, f"{part}_params")
-        for key, (found, wanted) in misfits(params, expected).items():
-            raise ValueError(
-                f"{model.source!r} is of another architecture than its configuration says: "
-                f"{part}/{key} is {found}, expected {wanted}."
-            )
 
 
 def restorers(model: Model, treatment: Treatment) -> list[Restorer]:
