@@ -33,8 +33,7 @@ LOST = 69  # exit status: another process is gone or failed (EX_UNAVAILABLE of s
 
 _ROUNDS = 12  # that a number may stand still; rounds, as a busy machine slows all processes alike
 _FOLDER, _DONE, _FAILED = "agarnet/alive", "done", "failed: "
-_BARRIER, _A_DAY = "agarnet/alike", 24 * 3600 * 1000  # milliseconds
-_barriers = itertools.count()  # each needs a name of its own
+_meetings = itertools.count()  # each needs a name of its own
 _stopping = threading.Lock()
 _handlers: list[Any] = []  # C only has their addresses
 
@@ -117,9 +116,15 @@ def check_alike(texts: Mapping[str, str]) -> None:
 
 
 def _wait_for_all() -> None:
-    """Waits until all processes are here; the first collective on CPU only waits 30 seconds."""
-    client: Any = global_state.client
-    client.wait_at_barrier(f"{_BARRIER}/{next(_barriers)}", _A_DAY)
+    """Waits until all processes are here; the first collective on CPU only waits 30 seconds.
+
+    In Python, as Ctrl-C would not end a barrier of JAX's service.
+    """
+    store: Any = global_state.client
+    place = f"agarnet/alike/{next(_meetings)}"
+    store.key_value_set(f"{place}/{global_state.process_id}", "here")
+    while len(store.key_value_dir_get(place)) < jax.process_count():
+        time.sleep(0.2)
 
 
 def _unlike(texts: Sequence[str]) -> dict[int, str]:

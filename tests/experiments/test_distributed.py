@@ -249,27 +249,32 @@ def test_two_processes_make_the_batch_of_one_in_any_order_of_devices(repository,
     assert both == 2 * [[alone[0], f"(8, 16, 16, 1) {mixed}"]]
 
 
-# The second of two processes comes late to the check that they are alike, or dies on its way.
+# The second of two processes comes late to the check that they are alike, or dies on its way, or
+# Ctrl-C ends the first while it waits.
 LATE = """
-import os, signal, sys, time
+import os, signal, sys, threading, time
 import jax
 from agarnet_jax import distributed
 process, port, dies = int(sys.argv[1]), sys.argv[2], "dies" in sys.argv
+signal.signal(signal.SIGINT, signal.default_int_handler)
 jax.config.update("jax_num_cpu_devices", 1)
 with distributed.joined(distributed.Cluster(f"127.0.0.1:{port}", 2, process), timeout=12):
     jax.devices()
+    if process == 0 and "is stopped" in sys.argv:
+        threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT)).start()
     for seconds in 40, 0:
         if process == 1:
             time.sleep(3 if dies else seconds)
         if process == 1 and dies:
             os.kill(os.getpid(), signal.SIGKILL)
+        print("here", flush=True)
         distributed.check_alike({"images": "3"})
     print("alike")
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", ["comes", "dies"])
+@pytest.mark.parametrize("end", ["comes", "dies", "is stopped"])
 def test_processes_wait_for_one_that_is_late_but_not_for_one_that_died(repository, end):
     port = str(free_port())
     options = {"cwd": repository, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -280,6 +285,10 @@ def test_processes_wait_for_one_that_is_late_but_not_for_one_that_died(repositor
     results = [process.communicate(timeout=SECONDS) for process in processes]
     if end == "comes":
         assert [out.splitlines()[-1] for out, _ in results] == ["alike", "alike"], results
+    elif end == "is stopped":
+        assert [process.returncode for process in processes] == [1, LOST]
+        assert "KeyboardInterrupt" in results[0][1]
+        assert "here" not in results[1][0]
     else:
         assert processes[0].returncode == LOST
         assert "Process 0 of 2 stops: process 1 is lost" in results[0][1]
