@@ -35,8 +35,12 @@ export function refined(estimate, plane) {
 
 /** The quality of a plane's last compression, or null. */
 export function shownQuality(plane) {
-  const coefficients = absoluteCoefficients(plane);
-  const all = FREQUENCIES.map((frequency, i) => stepOf(coefficients[i], candidates(frequency)));
+  const { found, unclipped } = absoluteCoefficients(plane);
+  const all = FREQUENCIES.map((frequency, i) => {
+    const steps = candidates(frequency);
+    const step = stepOf(found[i], steps);
+    return step > 1 ? step : stepOf(unclipped[i], steps);
+  });
   const hidden = Math.max(...all) > COARSE ? 1 : 0;
   const steps = all.map((step) => (step > hidden ? step : 0));
   if (steps.filter((step) => step > 0).length < LEAST_STEPS) return null;
@@ -97,9 +101,10 @@ function stepOf(all, steps) {
   return found || (values.length >= 4 * LEAST_SIGNIFICANCE ** 2 ? 1 : 0);
 }
 
-/** For each of FREQUENCIES, in levels, of pieces of rows of blocks spread evenly over the plane. */
+/** For each of FREQUENCIES, in levels, of pieces of rows of blocks spread evenly over the plane;
+    also of those blocks alone that have no black or white pixels. */
 function absoluteCoefficients({ data, width, height }) {
-  const found = FREQUENCIES.map(() => []);
+  const [found, unclipped] = [FREQUENCIES.map(() => []), FREQUENCIES.map(() => [])];
   const [across, down] = [width, height].map((side) => side - (side % BLOCK));
   const pieces = Math.ceil(across / PIECE);
   const count = (down / BLOCK) * pieces;
@@ -110,16 +115,19 @@ function absoluteCoefficients({ data, width, height }) {
     const start = (place % pieces) * PIECE;
     for (let left = start; left < Math.min(start + PIECE, across); left += BLOCK) {
       const at = (y, x) => data[(top + y) * width + left + x];
+      const levels = Array.from({ length: BLOCK ** 2 }, (_, i) => 255 * at(i >> 3, i & 7));
+      const clipped = levels.some((level) => level <= 0.5 || level >= 254.5);
       FREQUENCIES.forEach(([v, u], i) => {
         let sum = 0;
         for (let y = 0; y < BLOCK; y++) {
           for (let x = 0; x < BLOCK; x++) sum += BASIS[v][y] * BASIS[u][x] * at(y, x);
         }
         found[i].push(Math.abs(255 * sum));
+        if (!clipped) unclipped[i].push(Math.abs(255 * sum));
       });
     }
   }
-  return found;
+  return { found, unclipped };
 }
 
 /** The orthonormal DCT-II: [frequency][place]. */

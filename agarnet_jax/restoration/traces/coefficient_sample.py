@@ -19,8 +19,16 @@ def low_frequencies(plane: PlaneReader) -> np.ndarray:
     Args:
       plane: (H, W), uint8 or in [0, 1]; the 8×8 grid begins at its corner.
     """
+    return sample(plane)[0]
+
+
+def sample(plane: PlaneReader) -> tuple[np.ndarray, np.ndarray]:
+    """Does what `low_frequencies` does; also (blocks,) which may have been clipped by the decoder.
+
+    Those are blocks with black or white pixels. Their coefficients need be near no multiple.
+    """
     height, width = (side - side % BLOCK for side in plane.shape)
-    found = [np.empty((0, BLOCK * BLOCK), np.float32)]
+    found, clipped = [np.empty((0, BLOCK * BLOCK), np.float32)], [np.empty(0, bool)]
     starts = range(0, width, _PIECE)
     count = height // BLOCK * len(starts)
     wanted = min(count, _PIXELS_MAX // (BLOCK * min(width, _PIECE))) if count else 0
@@ -31,7 +39,9 @@ def low_frequencies(plane: PlaneReader) -> np.ndarray:
         piece = plane[rows, start : min(start + _PIECE, width)]
         piece = piece.astype(np.float32) * (1 if piece.dtype == np.uint8 else 255)
         found.append(block_transform.forward(piece).reshape(-1, BLOCK * BLOCK))
-    return np.concatenate(found).T[LOW_FREQUENCIES]
+        at_ends = (piece <= 0.5) | (piece >= 254.5)
+        clipped.append(at_ends.reshape(BLOCK, -1, BLOCK).any(axis=(0, 2)))
+    return np.concatenate(found).T[LOW_FREQUENCIES], np.concatenate(clipped)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from agarnet_jax.restoration.traces import table_law
 from agarnet_jax.restoration.traces.coefficient_sample import (
     LOW_FREQUENCIES,
     low_frequencies,
+    sample,
     steps_by_quality,
 )
 
@@ -138,14 +139,18 @@ def _fits(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
 def steps(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.ndarray:
     """The steps (20,) of the lowest frequencies but the mean, in zigzag order; 0 if not known.
 
-    Looked for are those of IJG's tables, and of `table`. A 1 is also what does not show: noise, or
-    pixels that clip, hide fine steps.
+    Looked for are those of IJG's tables, and of `table`. A 1 is also what noise hides. Pixels that
+    clip hide steps, too: where none shows, only blocks without them are asked.
     """
     possible = steps_by_quality()
     if table is not None:
         possible = np.concatenate([possible, table.ravel()[None, LOW_FREQUENCIES]])
-    pairs = zip(np.abs(low_frequencies(plane)), possible.T)
-    found = np.array([_step(values, np.unique(candidates)) for values, candidates in pairs])
+    coefficients, clipped = sample(plane)
+    found = np.empty(len(coefficients), int)
+    for i, (values, candidates) in enumerate(zip(np.abs(coefficients), possible.T)):
+        found[i] = _step(values, np.unique(candidates))
+        if found[i] <= 1:
+            found[i] = _step(values[~clipped], np.unique(candidates))
     # Beside coarse steps there are none of 1: pixels clipped to black and white look so.
     return np.where((found == 1) & (found.max() > _COARSE), 0, found)
 

@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from agarnet_jax.jpeg_tables import ZIGZAG, effective_quality, quality_table
 from agarnet_jax.restoration.traces import quantization_steps, table_law
@@ -92,6 +92,23 @@ def test_a_table_is_believed_only_where_steps_agree(photo, decoded):
         assert quantization_steps.quality(plane, table=table) == 75
     for fine in (decoded(photo, 100), photo.astype(np.float32) / 255):  # no step shows
         assert quantization_steps.quality(fine, table=quality_table(50)) == 99.5
+
+
+def text_on(*backgrounds):
+    """Rows of letters, 96 pixels high for each gray level."""
+    rows = []
+    for background in backgrounds:
+        row = Image.new("L", (384, 96), background)
+        for top in range(4, 90, 13):
+            ImageDraw.Draw(row).text((5, top), "Pack my box with five dozen jugs. " * 2, 30)
+        rows.append(np.asarray(row))
+    return np.concatenate(rows)
+
+
+@pytest.mark.parametrize("quality", [60, 75, 90])
+def test_blocks_that_cannot_have_clipped_tell_what_others_hide(decoded, quality):
+    assert quantization_steps.quality(decoded(text_on(255, 255, 255, 210), quality)) == quality
+    assert quantization_steps.quality(decoded(text_on(255, 255), quality)) is None
 
 
 def test_noise_that_hides_fine_steps_is_no_step(photo, decoded):
