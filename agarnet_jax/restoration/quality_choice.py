@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from agarnet_jax.jpeg_tables import MAX_QUALITY
+from agarnet_jax.jpeg_tables import MAX_QUALITY, quality_table
 from agarnet_jax.models import CellPlacement, mean_over_area
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Components
@@ -14,6 +14,7 @@ from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.quality import QualityMap, checked, in_range, steadied
 from agarnet_jax.restoration.traces import compression_history, plain_areas, quantization_steps
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recovered
+from agarnet_jax.restoration.traces.grid import find_grid
 from agarnet_jax.restoration.wishes import Orientation, QualitySource, Wishes
 
 # One program for each number of cells; operation by operation there would be a dozen to compile.
@@ -24,7 +25,7 @@ _mean = jax.jit(mean_over_area, static_argnames="placement")
 class Assumed:
     """The quality assumed: one (), a map, or None for that of each plane's own table.
 
-    overruled: the estimate of one quality that the header's tables were preferred to.
+    overruled: the estimate of one quality that the last compression's was preferred to.
     """
 
     quality: np.ndarray | QualityMap | None
@@ -92,8 +93,11 @@ class QualityChoice:
             estimate = float(of_image)
             if quality is QualitySource.IMAGE and parts.lead.has_table_of(estimate):
                 return Assumed(None)  # the header is right, and tells chroma's, too
-            if self.refines and wishes.table is None and _is_contradicted(parts, estimate):
-                return Assumed(None, overruled=estimate)
+            if self.refines and wishes.table is None:
+                believed = _believed_instead(parts, estimate)
+                if believed is not None:
+                    by_header = parts.lead.table is not None
+                    return Assumed(None if by_header else believed, overruled=estimate)
             return Assumed(of_image if quality is QualitySource.IMAGE else quality_map)
         return given(checked(quality, parts.size))
 
@@ -140,18 +144,23 @@ def given(quality: np.ndarray) -> Assumed:
     return Assumed(QualityMap((height, width), lambda rows, columns: quality[rows, columns]))
 
 
-def _is_contradicted(parts: Components, estimate: float) -> bool:
-    """Whether the header is to be believed instead of an estimate without a trace in the pixels."""
+def _believed_instead(parts: Components, estimate: float) -> np.ndarray | None:
+    """The quality () to be believed instead of an estimate without a trace in the pixels, if any.
+
+    That of the last compression, as far as it is known: the header's, or what steps show. Where
+    there is neither, nor a grid, there was none.
+    """
     lead = parts.lead
-    if lead.table is None or isinstance(lead, RecoveredPlane):
-        return False
-    if parts.coding not in compression_history.ASSESSED:
-        return False
-    if not compression_history.is_far_below(lead.table, estimate):
-        return False
-    return compression_history.contradicts(
-        lead.levels(), table=lead.table, estimated_quality=estimate
-    )
+    if isinstance(lead, RecoveredPlane) or parts.coding not in compression_history.ASSESSED:
+        return None
+    known = lead.shown_quality if lead.table is None else lead.stated_quality
+    last = MAX_QUALITY if known is None else known
+    table = quality_table(round(last)) if lead.table is None else lead.table
+    if not compression_history.is_far_below(table, estimate):
+        return None
+    if not compression_history.contradicts(lead.levels(), table=table, estimated_quality=estimate):
+        return None
+    return None if known is None and find_grid(lead) is not None else np.array(last, np.float32)
 
 
 def _recovered(parts: Components, *, share: float) -> Components:

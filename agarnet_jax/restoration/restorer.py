@@ -47,7 +47,7 @@ class Restored(Generic[Kind]):
     The map takes memory only where quality differs between pixels.
 
     overruled: 1–100, an estimate that was not assumed, as nothing in the pixels supported it; the
-      quality of the header was.
+      quality of the header was, or that which steps show, or 100 where there is no trace of a JPEG.
     """
 
     image: Kind

@@ -79,8 +79,8 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     if result.overruled is not None:
         notes.append(
             f"its pixels look like quality {result.overruled:.0f}, but show no trace of such a "
-            "compression, as drawings and text do; so its header's quality was assumed (--quality "
-            f"{result.overruled:.0f} for the other)"
+            f"compression, as drawings and text do; so quality {result.quality_map.mean():.0f} was "
+            f"assumed (--quality {result.overruled:.0f} for the other)"
         )
     return RestoredPixels(
         image=image,

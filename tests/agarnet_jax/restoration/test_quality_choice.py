@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from agarnet_jax.models import CellPlacement
 from agarnet_jax.restoration.chroma_detail import Detail
@@ -74,3 +74,52 @@ def test_nothing_is_better_than_its_last_compression(astronaut, encode):
             cells = lambda: np.full((1, 1), 98, np.float32)  # noqa: E731
             assumed = choice.assumed(parts, wishes(quality=source), cells)
             assert (assumed.whole_map(parts) == most).all()
+
+
+def window():
+    """Black letters on white and gray, as programs draw them."""
+    picture = Image.new("L", (384, 256), 255)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 176, 384, 256), fill=200)
+    for top in range(4, 244, 14):
+        draw.text((5, top), "Pack my box with five dozen jugs. " * 2, 0)
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize(("quality", "believed"), [(75, 75), (90, 90), (None, 100)])
+def test_steps_of_a_drawing_without_a_header_overrule_an_estimate(encode, quality, believed):
+    """And never having been compressed does."""
+    choice = QualityChoice(CellPlacement.PLACED, read_steps=True)
+    drawing = window()
+    if quality:
+        drawing = np.asarray(Image.open(io.BytesIO(encode(drawing, quality))))
+    parts = split(drawing)
+    for source in (QualitySource.IMAGE, QualitySource.MAP):
+        assumed = choice.assumed(parts, wishes(quality=source), lambda: np.full((4, 6), 40.0))
+        assert assumed.overruled == 40
+        assert assumed.whole_map(parts) == pytest.approx(believed, abs=0.5)
+
+
+def test_a_drawing_whose_grid_shows_was_compressed(encode):
+    """All of its blocks have white pixels, so no step shows."""
+    page = np.asarray(Image.open(io.BytesIO(encode(window()[:176], 40))))
+    parts = split(page)
+    assert parts.lead.shown_quality is None
+    choice = QualityChoice(CellPlacement.PLACED, read_steps=True)
+    image = wishes(quality=QualitySource.IMAGE)
+    for of_it, quality in ((parts, 40), (split(window()[:176]), 100)):
+        assumed = choice.assumed(of_it, image, lambda: np.full((3, 6), 40.0))
+        assert (assumed.whole_map(of_it) == quality).all()
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_photographs_without_a_header_keep_their_estimate(astronaut, encode, shift):
+    choice = QualityChoice(CellPlacement.PLACED, read_steps=True)
+    for qualities in ((20,), (20, 90)):
+        photo = astronaut
+        for quality in qualities:
+            photo = np.asarray(Image.open(io.BytesIO(encode(photo[shift:, shift:], quality))))
+        parts = split(photo[shift:, shift:])
+        cells = np.full((8, 8), 30.0)
+        assumed = choice.assumed(parts, wishes(quality=QualitySource.IMAGE), lambda: cells)  # noqa: B023
+        assert assumed.overruled is None
