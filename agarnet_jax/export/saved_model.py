@@ -57,7 +57,9 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
         partial = pathlib.Path(temporary, "model")
         tf.saved_model.save(module, f"{partial}", signatures={SIGNATURE: module.function})
         (partial / METADATA).parent.mkdir()
-        (partial / METADATA).write_text(json.dumps(about, indent=1, ensure_ascii=False))
+        (partial / METADATA).write_text(
+            json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
         if folder.is_dir():
             folder.rmdir()
         partial.replace(folder)
