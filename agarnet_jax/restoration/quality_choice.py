@@ -94,10 +94,9 @@ class QualityChoice:
             if quality is QualitySource.IMAGE and parts.lead.has_table_of(estimate):
                 return Assumed(None)  # the header is right, and tells chroma's, too
             if self.refines and wishes.table is None:
-                believed = _believed_instead(parts, estimate)
-                if believed is not None:
-                    by_header = parts.lead.table is not None
-                    return Assumed(None if by_header else believed, overruled=estimate)
+                overruling = _overruling(parts, estimate)
+                if overruling is not None:
+                    return overruling
             return Assumed(of_image if quality is QualitySource.IMAGE else quality_map)
         return given(checked(quality, parts.size))
 
@@ -144,10 +143,10 @@ def given(quality: np.ndarray) -> Assumed:
     return Assumed(QualityMap((height, width), lambda rows, columns: quality[rows, columns]))
 
 
-def _believed_instead(parts: Components, estimate: float) -> np.ndarray | None:
-    """The quality () to be believed instead of an estimate without a trace in the pixels, if any.
+def _overruling(parts: Components, estimate: float) -> Assumed | None:
+    """What is to be believed instead of an estimate without a trace in the pixels, if anything.
 
-    That of the last compression, as far as it is known: the header's, or what steps show. Where
+    The last compression, as far as it is known: the header's tables, or what steps show. Where
     there is neither, nor a grid, there was none.
     """
     lead = parts.lead
@@ -160,7 +159,10 @@ def _believed_instead(parts: Components, estimate: float) -> np.ndarray | None:
         return None
     if not compression_history.contradicts(lead.levels(), table=table, estimated_quality=estimate):
         return None
-    return None if known is None and find_grid(lead) is not None else np.array(last, np.float32)
+    if known is None and find_grid(lead) is not None:
+        return None
+    quality = np.array(last, np.float32) if lead.table is None else None
+    return Assumed(quality, overruled=estimate)
 
 
 def _recovered(parts: Components, *, share: float) -> Components:

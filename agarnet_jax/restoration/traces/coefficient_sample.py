@@ -28,7 +28,7 @@ def sample(plane: PlaneReader) -> tuple[np.ndarray, np.ndarray]:
     Those are blocks with black or white pixels. Their coefficients need be near no multiple.
     """
     height, width = (side - side % BLOCK for side in plane.shape)
-    found, clipped = [np.empty((0, BLOCK * BLOCK), np.float32)], [np.empty(0, bool)]
+    found, ends = [np.empty((0, BLOCK * BLOCK), np.float32)], [np.empty((0, BLOCK, BLOCK), bool)]
     starts = range(0, width, _PIECE)
     count = height // BLOCK * len(starts)
     wanted = min(count, _PIXELS_MAX // (BLOCK * min(width, _PIECE))) if count else 0
@@ -40,8 +40,9 @@ def sample(plane: PlaneReader) -> tuple[np.ndarray, np.ndarray]:
         piece = piece.astype(np.float32) * (1 if piece.dtype == np.uint8 else 255)
         found.append(block_transform.forward(piece).reshape(-1, BLOCK * BLOCK))
         at_ends = (piece <= 0.5) | (piece >= 254.5)
-        clipped.append(at_ends.reshape(BLOCK, -1, BLOCK).any(axis=(0, 2)))
-    return np.concatenate(found).T[LOW_FREQUENCIES], np.concatenate(clipped)
+        ends.append(at_ends.reshape(BLOCK, -1, BLOCK).swapaxes(0, 1))
+    clipped = np.any(np.concatenate(ends), axis=(1, 2))
+    return np.concatenate(found).T[LOW_FREQUENCIES], clipped
 
 
 @functools.cache
