@@ -71,8 +71,8 @@ def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
     """Joins the other processes of a run; no JAX operation may precede it.
 
     Leaving the block waits for the others to leave. An exception other than `SystemExit` with a
-    number ends this process here, with status 1, and the others with `LOST`. A process counts as
-    lost that gave no sign of life for `timeout` seconds.
+    number ends this process here, with status 1, Ctrl-C with 130, and the others with `LOST`. A
+    process counts as lost that gave no sign of life for `timeout` seconds.
 
     Raises:
       ValueError: nothing says where the processes meet.
@@ -247,6 +247,8 @@ class _Life:
         _stopping.acquire()  # if the watch is at it, this thread has nothing to add
         if isinstance(error, SystemExit):
             print(error.code, file=sys.stderr, flush=True)
+        elif isinstance(error, KeyboardInterrupt):
+            print("Stopped by SIGINT.", file=sys.stderr, flush=True)
         else:
             traceback.print_exception(error)
         self._left.set()
@@ -254,7 +256,7 @@ class _Life:
         with contextlib.suppress(Exception):
             _write(_FAILED + _first_line(error))
             time.sleep(2 * self._pause)
-        end_now(1)
+        end_now(128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1)
 
 
 def _write(word: str) -> None:
