@@ -1,5 +1,3 @@
-import sys
+from agarnet_jax.cli.main import program
 
-from agarnet_jax.cli.main import main
-
-sys.exit(main())
+program()

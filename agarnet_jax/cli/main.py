@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
 import agarnet_jax
 from agarnet_jax import standard_streams, whole_files
@@ -22,6 +23,20 @@ _STOPPING = [
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 _REMINDER = 2.0  # seconds until a signal that was not heard comes again
+_SIGNALLED = 128  # and the signal's number: the exit code, as of shells
+
+
+def program() -> NoReturn:
+    """Ends this process as `main` does; one that was stopped at once, as Ctrl-C often comes twice.
+
+    The second would break off Python's own end with a traceback.
+    """
+    code = main()
+    if code > _SIGNALLED:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             heard()
             number = interrupt.number if isinstance(interrupt, _Stopped) else signal.SIGINT
             _say(f"\nagarnet: stopped by {number.name}; no partial file is left.")
-            return _left(128 + number)
+            return _left(_SIGNALLED + number)
         except BrokenPipeError:  # whoever read our output has seen enough
             standard_streams.discard_broken()
             return _left(exit_codes.BROKEN_PIPE)
@@ -139,4 +154,4 @@ def _send(number: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -344,6 +344,28 @@ def test_both_modules_run_as_programs(tmp_path):
         assert result.stderr.count("\n") == 1
 
 
+STOPPED_TWICE = """
+import atexit, signal
+from agarnet_jax.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
+atexit.register(signal.raise_signal, signal.SIGINT)
+
+def stopped():
+    print("so far")
+    signal.raise_signal(signal.SIGINT)
+
+main._parser = stopped
+main.program()
+"""
+
+
+def test_a_second_ctrl_c_does_not_break_off_the_end():
+    command = [sys.executable, "-c", STOPPED_TWICE]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (130, "so far\n")
+    assert result.stderr == "\nagarnet: stopped by SIGINT; no partial file is left.\n"
+
+
 def test_a_closed_pipe_is_no_error_to_tell(fake, photo, monkeypatch, capfd):
     def closed(*_args, **_kwargs):
         raise BrokenPipeError
