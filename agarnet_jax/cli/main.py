@@ -33,8 +33,6 @@ def program() -> NoReturn:
     """
     code = main()
     if code > _SIGNALLED:
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -78,6 +76,8 @@ def _say(text: str) -> None:
 
 def _left(code: int) -> int:
     """Returns the exit code, or ends at once where workers are amid long computations."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     if any(thread.name.startswith(running.THREADS) for thread in threading.enumerate()):
         whole_files.abandon()
         os._exit(code)

@@ -345,12 +345,15 @@ def test_both_modules_run_as_programs(tmp_path):
 
 
 STOPPED_TWICE = """
-import atexit, signal
+import atexit, signal, sys, threading, time
 from agarnet_jax.cli import main
+from agarnet_jax.restoration.files import running
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
 atexit.register(signal.raise_signal, signal.SIGINT)
 
 def stopped():
+    if "working" in sys.argv:
+        threading.Thread(target=time.sleep, args=(60,), daemon=True, name=running.THREADS).start()
     print("so far")
     signal.raise_signal(signal.SIGINT)
 
@@ -359,8 +362,10 @@ main.program()
 """
 
 
-def test_a_second_ctrl_c_does_not_break_off_the_end():
-    command = [sys.executable, "-c", STOPPED_TWICE]
+@pytest.mark.parametrize("workers", ["idle", "working"])
+def test_a_second_ctrl_c_does_not_break_off_the_end(workers, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    command = [sys.executable, "-c", STOPPED_TWICE, workers]
     result = subprocess.run(command, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (130, "so far\n")
     assert result.stderr == "\nagarnet: stopped by SIGINT; no partial file is left.\n"
