@@ -48,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", module=r"PIL\.")  # on what we say in our own words
     with _stopping(_STOPPING) as heard:
         try:
-            arguments = _parser().parse_args(argv)
+            try:
+                arguments = _parser().parse_args(argv)
+            finally:
+                sys.stdout.flush()  # of --help
             code = arguments.run(arguments)
             sys.stdout.flush()
             return code

@@ -382,8 +382,11 @@ def test_a_closed_pipe_is_no_error_to_tell(fake, photo, monkeypatch, capfd):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
-def test_a_full_disk_behind_the_output_is_said(photo):
-    command = [sys.executable, "-m", "agarnet_jax.cli", "inspect", f"{photo}"]
+@pytest.mark.parametrize("arguments", [["inspect", "photo.jpg"], ["--help"]])
+def test_a_full_disk_behind_the_output_is_said(photo, monkeypatch, arguments):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # argparse drops errors of what it writes
+    monkeypatch.chdir(photo.parent)
+    command = [sys.executable, "-m", "agarnet_jax.cli", *arguments]
     with open("/dev/full", "w") as full:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 2
