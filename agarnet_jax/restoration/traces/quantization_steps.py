@@ -149,7 +149,7 @@ def steps(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.ndarray:
     found = np.empty(len(coefficients), int)
     for i, (values, candidates) in enumerate(zip(np.abs(coefficients), possible.T)):
         found[i] = _step(values, np.unique(candidates))
-        if found[i] <= 1:
+        if found[i] <= 1 and clipped.any():
             found[i] = _step(values[~clipped], np.unique(candidates))
     # Beside coarse steps there are none of 1: pixels clipped to black and white look so.
     return np.where((found == 1) & (found.max() > _COARSE), 0, found)
