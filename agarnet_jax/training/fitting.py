@@ -7,10 +7,8 @@ import flax.traverse_util
 import jax.numpy as jnp
 
 from agarnet_jax.configs import member
+from agarnet_jax.models.parameter_shapes import NO_SUCH, misfits, shapes
 from agarnet_jax.training.growth import MisfitError, check_growth, grow
-
-Shape = tuple[int, ...]
-MISSING, NO_SUCH = "missing", "no such"
 
 
 class InitialFit(enum.Enum):
@@ -45,7 +43,7 @@ def check_fit(params: Any, expected: Any, how: InitialFit | str = InitialFit.EXA
     listed = "".join(
         f"\n  {name}: {given}, the model has {wanted}" for name, (given, wanted) in found.items()
     )
-    count = len(_shapes(expected))
+    count = len(shapes(expected))
     loaded = count - sum(wanted != NO_SUCH for _, wanted in found.values())
     if how is InitialFit.EXACT or not loaded:
         raise MisfitError(
@@ -53,16 +51,6 @@ def check_fit(params: Any, expected: Any, how: InitialFit | str = InitialFit.EXA
             f"starts a larger model):{listed}"
         )
     return f"Loaded {loaded} of the model's {count} parameters; not:{listed}"
-
-
-def misfits(params: Any, expected: Any) -> dict[str, tuple[Shape | str, Shape | str]]:
-    """Lists, by name, the parameters whose shapes differ, each with both shapes.
-
-    `MISSING` and `NO_SUCH` stand for the shape of one that `params` or `expected` does not have.
-    """
-    given, wanted = _shapes(params), _shapes(expected)
-    names = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))
-    return {name: (given.get(name, MISSING), wanted.get(name, NO_SUCH)) for name in names}
 
 
 def fit(params: Any, fresh: Any, how: InitialFit | str) -> Any:
@@ -77,8 +65,3 @@ def fit(params: Any, fresh: Any, how: InitialFit | str) -> Any:
         },
         sep="/",
     )
-
-
-def _shapes(params: Any) -> dict[str, Shape]:
-    flat = flax.traverse_util.flatten_dict(params, sep="/")
-    return {name: tuple(jnp.shape(value)) for name, value in flat.items()}

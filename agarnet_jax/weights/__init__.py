@@ -24,6 +24,7 @@ import safetensors.numpy
 from agarnet_jax import whole_files
 from agarnet_jax.configs import to_plain
 from agarnet_jax.models import CELL, AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
+from agarnet_jax.models.parameter_shapes import MISSING, NO_SUCH, misfits
 
 _FOLDER = pathlib.Path(__file__).parent
 _SUFFIX = ".safetensors"
@@ -131,19 +132,14 @@ def check(weights: Weights) -> None:
     estimator = QualityEstimator(weights.estimator_config).init
     for part, init in zip(PARTS, (restorer, estimator)):
         new = jax.eval_shape(lambda image, init=init: init(jax.random.key(0), image), image)
-        wanted, given = _shapes(new["params"]), _shapes(getattr(weights, f"{part}_params"))
-        for name in sorted(wanted.keys() | given.keys()):
-            if wanted.get(name) != given.get(name):
-                raise ValueError(
-                    f"{part}_params do not fit {part}_config: {name} has shape "
-                    f"{given.get(name, 'none (it is missing)')}, not "
-                    f"{wanted.get(name, 'any: there is no such parameter')}."
-                )
-
-
-def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
-    flat = flax.traverse_util.flatten_dict(params, sep="/")
-    return {name: tuple(value.shape) for name, value in flat.items()}
+        for name, (given, wanted) in misfits(
+            getattr(weights, f"{part}_params"), new["params"]
+        ).items():
+            raise ValueError(
+                f"{part}_params do not fit {part}_config: {name} has shape "
+                f"{'none (it is missing)' if given == MISSING else given}, not "
+                f"{'any: there is no such parameter' if wanted == NO_SUCH else wanted}."
+            )
 
 
 def save(weights: Weights, path: str | os.PathLike) -> None:
