@@ -82,15 +82,14 @@ class Plane:
         Returns:
           (rows, w) boolean. False for a plane that is a channel of the image.
         """
-        used, (count, width) = np.flatnonzero(self.weights), self.shape
-        if len(used) == 1:
+        count, width = self.shape
+        if np.count_nonzero(self.weights) == 1:
             return np.zeros((rows.stop - rows.start, width), bool)
         reach = int(self.upsampling.smooth)
         first, last = max(0, rows.start - reach), min(count, rows.stop + reach)
         factors, size = self.upsampling.factors, self.upsampling.size
         pixels = slice(factors[0] * first, min(size[0], factors[0] * last))
-        clipped = saturated(self.pixels.read(pixels, slice(0, size[1]))[..., used])
-        share = block_means(clipped.astype(np.float32), factors)
+        share = block_means(self._clipped(pixels).astype(np.float32), factors)
         missing = first - (rows.start - reach), rows.stop + reach - last
         padded = np.pad(share > 0, (missing, (reach, reach)))
         return np.any(sliding_window_view(padded, (2 * reach + 1,) * 2), axis=(2, 3))
@@ -103,9 +102,13 @@ class Plane:
         """
         columns = slice(0, self.upsampling.size[1])
         upsampled = self.upsampling.rows(lambda first, last: self[first:last, :], rows)
-        used = np.flatnonzero(self.weights)
-        clipped = saturated(self.pixels.read(rows, columns)[..., used])
-        return np.where(clipped, 0, np.abs(self._at_full_size(rows, columns) - upsampled))
+        difference = np.abs(self._at_full_size(rows, columns) - upsampled)
+        return np.where(self._clipped(rows), 0, difference)
+
+    def _clipped(self, rows: slice) -> np.ndarray:
+        """Where channels that the plane is mixed of are black or white, (rows, width) boolean."""
+        pixels = self.pixels.read(rows, slice(0, self.upsampling.size[1]))
+        return saturated(pixels[..., np.flatnonzero(self.weights)])
 
     def levels(self) -> np.ndarray:
         """Returns the whole plane in 8 bits, (H, W) uint8."""
