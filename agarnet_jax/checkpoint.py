@@ -29,7 +29,7 @@ from agarnet_jax.checkpoint_faults import (
     without_stragglers,
 )
 from agarnet_jax.configs import differences
-from agarnet_jax.places import absolute
+from agarnet_jax.remote_paths import absolute
 
 _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import numpy as np
 from etils import epath
 from jax.experimental import multihost_utils
 
-from agarnet_jax.places import is_remote
+from agarnet_jax.remote_paths import is_remote
 
 _SET_ASIDE = "unreadable"  # what the name of a checkpoint that cannot be read ends with
 _log = logging.getLogger(__name__)

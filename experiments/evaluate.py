@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from agarnet_jax import runtime, whole_files
+from agarnet_jax import atomic_files, runtime
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import Rounding
 from agarnet_jax.models import CellPlacement
@@ -89,7 +89,7 @@ def main() -> None:
     runtime.prepare()
     with program.one_line_errors():
         if _OUT.value:
-            whole_files.check_folder(_OUT.value)
+            atomic_files.check_folder(_OUT.value)
         evaluate(settings(), show=show)
     if _OUT.value:
         print(f"Look at {_OUT.value}/report.html.")

@@ -14,7 +14,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 from data_pipelines import batching, contact_sheet, throughput
 from experiments import program
 from experiments.config import from_config_dict
@@ -40,8 +40,8 @@ def main() -> None:
     contact_sheet.draw(samples).save(sheet, "PNG")
     lines = [json.dumps(contact_sheet.summary(sample)) + "\n" for sample in samples]
     with program.one_line_errors():
-        whole_files.write(out / "samples.png", sheet.getvalue())
-        whole_files.write(out / "samples.jsonl", "".join(lines).encode())
+        atomic_files.write(out / "samples.png", sheet.getvalue())
+        atomic_files.write(out / "samples.jsonl", "".join(lines).encode())
 
     rows = []
     for name, stage in throughput.stages(source, data, seed=seed).items():
@@ -50,7 +50,7 @@ def main() -> None:
     table = aligned(("stage", "per second"), rows, words={0})
     print(table)
     with program.one_line_errors():
-        whole_files.write(out / "throughput.md", f"{table}\n".encode())
+        atomic_files.write(out / "throughput.md", f"{table}\n".encode())
     print(f"Look at {out / 'samples.png'}.")
 
 

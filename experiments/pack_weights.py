@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from agarnet_jax import weights, whole_files
+from agarnet_jax import atomic_files, weights
 from experiments import program
 from experiments.trained import Trained, best_of
 
@@ -64,7 +64,7 @@ def _best_of(workdir: str, task: str) -> Trained:
 
 def main() -> None:
     with program.one_line_errors():
-        whole_files.check_file(_OUT.value)
+        atomic_files.check_file(_OUT.value)
         weights.save(packed(), _OUT.value)
     print(f"Wrote {_OUT.value}.")
 

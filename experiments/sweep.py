@@ -19,7 +19,7 @@ from absl import flags
 from etils import epath
 from ml_collections import config_flags
 
-from agarnet_jax.places import check_reachable
+from agarnet_jax.remote_paths import check_reachable
 from agarnet_jax.training import signals
 from experiments import program
 from experiments.training_run import run

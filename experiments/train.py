@@ -23,7 +23,7 @@ from ml_collections import config_flags
 from agarnet_jax import distributed, runtime
 from agarnet_jax.checkpoint import CheckpointError
 from agarnet_jax.configs import to_plain
-from agarnet_jax.places import check_reachable
+from agarnet_jax.remote_paths import check_reachable
 from agarnet_jax.training.growth import MisfitError
 from experiments import program
 from experiments.config import from_config_dict

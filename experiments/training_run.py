@@ -9,10 +9,10 @@ import flax.traverse_util
 import jax
 from etils import epath
 
-from agarnet_jax import distributed, weights, whole_files
+from agarnet_jax import atomic_files, distributed, weights
 from agarnet_jax.checkpoint import has_checkpoint
 from agarnet_jax.configs import to_plain
-from agarnet_jax.places import is_remote
+from agarnet_jax.remote_paths import is_remote
 from agarnet_jax.sharding import check_batch_size, make_mesh
 from agarnet_jax.training.folder_lock import locked
 from agarnet_jax.training.loop import train
@@ -42,7 +42,7 @@ def run(
     """
     with program.one_line_errors():
         if not is_remote(workdir):
-            whole_files.check_folder(workdir)
+            atomic_files.check_folder(workdir)
         _check_batch_sizes(experiment)
         continues = has_checkpoint(f"{workdir}/checkpoints")
         initial_params = None if continues else experiment.initial_params()

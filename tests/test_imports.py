@@ -17,9 +17,9 @@ ALLOWED_FROM_DATA = {
     "agarnet_jax.configs",
     "agarnet_jax.file_lock",
     "agarnet_jax.jpeg_tables",
-    "agarnet_jax.places",
+    "agarnet_jax.remote_paths",
     "agarnet_jax.user_cache",
-    "agarnet_jax.whole_files",
+    "agarnet_jax.atomic_files",
 }
 NOT_IN_LIBRARY = {"data_pipelines", "experiments", "absl", "ml_collections", "grain"}
 TRAINING_ONLY = ("optax", "orbax", "grain", "ml_collections", "tensorboardX", "tqdm")

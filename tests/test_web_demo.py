@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 
 from agarnet_jax.models import CellPlacement, mean_over_area
 from agarnet_jax.restoration import Restorer
-from agarnet_jax.restoration.traces import plain_areas, quantization_steps
+from agarnet_jax.restoration.traces import flat_areas, quantization_steps
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ SHOWN = """async ([planes, estimates]) => {
 }"""
 
 MEANS = """async (pairs) => {
-    const { meanQuality } = await import("./plain.js");
+    const { meanQuality } = await import("./flat_areas.js");
     return pairs.map(([[height, width, levels], [rows, columns, cells]]) => {
         const plane = { height, width, data: Float32Array.from(levels, (level) => level / 255) };
         return meanQuality({ rows, columns, data: Float32Array.from(cells) }, plane);
@@ -371,8 +371,8 @@ def test_plain_areas_count_as_little_as_in_python(page, astronaut, encode):
         cells = np.random.default_rng(0).uniform(1, 100, [-(-side // 64) for side in plane.shape])
         pairs.append([[*x.shape, x.ravel().tolist()] for x in (plane, cells)])
         levels = plane.astype(np.float32) / 255
-        shares = plain_areas.shares_of_detail(levels)
-        expected.append(plain_areas.mean_quality(cells, shares, plane.shape))
+        shares = flat_areas.shares_of_detail(levels)
+        expected.append(flat_areas.mean_quality(cells, shares, plane.shape))
     whole = mean_over_area(
         cells[None, ..., None], height=70, width=65, placement=CellPlacement.PLACED
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 import agarnet_jax
-from agarnet_jax import standard_streams, whole_files
+from agarnet_jax import atomic_files, standard_streams
 from agarnet_jax.cli import exit_codes, export, inspect, restore
 from agarnet_jax.restoration.files import running
 from agarnet_jax.restoration.files.errors import InputError
@@ -82,7 +82,7 @@ def _left(code: int) -> int:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     if any(thread.name.startswith(running.THREADS) for thread in threading.enumerate()):
-        whole_files.abandon()
+        atomic_files.abandon()
         os._exit(code)
     return code
 

@@ -6,7 +6,7 @@ import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 from agarnet_jax.configs import member
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def save(
     """
     chosen = member(Format, file_format, "format")
     if chosen is Format.SAVED_MODEL:
-        whole_files.check_folder(pathlib.Path(path).parent)
+        atomic_files.check_folder(pathlib.Path(path).parent)
     else:
-        whole_files.check_file(path)
+        atomic_files.check_file(path)
     module = importlib.import_module(f"agarnet_jax.export.{chosen.value}")
     module.save(trained, path, **options)

@@ -15,7 +15,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from agarnet_jax import weights, whole_files
+from agarnet_jax import atomic_files, weights
 from agarnet_jax.export import tf_function
 from agarnet_jax.export.blind import ParameterDtype, Tensor
 from agarnet_jax.export.model import Model, prepare
@@ -55,7 +55,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     about = model.metadata | {"jax": jax.__version__, "tensorflow": tf.__version__}
-    whole_files.write(path, _with_metadata(converter.convert(), about))
+    atomic_files.write(path, _with_metadata(converter.convert(), about))
 
 
 def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from agarnet_jax import weights, whole_files
+from agarnet_jax import atomic_files, weights
 from agarnet_jax.export import extras
 from agarnet_jax.export.blind import BLOCK, Tensor
 from agarnet_jax.export.model import Model, prepare
@@ -32,7 +32,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
     onnx = extras.load("onnx", extra=EXTRA)
     model = onnx_model(prepare(trained, **options))
     onnx.checker.check_model(model, full_check=True)
-    whole_files.write(path, model.SerializeToString())
+    atomic_files.write(path, model.SerializeToString())
 
 
 def onnx_model(model: Model) -> Any:

@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any
 
-from agarnet_jax import weights, whole_files
+from agarnet_jax import atomic_files, weights
 from agarnet_jax.configs import to_plain
 from agarnet_jax.export.blind import Part
 from agarnet_jax.export.model import prepare
@@ -44,4 +44,4 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
         network: json.dumps(to_plain(getattr(trained, f"{network}_config")))
         for network in _NETWORKS[part]
     }
-    whole_files.write(path, weights.file_contents(tensors, model.metadata | configurations))
+    atomic_files.write(path, weights.file_contents(tensors, model.metadata | configurations))

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 from jax import export
 
-from agarnet_jax import weights, whole_files
+from agarnet_jax import atomic_files, weights
 from agarnet_jax.export import extras
 from agarnet_jax.export.model import PLATFORMS, Model, prepare, without_source_paths
 
@@ -44,7 +44,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
         members.writestr(FUNCTION, bytes(function.serialize()))
         members.writestr(METADATA, json.dumps(about, indent=1, ensure_ascii=False))
-    whole_files.write(path, archive.getvalue())
+    atomic_files.write(path, archive.getvalue())
 
 
 def exported(model: Model) -> export.Exported:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agarnet_jax.restoration.jpeg_header import JpegHeader
+    from agarnet_jax.restoration.request import Orientation, QualitySource
     from agarnet_jax.restoration.restorer import Restored, Restorer
-    from agarnet_jax.restoration.wishes import Orientation, QualitySource
 
 __all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
 

@@ -17,8 +17,8 @@ from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.jpeg_header import Coding
 from agarnet_jax.restoration.pixels import DTYPES, INTEGER_PEAKS, Pixels, encoded, strips
 from agarnet_jax.restoration.plane import Plane
+from agarnet_jax.restoration.request import check_bits
 from agarnet_jax.restoration.upsampling import Rows, Upsampling
-from agarnet_jax.restoration.wishes import check_bits
 
 CHROMA_MIDDLE = 128 / 255
 _NEUTRAL = np.array([0, CHROMA_MIDDLE, CHROMA_MIDDLE], np.float32)

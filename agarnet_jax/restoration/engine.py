@@ -19,6 +19,7 @@ from agarnet_jax.restoration.network import Networks, is_out_of_memory
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.quality import QualityMap
 from agarnet_jax.restoration.quality_choice import Assumed, QualityChoice
+from agarnet_jax.restoration.request import QualitySource, Request
 from agarnet_jax.restoration.tiling import (
     BandRows,
     Layer,
@@ -30,7 +31,6 @@ from agarnet_jax.restoration.tiling import (
     whole_rows,
 )
 from agarnet_jax.restoration.traces.earlier_jpeg import changes_of_originals
-from agarnet_jax.restoration.wishes import QualitySource, Wishes
 
 # Its cells see 90 pixels around them.
 _ESTIMATOR_TILE, _ESTIMATOR_OVERLAP = 12 * CELL, 2 * CELL
@@ -81,14 +81,14 @@ class Engine:
             scale=CELL,
         )
 
-    def computed(self, parts: Components, wishes: Wishes) -> Computed:
+    def computed(self, parts: Components, request: Request) -> Computed:
         """Quality and changes of one image; the changes are computed when they are read."""
-        parts = self._choice.prepared(parts, wishes)
-        assumed = self._choice.assumed(parts, wishes, lambda: self._cells(parts))
+        parts = self._choice.prepared(parts, request)
+        assumed = self._choice.assumed(parts, request, lambda: self._cells(parts))
         changes: list[Change] = []
-        for group in planning.groups(parts, assumed, wishes, self._config):
+        for group in planning.groups(parts, assumed, request, self._config):
             pieces = bands(
-                self._change(wishes),
+                self._change(request),
                 [layer for _, layer in group],
                 tiling=self._restoring,
                 batch_size=self.networks.device_count,
@@ -96,11 +96,11 @@ class Engine:
             changes.append(changes_of_originals([plane for plane, _ in group], BandRows(pieces)))
         return assumed, changes
 
-    def computed_together(self, images: Sequence[Components], wishes: Wishes) -> list[Computed]:
+    def computed_together(self, images: Sequence[Components], request: Request) -> list[Computed]:
         """Does what `computed` does for images of one tile each (`is_one_tile`), all at once."""
-        images = [self._choice.prepared(parts, wishes) for parts in images]
+        images = [self._choice.prepared(parts, request) for parts in images]
         cells: list[np.ndarray] = []
-        if wishes.is_estimated:
+        if request.is_estimated:
             leads = [[parts.lead] for parts in images]
             cells = self._grouped(self.networks.cells, leads, self._estimating)
         results: list[Computed] = []
@@ -108,12 +108,12 @@ class Engine:
         layers: list[Layer] = []
         for number, parts in enumerate(images):
             given_cells = functools.partial(cells.__getitem__, number)
-            assumed = self._choice.assumed(parts, wishes, given_cells)
+            assumed = self._choice.assumed(parts, request, given_cells)
             results.append((assumed, []))
-            for plane, layer in planning.layers(parts, assumed, wishes, self._config):
+            for plane, layer in planning.layers(parts, assumed, request, self._config):
                 planned.append((number, plane))
                 layers.append(layer)
-        changes = self._grouped(self._change(wishes), layers, self._restoring)
+        changes = self._grouped(self._change(request), layers, self._restoring)
         for (number, plane), change in zip(planned, changes):
             results[number][1].append(changes_of_originals([plane], whole_rows(change)))
         return results
@@ -158,9 +158,9 @@ class Engine:
         # The released graph's cells stretch over a whole image.
         return self.networks.cells(parts.lead[:, :][None, ..., None])[0, ..., 0]
 
-    def _change(self, wishes: Wishes) -> TileFunction:
+    def _change(self, request: Request) -> TileFunction:
         change = self.networks.change
-        return ensembled(change) if wishes.ensemble > 1 else change
+        return ensembled(change) if request.ensemble > 1 else change
 
     def _grouped(
         self, function: TileFunction, layers: Sequence[Layer], tiling: Tiling

@@ -44,25 +44,25 @@ class Plane:
         return ANNEX_K_CHROMINANCE if self.chroma else ANNEX_K_LUMINANCE
 
     @functools.cached_property
-    def stated_quality(self) -> float | None:
+    def header_quality(self) -> float | None:
         """1–100, what its table amounts to; None without one."""
         if self.table is None:
             return None
         return float(effective_quality(self.table, base=self.annex_k))
 
     @functools.cached_property
-    def shown_quality(self) -> float | None:
+    def detected_quality(self) -> float | None:
         """1–100, which its quantization steps show, if they do (`quantization_steps.quality`).
 
         That of its table where they do not, as in small images, or show a better one: nothing is
         better than its last compression, but pixels that clip hide steps.
         """
-        shown, stated = quantization_steps.quality(self, table=self.table), self.stated_quality
+        shown, stated = quantization_steps.quality(self, table=self.table), self.header_quality
         return stated if shown is None else min(shown, stated or shown)
 
     def has_table_of(self, quality: float) -> bool:
         """Whether its own table amounts to a quality, and its steps do not show another."""
-        return quality == self.stated_quality == self.shown_quality
+        return quality == self.header_quality == self.detected_quality
 
     def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
         inside = (slice(*part.indices(side)[:2]) for part, side in zip(place, self.shape))

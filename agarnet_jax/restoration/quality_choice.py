@@ -12,10 +12,10 @@ from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.quality import QualityMap, checked, in_range, steadied
-from agarnet_jax.restoration.traces import compression_history, plain_areas, quantization_steps
+from agarnet_jax.restoration.request import Orientation, QualitySource, Request
+from agarnet_jax.restoration.traces import compression_history, flat_areas, quantization_steps
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recovered
 from agarnet_jax.restoration.traces.grid import find_grid
-from agarnet_jax.restoration.wishes import Orientation, QualitySource, Wishes
 
 # One program for each number of cells; operation by operation there would be a dozen to compile.
 _mean = jax.jit(mean_over_area, static_argnames="placement")
@@ -35,21 +35,21 @@ class Assumed:
         """Returns the quality of a plane at each of the image's pixels."""
         if self.quality is not None:
             return self.quality
-        if plane.stated_quality is None:
+        if plane.header_quality is None:
             raise ValueError(
                 "Quality is to come from the header, but there is none; pass the header of the "
                 "JPEG file, a number, or QualitySource.IMAGE to estimate it."
             )
-        return np.array(plane.stated_quality, np.float32)
+        return np.array(plane.header_quality, np.float32)
 
-    def detail(self, parts: Components, wishes: Wishes) -> Detail | None:
+    def detail(self, parts: Components, request: Request) -> Detail | None:
         """Returns how much of luma's detail restored chroma gets."""
         chroma = [plane for plane in parts.planes if plane.chroma]
-        if not chroma or wishes.strength == 0:
+        if not chroma or request.strength == 0:
             return None
         quality = self.of_plane(chroma[0])
         mean = quality.mean() if isinstance(quality, QualityMap) else quality
-        return Detail(min(1.0, wishes.strength), float(mean))
+        return Detail(min(1.0, request.strength), float(mean))
 
     def whole_map(self, parts: Components) -> np.ndarray:
         """Returns the quality of the leading plane, (H, W) float32."""
@@ -70,22 +70,22 @@ class QualityChoice:
         self._placement = placement
         self.refines = read_steps and placement is CellPlacement.PLACED
 
-    def prepared(self, parts: Components, wishes: Wishes) -> Components:
+    def prepared(self, parts: Components, request: Request) -> Components:
         """Undoes recompressions that show, unless it is stated how the image was compressed."""
-        stated = wishes.quality is QualitySource.HEADER or wishes.table is not None
-        upright = wishes.orientation is Orientation.UPRIGHT  # tables are not symmetric
-        if stated or not upright or wishes.strength == 0 or not self.refines:
+        stated = request.quality is QualitySource.HEADER or request.table is not None
+        upright = request.orientation is Orientation.UPRIGHT  # tables are not symmetric
+        if stated or not upright or request.strength == 0 or not self.refines:
             return parts
-        return _recovered(parts, share=min(1.0, wishes.strength))
+        return _recovered(parts, share=min(1.0, request.strength))
 
     def assumed(
-        self, parts: Components, wishes: Wishes, cells: Callable[[], np.ndarray]
+        self, parts: Components, request: Request, cells: Callable[[], np.ndarray]
     ) -> Assumed:
         """Chooses for an image as `prepared` left it.
 
         cells: gives the estimator's (rows, columns) of the leading plane, where they are needed.
         """
-        quality = wishes.quality
+        quality = request.quality
         if quality is QualitySource.HEADER:
             return Assumed(None)
         if isinstance(quality, QualitySource):
@@ -93,7 +93,7 @@ class QualityChoice:
             estimate = float(of_image)
             if quality is QualitySource.IMAGE and parts.lead.has_table_of(estimate):
                 return Assumed(None)  # the header is right, and tells chroma's, too
-            if self.refines and wishes.table is None:
+            if self.refines and request.table is None:
                 overruling = _overruling(parts, estimate)
                 if overruling is not None:
                     return overruling
@@ -116,8 +116,8 @@ class QualityChoice:
         """Estimates the quality () of the image, and a map, which is spread as it is read."""
         lead, shares, mean = parts.lead, None, None
         if self.refines:
-            shares = plain_areas.shares_of_detail(lead)
-            mean = plain_areas.mean_quality(cells, shares, lead.shape)
+            shares = flat_areas.shares_of_detail(lead)
+            mean = flat_areas.mean_quality(cells, shares, lead.shape)
         if mean is None:
             height, width = lead.shape
             mean = _mean(
@@ -125,11 +125,11 @@ class QualityChoice:
             )[0]
         estimate = in_range(mean)
         if shares is not None:
-            shown, most = lead.shown_quality, lead.stated_quality or MAX_QUALITY
+            shown, most = lead.detected_quality, lead.header_quality or MAX_QUALITY
             estimate, cells = np.minimum(estimate, most), np.minimum(cells, most)
             estimate = in_range(quantization_steps.refined(float(estimate), shown))
             cells = steadied(quantization_steps.refined_cells(cells, shown), float(estimate))
-            cells = plain_areas.filled(cells, shares, float(estimate))
+            cells = flat_areas.filled(cells, shares, float(estimate))
         for axis, factor in enumerate(lead.upsampling.factors):
             cells = cells.repeat(factor, axis)  # to the resolution of the image
         return estimate, QualityMap.of_cells(cells, size=parts.size, placement=self._placement)
@@ -152,7 +152,7 @@ def _overruling(parts: Components, estimate: float) -> Assumed | None:
     lead = parts.lead
     if isinstance(lead, RecoveredPlane) or parts.coding not in compression_history.ASSESSED:
         return None
-    known = lead.shown_quality if lead.table is None else lead.stated_quality
+    known = lead.detected_quality if lead.table is None else lead.header_quality
     last = MAX_QUALITY if known is None else known
     table = quality_table(round(last)) if lead.table is None else lead.table
     if not compression_history.is_far_below(table, estimate):

@@ -19,17 +19,17 @@ from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.network import check_devices, is_out_of_memory
 from agarnet_jax.restoration.pixels import Picture
 from agarnet_jax.restoration.quality import QualityMap
-from agarnet_jax.restoration.splitting import as_image, own_header, split
-from agarnet_jax.restoration.tiling import OVERLAP
-from agarnet_jax.restoration.traces.subsampling import Subsampling
-from agarnet_jax.restoration.wishes import (
+from agarnet_jax.restoration.request import (
     ESTIMATED,
     ManyOptions,
     Options,
     Orientation,
     QualitySource,
-    Wishes,
+    Request,
 )
+from agarnet_jax.restoration.splitting import as_image, own_header, split
+from agarnet_jax.restoration.tiling import OVERLAP
+from agarnet_jax.restoration.traces.subsampling import Subsampling
 
 __all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
 
@@ -113,8 +113,8 @@ class Restorer:
             from threads, restore several images at a time.
           read_steps: whether pixels tell what they can; otherwise estimates are the network's
             alone. Recompressions that show in luma are undone before anything else
-            (`earlier_jpeg.py`). One estimate for an image leaves out plain areas
-            (`plain_areas.py`), and becomes the quality that quantization steps show where it is
+            (`earlier_jpeg.py`). One estimate for an image leaves out flat areas
+            (`flat_areas.py`), and becomes the quality that quantization steps show where it is
             near it (`quantization_steps.py`); where they confirm a header, each plane takes its
             own table; so it does where a far lower estimate has no trace in the pixels
             (`compression_history.contradicts`). Of a map, cells become exact from quality 90 on,
@@ -231,7 +231,7 @@ class Restorer:
         Raises:
           ValueError: an unsupported image, a header that does not fit, or a value out of range.
         """
-        wishes = Wishes(
+        request = Request(
             quality=_checked_quality(quality),
             table=table,
             orientation=member(Orientation, orientation, "orientation"),
@@ -240,7 +240,7 @@ class Restorer:
             bits=bits,
             ensemble=ensemble,
         )
-        return self._restored(image, _parts(image, header, wishes), wishes)
+        return self._restored(image, _parts(image, header, request), request)
 
     @overload
     def restore_many(
@@ -276,23 +276,23 @@ class Restorer:
         Arguments, results and errors are those of `restore`. Errors of arguments come at the call;
         one of an image, or of `images`, ends the iteration after the results of all before it.
         """
-        wishes = Wishes(
+        request = Request(
             quality=_checked_quality(quality),
             strength=strength,
             chroma=chroma,
             bits=bits,
             ensemble=ensemble,
         )
-        return self._restored_many(iter(images), wishes)
+        return self._restored_many(iter(images), request)
 
-    def _restored_many(self, images: Iterator[Picture], wishes: Wishes) -> Iterator[Restored]:
-        for window in _windows(images, wishes):
-            together = self._computed_together([parts for _, parts in window], wishes)
+    def _restored_many(self, images: Iterator[Picture], request: Request) -> Iterator[Restored]:
+        for window in _windows(images, request):
+            together = self._computed_together([parts for _, parts in window], request)
             for image, parts in window:
                 if parts in together:
-                    yield _result(image, parts, together[parts], wishes)
+                    yield _result(image, parts, together[parts], request)
                 else:
-                    yield self._restored(image, parts, wishes)
+                    yield self._restored(image, parts, request)
 
     def estimate(
         self,
@@ -325,20 +325,20 @@ class Restorer:
             for source, quality in asked.items()
         }
 
-    def _restored(self, image: Picture, parts: Components, wishes: Wishes) -> Restored:
+    def _restored(self, image: Picture, parts: Components, request: Request) -> Restored:
         while True:
             try:
-                return _result(image, parts, self._engine.computed(parts, wishes), wishes)
+                return _result(image, parts, self._engine.computed(parts, request), request)
             except jax.errors.JaxRuntimeError as error:
                 self._engine.use_smaller_tiles(error, parts.size)
 
     def _computed_together(
-        self, images: Sequence[Components], wishes: Wishes
+        self, images: Sequence[Components], request: Request
     ) -> dict[Components, Computed]:
         """Computes the small images together, or none if that takes too much memory."""
         small = [parts for parts in images if self._engine.is_one_tile(parts)]
         try:
-            return dict(zip(small, self._engine.computed_together(small, wishes)))
+            return dict(zip(small, self._engine.computed_together(small, request)))
         except jax.errors.JaxRuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -353,22 +353,22 @@ def _checked_quality(
     return member(QualitySource, quality, "quality") if isinstance(quality, str) else quality
 
 
-def _parts(image: Picture, header: JpegHeader | None, wishes: Wishes) -> Components:
+def _parts(image: Picture, header: JpegHeader | None, request: Request) -> Components:
     """The image's components; nobody asks for the subsampling of chroma that is kept."""
-    known = None if wishes.chroma else Subsampling.S444
-    if isinstance(header, JpegHeader) and wishes.orientation is Orientation.TRANSPOSED:
+    known = None if request.chroma else Subsampling.S444
+    if isinstance(header, JpegHeader) and request.orientation is Orientation.TRANSPOSED:
         header = header.transposed()
     return split(image, header=header, subsampling=known)
 
 
-def _result(image: Picture, parts: Components, computed: Computed, wishes: Wishes) -> Restored:
+def _result(image: Picture, parts: Components, computed: Computed, request: Request) -> Restored:
     assumed, changes = computed
-    detail = assumed.detail(parts, wishes)
-    if isinstance(image, Image.Image) and parts.has_bits(wishes.bits):
+    detail = assumed.detail(parts, request)
+    if isinstance(image, Image.Image) and parts.has_bits(request.bits):
         result: Any = parts.picture(changes, detail=detail)
         result.info = _kept_info(image)
     else:
-        result = parts.merge(changes, bits=wishes.bits, detail=detail)
+        result = parts.merge(changes, bits=request.bits, detail=detail)
     return Restored(result, assumed.whole_map(parts), assumed.overruled)
 
 
@@ -381,7 +381,7 @@ def _kept_info(picture: Image.Image) -> dict[str | tuple[int, int], Any]:
 
 
 def _windows(
-    images: Iterator[Picture], wishes: Wishes
+    images: Iterator[Picture], request: Request
 ) -> Iterator[list[tuple[Picture, Components]]]:
     """The images in runs of at most so many, and so many pixels.
 
@@ -396,7 +396,7 @@ def _windows(
             pixels += math.prod(image.size if isinstance(image, Image.Image) else image.shape[:2])
             full = len(window) + 1 == _MANY_IMAGES or pixels >= _MANY_PIXELS
             image = image if full else image.copy()
-            window.append((image, _parts(image, header, wishes)))
+            window.append((image, _parts(image, header, request)))
             if full:
                 yield window
                 window, pixels = [], 0

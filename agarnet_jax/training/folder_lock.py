@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from agarnet_jax import file_lock
-from agarnet_jax.places import is_remote
+from agarnet_jax.remote_paths import is_remote
 
 _PATIENCE = 600.0  # seconds
 LOCK = ".lock"  # what the file is called; it stays, the lock on it ends with its process

@@ -7,7 +7,7 @@ import time
 
 from etils import epath
 
-from agarnet_jax.places import is_remote
+from agarnet_jax.remote_paths import is_remote
 
 _log = logging.getLogger(__name__)
 _SECONDS = 60.0  # between copies

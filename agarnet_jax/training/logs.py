@@ -17,7 +17,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter
 
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 
 METRICS = "metrics.jsonl"
 _FLUSH_SECONDS = 30.0  # between flushes of TensorBoard events
@@ -127,7 +127,7 @@ def _cut(path: pathlib.Path, start: int) -> None:
         for line in path.read_text("utf-8", errors="replace").splitlines()
         if stays(line)
     ]
-    whole_files.write(path, "".join(kept).encode())
+    atomic_files.write(path, "".join(kept).encode())
 
 
 class Progress:

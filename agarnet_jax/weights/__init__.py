@@ -21,7 +21,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 from agarnet_jax.configs import to_plain
 from agarnet_jax.models import CELL, AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
 from agarnet_jax.models.parameter_shapes import MISSING, NO_SUCH, misfits
@@ -154,7 +154,7 @@ def save(weights: Weights, path: str | os.PathLike) -> None:
         "restorer": json.dumps(to_plain(weights.restorer_config)),
         "estimator": json.dumps(to_plain(weights.estimator_config)),
     }
-    whole_files.write(path, file_contents(flat_tensors(weights), metadata))
+    atomic_files.write(path, file_contents(flat_tensors(weights), metadata))
 
 
 def file_contents(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

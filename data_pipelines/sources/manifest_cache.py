@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 from agarnet_jax.user_cache import cache_folder
 
 CACHE_VARIABLE = "AGARNET_FOLDER_CACHE"
@@ -47,7 +47,7 @@ def save(folder: str, files: Mapping[str, tuple[Any, ...]]) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole_files.write(path, json.dumps({"version": _VERSION, "files": files}).encode())
+        atomic_files.write(path, json.dumps({"version": _VERSION, "files": files}).encode())
     except OSError as error:
         _log.info("The manifest of %s is not kept: %s", folder, error)
 

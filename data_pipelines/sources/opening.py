@@ -3,7 +3,7 @@
 import os
 
 from agarnet_jax.color import LumaRange
-from agarnet_jax.places import is_remote
+from agarnet_jax.remote_paths import is_remote
 from data_pipelines.sources import remote, shards, tfds
 from data_pipelines.sources.folder import FolderRecords
 from data_pipelines.sources.images import ImageSource

@@ -20,7 +20,7 @@ from typing import Any
 
 import fsspec
 
-from agarnet_jax import file_lock, whole_files
+from agarnet_jax import atomic_files, file_lock
 from agarnet_jax.user_cache import cache_folder
 
 CACHE_VARIABLE = "AGARNET_DATA_CACHE"
@@ -169,4 +169,4 @@ def _line(name: str, version: list[str]) -> str:
 
 def _write_index(folder: pathlib.Path, versions: dict[str, list[str]]) -> None:
     lines = (_line(name, version) for name, version in versions.items())
-    whole_files.write(folder / _INDEX, "".join(lines).encode())
+    atomic_files.write(folder / _INDEX, "".join(lines).encode())

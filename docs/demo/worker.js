@@ -6,7 +6,7 @@
 import { luma } from "./color.js";
 import { decode } from "./decoding.js";
 import { loadNetworks } from "./model.js";
-import { meanQuality } from "./plain.js";
+import { meanQuality } from "./flat_areas.js";
 import { RESTORING, estimateCells, restoreTiles } from "./restoration.js";
 import { refined } from "./steps.js";
 

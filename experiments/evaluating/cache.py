@@ -10,7 +10,7 @@ from typing import Any
 
 import agarnet_jax
 import data_pipelines
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 from experiments import evaluating
 from experiments.evaluating import environment
 from experiments.evaluating.scoring import Scores
@@ -48,7 +48,7 @@ class Cache:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = json.dumps({"key": dict(key), "scores": dataclasses.asdict(scores)})
-        whole_files.write(path, content.encode())
+        atomic_files.write(path, content.encode())
 
     def _path(self, key: Mapping[str, Any]) -> pathlib.Path:
         assert self._folder is not None

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 from experiments.evaluating import environment, records, tables
 from experiments.evaluating.records import Results
 from experiments.evaluating.report_parts import Plot, Report
@@ -47,7 +47,7 @@ def write(report: Report, results: Results, plots: Mapping[str, Plot], out: path
 
     (out / "plots").mkdir(parents=True, exist_ok=True)
     for name, plot in plots.items():
-        whole_files.write(out / "plots" / name, plot.png)
+        atomic_files.write(out / "plots" / name, plot.png)
     content = {
         "title": report.title,
         "facts": dict(report.facts),
@@ -65,7 +65,7 @@ def write(report: Report, results: Results, plots: Mapping[str, Plot], out: path
         "report.html": html_report.render(report),
     }
     for name, text in texts.items():  # in which names of images may hold any bytes
-        whole_files.write(out / name, text.encode(errors="backslashreplace"))
+        atomic_files.write(out / name, text.encode(errors="backslashreplace"))
 
 
 def _finite(value: Any) -> Any:

@@ -3,7 +3,7 @@
 import optuna
 
 from agarnet_jax import runtime
-from agarnet_jax.places import is_remote
+from agarnet_jax.remote_paths import is_remote
 from data_pipelines import batching, held_out
 from experiments.config import ExperimentConfig, from_config_dict
 from experiments.sweeping import spaces, studies

@@ -10,7 +10,7 @@ import optuna
 from etils import epath
 from optuna.trial import FrozenTrial, TrialState
 
-from agarnet_jax.whole_files import UnwritableError
+from agarnet_jax.atomic_files import UnwritableError
 from experiments.markdown import aligned
 from experiments.sweeping import plots
 from experiments.sweeping.attempts import attempts, first_number, latest

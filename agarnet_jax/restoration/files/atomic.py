@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 from agarnet_jax.restoration.files.errors import InputError, reason, shown
 
 BACKUP_SUFFIX = ".orig"
@@ -17,13 +17,13 @@ BACKUP_SUFFIX = ".orig"
 def atomically(
     path: pathlib.Path, *, before_replacing: Callable[[], object] | None = None
 ) -> Iterator[BinaryIO]:
-    """`whole_files.replacing`, with errors for the user.
+    """`atomic_files.replacing`, with errors for the user.
 
     Raises:
       InputError: it cannot be written.
     """
     try:
-        with whole_files.replacing(path, before=before_replacing) as file:
+        with atomic_files.replacing(path, before=before_replacing) as file:
             yield file
     except OSError as error:
         raise InputError(
@@ -71,7 +71,7 @@ def _second_name(path: pathlib.Path, backup: pathlib.Path) -> None:
     except OSError:  # the file system has no second names
         backup.touch(0o600, exist_ok=False)  # now the name is ours
         try:
-            with open(path, "rb") as original, whole_files.replacing(backup) as copy:
+            with open(path, "rb") as original, atomic_files.replacing(backup) as copy:
                 shutil.copyfileobj(original, copy)
         except BaseException:
             backup.unlink()

@@ -13,11 +13,11 @@ from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
 from agarnet_jax.restoration.files.reading import ImageFile
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.request import QualitySource
 from agarnet_jax.restoration.restorer import Restorer
 from agarnet_jax.restoration.splitting import leading_plane
 from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
-from agarnet_jax.restoration.wishes import QualitySource
 
 _NO_GRID = (
     "no 8×8 grid was found, so it is taken to begin at the top left corner; "

@@ -13,12 +13,12 @@ from agarnet_jax.jpeg_tables import (
 )
 from agarnet_jax.restoration.files.reading import ImageFile
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
+from agarnet_jax.restoration.request import QualitySource
 from agarnet_jax.restoration.splitting import leading_plane
 from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
 from agarnet_jax.restoration.traces.subsampling import Subsampling
-from agarnet_jax.restoration.wishes import QualitySource
 
 if TYPE_CHECKING:
     from agarnet_jax.restoration.restorer import Restorer

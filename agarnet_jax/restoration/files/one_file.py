@@ -17,7 +17,7 @@ from agarnet_jax.restoration.files.errors import InputError, shown
 from agarnet_jax.restoration.files.formats import Format
 from agarnet_jax.restoration.files.options import RestoreOptions
 from agarnet_jax.restoration.files.reading import ImageFile
-from agarnet_jax.restoration.wishes import QualitySource
+from agarnet_jax.restoration.request import QualitySource
 
 if TYPE_CHECKING:
     from agarnet_jax.restoration.restorer import Restorer

@@ -6,7 +6,7 @@ import enum
 from agarnet_jax.configs import member
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.restoration.files.reading import MAX_PIXELS
-from agarnet_jax.restoration.wishes import (
+from agarnet_jax.restoration.request import (
     QualitySource,
     check_bits,
     check_ensemble,

@@ -65,7 +65,7 @@ class RecoveredPlane(Plane):
     share: float
 
     @functools.cached_property
-    def shown_quality(self) -> float:
+    def detected_quality(self) -> float:
         return float(self.undone[-1].quality)
 
     @classmethod

@@ -19,7 +19,7 @@ from agarnet_jax import weights
 from agarnet_jax.cli import main, restore
 from agarnet_jax.export.safetensors import save
 from agarnet_jax.restoration.files.options import GridChoice
-from agarnet_jax.restoration.wishes import QualitySource
+from agarnet_jax.restoration.request import QualitySource
 
 
 @pytest.fixture

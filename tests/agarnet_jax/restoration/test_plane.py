@@ -39,6 +39,6 @@ def test_no_file_shows_a_better_quality_than_its_header_states(astronaut, encode
         stated = effective_quality(JpegHeader.of(file).tables[0])
         assert stated == quality
         lead = split(file).lead
-        assert lead.shown_quality == stated
+        assert lead.detected_quality == stated
         if pixels.shape != astronaut.shape:  # its pixels alone do not tell
-            assert split(np.asarray(file)).lead.shown_quality != stated
+            assert split(np.asarray(file)).lead.detected_quality != stated

@@ -7,16 +7,16 @@ from agarnet_jax.models import AGARNetConfig
 from agarnet_jax.restoration import planning
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.quality_choice import Assumed, given
+from agarnet_jax.restoration.request import Orientation, Request
 from agarnet_jax.restoration.splitting import Subsampling, split
 from agarnet_jax.restoration.tiling import Everywhere
-from agarnet_jax.restoration.wishes import Orientation, Wishes
 
 # A camera's tables, not Annex K's.
 LUMA = 3 + np.add.outer(np.arange(8), 2 * np.arange(8))
 CHROMA = 5 + LUMA
 
 
-def wishes(**changes):
+def request(**changes):
     usual = {
         "table": None,
         "orientation": Orientation.UPRIGHT,
@@ -25,7 +25,7 @@ def wishes(**changes):
         "bits": None,
         "ensemble": 1,
     }
-    return Wishes(**usual | changes)
+    return Request(**usual | changes)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def told(parts, assumed, **changes):
     """For each plane, quality and tables (101, 8, 8) that the network gets."""
     found = []
     for plane, (pixels, quality, tables) in planning.layers(
-        parts, assumed, wishes(**changes), AGARNetConfig()
+        parts, assumed, request(**changes), AGARNetConfig()
     ):
         assert pixels is plane
         steps = np.empty((101, 64))
@@ -94,10 +94,10 @@ def test_what_needs_no_restoration_is_left_out(parts, astronaut):
     assert len(told(parts, assumed, chroma=False)) == 1
     gray = split(np.repeat(astronaut[:40, :56, :1], 3, axis=2))
     assert len(told(gray, assumed)) == 1
-    groups = planning.groups(parts, assumed, wishes(), AGARNetConfig())
+    groups = planning.groups(parts, assumed, request(), AGARNetConfig())
     assert [len(group) for group in groups] == [1, 2]
     full = split(astronaut[:40, :56], subsampling=Subsampling.S444)
-    (group,) = planning.groups(full, assumed, wishes(), AGARNetConfig())
+    (group,) = planning.groups(full, assumed, request(), AGARNetConfig())
     assert len(group) == 3
 
 

@@ -8,12 +8,12 @@ from agarnet_jax.models import CellPlacement
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.quality import QualityMap
 from agarnet_jax.restoration.quality_choice import Assumed, QualityChoice, given
+from agarnet_jax.restoration.request import QualitySource, Request
 from agarnet_jax.restoration.splitting import split
-from agarnet_jax.restoration.wishes import QualitySource, Wishes
 
 
-def wishes(*, strength=1.0, **changes):
-    return Wishes(strength=strength, chroma=True, bits=None, ensemble=1, **changes)
+def request(*, strength=1.0, **changes):
+    return Request(strength=strength, chroma=True, bits=None, ensemble=1, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_the_estimator_is_not_asked_where_quality_is_given(choice, parts, qualit
     def cells():
         raise AssertionError("not needed")
 
-    assumed = choice.assumed(parts, wishes(quality=quality), cells)
+    assumed = choice.assumed(parts, request(quality=quality), cells)
     if quality is QualitySource.HEADER:
         with pytest.raises(ValueError, match="from the header, but there is none"):
             assumed.whole_map(parts)
@@ -42,7 +42,7 @@ def test_the_estimator_is_not_asked_where_quality_is_given(choice, parts, qualit
 def test_cells_become_their_mean_or_a_map(choice, parts):
     """Cells count by the pixels that they cover of 40×56: all, with one cell."""
     found = {
-        source: choice.assumed(parts, wishes(quality=source), lambda: np.full((1, 1), 62.0))
+        source: choice.assumed(parts, request(quality=source), lambda: np.full((1, 1), 62.0))
         for source in (QualitySource.IMAGE, QualitySource.MAP)
     }
     assert found[QualitySource.IMAGE].quality == 62
@@ -54,16 +54,16 @@ def test_cells_become_their_mean_or_a_map(choice, parts):
 @pytest.mark.parametrize(("strength", "share"), [(0.5, 0.5), (1, 1), (1.5, 1)])
 def test_less_strength_takes_less_detail_from_luma(parts, strength, share):
     assumed = Assumed(np.float32(80))
-    assert assumed.detail(parts, wishes(strength=strength)) == Detail(share, 80)
+    assert assumed.detail(parts, request(strength=strength)) == Detail(share, 80)
 
 
 def test_detail_is_of_the_quality_of_chroma(parts, astronaut):
     pixelwise = np.full(parts.size, 30, np.float32)
     pixelwise[:, ::2] = 50
-    assert given(pixelwise).detail(parts, wishes()) == Detail(1, 40)
-    assert Assumed(np.float32(80)).detail(parts, wishes(strength=0)) is None
+    assert given(pixelwise).detail(parts, request()) == Detail(1, 40)
+    assert Assumed(np.float32(80)).detail(parts, request(strength=0)) is None
     gray = split(astronaut[:40, :56, 0])
-    assert Assumed(np.float32(80)).detail(gray, wishes()) is None
+    assert Assumed(np.float32(80)).detail(gray, request()) is None
 
 
 def test_nothing_is_better_than_its_last_compression(astronaut, encode):
@@ -72,7 +72,7 @@ def test_nothing_is_better_than_its_last_compression(astronaut, encode):
     for parts, most in ((split(file), 60), (split(np.asarray(file)), 98)):
         for source in (QualitySource.IMAGE, QualitySource.MAP):
             cells = lambda: np.full((1, 1), 98, np.float32)  # noqa: E731
-            assumed = choice.assumed(parts, wishes(quality=source), cells)
+            assumed = choice.assumed(parts, request(quality=source), cells)
             assert (assumed.whole_map(parts) == most).all()
 
 
@@ -95,7 +95,7 @@ def test_steps_of_a_drawing_without_a_header_overrule_an_estimate(encode, qualit
         drawing = np.asarray(Image.open(io.BytesIO(encode(drawing, quality))))
     parts = split(drawing)
     for source in (QualitySource.IMAGE, QualitySource.MAP):
-        assumed = choice.assumed(parts, wishes(quality=source), lambda: np.full((4, 6), 40.0))
+        assumed = choice.assumed(parts, request(quality=source), lambda: np.full((4, 6), 40.0))
         assert assumed.overruled == 40
         assert assumed.whole_map(parts) == pytest.approx(believed, abs=0.5)
 
@@ -104,9 +104,9 @@ def test_a_drawing_whose_grid_shows_was_compressed(encode):
     """All of its blocks have white pixels, so no step shows."""
     page = np.asarray(Image.open(io.BytesIO(encode(window()[:176], 40))))
     parts = split(page)
-    assert parts.lead.shown_quality is None
+    assert parts.lead.detected_quality is None
     choice = QualityChoice(CellPlacement.PLACED, read_steps=True)
-    image = wishes(quality=QualitySource.IMAGE)
+    image = request(quality=QualitySource.IMAGE)
     for of_it, quality in ((parts, 40), (split(window()[:176]), 100)):
         assumed = choice.assumed(of_it, image, lambda: np.full((3, 6), 40.0))
         assert (assumed.whole_map(of_it) == quality).all()
@@ -121,5 +121,5 @@ def test_photographs_without_a_header_keep_their_estimate(astronaut, encode, shi
             photo = np.asarray(Image.open(io.BytesIO(encode(photo[shift:, shift:], quality))))
         parts = split(photo[shift:, shift:])
         cells = np.full((8, 8), 30.0)
-        assumed = choice.assumed(parts, wishes(quality=QualitySource.IMAGE), lambda: cells)  # noqa: B023
+        assumed = choice.assumed(parts, request(quality=QualitySource.IMAGE), lambda: cells)  # noqa: B023
         assert assumed.overruled is None

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 from agarnet_jax.color import LumaRange
 from agarnet_jax.models import CellPlacement
 from data_pipelines.degradations.jpeg import Jpeg
@@ -142,7 +142,7 @@ def test_a_full_disk_is_named_after_the_tables_are_shown(folder, small_file, tmp
         with monkeypatch.context() as on_full_disk:
             on_full_disk.setattr(os, "fsync", full)
             message = f"'{out}/{place}/.* cannot be written: No space left on device"
-            with pytest.raises(whole_files.UnwritableError, match=message):
+            with pytest.raises(atomic_files.UnwritableError, match=message):
                 evaluate(settings, show=shown.append)
 
     out, shown = tmp_path / "out", []

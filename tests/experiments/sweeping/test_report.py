@@ -8,7 +8,7 @@ from etils import epath
 from optuna.trial import TrialState
 from PIL import Image
 
-from agarnet_jax.whole_files import UnwritableError
+from agarnet_jax.atomic_files import UnwritableError
 from experiments.sweeping import plots, report
 
 

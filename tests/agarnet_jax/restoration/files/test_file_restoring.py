@@ -11,7 +11,7 @@ from agarnet_jax.jpeg_tables import quality_table
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.files import file_restoring, inspection, reading
 from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
-from agarnet_jax.restoration.wishes import QualitySource
+from agarnet_jax.restoration.request import QualitySource
 
 
 @pytest.fixture(scope="module")

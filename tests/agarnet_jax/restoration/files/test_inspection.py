@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.restoration.files import inspection, reading
-from agarnet_jax.restoration.wishes import QualitySource
+from agarnet_jax.restoration.request import QualitySource
 
 
 class FakeRestorer:

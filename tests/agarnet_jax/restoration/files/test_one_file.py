@@ -11,8 +11,8 @@ from agarnet_jax.restoration.files import file_restoring, one_file, reading
 from agarnet_jax.restoration.files.errors import InputError
 from agarnet_jax.restoration.files.one_file import Pictures
 from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
+from agarnet_jax.restoration.request import QualitySource
 from agarnet_jax.restoration.traces.grid import Grid
-from agarnet_jax.restoration.wishes import QualitySource
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
-from agarnet_jax.restoration.wishes import QualitySource
+from agarnet_jax.restoration.request import QualitySource
 
 
 @pytest.mark.parametrize(

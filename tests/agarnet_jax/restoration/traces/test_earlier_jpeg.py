@@ -7,9 +7,9 @@ from PIL import Image, ImageDraw
 
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.restoration.request import Orientation
 from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recovered
-from agarnet_jax.restoration.wishes import Orientation
 
 WHOLE = slice(None), slice(None)
 
@@ -53,7 +53,7 @@ def score(image, clean):
 def test_the_earlier_jpeg_is_recovered(photo, saved, qualities, has_header):
     first, last = np.asarray(saved(photo, qualities[0])), saved(photo, *qualities)
     plane = recovered(split(last if has_header else np.asarray(last)).lead)
-    assert plane.shown_quality == pytest.approx(qualities[0], abs=1)
+    assert plane.detected_quality == pytest.approx(qualities[0], abs=1)
     blocks = slice(0, 192), slice(0, 232)
     away = levels(plane)[blocks] - first[blocks]
     before = np.asarray(last, float)[blocks] - first[blocks]

@@ -5,13 +5,13 @@ import threading
 
 import pytest
 
-from agarnet_jax import whole_files
+from agarnet_jax import atomic_files
 
 
 def test_a_file_is_replaced(tmp_path):
     path = tmp_path / "file"
     for contents in (b"first", b"second"):
-        whole_files.write(path, contents)
+        atomic_files.write(path, contents)
         assert path.read_bytes() == contents
     assert list(tmp_path.iterdir()) == [path]
 
@@ -19,7 +19,7 @@ def test_a_file_is_replaced(tmp_path):
 def test_no_other_file_is_touched(tmp_path):
     other = tmp_path / "file.part"
     other.write_bytes(b"mine")
-    whole_files.write(tmp_path / "file", b"contents")
+    atomic_files.write(tmp_path / "file", b"contents")
     assert other.read_bytes() == b"mine"
 
 
@@ -27,20 +27,20 @@ def test_no_other_file_is_touched(tmp_path):
 def test_where_none_can_be_nothing_is_left(tmp_path, name):
     (tmp_path / "folder").mkdir()
     message = f"{name}' cannot be written: .*"
-    with pytest.raises(whole_files.UnwritableError, match=message + "; name another file"):
-        whole_files.check_file(tmp_path / name)
-    with pytest.raises(whole_files.UnwritableError, match=message):
-        whole_files.write(tmp_path / name, b"contents")
+    with pytest.raises(atomic_files.UnwritableError, match=message + "; name another file"):
+        atomic_files.check_file(tmp_path / name)
+    with pytest.raises(atomic_files.UnwritableError, match=message):
+        atomic_files.write(tmp_path / name, b"contents")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_folder_is_checked_without_being_made(tmp_path):
     (tmp_path / "file").touch()
     for good in (tmp_path, tmp_path / "new" / "folder"):
-        whole_files.check_folder(good)
+        atomic_files.check_folder(good)
     for bad in ("file", "file/folder"):
-        with pytest.raises(whole_files.UnwritableError, match=f"{bad}' cannot .* another folder"):
-            whole_files.check_folder(tmp_path / bad)
+        with pytest.raises(atomic_files.UnwritableError, match=f"{bad}' cannot .* another folder"):
+            atomic_files.check_folder(tmp_path / bad)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -48,7 +48,7 @@ def test_ctrl_c_while_writing_leaves_nothing(tmp_path):
     path = tmp_path / "a.png"
 
     def interrupted():
-        with whole_files.replacing(path) as file:
+        with atomic_files.replacing(path) as file:
             file.write(b"half")
             raise KeyboardInterrupt
 
@@ -61,7 +61,7 @@ def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"private")
     path.chmod(0o600)
-    with whole_files.replacing(path) as file:
+    with atomic_files.replacing(path) as file:
         file.write(b"private, too")
     assert path.read_bytes() == b"private, too"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -73,7 +73,7 @@ def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
     path.write_bytes(b"theirs")
     os.chown(path, 12345, 54321)
     path.chmod(0o640)
-    whole_files.write(path, b"theirs, too")
+    atomic_files.write(path, b"theirs, too")
     status = path.stat()
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 54321, 0o640)
 
@@ -89,7 +89,7 @@ def test_where_only_the_group_can_be_changed_it_is_kept(tmp_path, monkeypatch):
     path.touch()
     os.chown(path, 12345, 54321)
     monkeypatch.setattr(os, "chown", of_a_user)
-    whole_files.write(path, b"contents")
+    atomic_files.write(path, b"contents")
     assert (path.stat().st_uid, path.stat().st_gid) == (os.geteuid(), 54321)
 
 
@@ -100,7 +100,7 @@ def test_where_owners_cannot_be_changed_files_are_written(tmp_path, monkeypatch)
     monkeypatch.setattr(os, "chown", denied)
     path = tmp_path / "a.png"
     path.touch(0o600)
-    whole_files.write(path, b"contents")
+    atomic_files.write(path, b"contents")
     assert path.read_bytes() == b"contents"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -110,21 +110,21 @@ def test_no_pipe_or_device_is_replaced(tmp_path, name):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
     message = f"{name}' cannot be written: it is a device or pipe"
-    for write in (whole_files.check_file, lambda path: whole_files.write(path, b"contents")):
-        with pytest.raises(whole_files.UnwritableError, match=message):
+    for write in (atomic_files.check_file, lambda path: atomic_files.write(path, b"contents")):
+        with pytest.raises(atomic_files.UnwritableError, match=message):
             write(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
     assert (tmp_path / "link").is_fifo()
 
 
 def test_unfinished_files_of_all_threads_are_abandoned(tmp_path, monkeypatch):
-    monkeypatch.setattr(whole_files, "_beginning", threading.Lock())
+    monkeypatch.setattr(atomic_files, "_beginning", threading.Lock())
 
     def write(name):
-        with whole_files.replacing(tmp_path / name) as file:
+        with atomic_files.replacing(tmp_path / name) as file:
             file.write(b"half")
             assert len(os.listdir(tmp_path)) == 1
-            whole_files.abandon()
+            atomic_files.abandon()
             assert os.listdir(tmp_path) == []
 
     with pytest.raises(FileNotFoundError):

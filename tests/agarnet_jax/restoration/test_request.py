@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agarnet_jax.restoration.wishes import QualitySource, Wishes
+from agarnet_jax.restoration.request import QualitySource, Request
 
 PLAIN = {"strength": 1.0, "chroma": True, "bits": None, "ensemble": 1}
 
@@ -28,14 +28,14 @@ PLAIN = {"strength": 1.0, "chroma": True, "bits": None, "ensemble": 1}
 )
 def test_impossible_wishes_are_named(values, said):
     with pytest.raises(ValueError, match=said):
-        Wishes(**PLAIN | values)
+        Request(**PLAIN | values)
 
 
 @pytest.mark.parametrize(("quality", "estimated"), [(30.0, 0), *zip(QualitySource, (1, 1, 0))])
 def test_quality_is_estimated_unless_it_is_stated(quality, estimated):
-    assert Wishes(**PLAIN, quality=quality).is_estimated == estimated
+    assert Request(**PLAIN, quality=quality).is_estimated == estimated
 
 
 @pytest.mark.parametrize("strength", [0, 1.5, np.float32(0.5), np.array(0.8)])
 def test_numbers_of_any_type_are_strengths(strength):
-    assert Wishes(**PLAIN | {"strength": strength}).strength == strength
+    assert Request(**PLAIN | {"strength": strength}).strength == strength

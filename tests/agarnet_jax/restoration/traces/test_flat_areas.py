@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.restoration import QualitySource, Restorer
-from agarnet_jax.restoration.traces.plain_areas import filled, mean_quality, shares_of_detail
+from agarnet_jax.restoration.traces.flat_areas import filled, mean_quality, shares_of_detail
 
 
 def test_shares_are_counted_by_blocks():

@@ -1,6 +1,6 @@
 """Areas without detail, such as borders and backgrounds, which tell nothing of a quality.
 
-Every JPEG leaves a plain area as it was. The estimator has learned photographs and takes it for
+Every JPEG leaves a flat areas as it was. The estimator has learned photographs and takes it for
 the work of a coarse one, so a wide border would decide what is assumed of all.
 """
 
@@ -30,7 +30,7 @@ def shares_of_detail(plane: PlaneReader) -> np.ndarray:
 def mean_quality(cells: np.ndarray, shares: np.ndarray, size: tuple[int, int]) -> float | None:
     """The mean of cells by their area and the squares of their shares; None if all are plain.
 
-    Squared, for at the edge of a plain area the estimator sees it from the next cell, too.
+    Squared, for at the edge of a flat areas the estimator sees it from the next cell, too.
     """
     weights = np.outer(*(_counts(side, 1) for side in size)) * shares**2
     total = weights.sum()

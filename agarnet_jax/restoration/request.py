@@ -59,7 +59,7 @@ class Options(ManyOptions, total=False):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Wishes:
+class Request:
     """How to restore: arguments of `Restorer.restore`, checked.
 
     Raises:

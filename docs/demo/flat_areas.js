@@ -1,4 +1,4 @@
-// One quality for an image but for its plain areas, as agarnet_jax/restoration/traces/plain_areas.py
+// One quality for an image but for its flat areas, as agarnet_jax/restoration/traces/flat_areas.py
 // computes it; its reasons stand there.
 
 import { CELL, inRange, meanOverArea } from "./quality.js";
