@@ -185,7 +185,7 @@ class Checkpoints:
             try:
                 restored, problem = self.restore(step, target), ""
             except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
-                restored, problem = None, first_words(error)
+                restored, problem = None, one_line_message(error)
             if on_all_processes(restored is not None):
                 set_aside([self.directory / str(broken) for broken in unreadable])
                 self._scores.clear()
@@ -280,7 +280,7 @@ class Checkpoints:
         self._manager.close()
 
 
-def first_words(error: Exception) -> str:
+def one_line_message(error: Exception) -> str:
     """Shortens an error to one line, without the advice for programmers that may follow in it."""
     line = f"{error}".split("\n")[0]
     for advice in (" See full TensorStore details", " Truncating/padding is disabled"):

@@ -90,7 +90,7 @@ def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
     life.leave()
 
 
-def check_alike(texts: Mapping[str, str]) -> None:
+def check_identical(texts: Mapping[str, str]) -> None:
     """Checks that all processes, which call this together, have the same texts by name.
 
     The first to come wait for the last, who may have data to fetch.
@@ -179,7 +179,7 @@ def _appears(path: epath.Path) -> bool:
     return False
 
 
-def say(message: str) -> None:
+def print_once(message: str) -> None:
     """Prints a line, once for all processes."""
     if jax.process_index() == 0:
         print(message, flush=True)

@@ -1,4 +1,4 @@
-"""Locks on files among processes; the lock of one that ends, or is killed, is gone."""
+"""Advisory file locks between processes, released when their holder ends or is killed."""
 
 import time
 from typing import IO
@@ -9,25 +9,26 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
-def taken(file: IO, *, within: float = 0) -> bool:
-    """Takes the lock on an open file, until that is closed, unless another has it.
+def acquire(file: IO, *, timeout: float = 0) -> bool:
+    """Acquires an exclusive lock on an open file; closing the file releases it.
 
     Args:
       file: open for writing; some network file systems lock no others.
-      within: seconds to wait for the other; one that was stopped, or hangs, may never give it back.
+      timeout: seconds to wait for another holder, which may hang and never release the lock.
 
     Returns:
-      Whether nobody else has it. Where there are no locks, as on Windows, it is always so.
+      False if another process, or another open file of this one, holds the lock. Always True where
+      locks are not supported, as on Windows.
     """
-    until = time.monotonic() + within
-    while not _is_ours(file):
-        if time.monotonic() >= until:
+    deadline = time.monotonic() + timeout
+    while not _try_acquire(file):
+        if time.monotonic() >= deadline:
             return False
         time.sleep(0.1)
     return True
 
 
-def _is_ours(file: IO) -> bool:
+def _try_acquire(file: IO) -> bool:
     if fcntl is None:
         return True
     try:

@@ -67,17 +67,17 @@ def _arranged(devices: Sequence[jax.Device], fsdp: int) -> np.ndarray:
     return np.array(in_order).reshape(-1, fsdp)
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
+def replicated_sharding(mesh: Mesh) -> NamedSharding:
     """Returns the sharding of an array that is whole on every device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
-def split_by_batch(mesh: Mesh, *, axis: int = 0) -> NamedSharding:
+def batch_sharding(mesh: Mesh, *, axis: int = 0) -> NamedSharding:
     """Returns the sharding of an array that all devices share along its batch axis, `axis`."""
     return NamedSharding(mesh, PartitionSpec(*axis * [None], (DATA_AXIS, FSDP_AXIS)))
 
 
-def split_by_leaf(tree: Any, mesh: Mesh) -> Any:
+def fsdp_shardings(tree: Any, mesh: Mesh) -> Any:
     """Says of each array or `jax.ShapeDtypeStruct` of a training state how it lies on the mesh.
 
     Leaves of at least `SMALLEST_SPLIT` elements are split over `fsdp` along their longest axis
@@ -88,7 +88,7 @@ def split_by_leaf(tree: Any, mesh: Mesh) -> Any:
     def sharding(leaf: Any) -> NamedSharding:
         divisible = [axis for axis, side in enumerate(leaf.shape) if side % parts == 0]
         if parts == 1 or leaf.size < SMALLEST_SPLIT or not divisible:
-            return replicated(mesh)
+            return replicated_sharding(mesh)
         longest = max(divisible, key=lambda axis: (leaf.shape[axis], axis))
         return NamedSharding(mesh, PartitionSpec(*longest * [None], FSDP_AXIS))
 
@@ -101,7 +101,7 @@ def global_batch(local: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.A
     A process's images go to its own devices, so where the mesh mixes the devices of processes, the
     images of the batch are in another order than their numbers.
     """
-    sharding = split_by_batch(mesh)
+    sharding = batch_sharding(mesh)
     return {
         key: jax.make_array_from_process_local_data(sharding, value)
         for key, value in local.items()
@@ -109,9 +109,9 @@ def global_batch(local: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.A
     }
 
 
-def on_every_device(value: ArrayLike, mesh: Mesh) -> jax.Array:
+def replicate(value: ArrayLike, mesh: Mesh) -> jax.Array:
     """Puts a value that all processes have on every device."""
-    return jax.make_array_from_process_local_data(replicated(mesh), np.asarray(value))
+    return jax.make_array_from_process_local_data(replicated_sharding(mesh), np.asarray(value))
 
 
 def check_batch_size(name: str, size: int, mesh: Mesh, *, accumulation: int = 1) -> None:

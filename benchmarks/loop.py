@@ -22,9 +22,9 @@ import numpy as np
 from absl import flags
 
 from agarnet_jax import runtime
-from agarnet_jax.sharding import global_batch, make_mesh, on_every_device
+from agarnet_jax.sharding import global_batch, make_mesh, replicate
 from agarnet_jax.training import loop
-from agarnet_jax.training.initial import fresh_state
+from agarnet_jax.training.initial import initial_state
 from agarnet_jax.training.step import make_train_step
 from benchmarks.timing import print_table, spread
 from experiments import program
@@ -51,8 +51,8 @@ def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
     """Measures the seconds of a bare step, anew with each `next`."""
     mesh, task, config = make_mesh(), experiment.make_task(), experiment.train
     step = make_train_step(task, config, mesh)
-    rate = on_every_device(np.float32(config.learning_rate), mesh)
-    state = fresh_state(task, config, mesh, None)
+    rate = replicate(np.float32(config.learning_rate), mesh)
+    state = initial_state(task, config, mesh, None)
     batch = make_batch(experiment)
     state, _ = step(state, global_batch(batch, mesh), rate)
     while True:

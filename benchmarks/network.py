@@ -22,14 +22,14 @@ from ml_collections import config_flags
 from agarnet_jax import jpeg_tables, runtime
 from agarnet_jax.models import AGARNet, AGARNetConfig, Conv3DFormulation
 from agarnet_jax.sharding import (
+    batch_sharding,
     global_batch,
     make_mesh,
-    on_every_device,
-    replicated,
-    split_by_batch,
+    replicate,
+    replicated_sharding,
 )
 from agarnet_jax.training.config import TrainConfig
-from agarnet_jax.training.initial import fresh_state
+from agarnet_jax.training.initial import initial_state
 from agarnet_jax.training.optimizer import make_optimizer
 from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.step import make_train_step
@@ -73,9 +73,9 @@ def jax_forward(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]
     # What the devices cannot share runs on one of them.
     shared = len(batch["degraded"]) % jax.device_count() == 0
     mesh = make_mesh(None if shared else jax.devices()[:1])
-    split = split_by_batch(mesh)
+    split = batch_sharding(mesh)
     images = jax.device_put((batch["degraded"], batch["quality"]), split)
-    on_devices = jax.device_put(params, replicated(mesh))
+    on_devices = jax.device_put(params, replicated_sharding(mesh))
     return lambda: np.asarray(apply(on_devices, *images))
 
 
@@ -83,9 +83,11 @@ def jax_step(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -
     settings, mesh = TrainConfig(), make_mesh()
     task = RestorationTask(config, settings.dct_loss_weight)
     step = make_train_step(task, settings, mesh)
-    rate = on_every_device(np.float32(settings.learning_rate), mesh)
+    rate = replicate(np.float32(settings.learning_rate), mesh)
     optimizer = make_optimizer(settings)
-    state = jax.jit(lambda: TrainState.create(params, optimizer), out_shardings=replicated(mesh))()
+    state = jax.jit(
+        lambda: TrainState.create(params, optimizer), out_shardings=replicated_sharding(mesh)
+    )()
 
     def run() -> None:
         nonlocal state
@@ -143,7 +145,7 @@ def main() -> None:
     }
     # On the host, since a training step donates what it is given.
     task = RestorationTask(config, 0.0)
-    params = jax.device_get(fresh_state(task, TrainConfig(), make_mesh(), None).params)
+    params = jax.device_get(initial_state(task, TrainConfig(), make_mesh(), None).params)
     with_torch = _TORCH.value and importlib.util.find_spec("torch") is not None
     jobs = [("forward", job) for job in _FORWARD.value]
     jobs += [("training step", job) for job in _TRAIN.value]

@@ -1,4 +1,4 @@
-"""One experiment as frozen dataclasses, and their way in from `ml_collections` config files."""
+"""One experiment as frozen dataclasses, built from `ml_collections` config files."""
 
 import dataclasses
 import math
@@ -11,9 +11,9 @@ from agarnet_jax.configs import field_types, nearest, to_plain, typed_fields
 from agarnet_jax.jpeg_tables import TableScaling
 from agarnet_jax.models import CELL, AGARNetConfig, CellPlacement, EstimatorConfig
 from agarnet_jax.training.config import TrainConfig
-from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.joint import JointConfig, JointTask
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask, Task
+from agarnet_jax.training.warm_start import InitialFit
 from data_pipelines.config import DataConfig
 
 ModelConfig = AGARNetConfig | EstimatorConfig | JointConfig
@@ -23,44 +23,45 @@ MODEL_CONFIGS: dict[str, type] = {
     "joint": JointConfig,
 }
 
-_OF_A_MACHINE = ("train_dir", "eval_dir", "threads", "workers", "cache_gib")
+# Fields of `DataConfig` that may differ between machines with the same images.
+_MACHINE_FIELDS = ("train_dir", "eval_dir", "threads", "workers", "cache_gib")
 
 
 @dataclasses.dataclass(frozen=True)
 class ExperimentConfig:
-    """`task` names what `model` configures: "restorer", "estimator", or "joint" for both."""
+    """What to train, and how. `task` is "restorer", "estimator", or "joint" for both networks."""
 
     task: str
     model: ModelConfig
     data: DataConfig
     train: TrainConfig
-    init_from: str = ""  # weights (a name, a file) to start from instead of at random
+    init_from: str = ""  # initial weights: a shipped name or a file; empty: random
 
     def __post_init__(self) -> None:
         self._check_batches()
         self._check_held_out()
         if self.task == "joint" and self.data.planes.cb + self.data.planes.cr:
             raise ValueError(
-                "config.data.planes has cb or cr, but joint training derives the tables of luma; "
+                "config.data.planes has cb or cr, but joint training computes luma tables only; "
                 "set both to 0."
             )
         if self.train.init_fit is not InitialFit.EXACT and not self.init_from:
             raise ValueError(
-                f"config.train.init_fit is {self.train.init_fit.value}, but there is nothing to "
-                "fit; set config.init_from to weights."
+                f"config.train.init_fit is {self.train.init_fit.value}, but config.init_from is "
+                "empty; set it to a shipped name or a weights file."
             )
 
     def _check_batches(self) -> None:
         for phase in self.data.phases(self.train.batch_size):
             if phase.batch_size % self.train.accumulation:
                 raise ValueError(
-                    f"The batch size is {phase.batch_size} from step {phase.start} on, which "
-                    f"config.train.accumulation ({self.train.accumulation}) does not divide."
+                    f"The batch size is {phase.batch_size} from step {phase.start} on; use a "
+                    f"multiple of config.train.accumulation ({self.train.accumulation})."
                 )
             if self.task != "restorer" and phase.crop % CELL:
                 raise ValueError(
                     f"config.data.crop is {phase.crop} from step {phase.start} on; the estimator "
-                    f"trains on whole {CELL}×{CELL} cells, use a multiple of {CELL}."
+                    f"trains on whole {CELL}×{CELL} cells, so use a multiple of {CELL}."
                 )
 
     def _check_held_out(self) -> None:
@@ -70,23 +71,23 @@ class ExperimentConfig:
         )
         if released and self.data.eval_crop < CELL:
             raise ValueError(
-                f"config.data.eval_crop is {self.data.eval_crop}, but released cells are whole "
-                f"ones; use {CELL} or more."
+                f"config.data.eval_crop is {self.data.eval_crop}, but released cells need a whole "
+                f"{CELL}×{CELL} cell; use {CELL} or more."
             )
 
     def settings(self) -> dict[str, Any]:
-        """Returns plain values, without what may differ between machines with the same images.
+        """Returns the settings that all machines of a run share, as plain values.
 
-        Left out are where images lie and how they are read.
+        Excludes the paths of images and how images are read.
         """
         plain = to_plain(self)
-        for name in _OF_A_MACHINE:
+        for name in _MACHINE_FIELDS:
             del plain["data"][name]
         return plain
 
     @property
-    def devices_divide(self) -> int:
-        """What the number of devices must divide: every batch that is computed at once."""
+    def batch_size_gcd(self) -> int:
+        """Greatest common divisor of all batch sizes; the number of devices must divide it."""
         phases = self.data.phases(self.train.batch_size)
         held_out = [self.data.eval_batch_size] if self.data.eval_dir else []
         return math.gcd(*(p.batch_size // self.train.accumulation for p in phases), *held_out)
@@ -106,7 +107,7 @@ class ExperimentConfig:
         return RestorationTask(model, self.train.dct_loss_weight, self.train.loss)
 
     def initial_params(self) -> Any:
-        """Loads the parameters that `init_from` names for this task; None if it names none.
+        """Loads this task's parameters from the weights `init_from`; None if it is empty.
 
         Raises:
           ValueError: there are no such weights.
@@ -119,8 +120,8 @@ class ExperimentConfig:
 
 
 def default_config(task: str) -> ml_collections.ConfigDict:
-    """Returns every setting of a task at its default, for a config file to change some."""
-    # Restorers are trained with the tables of real files, and keep to them.
+    """Returns all settings of a task at their defaults, for config files to modify."""
+    # Restorers are trained and run with the tables of real files.
     restorer = AGARNetConfig(table_scaling=TableScaling.LIBJPEG)
     models: dict[str, ModelConfig] = {
         "restorer": restorer,
@@ -132,11 +133,11 @@ def default_config(task: str) -> ml_collections.ConfigDict:
 
 
 def from_config_dict(config: ml_collections.ConfigDict) -> ExperimentConfig:
-    """Freezes the result of a config file. Values are checked by the dataclasses.
+    """Converts the result of a config file to dataclasses, which check the values.
 
     Raises:
-      ValueError: an unknown task, a key that no dataclass has, a value of another type than its
-        field, or out of range; on one line.
+      ValueError: an unknown task or key, or a value of the wrong type or out of range. The message
+        is one line.
     """
     plain = config.to_dict()
     task = plain.get("task")

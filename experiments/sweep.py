@@ -83,7 +83,7 @@ def leave(number: int, _: Any) -> None:
     Later signals are ignored: they would cut short what the first has begun.
     """
     signal.signal(number, signal.SIG_IGN)
-    signals.note(number)
+    signals.on_signal(number)
     sys.exit(128 + number)
 
 
@@ -98,7 +98,7 @@ def main() -> None:
         # The worker that a trial was taken from may need a moment to leave its folder.
         waiting = functools.partial(run, wait_for_folder=True)
         study, objective, trials = opening.join(chosen, waiting)
-    for number in signals.handled():
+    for number in signals.stop_signals():
         if number != signal.SIGINT:  # raises KeyboardInterrupt
             signal.signal(number, leave)
     failure = None

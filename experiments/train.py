@@ -84,7 +84,7 @@ def main() -> None:
             check_reachable(_WORKDIR.value)
             stack.enter_context(_joined())
         runtime.prepare(batch_size=experiment.devices_divide)
-        distributed.say(f"Configuration: {json.dumps(to_plain(experiment))}")
+        distributed.print_once(f"Configuration: {json.dumps(to_plain(experiment))}")
         try:
             run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value, profile_steps=profile_steps)
         except (CheckpointError, MisfitError, FloatingPointError) as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 from etils import epath
 
-from agarnet_jax.checkpoint import Checkpoints, first_words
+from agarnet_jax.checkpoint import Checkpoints, one_line_message
 from agarnet_jax.configs import from_plain
 from experiments.config import MODEL_CONFIGS
 
@@ -42,7 +42,7 @@ def best_of(workdir: str, *, task: str | None = None) -> Trained:
         except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
             raise ValueError(
                 f"The checkpoint of step {step} in {workdir!r} cannot be read "
-                f"({first_words(error)}); move its folder away to take another."
+                f"({one_line_message(error)}); move its folder away to take another."
             ) from None
         trained = config["task"]
         if task not in (None, trained):

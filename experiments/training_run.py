@@ -52,7 +52,7 @@ def run(
             "training": source.summary(),
             "held-out": eval_source.summary() if eval_source else "none",
         }
-        distributed.check_alike(
+        distributed.check_identical(
             {
                 **_settings(experiment),
                 "--stop_at": f"{stop_at}",
@@ -62,7 +62,7 @@ def run(
             }
         )
         _make_shared(workdir)
-    distributed.say(f"{len(source)} training images, {source.skipped} skipped.")
+    distributed.print_once(f"{len(source)} training images, {source.skipped} skipped.")
     with contextlib.ExitStack() as stack:
         if jax.process_index() == 0:
             with program.one_line_errors():
@@ -82,7 +82,7 @@ def run(
             before_leaving=before_leaving,
             profile_steps=profile_steps,
         )
-    distributed.say(f"{source.skipped} files were skipped; the log names them.")
+    distributed.print_once(f"{source.skipped} files were skipped; the log names them.")
     return state
 
 

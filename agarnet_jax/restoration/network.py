@@ -27,7 +27,7 @@ from agarnet_jax import weights
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
 from agarnet_jax.models.agarnet import block_quality
-from agarnet_jax.sharding import make_mesh, replicated, split_by_batch
+from agarnet_jax.sharding import batch_sharding, make_mesh, replicated_sharding
 
 
 def restore_planes(
@@ -105,7 +105,7 @@ def _on_devices(
     @functools.cache
     def program(count: int) -> Callable[..., jax.Array]:
         mesh = make_mesh(devices[:count])
-        everywhere, split = replicated(mesh), split_by_batch(mesh)
+        everywhere, split = replicated_sharding(mesh), batch_sharding(mesh)
         # Nothing is closed over: networks of one configuration share what was traced and compiled.
         compiled = jax.jit(
             function,

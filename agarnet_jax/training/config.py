@@ -6,9 +6,9 @@ import math
 
 from agarnet_jax.configs import Config, require
 from agarnet_jax.losses import LossConfig
-from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.joint import JointOptions
 from agarnet_jax.training.optimizer_config import OptimizerConfig, ScheduleConfig
+from agarnet_jax.training.warm_start import InitialFit
 
 
 @dataclasses.dataclass(frozen=True)

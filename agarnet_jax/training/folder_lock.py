@@ -44,12 +44,12 @@ def locked(folder: str, *, wait: bool = False) -> Iterator[None]:
 
 
 def _lock(file: TextIO, folder: str, *, wait: bool) -> None:
-    if file_lock.taken(file):
+    if file_lock.acquire(file):
         return
     file.seek(0)
     other = f"Another training ({file.read() or 'process unknown'}) writes into {folder}"
     if not wait:
         raise InUseError(f"{other}; give this one a --workdir of its own.")
     print(f"{other}; waiting until it leaves.", flush=True)
-    if not file_lock.taken(file, within=_PATIENCE):
+    if not file_lock.acquire(file, timeout=_PATIENCE):
         raise InUseError(f"{other}, and does not leave; end it first.")

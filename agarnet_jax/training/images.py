@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from agarnet_jax.sharding import replicated, split_by_batch
+from agarnet_jax.sharding import batch_sharding, replicated_sharding
 from agarnet_jax.training.step import unit_range
 from agarnet_jax.training.tasks import Batch, Task
 
@@ -23,8 +23,8 @@ def make_picture_step(task: Task, mesh: Mesh) -> PictureStep:
 
     return jax.jit(
         picture_step,
-        in_shardings=(None, split_by_batch(mesh)),
-        out_shardings=replicated(mesh),
+        in_shardings=(None, batch_sharding(mesh)),
+        out_shardings=replicated_sharding(mesh),
     )
 
 

@@ -7,14 +7,14 @@ import jax
 from jax.sharding import Mesh
 
 from agarnet_jax.training.config import TrainConfig
-from agarnet_jax.training.fitting import check_fit, fit
 from agarnet_jax.training.optimizer import make_optimizer
 from agarnet_jax.training.state import TrainState
 from agarnet_jax.training.step import compiler_options, state_shardings
 from agarnet_jax.training.tasks import Task
+from agarnet_jax.training.warm_start import check_initial_params, load_initial_params
 
 
-def fresh_state(
+def initial_state(
     task: Task, config: TrainConfig, mesh: Mesh, initial_params: Any | None
 ) -> TrainState:
     """Makes the state before the first step, at random or from parameters, in place on the mesh.
@@ -25,13 +25,13 @@ def fresh_state(
     key = jax.random.key(config.seed)
     if initial_params is not None:
         expected = jax.eval_shape(task.init, key)
-        if report := check_fit(initial_params, expected, config.init_fit):
+        if report := check_initial_params(initial_params, expected, config.init_fit):
             logging.getLogger(__name__).warning("%s", report)
 
     def create(key: jax.Array, initial_params: Any | None) -> TrainState:
         params = task.init(key)
         if initial_params is not None:
-            params = fit(initial_params, params, config.init_fit)
+            params = load_initial_params(initial_params, params, config.init_fit)
         return TrainState.create(params, make_optimizer(config))
 
     program = jax.jit(

@@ -11,10 +11,10 @@ import jax
 import numpy as np
 
 from agarnet_jax.checkpoint import CheckpointError, Checkpoints
-from agarnet_jax.sharding import check_batch_size, global_batch, make_mesh, on_every_device
+from agarnet_jax.sharding import check_batch_size, global_batch, make_mesh, replicate
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.evaluation import evaluate
-from agarnet_jax.training.initial import fresh_state
+from agarnet_jax.training.initial import initial_state
 from agarnet_jax.training.observers import Observers
 from agarnet_jax.training.optimizer import learning_rates
 from agarnet_jax.training.signals import Interrupted, StopSignals
@@ -82,7 +82,7 @@ def train(
         stop = stack.enter_context(StopSignals(before_leaving))
         checkpoints = stack.enter_context(contextlib.closing(_checkpoints(workdir, config)))
         restored = checkpoints.restore_latest(abstract_state(task, config, mesh), resolved_config)
-        state, start = restored or (fresh_state(task, config, mesh, initial_params), 0)
+        state, start = restored or (initial_state(task, config, mesh, initial_params), 0)
         begun = checkpoints.config(start) if start else {}
         resolved_config = _with_its_beginning(resolved_config, begun, workdir)
         observers = Observers(
@@ -125,7 +125,7 @@ def train(
             asked = time.monotonic()
             host_batch = next(batches)
             waited = time.monotonic() - asked
-            batch, rate = global_batch(host_batch, mesh), on_every_device(next(rates), mesh)
+            batch, rate = global_batch(host_batch, mesh), replicate(next(rates), mesh)
             observers.before_step(step, state)
             # Whatever else came from the host would come anew in every step.
             with jax.transfer_guard_host_to_device("disallow"):

@@ -146,7 +146,7 @@ class Observers:
         self._progress.computing(time.monotonic() - asked)
         scalars = {name: float(value) for name, value in metrics.items()}
         scalars[SKIPPED] = self._guard.skipped()
-        scalars["compilations"] = self._compilations.since_asked()
+        scalars["compilations"] = self._compilations.pop_count()
         scalars |= self._progress.rates(scalars["loss"])
         self._writer.write(step, "train", scalars | {"learning_rate": learning_rate})
         if self._folder.due:

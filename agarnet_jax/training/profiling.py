@@ -48,7 +48,7 @@ class CompilationCounter:
     def _note(self, event: str, duration_secs: float, **_: Any) -> None:
         self._count += event == _COMPILATION
 
-    def since_asked(self) -> int:
+    def pop_count(self) -> int:
         count, self._count = self._count, 0
         return count
 

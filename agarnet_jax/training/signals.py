@@ -26,7 +26,7 @@ _SAME_REQUEST_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 20.0  # a database may not answer
 
 
-def handled() -> list[signal.Signals]:
+def stop_signals() -> list[signal.Signals]:
     """Lists the signals that ask this process to leave."""
     asks = [signal.SIGTERM, signal.SIGINT]
     if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
@@ -46,7 +46,7 @@ def _do_without_terminal() -> None:
                     os.dup2(nobody.fileno(), stream)
 
 
-def note(number: int, _: object = None) -> None:
+def on_signal(number: int, _: object = None) -> None:
     """Does at once what a signal needs; a handler in Python. After SIGHUP nothing is printed."""
     if number == _HANGUP:
         _do_without_terminal()
@@ -82,7 +82,7 @@ class StopSignals:
             self._reader, self._writer = socket.socketpair()
             self._writer.setblocking(False)
             self._earlier_fd = signal.set_wakeup_fd(self._writer.fileno())
-            self._earlier = {s: signal.signal(s, note) for s in handled()}
+            self._earlier = {s: signal.signal(s, on_signal) for s in stop_signals()}
             self._thread = threading.Thread(target=self._watch, daemon=True, name="stop signals")
             self._thread.start()
         return self
@@ -102,7 +102,7 @@ class StopSignals:
                 self._receive(data[0])
 
     def _receive(self, number: int) -> None:
-        note(number)
+        on_signal(number)
         name = signal.Signals(number).name
         if not self.something_to_save:
             self._leave(number, f"{name}: leaving before the first step; there is nothing to save.")

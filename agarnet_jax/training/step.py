@@ -9,7 +9,7 @@ import optax
 from jax.lax import with_sharding_constraint
 from jax.sharding import Mesh
 
-from agarnet_jax.sharding import replicated, split_by_batch, split_by_leaf
+from agarnet_jax.sharding import batch_sharding, fsdp_shardings, replicated_sharding
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.guards import keep_if_not_finite
 from agarnet_jax.training.optimizer import make_optimizer
@@ -33,14 +33,14 @@ def compiler_options(mesh: Mesh) -> dict[str, int] | None:
 def abstract_state(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:
     """Describes a state of this task and its optimizer by `jax.ShapeDtypeStruct`s.
 
-    Each has its place on the mesh, by `sharding.split_by_leaf`.
+    Each has its place on the mesh, by `sharding.fsdp_shardings`.
     """
     optimizer = make_optimizer(config)
     state = jax.eval_shape(lambda: TrainState.create(task.init(jax.random.key(0)), optimizer))
     return jax.tree.map(
         lambda leaf, at: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=at),
         state,
-        split_by_leaf(state, mesh),
+        fsdp_shardings(state, mesh),
     )
 
 
@@ -59,7 +59,7 @@ def make_train_step(task: Task, config: TrainConfig, mesh: Mesh) -> TrainStep:
     one after the other in the memory of one. As losses are means over the batch, they are those of
     the whole up to rounding. Each device splits its own share: `sharding.check_batch_size`.
     """
-    everywhere, accumulation = replicated(mesh), config.accumulation
+    everywhere, accumulation = replicated_sharding(mesh), config.accumulation
 
     def loss_of(params: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
         return task.loss(task.apply(params, batch), batch)
@@ -68,7 +68,7 @@ def make_train_step(task: Task, config: TrainConfig, mesh: Mesh) -> TrainStep:
         (loss, metrics), gradients = jax.value_and_grad(loss_of, has_aux=True)(
             params, unit_range(batch)
         )
-        gradients = with_sharding_constraint(gradients, split_by_leaf(gradients, mesh))
+        gradients = with_sharding_constraint(gradients, fsdp_shardings(gradients, mesh))
         return gradients, {"loss": loss, **metrics}
 
     def mean_gradients(params: Any, batch: Batch) -> tuple[Any, Metrics]:
@@ -106,7 +106,7 @@ def make_train_step(task: Task, config: TrainConfig, mesh: Mesh) -> TrainStep:
     at = state_shardings(task, config, mesh)
     return jax.jit(
         train_step,
-        in_shardings=(at, split_by_batch(mesh), everywhere),
+        in_shardings=(at, batch_sharding(mesh), everywhere),
         out_shardings=(at, everywhere),
         donate_argnums=0,
         compiler_options=compiler_options(mesh),
@@ -120,7 +120,7 @@ def _split(batch: Batch, count: int, mesh: Mesh) -> Batch:
         rest = value.shape[1:]
         by_device = value.reshape(mesh.size, count, -1, *rest).swapaxes(0, 1)
         return with_sharding_constraint(
-            by_device.reshape(count, -1, *rest), split_by_batch(mesh, axis=1)
+            by_device.reshape(count, -1, *rest), batch_sharding(mesh, axis=1)
         )
 
     return jax.tree.map(split, batch)
@@ -139,7 +139,7 @@ def make_eval_step(task: Task, mesh: Mesh) -> EvalStep:
 
     Images with `weight` 0 fill up a batch and do not count.
     """
-    everywhere = replicated(mesh)
+    everywhere = replicated_sharding(mesh)
 
     def eval_step(params: Any, batch: Batch) -> Metrics:
         batch, weight = unit_range(batch), batch["weight"]
@@ -151,6 +151,6 @@ def make_eval_step(task: Task, mesh: Mesh) -> EvalStep:
     params = jax.eval_shape(task.init, jax.random.key(0))
     return jax.jit(
         eval_step,
-        in_shardings=(split_by_leaf(params, mesh), split_by_batch(mesh)),
+        in_shardings=(fsdp_shardings(params, mesh), batch_sharding(mesh)),
         out_shardings=everywhere,
     )

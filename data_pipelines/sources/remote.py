@@ -89,10 +89,10 @@ def _one_at_a_time(folder: pathlib.Path, *, url: str) -> Iterator[None]:
         yield
         return
     with lock:
-        if not file_lock.taken(lock):
+        if not file_lock.acquire(lock):
             _log.warning("Waiting for another process that fetches %s into %s.", url, folder)
             earlier = None
-            while not file_lock.taken(lock, within=_PATIENCE):
+            while not file_lock.acquire(lock, timeout=_PATIENCE):
                 known = _read_index(folder)
                 if known == earlier:
                     _log.warning("It fetches nothing; going on without it.")

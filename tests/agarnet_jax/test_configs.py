@@ -12,7 +12,7 @@ from agarnet_jax import color, jpeg_tables, metrics
 from agarnet_jax.configs import Config, from_plain, to_plain
 from agarnet_jax.models import CellPlacement, mean_over_area, quality_map
 from agarnet_jax.models.estimator import cell_grid
-from agarnet_jax.training.fitting import InitialFit, check_fit, fit
+from agarnet_jax.training.warm_start import InitialFit, check_initial_params, load_initial_params
 from data_pipelines.degradations.tables import Component, TableFamily, encoder_table
 
 
@@ -123,8 +123,11 @@ CHOOSING = {
         Component,
         lambda component: encoder_table(TableFamily.IJG, 31, component),
     ),
-    "check_fit": (InitialFit, lambda how: check_fit(NARROW, WIDE, how)),
-    "fit": (InitialFit, lambda how: fit(NARROW, jax.tree.map(jax.numpy.asarray, WIDE), how)),
+    "check_initial_params": (InitialFit, lambda how: check_initial_params(NARROW, WIDE, how)),
+    "load_initial_params": (
+        InitialFit,
+        lambda how: load_initial_params(NARROW, jax.tree.map(jax.numpy.asarray, WIDE), how),
+    ),
 }
 
 

@@ -14,7 +14,7 @@ HERE = {"config.train.steps": "9", "the images": "3 images\nabc"}
 
 @pytest.fixture
 def said(monkeypatch):
-    """(texts of process 1) → what `check_alike` raises in each, where process 0 has HERE."""
+    """(texts of process 1) → what `check_identical` raises in each, where process 0 has HERE."""
 
     def said(texts):
         meeting, given, lines = threading.Barrier(2, timeout=10), {}, {}
@@ -28,7 +28,7 @@ def said(monkeypatch):
 
         def check(texts):
             try:
-                distributed.check_alike(texts)
+                distributed.check_identical(texts)
             except ValueError as error:
                 lines[threading.current_thread().name] = str(error)
 

@@ -35,7 +35,7 @@ mesh = sharding.make_mesh(fsdp=4)
 print(dict(mesh.shape))
 for shape in [(), (1024,), (1023,), (8, 64, 32), (3, 3, 64, 64), (3, 7, 64), (4, 4), (2050, 3)]:
     leaf = jax.ShapeDtypeStruct(shape, np.float32)
-    print(sharding.split_by_leaf([leaf], mesh)[0].spec)
+    print(sharding.fsdp_shardings([leaf], mesh)[0].spec)
 """)
     assert lines[0] == "{'data': 2, 'fsdp': 4}"
     wanted = [
@@ -68,7 +68,7 @@ def test_without_fsdp_all_parameters_are_on_every_device():
     mesh = sharding.make_mesh()
     assert dict(mesh.shape) == {"data": 2, "fsdp": 1}
     leaf = jax.ShapeDtypeStruct((64, 64), np.float32)
-    assert sharding.split_by_leaf({"w": leaf}, mesh)["w"].spec == PartitionSpec()
+    assert sharding.fsdp_shardings({"w": leaf}, mesh)["w"].spec == PartitionSpec()
 
 
 def test_meshes_that_cannot_be_are_named():
@@ -159,7 +159,7 @@ def test_a_split_state_is_restored_on_other_meshes(tmp_path):
 from agarnet_jax.checkpoint import Checkpoints
 def state(mesh, value):
     tree = {{"w": value * np.arange(64 * 64, dtype=np.float32).reshape(64, 64)}}
-    return jax.device_put(tree, sharding.split_by_leaf(tree, mesh))
+    return jax.device_put(tree, sharding.fsdp_shardings(tree, mesh))
 meshes = {{fsdp: sharding.make_mesh(fsdp=fsdp) for fsdp in (8, 1, 2)}}
 meshes["two devices"] = sharding.make_mesh(jax.devices()[:2], fsdp=2)
 checkpoints = Checkpoints({str(tmp_path)!r})

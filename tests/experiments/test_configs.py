@@ -12,8 +12,8 @@ import pytest
 from agarnet_jax.configs import to_plain
 from agarnet_jax.losses import LossKind
 from agarnet_jax.sharding import check_batch_size
-from agarnet_jax.training.fitting import check_fit
 from agarnet_jax.training.joint import MapGradient
+from agarnet_jax.training.warm_start import check_initial_params
 from experiments import training_run
 from experiments.config import default_config, from_config_dict
 
@@ -189,5 +189,5 @@ def test_shipped_weights_start_each_task(task, repository):
     experiment = from_config_dict(load(repository, models[task]))
     experiment = dataclasses.replace(experiment, init_from="tiny")
     expected = jax.eval_shape(experiment.make_task().init, jax.random.key(0))
-    check_fit(experiment.initial_params(), expected)
+    check_initial_params(experiment.initial_params(), expected)
     assert dataclasses.replace(experiment, init_from="").initial_params() is None

@@ -268,7 +268,7 @@ with distributed.joined(distributed.Cluster(f"127.0.0.1:{port}", 2, process), ti
         if process == 1 and dies:
             os.kill(os.getpid(), signal.SIGKILL)
         print("here", flush=True)
-        distributed.check_alike({"images": "3"})
+        distributed.check_identical({"images": "3"})
     print("alike")
 """
 

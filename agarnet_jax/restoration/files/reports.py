@@ -64,7 +64,7 @@ class Report:
         try:
             _check_is_report(path)
             self._file: TextIO = path.open("a", encoding="utf-8")
-            if not file_lock.taken(self._file):
+            if not file_lock.acquire(self._file):
                 self._file.close()
                 raise InputError(
                     f"The report {shown(path)} is written by another run; wait until it ends, or "

@@ -52,7 +52,7 @@ def test_networks_of_one_configuration_share_programs_and_keep_their_weights(tin
     cells = first.cells(images)
     counter = CompilationCounter()
     others = second.cells(images)
-    assert counter.since_asked() == 0
+    assert counter.pop_count() == 0
     counter.close()
     expected = network.estimate_cells(tiny.estimator_config, halved, images)
     np.testing.assert_allclose(others, expected, rtol=1e-4)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agarnet_jax.models import AGARNet, AGARNetConfig
-from agarnet_jax.training.fitting import InitialFit, check_fit, fit
+from agarnet_jax.training.warm_start import InitialFit, check_initial_params, load_initial_params
 
 SMALLER = AGARNetConfig(
     pixel_features=4,
@@ -51,8 +51,8 @@ def restored(config: AGARNetConfig, params):
 def test_a_larger_network_begins_as_the_smaller_one(params_of, change):
     config = dataclasses.replace(SMALLER, **LARGER[change])
     smaller, fresh = params_of(SMALLER, 3), params_of(config, 4)
-    check_fit(smaller, fresh, InitialFit.GROWN)
-    grown = fit(smaller, fresh, InitialFit.GROWN)
+    check_initial_params(smaller, fresh, InitialFit.GROWN)
+    grown = load_initial_params(smaller, fresh, InitialFit.GROWN)
     expected, actual = restored(SMALLER, smaller), restored(config, grown)
     assert np.abs(expected.restored - IMAGE).mean() > 0.1  # far above what rounding leaves
     np.testing.assert_allclose(actual.restored, expected.restored, rtol=1e-4, atol=1e-5)
@@ -63,7 +63,7 @@ def test_a_larger_network_begins_as_the_smaller_one(params_of, change):
 def test_every_new_feature_is_taught(params_of):
     """The gradient reaches what connects the new features, which is zero at first."""
     config = dataclasses.replace(SMALLER, **LARGER["pixels"], **LARGER["frequencies"])
-    grown = fit(params_of(SMALLER, 3), params_of(config, 4), InitialFit.GROWN)
+    grown = load_initial_params(params_of(SMALLER, 3), params_of(config, 4), InitialFit.GROWN)
     gradient = jax.grad(lambda params: jnp.mean(restored(config, params).restored ** 2))(grown)
     flat = flax.traverse_util.flatten_dict(gradient, sep="/")
     for name, values in flat.items():
@@ -82,7 +82,7 @@ def test_only_blocks_may_be_new(params_of, given, missing):
     """Gates that begin at random would change what is computed."""
     smaller = params_of(dataclasses.replace(SMALLER, **given), 3)
     with pytest.raises(ValueError, match=missing) as raised:
-        check_fit(smaller, params_of(SMALLER, 4), InitialFit.GROWN)
+        check_initial_params(smaller, params_of(SMALLER, 4), InitialFit.GROWN)
     assert "dct_branch/head" not in str(raised.value)
 
 
@@ -90,7 +90,7 @@ def test_only_blocks_may_be_new(params_of, given, missing):
 def test_a_network_does_not_grow_into_a_smaller_one(params_of, change):
     larger = params_of(dataclasses.replace(SMALLER, **LARGER[change]), 3)
     with pytest.raises(ValueError, match="cannot grow") as raised:
-        check_fit(larger, params_of(SMALLER, 4), InitialFit.GROWN)
+        check_initial_params(larger, params_of(SMALLER, 4), InitialFit.GROWN)
     named = {"pixels": "encoder2_block0/conv1/kernel: (3, 3, 12, 12), the model has (3, 3, 8, 8)"}
     missing = "dct_branch/block1/conv1/kernel: (3, 3, 3, 4, 4), the model has no such"
     assert named.get(change, missing) in str(raised.value)

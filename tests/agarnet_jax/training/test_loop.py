@@ -14,15 +14,15 @@ import pytest
 
 from agarnet_jax.checkpoint import CheckpointError, Checkpoints
 from agarnet_jax.models import AGARNetConfig, EstimatorConfig
-from agarnet_jax.sharding import global_batch, make_mesh, on_every_device
+from agarnet_jax.sharding import global_batch, make_mesh, replicate
 from agarnet_jax.training import loop
 from agarnet_jax.training.config import TrainConfig
-from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.optimizer import learning_rates
 from agarnet_jax.training.optimizer_config import ScheduleConfig
 from agarnet_jax.training.signals import Interrupted
 from agarnet_jax.training.step import make_train_step, unit_range
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask
+from agarnet_jax.training.warm_start import InitialFit
 
 SMALL = AGARNetConfig(
     pixel_features=2,
@@ -183,7 +183,7 @@ def test_runs_of_other_rates_and_lengths_share_the_program(whole_run):
     def program(**changes):
         config = dataclasses.replace(CONFIG, **changes)
         step = make_train_step(RestorationTask(SMALL, 0.1), config, mesh)
-        rate = on_every_device(next(learning_rates(config)), mesh)
+        rate = replicate(next(learning_rates(config)), mesh)
         return step.lower(state, global_batch(batch(0), mesh), rate).as_text()
 
     same = {"learning_rate": 0.1, "steps": 9, "warmup_steps": 2, "seed": 5}

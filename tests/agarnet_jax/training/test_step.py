@@ -46,7 +46,7 @@ def batch(number):
     host = {"degraded": degraded, "quality": quality, "weight": np.ones(16, np.float32)}
     return sharding.global_batch(host, mesh)
 
-rate = sharding.on_every_device(np.float32(config.learning_rate), mesh)
+rate = sharding.replicate(np.float32(config.learning_rate), mesh)
 step = make_train_step(task, config, mesh).lower(state, batch(0), rate).compile()
 found = {"losses": [], "norms": []}
 for number in range(4):

@@ -15,8 +15,8 @@ from agarnet_jax.models import (
     QualityEstimator,
 )
 from agarnet_jax.training.config import TrainConfig
-from agarnet_jax.training.fitting import InitialFit
 from agarnet_jax.training.tasks import EstimationTask, RestorationTask
+from agarnet_jax.training.warm_start import InitialFit
 
 CONFIG = EstimatorConfig(features=(2, 2, 2, 2))
 

@@ -7,7 +7,7 @@ import flax.traverse_util
 import jax.numpy as jnp
 
 from agarnet_jax.configs import member
-from agarnet_jax.models.parameter_shapes import NO_SUCH, misfits, shapes
+from agarnet_jax.models.parameter_shapes import UNEXPECTED, shape_mismatches, shapes
 from agarnet_jax.training.growth import MisfitError, check_growth, grow
 
 
@@ -25,7 +25,9 @@ class InitialFit(enum.Enum):
     GROWN = "grown"
 
 
-def check_fit(params: Any, expected: Any, how: InitialFit | str = InitialFit.EXACT) -> str:
+def check_initial_params(
+    params: Any, expected: Any, how: InitialFit | str = InitialFit.EXACT
+) -> str:
     """Checks how parameters fit the model's, and says which do not; "" if all do.
 
     Raises:
@@ -37,14 +39,14 @@ def check_fit(params: Any, expected: Any, how: InitialFit | str = InitialFit.EXA
     if how is InitialFit.GROWN:
         check_growth(params, expected)
         return ""
-    found = misfits(params, expected)
+    found = shape_mismatches(params, expected)
     if not found:
         return ""
     listed = "".join(
         f"\n  {name}: {given}, the model has {wanted}" for name, (given, wanted) in found.items()
     )
     count = len(shapes(expected))
-    loaded = count - sum(wanted != NO_SUCH for _, wanted in found.values())
+    loaded = count - sum(wanted != UNEXPECTED for _, wanted in found.values())
     if how is InitialFit.EXACT or not loaded:
         raise MisfitError(
             "These weights do not fit the model (train.init_fit: partial loads what fits, grown "
@@ -53,8 +55,8 @@ def check_fit(params: Any, expected: Any, how: InitialFit | str = InitialFit.EXA
     return f"Loaded {loaded} of the model's {count} parameters; not:{listed}"
 
 
-def fit(params: Any, fresh: Any, how: InitialFit | str) -> Any:
-    """Puts `params`, which `check_fit` has passed, into their places in `fresh`."""
+def load_initial_params(params: Any, fresh: Any, how: InitialFit | str) -> Any:
+    """Puts `params`, which `check_initial_params` has passed, into their places in `fresh`."""
     if member(InitialFit, how, "how") is InitialFit.GROWN:
         return grow(params, fresh)
     given = flax.traverse_util.flatten_dict(params, sep="/")
