@@ -9,14 +9,14 @@ from agarnet_jax.configs import member
 # BT.601 luma weights; JFIF (ITU-T T.871) uses them in full range.
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
 # JFIF's Y, Cb − 128 and Cr − 128 (rows) of R, G, B in full range.
-YCBCR_OF_RGB = np.array(
+RGB_TO_YCBCR = np.array(
     [
         [_RED, _GREEN, _BLUE],
         [-_RED / (2 - 2 * _BLUE), -_GREEN / (2 - 2 * _BLUE), 0.5],
         [0.5, -_GREEN / (2 - 2 * _RED), -_BLUE / (2 - 2 * _RED)],
     ]
 )
-RGB_OF_YCBCR = np.linalg.inv(YCBCR_OF_RGB)
+YCBCR_TO_RGB = np.linalg.inv(RGB_TO_YCBCR)
 
 
 class LumaRange(enum.Enum):

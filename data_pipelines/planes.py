@@ -6,7 +6,7 @@ import enum
 import numpy as np
 from PIL import Image
 
-from agarnet_jax.color import YCBCR_OF_RGB, LumaRange, full_to_studio
+from agarnet_jax.color import RGB_TO_YCBCR, LumaRange, full_to_studio
 from data_pipelines.decoding import as_luma
 from data_pipelines.degradations.degraded import Degradation, Degraded
 from data_pipelines.degradations.tables import Component
@@ -67,7 +67,7 @@ def _chroma(image: np.ndarray, channel: int) -> np.ndarray:
     """Returns a chroma plane, rounded as libjpeg does; Pillow's own conversion truncates."""
     if image.ndim == 2:
         return np.full_like(image, 128)
-    return np.clip(np.rint(image @ YCBCR_OF_RGB[channel] + 128), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(image @ RGB_TO_YCBCR[channel] + 128), 0, 255).astype(np.uint8)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from agarnet_jax.models.formulations import Conv2DFormulation
-from agarnet_jax.models.known_parameters import KnownParameters
+from agarnet_jax.models.untraced_init import UntracedInitModule
 
 
-class Conv2D(KnownParameters):
+class Conv2D(UntracedInitModule):
     """3×3 SAME convolution: (B, H, W, in) to (B, H, W, features). Parameters as of `nn.Conv`."""
 
     features: int

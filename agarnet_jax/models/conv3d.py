@@ -11,11 +11,11 @@ import jax.numpy as jnp
 
 from agarnet_jax.models.conv2d import packed_conv2d
 from agarnet_jax.models.formulations import Conv3DFormulation
-from agarnet_jax.models.known_parameters import KnownParameters
+from agarnet_jax.models.untraced_init import UntracedInitModule
 from agarnet_jax.models.winograd import winograd_conv3d
 
 
-class Conv3D(KnownParameters):
+class Conv3D(UntracedInitModule):
     """3×3×3 SAME convolution: (B, D, h, w, in) to (B, D, h, w, features); D is 64 here."""
 
     features: int

@@ -5,7 +5,7 @@ import jax
 
 from agarnet_jax.models.config import AGARNetConfig
 from agarnet_jax.models.conv3d import Conv3D
-from agarnet_jax.models.known_parameters import Dense
+from agarnet_jax.models.untraced_init import Dense
 
 
 class ResBlock3D(nn.Module):

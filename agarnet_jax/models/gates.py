@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.models.blocks import average_pool
 from agarnet_jax.models.config import AGARNetConfig
-from agarnet_jax.models.known_parameters import Dense
+from agarnet_jax.models.untraced_init import Dense
 
 # How fast the correction fades towards 99. With `tiny`, in 8 bits at 98, 20 of 100 crops of DIV2K
 # lose by it instead of 33 at 1.0, 0.10 dB at most instead of 0.24; the mean is +0.03, not +0.04.

@@ -1,4 +1,4 @@
-"""Shapes of parameters by name, and in which two networks differ. Parameters are nested dicts."""
+"""Compares the parameter shapes of two networks. Parameters are nested dicts of arrays."""
 
 from typing import Any
 
@@ -6,20 +6,21 @@ import flax.traverse_util
 import jax.numpy as jnp
 
 Shape = tuple[int, ...]
-MISSING, NO_SUCH = "missing", "no such"
+MISSING, UNEXPECTED = "missing", "no such parameter"
 
 
-def misfits(params: Any, expected: Any) -> dict[str, tuple[Shape | str, Shape | str]]:
-    """Lists, by name, the parameters whose shapes differ, each with both shapes.
+def shape_mismatches(params: Any, expected: Any) -> dict[str, tuple[Shape | str, Shape | str]]:
+    """Returns, by parameter name, the (given, expected) shapes that differ.
 
-    `MISSING` and `NO_SUCH` stand for the shape of one that `params` or `expected` does not have.
+    The given shape is `MISSING` if only `expected` has the parameter; the expected shape is
+    `UNEXPECTED` if only `params` has it.
     """
     given, wanted = shapes(params), shapes(expected)
     names = sorted(name for name in given | wanted if given.get(name) != wanted.get(name))
-    return {name: (given.get(name, MISSING), wanted.get(name, NO_SUCH)) for name in names}
+    return {name: (given.get(name, MISSING), wanted.get(name, UNEXPECTED)) for name in names}
 
 
 def shapes(params: Any) -> dict[str, Shape]:
-    """Lists the shapes of parameters by name, such as "pixel_branch/out/kernel"."""
+    """Returns the shape of every parameter by its path, such as "pixel_branch/out/kernel"."""
     flat = flax.traverse_util.flatten_dict(params, sep="/")
-    return {name: tuple(jnp.shape(value)) for name, value in flat.items()}
+    return {path: tuple(jnp.shape(value)) for path, value in flat.items()}

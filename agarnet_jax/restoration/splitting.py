@@ -149,9 +149,9 @@ def _space(mode: str, coding: Coding) -> tuple[np.ndarray, list[float], np.ndarr
     if mode == "CMYK":
         forward, back, offsets = -forward, -back, [1.0] * 4
     if coding in (Coding.YCBCR, Coding.YCCK):
-        back[:3, :3] = color.RGB_OF_YCBCR
+        back[:3, :3] = color.YCBCR_TO_RGB
         offsets[:3] = 0.0, CHROMA_MIDDLE, CHROMA_MIDDLE
-        forward[:3, :3] = color.YCBCR_OF_RGB
+        forward[:3, :3] = color.RGB_TO_YCBCR
         if mode == "YCbCr":
             forward, offsets = np.eye(3), [0.0] * 3
     return forward.astype(np.float32), offsets, back.astype(np.float32)

@@ -24,7 +24,7 @@ import safetensors.numpy
 from agarnet_jax import atomic_files
 from agarnet_jax.configs import to_plain
 from agarnet_jax.models import CELL, AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
-from agarnet_jax.models.parameter_shapes import MISSING, NO_SUCH, misfits
+from agarnet_jax.models.parameter_shapes import MISSING, UNEXPECTED, shape_mismatches
 
 _FOLDER = pathlib.Path(__file__).parent
 _SUFFIX = ".safetensors"
@@ -132,13 +132,13 @@ def check(weights: Weights) -> None:
     estimator = QualityEstimator(weights.estimator_config).init
     for part, init in zip(PARTS, (restorer, estimator)):
         new = jax.eval_shape(lambda image, init=init: init(jax.random.key(0), image), image)
-        for name, (given, wanted) in misfits(
+        for name, (given, wanted) in shape_mismatches(
             getattr(weights, f"{part}_params"), new["params"]
         ).items():
             raise ValueError(
                 f"{part}_params do not fit {part}_config: {name} has shape "
                 f"{'none (it is missing)' if given == MISSING else given}, not "
-                f"{'any: there is no such parameter' if wanted == NO_SUCH else wanted}."
+                f"{'any: there is no such parameter' if wanted == UNEXPECTED else wanted}."
             )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from agarnet_jax.models.conv2d import Conv2D
 from agarnet_jax.models.formulations import Conv2DFormulation
-from agarnet_jax.models.known_parameters import Dense
+from agarnet_jax.models.untraced_init import Dense
 
 
 def test_dense_begins_and_computes_as_flax_does():
