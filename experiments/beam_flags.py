@@ -1,4 +1,4 @@
-"""The flags of programs that run on Apache Beam: ours, and Beam's own beside them."""
+"""Command-line flags of programs that run on Apache Beam: the program's own and Beam's."""
 
 import sys
 from collections.abc import Sequence
@@ -9,13 +9,16 @@ from data_pipelines.preparation import beam_options
 
 
 def parse(arguments: Sequence[str]) -> list[str]:
-    """Reads our flags; returns the program's name and the flags for Beam."""
-    ours, unchecked = list(arguments), []
-    if "--" in ours:
-        separator = ours.index("--")
-        ours, unchecked = ours[:separator], ours[separator + 1 :]
+    """Parses the program's own flags; returns its name and the flags left for Beam.
+
+    Flags after `--` are passed on to Beam unchecked.
+    """
+    checked, unchecked = list(arguments), []
+    if "--" in checked:
+        separator = checked.index("--")
+        checked, unchecked = checked[:separator], checked[separator + 1 :]
     try:
-        rest = flags.FLAGS(ours, known_only=True)
+        rest = flags.FLAGS(checked, known_only=True)
         beam_options.check(rest[1:], other_flags=flags.FLAGS)
     except (flags.Error, ValueError) as error:
         sys.exit(f"{error}")

@@ -29,7 +29,7 @@ _MACHINE_FIELDS = ("train_dir", "eval_dir", "threads", "workers", "cache_gib")
 
 @dataclasses.dataclass(frozen=True)
 class ExperimentConfig:
-    """What to train, and how. `task` is "restorer", "estimator", or "joint" for both networks."""
+    """One experiment. `task` says what `model` configures: "restorer", "estimator" or "joint"."""
 
     task: str
     model: ModelConfig

@@ -1,4 +1,4 @@
-"""Reads `--config=FILE`; what is wrong with the file or its overrides is said on one line."""
+"""Reads `--config=FILE`; errors in the file or its overrides become one-line messages."""
 
 import difflib
 import importlib.util
@@ -15,10 +15,10 @@ from agarnet_jax.configs import nearest
 
 
 class ConfigFileParser(flags.ArgumentParser):
-    """A parser for the flag that `config_flags.DEFINE_config_file` defines under the name "config".
+    """Parser of the flag "config" that `config_flags.DEFINE_config_file` defines.
 
-    Raises `flags.Error` for a file that cannot be read, that sets what there is not or a value of
-    another type, and for an override `--config.KEY=VALUE` on the command line of an unknown KEY.
+    Raises `flags.Error` for a file that cannot be read or that sets an unknown key or a value of
+    the wrong type, and for an unknown KEY in an override `--config.KEY=VALUE`.
     """
 
     def parse(self, argument: str) -> ml_collections.ConfigDict:
@@ -27,8 +27,9 @@ class ConfigFileParser(flags.ArgumentParser):
         seen = set()
         for flag in sys.argv[1:]:
             if override := re.match(r"--?(?:no)?config\.([^=]+)", flag):
-                value = _value(config, override[1])
-                if isinstance(value, tuple) and override[1] in seen:  # would be added to the first
+                value = _look_up(config, override[1])
+                # The flag would append a second tuple to the first.
+                if isinstance(value, tuple) and override[1] in seen:
                     raise flags.Error(f"--config.{override[1]} is given twice; give it once.")
                 seen.add(override[1])
         return config.lock()
@@ -45,20 +46,21 @@ def _load(path: str, options: list[str]) -> ml_collections.ConfigDict:
     except FileNotFoundError as error:
         raise flags.Error(f"There is no configuration file {error.filename!r}.") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        logging.info("What led to the message below:", exc_info=True)
+        logging.info("Traceback of the error below:", exc_info=True)
         frames = traceback.extract_tb(error.__traceback__)
         lines = [f", line {at.lineno}" for at in frames if at.filename == spec.origin]
-        # Leaves out all settings of the group, which ml_collections lists before its suggestion.
+        # Drops the list of all settings in the group that precedes ml_collections' suggestion.
         text = re.sub(r"Other fields present:.*?(?=Did you mean|$)", "", f"{error}", flags=re.S)
         raise flags.Error(f"{path}{''.join(lines[-1:])}: {text}") from None
 
 
-def _value(config: ml_collections.ConfigDict, key: str) -> Any:
-    """Looks up a dotted key; raises `flags.Error` if there is none."""
+def _look_up(config: ml_collections.ConfigDict, key: str) -> Any:
+    """Returns the value of a dotted key; raises `flags.Error` if there is none."""
     group, names = config, key.split(".")
     for depth, name in enumerate(names):
         if not isinstance(group, ml_collections.ConfigDict):
-            raise flags.Error(f"config.{'.'.join(names[:depth])} is one value; it has no {name!r}.")
+            group_name = ".".join(names[:depth])
+            raise flags.Error(f"config.{group_name} is a single setting and has no {name!r}.")
         if name not in group:
             close = difflib.get_close_matches(key, list(setting_names(config)), n=2)
             hint = f"nearest: {', '.join(close)}" if close else nearest(name, group)
@@ -68,7 +70,7 @@ def _value(config: ml_collections.ConfigDict, key: str) -> Any:
 
 
 def setting_names(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[str]:
-    """Lists the dotted name of every setting, such as "train.steps"."""
+    """Yields the dotted name of every setting, such as "train.steps"."""
     for name, value in config.items():
         if isinstance(value, ml_collections.ConfigDict):
             yield from setting_names(value, f"{prefix}{name}.")

@@ -1,8 +1,8 @@
-"""The main job in a few minutes: train a little, resume, score the shipped weights, restore.
+"""Shows the main tasks in a few minutes: train, resume, score the shipped weights, restore.
 
     python -m experiments.demo --out=demo
 
-Every step is a command of its own, printed before it runs, on pictures that need no download.
+Each step is a separate command, printed before it runs, on images that need no download.
 """
 
 import pathlib
@@ -16,17 +16,17 @@ from PIL import Image, ImageDraw
 from data_pipelines import bundled
 from experiments import program
 
-_OUT = flags.DEFINE_string("out", "demo", "Folder for pictures, checkpoints and results.")
+_OUT = flags.DEFINE_string("out", "demo", "Folder for images, checkpoints and results.")
 
 
 def run(title: str, *arguments: str) -> None:
-    """Runs `python -m ARGUMENTS`, announced by a title and the command itself."""
+    """Prints a title and the command `python -m ARGUMENTS`, then runs the command."""
     print(f"\n== {title}\n$ python -m {shlex.join(arguments)}", flush=True)
     subprocess.run([sys.executable, "-m", *arguments], check=True)
 
 
 def side_by_side(before: pathlib.Path, after: pathlib.Path, out: pathlib.Path) -> None:
-    """Draws both pictures and, below, an enlarged detail of each."""
+    """Draws both images side by side, and an enlarged detail of each below."""
     pictures = [Image.open(path).convert("RGB") for path in (before, after)]
     width, height = pictures[0].size
     detail = (width * 3 // 8, height // 16, width * 5 // 8, height // 16 + height // 4)
@@ -55,7 +55,7 @@ def main() -> None:
     run("Train the smoke configuration, first half", *training, "--stop_at=300")
     run("Run it again: it continues from its checkpoint", *training)
     run(
-        "Score the shipped weights on pictures they have not seen",
+        "Score the shipped weights on images they were not trained on",
         "experiments.evaluate",
         f"--images={out}/valid",
         "--qualities=10,40,80",

@@ -1,11 +1,11 @@
-"""Scores weights on clean images compressed here, beside the papers, and writes a report.
+"""Scores weights on clean images that it compresses itself, and compares them with the papers.
 
     python -m experiments.evaluate --images=FOLDER [--weights=tiny] [--qualities=10,20,40|10:95:5]
     python -m experiments.evaluate --suite=all --data_dir=DIR --out=DIR [--weights=…]
 
-Weights are shipped ones by name, a file, or the working folder of a training run. Prints tables in
-Markdown; --out gets them with plots, every score, and a page to look at (extra `evaluate`).
-`docs/evaluation.md` has the suites, the protocols, and what can be compared with.
+--weights is a shipped name, a weights file, or the working folder of a training run. Prints tables
+in Markdown; --out also writes plots, all scores and an HTML report (extra `evaluate`).
+`docs/evaluation.md` describes the suites, the protocols and the comparisons.
 """
 
 import os
@@ -24,37 +24,47 @@ from experiments.evaluating.models import Treatment
 from experiments.evaluating.report_parts import Report
 from experiments.evaluating.settings import ALL, Settings, parse_qualities, parse_suites
 
-_WEIGHTS = flags.DEFINE_string("weights", "tiny", "A shipped name, a weights file or a --workdir.")
-_OTHERS = flags.DEFINE_multi_string("other_weights", [], "NAME=WEIGHTS to compare with; repeat.")
+_WEIGHTS = flags.DEFINE_string(
+    "weights", "tiny", "Shipped name, weights file, or working folder of a training run."
+)
+_OTHERS = flags.DEFINE_multi_string(
+    "other_weights", [], "NAME=WEIGHTS to compare with; repeatable."
+)
 _BASELINES = flags.DEFINE_multi_string(
-    "baseline", [], "NAME=FOLDER of images another tool restored; repeat."
+    "baseline", [], "NAME=FOLDER of images restored by another tool; repeatable."
 )
-_SUITE = flags.DEFINE_list("suite", [], "Suites, or all; see docs/evaluation.md.")
+_SUITE = flags.DEFINE_list("suite", [], "Comma-separated suites, or all; see docs/evaluation.md.")
 _DATA_DIR = flags.DEFINE_string(
-    "data_dir", os.environ.get("AGARNET_DATA"), "Folder of the test sets; AGARNET_DATA by default."
+    "data_dir", os.environ.get("AGARNET_DATA"), "Folder of the test sets; default: AGARNET_DATA."
 )
-_IMAGES = flags.DEFINE_string("images", None, "Folder of clean images of your own.")
+_IMAGES = flags.DEFINE_string("images", None, "Folder of your own clean images.")
 _QUALITIES = flags.DEFINE_list(
-    "qualities", ["10", "20", "40", "60", "80"], "JPEG qualities of --images; 10:95:5 is a range."
+    "qualities", ["10", "20", "40", "60", "80"], "JPEG qualities for --images; 10:95:5 is a range."
 )
-_OUT = flags.DEFINE_string("out", None, "Folder for the report; run again to continue.")
-_LUMA = flags.DEFINE_enum_class("luma", LumaRange.STUDIO, LumaRange, "Range of the luma scored.")
+_OUT = flags.DEFINE_string(
+    "out", None, "Folder for the report; the same command continues an interrupted run."
+)
+_LUMA = flags.DEFINE_enum_class("luma", LumaRange.STUDIO, LumaRange, "Range of the scored luma.")
 _ROUNDING = flags.DEFINE_enum_class(
-    "rounding", Rounding.ROUND, Rounding, "How restored levels become whole numbers."
+    "rounding", Rounding.ROUND, Rounding, "How restored samples are converted to integers."
 )
 _CELLS = flags.DEFINE_enum_class(
-    "estimator_cells", CellPlacement.PLACED, CellPlacement, "Where the estimator's cells lie."
+    "estimator_cells", CellPlacement.PLACED, CellPlacement, "Placement of the estimator's cells."
 )
-_ENSEMBLE = flags.DEFINE_bool("ensemble", False, "Mean over 8 flips and rotations.")
-_CONSISTENT = flags.DEFINE_bool("consistent", False, "Keep to the JPEG's quantization intervals.")
-_STEPS = flags.DEFINE_bool("read_steps", True, "Estimates become exact where steps show.")
+_ENSEMBLE = flags.DEFINE_bool("ensemble", False, "Average over 8 flips and rotations.")
+_CONSISTENT = flags.DEFINE_bool(
+    "consistent", False, "Project onto the JPEG's quantization intervals."
+)
+_STEPS = flags.DEFINE_bool(
+    "read_steps", True, "Use the exact quality where quantization steps are detected."
+)
 _IMAGES_PER_SET = flags.DEFINE_integer(
-    "images_per_set", None, "Only so many images of each set.", lower_bound=1
+    "images_per_set", None, "Use at most this many images of each set.", lower_bound=1
 )
 
 
 def settings() -> Settings:
-    """Reads the flags; raises ValueError for those that do not fit."""
+    """Reads the flags; raises ValueError for invalid values."""
     return Settings(
         weights=_WEIGHTS.value,
         suites=parse_suites(_SUITE.value),
@@ -82,7 +92,7 @@ def show(report: Report) -> None:
         print(tables.markdown(table), end="\n\n")
     for warning in report.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
-    sys.stdout.flush()  # drawing takes a while
+    sys.stdout.flush()  # drawing the plots takes a while
 
 
 def main() -> None:

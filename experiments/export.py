@@ -1,9 +1,9 @@
-"""Writes trained networks for another runtime; `docs/export.md` has the formats and examples.
+"""Exports trained networks for other runtimes; see `docs/export.md` for formats and examples.
 
     python -m experiments.export --weights=tiny --format=onnx --out=tiny.onnx
     python -m experiments.export --weights=FILE --format=litert --size=256x256 --out=FILE
 
-The whole blind function unless --part says otherwise.
+Exports the whole blind restoration function unless --part selects another part.
 """
 
 from absl import flags
@@ -13,7 +13,7 @@ from agarnet_jax.export import formats, metadata
 from agarnet_jax.export.formats import Format, Part
 from experiments import program
 
-_WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
+_WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped name or weights file.")
 _FORMAT = flags.DEFINE_string(
     "format", None, f"One of {', '.join(each.value for each in Format)}.", required=True
 )
@@ -21,13 +21,15 @@ _PART = flags.DEFINE_string(
     "part", Part.BLIND.value, f"One of {', '.join(each.value for each in Part)}."
 )
 _QUALITY = flags.DEFINE_string(
-    "quality", "image", "What the restorer gets: one quality an image, or a pixel-wise map."
+    "quality",
+    "image",
+    "Quality input of the restorer: image (one value per image) or map (pixel-wise).",
 )
 _DTYPE = flags.DEFINE_string(
-    "dtype", "float32", "What parameters are stored in: float32 or float16."
+    "dtype", "float32", "Storage type of the parameters: float32 or float16."
 )
-_SIZE = flags.DEFINE_string("size", None, "HxW: the only size taken, in pixels; default: any.")
-_LICENCE = flags.DEFINE_string("licence", None, "For the metadata, of code and weights.")
+_SIZE = flags.DEFINE_string("size", None, "HxW: fixed input size in pixels; default: any size.")
+_LICENCE = flags.DEFINE_string("licence", None, "Licence of code and weights, for the metadata.")
 _OUT = flags.DEFINE_string("out", None, "File or folder to write.", required=True)
 
 

@@ -1,10 +1,10 @@
-"""Shows what a configuration trains on: a contact sheet, and how fast each stage makes it.
+"""Shows what a configuration trains on: a contact sheet, and the throughput of each stage.
 
     python -m experiments.inspect_data --config=experiments/configs/tiny.py --out=DIR \
       --config.data.train_dir=FOLDER [--config.KEY=VALUE …] [--samples=12]
 
-Writes DIR/samples.png (each row: clean, degraded, their difference eightfold, the quality label,
-and what happened), DIR/samples.jsonl (the same in words) and DIR/throughput.md.
+Writes DIR/samples.png (each row: clean, degraded, their difference times 8, the quality label, and
+the degradation), DIR/samples.jsonl (quality and degradation as text) and DIR/throughput.md.
 """
 
 import io
@@ -18,12 +18,16 @@ from agarnet_jax import atomic_files
 from data_pipelines import batching, contact_sheet, throughput
 from experiments import program
 from experiments.config import from_config_dict
-from experiments.markdown import aligned
+from experiments.markdown import aligned_table
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
-_SAMPLES = flags.DEFINE_integer("samples", 12, "Rows of the contact sheet.", lower_bound=1)
-_COUNT = flags.DEFINE_integer("count", 200, "Crops that each stage is timed on.", lower_bound=1)
+_SAMPLES = flags.DEFINE_integer(
+    "samples", 12, "Number of rows of the contact sheet.", lower_bound=1
+)
+_COUNT = flags.DEFINE_integer(
+    "count", 200, "Number of crops on which each stage is timed.", lower_bound=1
+)
 
 
 def main() -> None:
@@ -45,9 +49,9 @@ def main() -> None:
 
     rows = []
     for name, stage in throughput.stages(source, data, seed=seed).items():
-        stage(0)
+        stage(0)  # warm-up
         rows.append((name, f"{throughput.rate(stage, _COUNT.value):.0f}"))
-    table = aligned(("stage", "per second"), rows, words={0})
+    table = aligned_table(("stage", "per second"), rows, left_aligned={0})
     print(table)
     with program.one_line_errors():
         atomic_files.write(out / "throughput.md", f"{table}\n".encode())

@@ -1,10 +1,10 @@
-"""Packs a restorer and an estimator into one weights file: two finished runs, or one of both.
+"""Packs a restorer and an estimator into one weights file, from two runs or one joint run.
 
     python -m experiments.pack_weights --restorer=WORKDIR --estimator=WORKDIR --out=FILE.safetensors
     python -m experiments.pack_weights --joint=WORKDIR --out=FILE.safetensors
 
-Takes the averaged parameters of each run's best checkpoint (by its held-out score). In place of a
-run, weights that have such a network serve too: a shipped name or a file.
+Uses the averaged parameters of each run's best checkpoint (by held-out score). Instead of a run,
+--restorer and --estimator also accept a shipped name or a weights file that has this network.
 """
 
 import pathlib
@@ -16,17 +16,17 @@ from agarnet_jax import atomic_files, weights
 from experiments import program
 from experiments.trained import Trained, best_of
 
-_RESTORER = flags.DEFINE_string("restorer", None, "Working folder of its run, or weights.")
-_ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of its run, or weights.")
-_JOINT = flags.DEFINE_string("joint", None, "Working folder of a run of both, instead of the two.")
-_OUT = flags.DEFINE_string("out", None, "File to write.", required=True)
+_RESTORER = flags.DEFINE_string("restorer", None, "Working folder of its training, or weights.")
+_ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of its training, or weights.")
+_JOINT = flags.DEFINE_string("joint", None, "Working folder of a joint training of both.")
+_OUT = flags.DEFINE_string("out", None, "Weights file to write.", required=True)
 
 
-def packed() -> weights.Weights:
+def pack() -> weights.Weights:
     """Loads the networks that the flags name.
 
     Raises:
-      ValueError: a run without a checkpoint or of another task, or the wrong flags together.
+      ValueError: a run has no checkpoint or trained another task, or the flags do not combine.
     """
     restorer, estimator, joint = _RESTORER.value, _ESTIMATOR.value, _JOINT.value
     if joint and not (restorer or estimator):
@@ -41,18 +41,18 @@ def packed() -> weights.Weights:
         return weights.Weights(
             *_network(restorer, task="restorer"), *_network(estimator, task="estimator")
         )
-    raise ValueError("Give --restorer and --estimator, or --joint alone.")
+    raise ValueError("Give both --restorer and --estimator, or --joint alone.")
 
 
-def _network(place: str, *, task: str) -> tuple[Any, Any]:
-    """Loads a network's configuration and parameters, from a run or from weights that have it."""
-    if place in weights.shipped_names() or pathlib.Path(place).is_file():
-        whole = weights.load(place)
-        print(f"{task}: {place}")
+def _network(source: str, *, task: str) -> tuple[Any, Any]:
+    """Loads a network's configuration and parameters from a run or from weights."""
+    if source in weights.shipped_names() or pathlib.Path(source).is_file():
+        whole = weights.load(source)
+        print(f"{task}: {source}")
         if task == "restorer":
             return whole.restorer_config, whole.restorer_params
         return whole.estimator_config, whole.estimator_params
-    best = _best_of(place, task)
+    best = _best_of(source, task)
     return best.model, best.params
 
 
@@ -65,7 +65,7 @@ def _best_of(workdir: str, task: str) -> Trained:
 def main() -> None:
     with program.one_line_errors():
         atomic_files.check_file(_OUT.value)
-        weights.save(packed(), _OUT.value)
+        weights.save(pack(), _OUT.value)
     print(f"Wrote {_OUT.value}.")
 
 

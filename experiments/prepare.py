@@ -1,13 +1,14 @@
-"""Turns a folder of images into verified, deduplicated ArrayRecord shards with a manifest.
+"""Converts a folder of images to verified, deduplicated ArrayRecord shards with a manifest.
 
     python -m experiments.prepare --input=DIR --output=DIR [--tile=256] [--direct_num_workers=4]
 
-Runs on all cores of this machine. Flags of Apache Beam are passed on to it, so the same command
-runs elsewhere: --runner=DataflowRunner --project=… --region=… --temp_location=gs://…, with folders
-on gs:// (apache-beam[gcp]) and this package on the workers (--extra_package=WHEEL, or a container).
-Options that only a job server knows follow after `--`.
+Runs on all cores of this machine by default. Flags of Apache Beam are passed on, so the same
+command also runs elsewhere: --runner=DataflowRunner --project=… --region=… --temp_location=gs://…,
+with folders on gs:// (apache-beam[gcp]) and this package on the workers (--extra_package=WHEEL, or
+a container). Options that only a job server knows go after `--`.
 
-Run again after a kill: it starts over and ends with the same bytes. Needs the extra `beam`.
+After a kill, run the same command again: it starts over and writes the same bytes. Needs the extra
+`beam`.
 """
 
 import time
@@ -17,7 +18,7 @@ from absl import flags
 
 from experiments import program
 
-with program.one_line_errors():  # the extra may be missing
+with program.one_line_errors():  # the extra may not be installed
     from data_pipelines.preparation.options import PrepareOptions
     from data_pipelines.preparation.run import prepare
     from experiments import beam_flags
@@ -25,13 +26,15 @@ with program.one_line_errors():  # the extra may be missing
 _INPUT = flags.DEFINE_string("input", None, "Folder of images, read recursively.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for shards and manifest.", required=True)
 _TILE = flags.DEFINE_integer(
-    "tile", 0, "0 keeps the files' own bytes; N stores PNG tiles of at most N×N pixels."
+    "tile", 0, "0: store the original files; N: store PNG tiles of at most N×N pixels."
 )
-_MIN_SIDE = flags.DEFINE_integer("min_side", 64, "Images smaller than this are left out.")
+_MIN_SIDE = flags.DEFINE_integer("min_side", 64, "Skip images with a shorter side than this.")
 _SHARDS = flags.DEFINE_integer(
-    "shards", 0, "Number of shards, packed in parallel; 0: one for every 256 MiB or so."
+    "shards", 0, "Number of shards, packed in parallel; 0: about one per 256 MiB."
 )
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what else was prepared in --output.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace the result of a different preparation in --output."
+)
 
 
 def main(arguments: Sequence[str]) -> None:

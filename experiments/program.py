@@ -1,4 +1,4 @@
-"""How every program of this folder starts, and how it ends on input it cannot use."""
+"""Starts every program of this package, and ends it with one line on invalid input."""
 
 import contextlib
 import signal
@@ -14,48 +14,48 @@ from experiments.config_file import ConfigFileParser
 
 
 def start(main: Callable[[], None]) -> None:
-    """Parses the flags and runs `main`; leftover arguments are a usage error.
+    """Parses the flags and runs `main`; positional arguments are a usage error.
 
-    A flag or a setting of `--config` that cannot be used ends the program with one line.
+    An invalid flag or setting of `--config` ends the program with a one-line message.
     """
 
-    def checked(argv: list[str]) -> None:
+    def main_without_arguments(argv: list[str]) -> None:
         if len(argv) > 1:
             raise app.UsageError(f"Unexpected arguments: {argv[1:]}; every setting is a --flag.")
         main()
 
-    run(checked, flags_parser=_parse)
+    run(main_without_arguments, flags_parser=_parse)
 
 
 def run(main: Callable[[list[str]], None], *, flags_parser: Callable[..., list[str]]) -> None:
-    """Runs `main` with the program's name and the arguments that `flags_parser` leaves.
+    """Runs `main` with the program's name and the arguments that `flags_parser` returns.
 
-    Ctrl-C (exit code 130) and a reader of the output who leaves (141) end it with one line.
+    Ctrl-C (exit code 130) and a closed output pipe (141) end the program with a one-line message.
     """
     standard_streams.prepare()
 
-    def whole(argv: list[str]) -> None:
+    def main_and_flush(argv: list[str]) -> None:
         _log_warnings_only()
         main(argv)
         sys.stdout.flush()
 
     try:
-        app.run(whole, flags_parser=flags_parser)
+        app.run(main_and_flush, flags_parser=flags_parser)
     except KeyboardInterrupt:
         _end("Stopped by SIGINT.", 128 + signal.SIGINT)
     except BrokenPipeError:
-        _end("Whoever read the output stopped reading.", exit_codes.BROKEN_PIPE)
+        _end("The reader of the output closed the pipe.", exit_codes.BROKEN_PIPE)
 
 
 def _end(message: str, code: int) -> NoReturn:
-    with contextlib.suppress(OSError):  # a terminal that is gone
+    with contextlib.suppress(OSError):  # the terminal may be closed
         print(message, file=sys.stderr)
     standard_streams.discard_broken()
     raise SystemExit(code) from None
 
 
 def _log_warnings_only() -> None:
-    """Logs warnings only, unless --verbosity asks for more: Orbax logs every file it renames."""
+    """Logs only warnings unless --verbosity is given: Orbax logs every file it renames."""
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
 
@@ -71,14 +71,15 @@ def _parse(arguments: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Wraps the part of a program that reads settings and opens what they name.
+    """Wraps the part of a program that reads settings and opens the files that they name.
 
-    What a user can mend ends the program with the message alone; --verbosity=0 shows the rest.
+    An error that the user can fix ends the program with its message alone; --verbosity=0 also logs
+    the traceback.
     """
     try:
         yield
-    except BrokenPipeError:  # of what is printed; `start` knows what to say
+    except BrokenPipeError:  # raised by print; `run` reports it
         raise
     except (ValueError, OSError, ModuleNotFoundError) as error:
-        logging.info("What led to the message below:", exc_info=True)
+        logging.info("Traceback of the error below:", exc_info=True)
         raise SystemExit(f"{error}") from None

@@ -1,13 +1,13 @@
-"""Sweeps settings of an experiment: many short trainings, the poor ones given up early.
+"""Sweeps settings of an experiment: many short trainings; poor ones are pruned early.
 
     python -m experiments.sweep --config=experiments/configs/smoke.py \
       --space=experiments/sweeps/lr_width.py --study=NAME --workdir=DIR --trials=20 \
       --config.data.train_dir=FOLDER --config.data.eval_dir=FOLDER [--config.KEY=VALUE …]
 
-Run the same command again, here or on other machines that share --storage and --workdir, for more
-workers; a trial whose worker died goes on from its checkpoint in another. Higher scores are
-better: gain in PSNR of restorers, negative error of estimators. Writes a table, DIR/results.csv
-and plots; `docs/sweeps.md` is the guide. Needs the extra `sweep`.
+For more workers, run the same command again, here or on other machines that share --storage and
+--workdir. If a worker dies, another one continues its trial from the last checkpoint. Higher
+scores are better: the PSNR gain of restorers, the negative error of estimators. Prints a table and
+writes DIR/results.csv and plots; `docs/sweeps.md` is the guide. Needs the extra `sweep`.
 """
 
 import functools
@@ -38,26 +38,39 @@ with program.one_line_errors():
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for trials and reports.", required=True)
-_SPACE = flags.DEFINE_string("space", None, "File with suggest(trial), and GRID for a grid.")
-_STUDY = flags.DEFINE_string("study", None, "Name of the study in its storage.", required=True)
+_SPACE = flags.DEFINE_string(
+    "space", None, "Python file that defines suggest(trial) and, for a grid, GRID."
+)
+_STUDY = flags.DEFINE_string("study", None, "Name of the study in the storage.", required=True)
 _STORAGE = flags.DEFINE_string(
-    "storage", "", "FILE, journal:FILE or a database URL; empty: WORKDIR/study.db."
+    "storage", "", "FILE, journal:FILE or a database URL; default: WORKDIR/study.db."
 )
 _TRIALS = flags.DEFINE_integer(
-    "trials", None, "Trials of all workers together; default: 20, or the grid.", lower_bound=1
+    "trials",
+    None,
+    "Trials of the whole study, over all workers; default: 20, or the grid.",
+    lower_bound=1,
 )
-_SAMPLER = flags.DEFINE_enum("sampler", "tpe", studies.SAMPLERS, "What draws the trials.")
-_PRUNER = flags.DEFINE_enum("pruner", "asha", studies.PRUNERS, "What gives poor ones up.")
+_SAMPLER = flags.DEFINE_enum("sampler", "tpe", studies.SAMPLERS, "How parameters are drawn.")
+_PRUNER = flags.DEFINE_enum("pruner", "asha", studies.PRUNERS, "How poor trials are stopped early.")
 _REDUCTION = flags.DEFINE_integer(
-    "reduction", 3, "One trial in so many passes each rung of the pruner.", lower_bound=2
+    "reduction",
+    3,
+    "Reduction factor: one in this many trials passes each rung of the pruner.",
+    lower_bound=2,
 )
 _HEARTBEAT = flags.DEFINE_integer(
-    "heartbeat", 30, "Seconds between signs of life; dead is who misses five.", lower_bound=1
+    "heartbeat",
+    30,
+    "Seconds between heartbeats; a worker that misses five counts as dead.",
+    lower_bound=1,
 )
 _RETRIES = flags.DEFINE_integer(
-    "retries", 5, "How often a trial whose worker died is begun again.", lower_bound=0
+    "retries", 5, "How often a trial is restarted after its worker died.", lower_bound=0
 )
-_REPORT_ONLY = flags.DEFINE_bool("report_only", False, "Only report what the study has.")
+_REPORT_ONLY = flags.DEFINE_bool(
+    "report_only", False, "Only write the report of an existing study."
+)
 
 
 def settings() -> SweepSettings:
@@ -77,10 +90,10 @@ def settings() -> SweepSettings:
     )
 
 
-def leave(number: int, _: Any) -> None:
-    """Ends the program between trainings, which have a handler of their own.
+def exit_on_signal(number: int, _: Any) -> None:
+    """Handles signals between trainings, which install their own handlers.
 
-    Later signals are ignored: they would cut short what the first has begun.
+    Later signals are ignored, so that they cannot interrupt the shutdown.
     """
     signal.signal(number, signal.SIG_IGN)
     signals.on_signal(number)
@@ -95,12 +108,12 @@ def main() -> None:
         if _REPORT_ONLY.value:
             report.write(opening.existing(chosen), chosen.workdir)
             return
-        # The worker that a trial was taken from may need a moment to leave its folder.
-        waiting = functools.partial(run, wait_for_folder=True)
-        study, objective, trials = opening.join(chosen, waiting)
+        # A worker whose trial was taken over may need a moment to release the folder.
+        run_when_free = functools.partial(run, wait_for_folder=True)
+        study, objective, trials = opening.join(chosen, run_when_free)
     for number in signals.stop_signals():
         if number != signal.SIGINT:  # raises KeyboardInterrupt
-            signal.signal(number, leave)
+            signal.signal(number, exit_on_signal)
     failure = None
     try:
         worker.work(study, objective, trials=trials, poll_seconds=chosen.poll_seconds)

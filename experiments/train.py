@@ -3,13 +3,14 @@
     python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \
       --config.data.train_dir=FOLDER [--config.data.eval_dir=FOLDER] [--config.KEY=VALUE …]
 
-Run again with the same --workdir to continue from its latest checkpoint. SIGTERM, SIGINT and SIGHUP
-(a closed terminal) save and leave, with exit codes 143, 130 and 129; a second one leaves at once.
-What cannot be used, and gradients that stay non-finite, end the program with one line and exit code
-1.
+Run again with the same --workdir to continue from the latest checkpoint. SIGTERM, SIGINT and SIGHUP
+(a closed terminal) save a checkpoint and exit with codes 143, 130 and 129; a second signal exits at
+once. Invalid settings, and gradients that stay non-finite, end the program with a one-line message
+and exit code 1.
 
-Many hosts run the same command with --distributed, where a TPU pod, Slurm or GKE says who they are,
-or else each with --coordinator_address=HOST:PORT --num_processes=N --process_id=I (docs/tpu.md).
+For several hosts, run the same command on each with --distributed (TPU pods, Slurm and GKE provide
+the addresses) or with --coordinator_address=HOST:PORT --num_processes=N --process_id=I
+(docs/tpu.md).
 """
 
 import contextlib
@@ -32,19 +33,21 @@ from experiments.training_run import run
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment configuration file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs.", required=True)
 _STOP_AT = flags.DEFINE_integer(
-    "stop_at", None, "Save and leave at this step, to continue later.", lower_bound=1
+    "stop_at", None, "Save and exit at this step; run again without it to continue.", lower_bound=1
 )
 _PROFILE = flags.DEFINE_list(
-    "profile_steps", None, "FIRST,LAST step, from 1, to profile below WORKDIR/profile."
+    "profile_steps", None, "FIRST,LAST step to profile, counted from 1; written to WORKDIR/profile."
 )
-_DISTRIBUTED = flags.DEFINE_boolean("distributed", False, "One of many processes of one run.")
+_DISTRIBUTED = flags.DEFINE_boolean(
+    "distributed", False, "Run as one of several processes, found automatically."
+)
 _COORDINATOR = flags.DEFINE_string("coordinator_address", None, "HOST:PORT of process 0.")
-_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
-_PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this one is, from 0.")
+_PROCESSES = flags.DEFINE_integer("num_processes", None, "Number of processes of the run.")
+_PROCESS = flags.DEFINE_integer("process_id", None, "Index of this process, from 0.")
 _PROCESS_TIMEOUT = flags.DEFINE_float(
     "process_timeout",
     60,
-    "Seconds, from 1, without a sign of life after which a process counts as lost.",
+    "Seconds without a heartbeat after which a process counts as lost; at least 1.",
     lower_bound=1,
 )
 
@@ -59,21 +62,23 @@ def _profile_steps() -> tuple[int, int] | None:
     except ValueError:
         pass
     given = ",".join(_PROFILE.value)
-    raise ValueError(f"--profile_steps is {given}; it takes the first and last step, as 10,20.")
+    raise ValueError(
+        f"--profile_steps is {given}; expected the first and last step, such as 10,20."
+    )
 
 
-def _joined() -> contextlib.AbstractContextManager[None]:
-    """Joins the other processes that the flags name, if any."""
+def _join_processes() -> contextlib.AbstractContextManager[None]:
+    """Joins the other processes of the run, if the flags name any."""
     cluster = distributed.Cluster(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     if _DISTRIBUTED.value or cluster != distributed.Cluster():
         return distributed.joined(cluster, timeout=_PROCESS_TIMEOUT.value)
     return contextlib.nullcontext()
 
 
-def _full(error: Exception) -> str:
-    """Returns the system's words for a full disk or quota if the error has them, else nothing."""
-    known = (os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
-    return next((words for words in known if words in f"{error}"), "")
+def _disk_full_reason(error: Exception) -> str:
+    """Returns the system's message for a full disk or quota if the error contains it, else ""."""
+    messages = (os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
+    return next((message for message in messages if message in f"{error}"), "")
 
 
 def main() -> None:
@@ -82,15 +87,15 @@ def main() -> None:
             experiment = from_config_dict(_CONFIG.value)
             profile_steps = _profile_steps()
             check_reachable(_WORKDIR.value)
-            stack.enter_context(_joined())
-        runtime.prepare(batch_size=experiment.devices_divide)
+            stack.enter_context(_join_processes())
+        runtime.prepare(batch_size=experiment.batch_size_gcd)
         distributed.print_once(f"Configuration: {json.dumps(to_plain(experiment))}")
         try:
             run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value, profile_steps=profile_steps)
         except (CheckpointError, MisfitError, FloatingPointError) as error:
             raise SystemExit(f"{error}") from None
-        except (OSError, ValueError) as error:  # the storage of checkpoints raises both
-            if not (reason := _full(error)):
+        except (OSError, ValueError) as error:  # checkpointing raises both for a full disk
+            if not (reason := _disk_full_reason(error)):
                 raise
             raise SystemExit(
                 f"{_WORKDIR.value!r} cannot be written: {reason}; free space and run the same "

@@ -1,4 +1,4 @@
-"""What finished training runs hold, taken from their working folders."""
+"""Loads the results of training runs from their working folders."""
 
 import contextlib
 import dataclasses
@@ -13,9 +13,9 @@ from experiments.config import MODEL_CONFIGS
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A run's best checkpoint by held-out score: what `task` trained, with averaged parameters.
+    """The best checkpoint of a run by held-out score, with averaged parameters.
 
-    `model` is the configuration that `MODEL_CONFIGS` has for the task.
+    `model` is the model's configuration, of the type that `MODEL_CONFIGS` has for the task.
     """
 
     task: str
@@ -25,10 +25,10 @@ class Trained:
 
 
 def best_of(workdir: str, *, task: str | None = None) -> Trained:
-    """Loads the best checkpoint in a working folder, of the given task or of any.
+    """Loads the best checkpoint from the working folder of a run; `task` None accepts any task.
 
     Raises:
-      ValueError: a folder without a checkpoint that can be read, or of another task.
+      ValueError: the folder has no readable checkpoint, or the run trained another task.
     """
     folder = epath.Path(workdir) / "checkpoints"
     if not folder.is_dir():  # Checkpoints would create it
@@ -36,16 +36,18 @@ def best_of(workdir: str, *, task: str | None = None) -> Trained:
     with contextlib.closing(Checkpoints(folder)) as checkpoints:
         step = checkpoints.best_step()
         if step is None:
-            raise ValueError(f"{workdir!r} has no finished checkpoint yet; train it further.")
+            raise ValueError(f"{workdir!r} has no complete checkpoint yet; continue the training.")
         try:
             config, params = checkpoints.config(step), checkpoints.restore_ema_params(step)
         except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
             raise ValueError(
                 f"The checkpoint of step {step} in {workdir!r} cannot be read "
-                f"({one_line_message(error)}); move its folder away to take another."
+                f"({one_line_message(error)}); move its folder away to use another one."
             ) from None
         trained = config["task"]
         if task not in (None, trained):
-            raise ValueError(f"{workdir!r} trained a {trained}; a {task} is needed here.")
+            raise ValueError(
+                f"{workdir!r} is a training of task {trained!r}; expected task {task!r}."
+            )
         model = from_plain(MODEL_CONFIGS[trained], config["model"], path="model")
         return Trained(trained, step, model, params)

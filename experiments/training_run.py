@@ -1,4 +1,4 @@
-"""One training run from its experiment: opens the pipelines, checks all processes, and trains."""
+"""Runs the training of one experiment: opens the data, checks that all processes agree, trains."""
 
 import contextlib
 import functools
@@ -36,9 +36,8 @@ def run(
 ) -> TrainState:
     """Trains and returns the final state. Arguments and errors are those of `loop.train`.
 
-    What a user can mend ends the program with one line (`program.one_line_errors`). That includes
-    another training that writes into `workdir`; with `wait_for_folder`, if it does not end within
-    some minutes.
+    Errors that the user can fix end the program with one line (`program.one_line_errors`). One of
+    them is another training in `workdir`; `wait_for_folder` first waits some minutes for its end.
     """
     with program.one_line_errors():
         if not is_remote(workdir):
@@ -58,10 +57,10 @@ def run(
                 "--stop_at": f"{stop_at}",
                 "whether --workdir has a checkpoint": f"{continues}",
                 "the initial weights": weights.digest(initial_params) if initial_params else "none",
-                **{f"the {name} images": which for name, which in images.items()},
+                **{f"the {name} images": summary for name, summary in images.items()},
             }
         )
-        _make_shared(workdir)
+        _make_shared_folder(workdir)
     distributed.print_once(f"{len(source)} training images, {source.skipped} skipped.")
     with contextlib.ExitStack() as stack:
         if jax.process_index() == 0:
@@ -87,7 +86,7 @@ def run(
 
 
 def _check_batch_sizes(experiment: ExperimentConfig) -> None:
-    """Raises ValueError unless the devices of all processes can share every batch equally."""
+    """Raises ValueError unless every batch divides evenly over the devices of all processes."""
     data, settings = experiment.data, experiment.train
     mesh = make_mesh(fsdp=settings.fsdp)
     for phase in data.phases(settings.batch_size):
@@ -97,8 +96,8 @@ def _check_batch_sizes(experiment: ExperimentConfig) -> None:
         check_batch_size("data.eval_batch_size", data.eval_batch_size, mesh)
 
 
-def _make_shared(workdir: str) -> None:
-    """Makes the working folder; raises ValueError if processes have one each of that name."""
+def _make_shared_folder(workdir: str) -> None:
+    """Creates the working folder; raises ValueError if the processes do not share it."""
     if not is_remote(workdir):
         epath.Path(workdir).mkdir(parents=True, exist_ok=True)
     distributed.check_shared(workdir)
@@ -121,7 +120,7 @@ def _train_batches(
 def _eval_batches(
     experiment: ExperimentConfig, eval_source: ImageSource | None
 ) -> Callable[[], Iterator[tuple[str, batching.Batch]]] | None:
-    """Makes what begins an evaluation; None where nothing is held out."""
+    """Returns a function that starts an evaluation; None without held-out images."""
     if eval_source is None:
         return None
     return functools.partial(
@@ -134,7 +133,7 @@ def _eval_batches(
 
 
 def _settings(experiment: ExperimentConfig) -> dict[str, str]:
-    """Returns each setting as JSON; weights to start from are compared by themselves."""
+    """Returns each setting as JSON, without `init_from`: initial weights are compared by digest."""
     settings = {"config": experiment.settings() | {"init_from": ""}}
     flat = flax.traverse_util.flatten_dict(settings, sep=".")
     return {name: json.dumps(value) for name, value in flat.items()}

@@ -6,7 +6,7 @@ from experiments.evaluating import published, scoring
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.report_parts import Gain, Table
 from experiments.evaluating.suites import OWN, THIRD, Case
-from experiments.markdown import aligned
+from experiments.markdown import aligned_table
 
 Cell = str | float | None
 
@@ -15,7 +15,10 @@ def markdown(table: Table) -> str:
     """Writes title, table and note as Markdown, its columns aligned."""
     rows = [[text(cell, table.decimals) for cell in row] for row in table.rows]
     names = any(not f"{row[0]}".isdigit() for row in table.rows)
-    parts = [f"### {table.title}", aligned(table.columns, rows, words={0} if names else ())]
+    parts = [
+        f"### {table.title}",
+        aligned_table(table.columns, rows, left_aligned={0} if names else ()),
+    ]
     return "\n\n".join([*parts, *([table.note] if table.note else [])])
 
 

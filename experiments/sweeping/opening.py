@@ -46,7 +46,7 @@ def join(settings: SweepSettings, run: TrainingRun) -> tuple[optuna.Study, Objec
         sampler=sampler,
         pruner=pruner,
     )
-    runtime.prepare(batch_size=experiment.devices_divide)
+    runtime.prepare(batch_size=experiment.batch_size_gcd)
     objective = Objective(space, base, f"{settings.workdir}", run)
     return study, objective, settings.number_of_trials(space.grid_size)
 

@@ -11,7 +11,7 @@ from etils import epath
 from optuna.trial import FrozenTrial, TrialState
 
 from agarnet_jax.atomic_files import UnwritableError
-from experiments.markdown import aligned
+from experiments.markdown import aligned_table
 from experiments.sweeping import plots
 from experiments.sweeping.attempts import attempts, first_number, latest
 from experiments.sweeping.trials import REASON
@@ -72,7 +72,7 @@ def table(rows: list[Row]) -> str:
         and not (column[0] == "reason" and not any(column[1:]))
     ]
     header, *lines = zip(*columns)
-    return aligned(header, lines, words=())
+    return aligned_table(header, lines, left_aligned=())
 
 
 def write(study: optuna.Study, workdir: epath.Path) -> None:

@@ -3,9 +3,9 @@ from experiments import config_docs
 from experiments.config import MODEL_CONFIGS, default_config
 
 
-def test_the_page_is_up_to_date(repository):
-    written = (repository / "docs" / "config.md").read_text(encoding="utf-8")
-    assert written == config_docs.page(), "Run: python -m experiments.config_docs"
+def test_the_committed_page_is_up_to_date(repository):
+    committed = (repository / "docs" / "config.md").read_text(encoding="utf-8")
+    assert committed == config_docs.page(), "Run: python -m experiments.config_docs"
 
 
 def leaves(plain, prefix=""):
@@ -16,16 +16,16 @@ def leaves(plain, prefix=""):
             yield f"{prefix}{name}"
 
 
-def test_every_setting_of_every_task_stands_in_it_once():
+def test_the_page_lists_every_setting_of_every_task_once():
     page = config_docs.page()
     for task in MODEL_CONFIGS:
         for key in leaves(default_config(task).to_dict()):
             key = key.replace("model.restorer.", "model.").replace("model.estimator.", "model.")
-            shared = key in ("model.conv2d", "model.compute_dtype")  # by both networks
+            shared = key in ("model.conv2d", "model.compute_dtype")  # both networks have these
             assert page.count(f"| `{key}` |") == 1 + shared, key
 
 
-def test_comments_are_found_behind_a_field_and_before_it():
+def test_comments_at_the_end_of_a_field_and_before_it_are_found():
     rows = [line for line in config_docs.page().splitlines() if line.startswith("| `")]
     by_name = {row.split("`")[1]: row for row in rows}
     assert by_name["train.warmup_steps"].endswith("| int | `500` |  |")

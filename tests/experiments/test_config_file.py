@@ -1,4 +1,4 @@
-"""`--config=FILE` and its overrides: what is wrong with them is said on one line."""
+"""`--config=FILE` and its overrides: every error is a one-line message."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ SMOKE = "experiments/configs/smoke.py"
 
 @pytest.fixture
 def parse(repository, monkeypatch):
-    """(file, overrides) → the configuration, or the message."""
+    """Returns a function (file, *overrides) → the configuration or the error message."""
     monkeypatch.chdir(repository)
 
     def parse(file, *overrides):
@@ -26,7 +26,7 @@ def parse(repository, monkeypatch):
     return parse
 
 
-def test_a_good_file_is_loaded_and_locked(parse):
+def test_a_valid_file_is_loaded_and_locked(parse):
     config = parse(SMOKE, "--config.train.steps=3", "--noconfig.model.remat")
     assert config.train.batch_size == 8
     assert config.is_locked
@@ -41,16 +41,16 @@ def test_a_good_file_is_loaded_and_locked(parse):
         ("--noconfig.model.remta", "There is no config.model.remta; nearest: model.remat"),
         ("--config.data.degradation.mixture.mosiac=1", "nearest: data.degradation.mixture.mosaic"),
         ("--config.train.zzzzzz=1", "There is no config.train.zzzzzz; choose one of: "),
-        ("--config.train.steps.x=1", "config.train.steps is one value; it has no 'x'."),
+        ("--config.train.steps.x=1", "config.train.steps is a single setting and has no 'x'."),
     ],
 )
-def test_unknown_overrides_name_the_nearest(parse, override, message):
+def test_an_unknown_override_names_the_nearest_setting(parse, override, message):
     (line,) = parse(SMOKE, override).splitlines()
     assert message in line
 
 
-def test_a_sequence_given_twice_is_refused(parse):
-    """It would be appended, where every other setting takes the last value."""
+def test_a_sequence_given_twice_is_rejected(parse):
+    """The flag would append the second one; every other setting takes its last value."""
     twice = "--config.data.eval_qualities=(10,)", "--config.data.eval_qualities=(20,)"
     assert parse(SMOKE, *twice) == "--config.data.eval_qualities is given twice; give it once."
     parse(SMOKE, "--config.train.steps=3", "--config.train.steps=4")
@@ -65,7 +65,7 @@ def test_a_sequence_given_twice_is_refused(parse):
         ("raise ValueError('no luck')", "no luck"),
     ],
 )
-def test_a_bad_line_of_a_file_is_named(parse, tmp_path, line, message):
+def test_an_invalid_line_of_a_file_is_named(parse, tmp_path, line, message):
     file = tmp_path / "bad.py"
     file.write_text(
         "from experiments.config import default_config\n"
@@ -74,13 +74,13 @@ def test_a_bad_line_of_a_file_is_named(parse, tmp_path, line, message):
         f"    {line}\n"
         "    return config\n"
     )
-    said = parse(file)
-    assert said.startswith(f"{file}, line 4: ")
-    assert message in said
-    assert len(said) < 300
+    error = parse(file)
+    assert error.startswith(f"{file}, line 4: ")
+    assert message in error
+    assert len(error) < 300
 
 
-def test_files_that_are_none_are_named(parse, tmp_path):
+def test_a_missing_or_invalid_file_is_named(parse, tmp_path):
     assert "There is no configuration file" in parse("experiments/configs/smoe.py")
     assert "must end in .py" in parse("experiments/configs/smoke")
     (tmp_path / "empty.py").touch()
@@ -96,7 +96,7 @@ def test_files_that_are_none_are_named(parse, tmp_path):
         (("--cofnig=x",), "Unknown command line flag 'cofnig'. Did you mean: config"),
     ],
 )
-def test_programs_end_with_the_line_alone(repository, tmp_path, arguments, message):
+def test_programs_print_only_the_one_line_message(repository, tmp_path, arguments, message):
     command = ["-m", "experiments.inspect_data", f"--config={SMOKE}", f"--out={tmp_path / 'out'}"]
     result = subprocess.run(
         [sys.executable, *command, *arguments], cwd=repository, capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""Every configuration file: it loads, its size is pinned, its step has the right shapes."""
+"""Every configuration file loads, has the pinned size, and trains on the right shapes."""
 
 import dataclasses
 import importlib.util
@@ -45,12 +45,12 @@ def config(request, repository):
     return request.param, load(repository, request.param)
 
 
-def test_every_file_is_tested(repository):
+def test_every_configuration_file_is_tested(repository):
     files = {path.stem for path in (repository / "experiments" / "configs").glob("*.py")}
     assert files - {"__init__"} == set(PARAMETERS)
 
 
-def test_size_and_shapes(config):
+def test_parameter_count_and_shapes(config):
     name, config_dict = config
     experiment = from_config_dict(config_dict)
     task = experiment.make_task()
@@ -67,14 +67,14 @@ def test_size_and_shapes(config):
     assert loss.shape == ()
 
 
-def test_plain_form_is_what_the_dataclasses_take_back(config):
+def test_plain_values_convert_back_to_the_same_experiment(config):
     _, config_dict = config
     experiment = from_config_dict(config_dict)
     again = from_config_dict(ml_collections.ConfigDict(to_plain(experiment)))
     assert again == experiment
 
 
-def test_hosts_may_keep_images_and_weights_in_other_places(config):
+def test_hosts_may_keep_images_and_weights_in_different_folders(config):
     _, plain = config
     experiment = from_config_dict(plain)
     here = training_run._settings(experiment)
@@ -88,7 +88,7 @@ def test_hosts_may_keep_images_and_weights_in_other_places(config):
     assert {name for name in here if changed[name] != here[name]} == {"config.train.learning_rate"}
 
 
-def test_every_file_states_its_claim(repository):
+def test_every_configuration_file_states_its_command_and_result(repository):
     for name in PARAMETERS:
         text = (repository / "experiments" / "configs" / f"{name}.py").read_text()
         assert "python -m experiments.train --config=experiments/configs/" in text
@@ -123,12 +123,12 @@ def test_unknown_keys_and_tasks_raise():
         ("estimator", "data.crop", 32, "config.data.crop is 32 from step 0 on; the estimator"),
         ("joint", "data.crop_schedule", ((5, 96),), "config.data.crop is 96 from step 5 on"),
         ("restorer", "data.crop_schedule", ((5, 96, 3),), "batch size is 3 from step 5 on"),
-        ("restorer", "train.init_fit", "grown", "init_fit is grown, but there is nothing to fit"),
+        ("restorer", "train.init_fit", "grown", "init_fit is grown, but config.init_from is empty"),
         ("joint", "data.planes.cb", 0.5, "config.data.planes has cb or cr, but joint training"),
         ("restorer", "data.degradation.encoder.quality.grid", (10,), "grid_share 0.0; set both"),
     ],
 )
-def test_values_that_do_not_fit_are_named_on_one_line(task, key, value, message):
+def test_invalid_values_raise_a_one_line_error(task, key, value, message):
     config = default_config(task)
     config.train.accumulation = 2
     config.train.batch_size = 16
@@ -143,16 +143,16 @@ def test_values_that_do_not_fit_are_named_on_one_line(task, key, value, message)
 
 
 @pytest.mark.parametrize("task", ["estimator", "joint"])
-def test_held_out_images_have_a_whole_cell(task):
+def test_released_cells_need_held_out_images_of_at_least_one_cell(task):
     config = default_config(task)
     config.data.eval_crop = 32
-    from_config_dict(config)  # padded to one
+    from_config_dict(config)  # other cells are padded
     (config.model.estimator if task == "joint" else config.model).cells = "released"
     with pytest.raises(ValueError, match=r"config\.data\.eval_crop is 32, but released cells"):
         from_config_dict(config)
 
 
-def test_every_choice_of_the_training_section_reaches_its_place():
+def test_every_training_setting_reaches_the_task():
     config = default_config("joint")
     config.train.loss.kind = "charbonnier"
     config.train.dct_loss_weight = 0.7
@@ -165,26 +165,26 @@ def test_every_choice_of_the_training_section_reaches_its_place():
     assert task.restoration.dct_loss_weight == 0.7
     assert task.options.map_gradient is MapGradient.STOPPED
     assert task.estimation.config.features == (1, 2, 3, 4)
-    assert experiment.devices_divide == 2
+    assert experiment.batch_size_gcd == 2
 
 
-def test_the_paper_s_size_runs_on_the_slice_that_the_guide_names(repository):
+def test_the_paper_configuration_fits_the_tpu_slice_of_the_guide(repository):
     experiment = from_config_dict(load(repository, "paper"))
     slice_of_32 = jax.sharding.AbstractMesh((32, 1), ("data", "fsdp"))
     check_batch_size("data.eval_batch_size", experiment.data.eval_batch_size, slice_of_32)
     check_batch_size("train.batch_size", experiment.train.batch_size, slice_of_32)
 
 
-def test_held_out_batches_bind_only_where_there_are_any():
+def test_the_evaluation_batch_size_counts_only_with_held_out_images():
     config = default_config("restorer")
     config.train.batch_size, config.data.eval_batch_size = 32, 8
-    assert from_config_dict(config).devices_divide == 32
+    assert from_config_dict(config).batch_size_gcd == 32
     config.data.eval_dir = "somewhere"
-    assert from_config_dict(config).devices_divide == 8
+    assert from_config_dict(config).batch_size_gcd == 8
 
 
 @pytest.mark.parametrize("task", ["restorer", "estimator", "joint"])
-def test_shipped_weights_start_each_task(task, repository):
+def test_shipped_weights_initialize_each_task(task, repository):
     models = {"restorer": "tiny", "estimator": "estimator", "joint": "joint"}
     experiment = from_config_dict(load(repository, models[task]))
     experiment = dataclasses.replace(experiment, init_from="tiny")

@@ -1,9 +1,9 @@
-from experiments.markdown import aligned
+from experiments.markdown import aligned_table
 
 
-def test_words_stand_at_the_left_and_numbers_at_the_right():
-    assert aligned(
-        ("stage", "a"), [("crop", "12"), ("decode", "12345")], words={0}
+def test_columns_are_left_aligned_where_requested_and_otherwise_right_aligned():
+    assert aligned_table(
+        ("stage", "a"), [("crop", "12"), ("decode", "12345")], left_aligned={0}
     ).splitlines() == [
         "| stage  |     a |",
         "|--------|------:|",
@@ -13,4 +13,5 @@ def test_words_stand_at_the_left_and_numbers_at_the_right():
 
 
 def test_a_table_may_have_no_rows():
-    assert aligned(("a", "quality"), [], words=()) == "|    a | quality |\n|-----:|--------:|"
+    table = aligned_table(("a", "quality"), [], left_aligned=())
+    assert table == "|    a | quality |\n|-----:|--------:|"
