@@ -1,1 +1,1 @@
-"""Programs that measure speed and print tables; see docs/performance.md."""
+"""Benchmarks of speed and restoration quality that print tables; see docs/performance.md."""

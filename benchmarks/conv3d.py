@@ -1,8 +1,9 @@
-"""The formulations of the 3×3×3 convolution: forward, input gradient and kernel gradient.
+"""Formulations of the 3×3×3 convolution: time of forward pass, input and kernel gradient.
 
     python -m benchmarks.conv3d [--shape=8,64,8,8 --features=8,32]
 
-Runs on one device; `--shape` is batch, frequencies, block rows, block columns.
+Runs on one device; `--shape` is the batch size, frequencies, block rows and block columns. Outputs
+are compared with those of the first formulation.
 """
 
 import functools
@@ -18,11 +19,12 @@ from benchmarks.timing import Case, compare, milliseconds, print_table, spread
 from experiments import program
 
 _SHAPE = flags.DEFINE_list("shape", ["8", "64", "8", "8"], "Batch, frequencies, rows, columns.")
-_FEATURES = flags.DEFINE_list("features", ["8", "32"], "Channels in and out.")
-_ROUNDS = flags.DEFINE_integer("rounds", 9, "Rounds of each case.")
+_FEATURES = flags.DEFINE_list("features", ["8", "32"], "Numbers of input and output channels.")
+_ROUNDS = flags.DEFINE_integer("rounds", 9, "Timing rounds.")
 
 
-def on(function, *arguments: jax.Array) -> Case:
+def timed_call(function, *arguments: jax.Array) -> Case:
+    """Compiles a function and returns a case that calls it on the arguments."""
     compiled = jax.jit(function)
     return lambda: jax.block_until_ready(compiled(*arguments))
 
@@ -40,11 +42,11 @@ def main() -> None:
         columns: list[dict[str, Case]] = [{}, {}, {}]
         for formulation, convolve in CONV3D.items():
             name = formulation.value
-            columns[0][name] = on(convolve, x, kernel)
+            columns[0][name] = timed_call(convolve, x, kernel)
             by_input = functools.partial(_input_gradient, convolve)
-            columns[1][name] = on(by_input, gradient, x, kernel)
+            columns[1][name] = timed_call(by_input, gradient, x, kernel)
             by_kernel = functools.partial(_kernel_gradient, convolve)
-            columns[2][name] = on(by_kernel, gradient, x, kernel)
+            columns[2][name] = timed_call(by_kernel, gradient, x, kernel)
         timings = [compare(cases, rounds=_ROUNDS.value) for cases in columns]
         for formulation, convolve in CONV3D.items():
             error = np.abs(np.asarray(convolve(x, kernel)) - exact).max() / np.abs(exact).max()
@@ -52,7 +54,7 @@ def main() -> None:
             rows.append((formulation.value, *cells, f"{error:.0e}"))
         print_table(
             f"{shape} × {features} channels, ms",
-            ("", "forward", "by input", "by kernel", "relative difference"),
+            ("", "forward", "input gradient", "kernel gradient", "relative difference"),
             rows,
         )
 

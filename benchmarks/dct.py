@@ -1,4 +1,4 @@
-"""The 8×8 block DCT and its inverse, beside SciPy's on the same blocks.
+"""Time of the 8×8 block DCT and its inverse, relative to SciPy's DCT of the same blocks.
 
 python -m benchmarks.dct [--sides=512,2048]
 """
@@ -15,8 +15,8 @@ from agarnet_jax.dct import block_dct, block_idct
 from benchmarks.timing import Case, compare, milliseconds, print_table, spread
 from experiments import program
 
-_SIDES = flags.DEFINE_list("sides", ["512", "2048"], "Sides of the image.")
-_ROUNDS = flags.DEFINE_integer("rounds", 9, "Rounds of each case.")
+_SIDES = flags.DEFINE_list("sides", ["512", "2048"], "Side lengths of the image.")
+_ROUNDS = flags.DEFINE_integer("rounds", 9, "Timing rounds.")
 
 
 def run(function, x: jax.Array) -> None:
@@ -24,7 +24,7 @@ def run(function, x: jax.Array) -> None:
 
 
 def scipy_dct(blocks: np.ndarray) -> np.ndarray:
-    """Transforms blocks (h, w, 8, 8) on all cores."""
+    """Transforms blocks (h, w, 8, 8), using all cores."""
     return scipy.fft.dctn(blocks, axes=(2, 3), norm="ortho", workers=-1)
 
 

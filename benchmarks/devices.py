@@ -2,9 +2,9 @@
 
     python -m benchmarks.devices [--config=experiments/configs/smoke.py --devices=1,2,4,8]
 
-All meshes consist of devices of one process and are timed in turn. With fewer cores than devices, the
-table shows the overhead of more devices rather than a speedup. The last rows set `train.fsdp` and
-`train.accumulation` on the largest mesh. Ratios are relative to the first row, paired by round.
+All meshes consist of devices of one process and are timed in turn. With fewer cores than devices,
+the table shows the overhead of more devices rather than a speedup. The last rows set `train.fsdp`
+and `train.accumulation` on the largest mesh. Ratios are relative to the first row, paired by round.
 """
 
 import dataclasses

@@ -1,11 +1,11 @@
-"""Speed of exported files in their runtimes beside JAX's, on the whole blind function.
+"""Speed of exported files in their runtimes, relative to JAX, on the whole blind function.
 
     python -m benchmarks.export [--weights=tiny --sizes=256x256,512x512 --batch=1 --rounds=7]
 
-All run in this process, in turn, with the threads they choose; JAX on one device. `JAX` is the
-network as `Restorer` computes it on this machine, `StableHLO` the exported one. Runtimes that are
-not installed have no row. CPU time is of all threads. The quotient is of wall times within one
-round; the difference is the largest of restored pixels in [0, 1].
+All runtimes take turns in this process, each with its default number of threads; JAX uses one
+device. `JAX` is the network as `Restorer` computes it on this machine, `StableHLO` the exported
+one. Runtimes that are not installed have no row. CPU time covers all threads. Ratios are of wall
+times within one round; the difference is the largest absolute one of restored pixels in [0, 1].
 """
 
 import functools
@@ -27,15 +27,15 @@ from benchmarks.timing import compare, milliseconds, print_table, spread
 from experiments import program
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
-_SIZES = flags.DEFINE_list("sizes", ["256x256", "512x512"], "Heights and widths of the images.")
-_BATCH = flags.DEFINE_integer("batch", 1, "Images a call.")
-_ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of timing.")
+_SIZES = flags.DEFINE_list("sizes", ["256x256", "512x512"], "Image sizes, as HEIGHTxWIDTH.")
+_BATCH = flags.DEFINE_integer("batch", 1, "Images per call.")
+_ROUNDS = flags.DEFINE_integer("rounds", 7, "Timing rounds.")
 
 Restore = Callable[[np.ndarray], np.ndarray]  # (B, H, W, 1) float32 → restored, in memory
 
 
 def jax_itself(trained: weights.Weights) -> Restore:
-    """Compiles both networks with this backend's own formulations, which exported files lack."""
+    """Compiles both networks with this backend's own formulations, unlike exported files."""
     estimator, restorer = (
         QualityEstimator(trained.estimator_config),
         AGARNet(trained.restorer_config),
@@ -44,8 +44,8 @@ def jax_itself(trained: weights.Weights) -> Restore:
     @jax.jit
     def blind(params, image):
         quality = estimator.apply({"params": params[0]}, image).quality.clip(1, 100)
-        told = quality.reshape(-1, 1, 1, 1)
-        return restorer.apply({"params": params[1]}, image, quality=told).restored.clip(0, 1)
+        quality = quality.reshape(-1, 1, 1, 1)
+        return restorer.apply({"params": params[1]}, image, quality=quality).restored.clip(0, 1)
 
     params = jax.device_put((trained.estimator_params, trained.restorer_params))
     return lambda image: np.asarray(blind(params, image))
@@ -66,7 +66,7 @@ def onnx_runtime(path: pathlib.Path) -> Restore:
 
 
 def open_vino(path: pathlib.Path) -> Restore:
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # which uses the network
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # it goes online
     import openvino
 
     compiled = openvino.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -76,7 +76,7 @@ def open_vino(path: pathlib.Path) -> Restore:
 def tensorflow(path: pathlib.Path) -> Restore:
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(f"{path}")  # must live as long as its signature
+    loaded = tf.saved_model.load(f"{path}")  # must outlive its signature
 
     def restore(image: np.ndarray) -> np.ndarray:
         return loaded.signatures["serving_default"](image=tf.constant(image))["restored"].numpy()
@@ -92,7 +92,7 @@ def litert(path: pathlib.Path) -> Restore:
     return lambda image: runner(image=image)["restored"]
 
 
-# Row: format, package that must be there, how to load.
+# Row: format, required package, loader.
 RUNTIMES: dict[str, tuple[str, str, Callable[[pathlib.Path], Restore]]] = {
     "StableHLO, JAX": ("stablehlo", "flatbuffers", stablehlo),
     "ONNX Runtime": ("onnx", "onnxruntime", onnx_runtime),
@@ -105,7 +105,7 @@ RUNTIMES: dict[str, tuple[str, str, Callable[[pathlib.Path], Restore]]] = {
 def runtimes(
     trained: weights.Weights, folder: pathlib.Path, size: tuple[int, int]
 ) -> dict[str, Restore]:
-    """Loads every runtime that can run here, each with a file of its own."""
+    """Exports the weights and loads the files in every runtime that is installed."""
     found = {"JAX": jax_itself(trained)}
     for name, (file_format, package, load) in RUNTIMES.items():
         if importlib.util.find_spec(package) is None:
@@ -124,7 +124,7 @@ def runtimes(
 
 def measure(trained: weights.Weights, folder: pathlib.Path, size: tuple[int, int]) -> None:
     """Prints the table of one size."""
-    # Blocks of even gray, so that there is something to remove.
+    # Uniform blocks of random gray, so that there are blocking artifacts to remove.
     gray = np.random.default_rng(0).random(
         (_BATCH.value, size[0] // 8, size[1] // 8, 1), np.float32
     )
@@ -146,7 +146,7 @@ def measure(trained: weights.Weights, folder: pathlib.Path, size: tuple[int, int
                 f"{np.abs(found[name](image) - expected).max():.1e}",
             )
         )
-    header = ("runtime", "ms", "CPU ms", "Mpx/s", "time beside JAX's", "difference")
+    header = ("runtime", "ms", "CPU ms", "Mpx/s", "time / JAX", "difference")
     print_table(f"{_WEIGHTS.value}, {_BATCH.value} × {size[0]}×{size[1]}", header, rows)
 
 

@@ -1,12 +1,12 @@
-"""What restoring files costs besides restoring pixels, and what several files at a time bring.
+"""Overhead of restoring files beyond restoring pixels, and throughput with several jobs.
 
     python -m benchmarks.files --images=DIR [--sides=64,256,632 --count=30 --jobs=1,2]
 
-The folder's images are resized to squares and saved as JPEG files of quality 40, 4:2:0; they become
-PNG files with a report, as by `agarnet restore DIR -o OUT`. *Overhead* is all of that with a
-restorer that gives back the decoded picture: opening, checks, decoding, hashes, encoding, flushing
-to the disk, renaming, the report. Files a second are with the real one, in a process for each
-number of jobs that has warmed up, for the middle one of the sides.
+The folder's images are resized to squares, saved as JPEG files of quality 40, 4:2:0, and restored
+to PNG files with a report, as `agarnet restore DIR -o OUT` does. *Overhead* is measured with a
+restorer that returns the decoded image unchanged: opening, checks, decoding, hashing, encoding,
+flushing to disk, renaming and the report. Files per second are measured with the real restorer
+after a warm-up, in a separate process for each number of jobs, for the middle one of the sides.
 """
 
 import itertools
@@ -29,13 +29,13 @@ from data_pipelines.sources.folder import FolderRecords
 from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of images.", required=True)
-_SIDES = flags.DEFINE_list("sides", ["64", "256", "632"], "Heights and widths of the files.")
-_COUNT = flags.DEFINE_integer("count", 30, "Files of each size.")
-_JOBS = flags.DEFINE_list("jobs", ["1", "2"], "Files at a time.")
+_SIDES = flags.DEFINE_list("sides", ["64", "256", "632"], "Side lengths of the images.")
+_COUNT = flags.DEFINE_integer("count", 30, "Number of files of each size.")
+_JOBS = flags.DEFINE_list("jobs", ["1", "2"], "Numbers of files restored at a time.")
 
 
 class NoRestorer:
-    """A stand-in for `Restorer` that only turns YCbCr into the RGB that files hold."""
+    """A stand-in for `Restorer` that only converts YCbCr to RGB."""
 
     def restore(self, image: Image.Image, **_: Any) -> Restored:
         quality = np.broadcast_to(np.float32(50), (image.height, image.width))
@@ -43,9 +43,10 @@ class NoRestorer:
 
 
 def write_squares(images: str, folder: pathlib.Path, *, side: int, count: int) -> list[Job]:
-    """Writes files, and returns jobs that restore them into another folder."""
+    """Writes JPEG files and returns jobs that restore them into another folder."""
     jobs = []
-    for number, path in enumerate(itertools.islice(itertools.cycle(paths(images)), count)):
+    paths = itertools.cycle(FolderRecords(images).paths)
+    for number, path in enumerate(itertools.islice(paths, count)):
         job = Job(folder / f"{side}_{number}.jpg", folder / "out" / f"{side}_{number}.png")
         with Image.open(path) as image:
             image.convert("RGB").resize((side, side)).save(job.source, quality=40)
@@ -53,37 +54,33 @@ def write_squares(images: str, folder: pathlib.Path, *, side: int, count: int) -
     return jobs
 
 
-def paths(images: str) -> list[str]:
-    return FolderRecords(images).paths
-
-
 def run(jobs: list[Job], restorers: Any, *, workers: int) -> list[float]:
-    """Restores files; returns seconds from the end of one to the next, at first from the start."""
+    """Restores files and returns the seconds that each took, measured between completions."""
     seconds = []
     options = RestoreOptions()
     with Report(jobs[0].source.parent / "report.jsonl", resume=False) as report:
-        begun = time.perf_counter()
-        made = Run(options, restorers, report, Identity(options, "tiny"))
-        for outcome in made.outcomes(jobs, workers=workers):
+        start = time.perf_counter()
+        restoration = Run(options, restorers, report, Identity(options, "tiny"))
+        for outcome in restoration.outcomes(jobs, workers=workers):
             assert outcome.error is None, outcome.error
-            seconds.append(time.perf_counter() - begun)
-            begun = time.perf_counter()
+            seconds.append(time.perf_counter() - start)
+            start = time.perf_counter()
     return seconds
 
 
 def overhead(jobs: list[Job]) -> tuple[list[float], float]:
-    """Measures the seconds of each file, and the mean CPU seconds of a file, without a network."""
+    """Measures the seconds of each file and the mean CPU seconds per file, without a network."""
 
-    def nothing(_: int) -> NoRestorer:
+    def no_restorer(_: int) -> NoRestorer:
         return NoRestorer()
 
-    run(jobs[:2], nothing, workers=1)
-    begun = time.process_time()
-    wall = run(jobs, nothing, workers=1)
-    return wall, (time.process_time() - begun) / len(jobs)
+    run(jobs[:2], no_restorer, workers=1)
+    start = time.process_time()
+    wall = run(jobs, no_restorer, workers=1)
+    return wall, (time.process_time() - start) / len(jobs)
 
 
-def files_a_second(jobs: list[Job], workers: int) -> float:
+def files_per_second(jobs: list[Job], workers: int) -> float:
     from agarnet_jax.cli.restorers import Restorers
 
     restorers = Restorers("tiny", workers=workers)
@@ -107,12 +104,12 @@ def main() -> None:
         middle = sides[len(sides) // 2]
         for workers in map(int, _JOBS.value):
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                rate = pool.apply(files_a_second, (jobs[middle], workers))
+                rate = pool.apply(files_per_second, (jobs[middle], workers))
             rates.append((workers, rate))
-    print_table("Overhead a file, median (range)", ("size", "ms", "CPU ms"), rows)
+    print_table("Overhead per file, median (range)", ("size", "ms", "CPU ms"), rows)
     print_table(
         f"Files of {middle}×{middle}",
-        ("jobs", "files/s", "beside the first"),
+        ("jobs", "files/s", "speedup over the first"),
         [(f"{n}", f"{rate:.2f}", f"{rate / rates[0][1]:.2f}") for n, rate in rates],
     )
 

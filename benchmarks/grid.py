@@ -1,9 +1,9 @@
-"""How often the 8×8 grid is found in crops of decoded JPEGs, and imagined in clean pictures.
+"""Detection rate of the 8×8 grid in crops of decoded JPEGs, and false alarms on clean images.
 
     python -m benchmarks.grid --images=FOLDER [--count=100]
 
-Every picture is compressed in colour (4:2:0), and a square is cut from it at a random place. Cells
-are percentages: found where it is / found elsewhere.
+Every image is compressed in colour (4:2:0), and a square is cropped at a random position. Cells are
+percentages: grid found at the correct offset / at a wrong offset.
 """
 
 import time
@@ -13,27 +13,27 @@ from absl import flags
 
 from agarnet_jax.color import luma
 from agarnet_jax.restoration.traces.grid import find_grid
-from benchmarks.pictures import first_pictures
+from benchmarks.images import load_images
 from benchmarks.timing import print_table
 from data_pipelines.degradations.jpeg import Jpeg
 from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
-_COUNT = flags.DEFINE_integer("count", 100, "Images of the folder to use.")
+_COUNT = flags.DEFINE_integer("count", 100, "Number of images to use.")
 
 QUALITIES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 SIDES = (64, 96, 128, 192, 248)
-CLEAN_CROPS = 5  # of each picture; a false alarm is rare
+CLEAN_CROPS = 5  # per image; false alarms are rare
 
 
-def outcome(image: np.ndarray, side: int, rng: np.random.Generator) -> tuple[bool, bool]:
-    """Tells of one random crop whether a grid is found, and whether it is the image's."""
+def detect(image: np.ndarray, side: int, rng: np.random.Generator) -> tuple[bool, bool]:
+    """Crops at random; returns whether a grid is found, and whether its offset is correct."""
     top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
     crop = image[top : top + side, left : left + side]
     plane = luma(crop.astype(np.float32)) if crop.ndim == 3 else crop.astype(np.float32)
     found = find_grid(plane / 255)
-    right = found is not None and (found.row, found.column) == (-top % 8, -left % 8)
-    return found is not None, right
+    correct = found is not None and (found.row, found.column) == (-top % 8, -left % 8)
+    return found is not None, correct
 
 
 def seconds_per_megapixel() -> float:
@@ -48,7 +48,7 @@ def seconds_per_megapixel() -> float:
 
 
 def main() -> None:
-    images = first_pictures(_IMAGES.value, _COUNT.value)
+    images = load_images(_IMAGES.value, _COUNT.value)
     rows = []
     for side in SIDES:
         rng = np.random.default_rng(side)
@@ -57,17 +57,17 @@ def main() -> None:
             continue
         cells = []
         for quality in QUALITIES:
-            results = [outcome(Jpeg(quality).compress(image), side, rng) for image in fitting]
-            found, right = np.mean(results, axis=0)
-            cells.append(f"{100 * right:.0f} / {100 * (found - right):.0f}")
-        clean = [outcome(image, side, rng)[0] for image in fitting * CLEAN_CROPS]
+            results = [detect(Jpeg(quality).compress(image), side, rng) for image in fitting]
+            found, correct = np.mean(results, axis=0)
+            cells.append(f"{100 * correct:.0f} / {100 * (found - correct):.0f}")
+        clean = [detect(image, side, rng)[0] for image in fitting * CLEAN_CROPS]
         rows.append((f"{side}×{side}", *cells, f"{sum(clean)} of {len(clean)}"))
     print_table(
-        f"{len(images)} images: grid found where it is / elsewhere, in %",
-        ("crop", *(f"Q {quality}" for quality in QUALITIES), "clean: found"),
+        f"{len(images)} images: grid found at the correct / a wrong offset, in %",
+        ("crop", *(f"Q {quality}" for quality in QUALITIES), "clean: false alarms"),
         rows,
     )
-    print(f"\n{seconds_per_megapixel():.3f} s for a megapixel (the best of 5)")
+    print(f"\n{seconds_per_megapixel():.3f} s per megapixel (best of 5)")
 
 
 if __name__ == "__main__":

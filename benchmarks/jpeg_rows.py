@@ -1,12 +1,12 @@
-"""The JPEG itself, as published tables score it: are our inputs those of the papers?
+"""Compares the scores of the JPEG itself with published tables: are our inputs those of the papers?
 
     python -m benchmarks.jpeg_rows --data_dir=DIR      (or AGARNET_DATA=DIR)
 
 DIR holds test/LIVE1_gray, test/LIVE1_color, test/Classic5 and test/AGARNet_jpeg10_*, the authors'
-own inputs, which ours must equal bit for bit. Every row that has a published value is compared
-with it; the program fails if one is off by more than one in the last decimal. Protocol: Pillow's
-encoder, gray unless stated, mean over images of each image's score over all pixels, in float32 on
-levels 0–255.
+own inputs, which ours must match bit for bit. Every row with a published value is compared with it;
+the program fails if one differs by more than one unit in the last decimal. Protocol: Pillow's
+encoder, gray unless stated, scores over all pixels in float32 on levels 0–255, averaged over
+images.
 """
 
 import functools
@@ -33,10 +33,10 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", os.environ.get("AGARNET_DATA"), "Folder of the test sets; AGARNET_DATA by default."
 )
 
-Measured = tuple[str, float, KnownRow | None]  # what, the value here, and the published one
+Measured = tuple[str, float, KnownRow | None]  # label, measured value, published row
 
-# Aligned recompression, paper's table 3. It names groups of qualities, not the pairs; these do not
-# reproduce it, so the rows are for orientation.
+# Aligned double JPEG, table 3 of the paper, which names groups of qualities but not the pairs.
+# These pairs do not reproduce it, so the rows are for orientation only.
 GROUPS = {"low": (10, 20, 30), "mid": (30, 40, 50), "high": (50, 60, 70), "ultra": (70, 80, 90)}
 FOLDERS = {
     published.LIVE1: ("LIVE1_gray", LumaRange.STUDIO),
@@ -47,12 +47,12 @@ FOLDERS = {
 
 @functools.partial(jax.jit, static_argnames="metric")
 def score(image: jax.Array, clean: jax.Array, *, metric: str) -> jax.Array:
-    """Measures one field of `Scores`; the compiler leaves out the others, which take longer."""
+    """Computes one field of `Scores`; the compiler eliminates the others, which take longer."""
     return scoring.every_metric(image, clean, rounding=Rounding.ROUND)[metric]
 
 
 def mean(images: Sequence[np.ndarray], degradation: Degradation, metric: str) -> float:
-    """Averages a field of `Scores` over degraded images."""
+    """Returns the mean of a field of `Scores` over the degraded images."""
     scores = []
     for degraded in map(degradation.apply, images):
         pair = map(as_batch, (degraded.image, degraded.clean))
@@ -77,13 +77,13 @@ def rows(data: pathlib.Path) -> Iterator[Measured]:
 
 
 def differing_inputs(data: pathlib.Path) -> list[str]:
-    """Names the authors' own Q10 inputs that none of ours equals bit for bit."""
+    """Lists the authors' own Q10 inputs that match none of ours bit for bit."""
     differing = []
     for theirs, ours in (("LIVE1", "LIVE1_gray"), ("classic5", "Classic5")):
         expected = open_images(data / f"AGARNet_jpeg10_{theirs}")
         clean = open_images(data / ours, luma_range=LumaRange.STUDIO)
         compressed = [Jpeg(10).compress(image).tobytes() for image in clean]
-        # Classic5 is numbered here and named there: compare as sets.
+        # Classic5 files are numbered here but named there, so compare them as sets.
         differing += [
             expected.records.name(i)
             for i, image in enumerate(expected)
@@ -95,7 +95,7 @@ def differing_inputs(data: pathlib.Path) -> list[str]:
 
 def main() -> None:
     if not _DATA_DIR.value:
-        raise app.UsageError("Name the folder of the test sets: --data_dir=DIR or AGARNET_DATA.")
+        raise app.UsageError("Set the folder of the test sets: --data_dir=DIR or AGARNET_DATA.")
     data = pathlib.Path(_DATA_DIR.value) / "test"
     table, off = [], []
     for name, measured, known in rows(data):
@@ -104,7 +104,7 @@ def main() -> None:
         table.append((name, f"{measured:.{decimals + 1}f}", shown))
         if known and not known.is_met(measured):
             off.append(name)
-    print_table("JPEG rows", ("", "here", "published"), table)
+    print_table("JPEG rows", ("", "measured", "published"), table)
     differing = differing_inputs(data)
     print(f"Inputs that differ from the authors': {', '.join(differing) or 'none'}")
     print(f"Rows off by more than one in the last decimal: {', '.join(off) or 'none'}")

@@ -1,10 +1,11 @@
-"""What the training loop adds to its steps: logging, watching and checkpoints.
+"""Overhead of the training loop per step: logging, guards and checkpoints.
 
     python -m benchmarks.loop [--configs=smoke,tiny --steps=200 --rounds=3]
 
-Bare steps are the same compiled step on the same batches with nothing around it, timed in turn
-with the loop's own figure (`train/steps_per_second` of its log, checkpoints included, compilation
-not). The share of a checkpoint holds for one every 1,000 steps, the default.
+Bare steps run the same compiled step on the same batches without the loop. They are timed in turn
+with the loop, whose own figure is used (`train/steps_per_second` of its log, which includes
+checkpoints but not compilation). The last column assumes a checkpoint every 1,000 steps, the
+default.
 """
 
 import dataclasses
@@ -30,9 +31,9 @@ from benchmarks.timing import print_table, spread
 from experiments import program
 from experiments.config import ExperimentConfig, from_config_dict
 
-_CONFIGS = flags.DEFINE_list("configs", ["smoke", "tiny"], "Files of experiments/configs.")
-_STEPS = flags.DEFINE_integer("steps", 200, "Steps of each measurement.")
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds of each measurement.")
+_CONFIGS = flags.DEFINE_list("configs", ["smoke", "tiny"], "Configurations in experiments/configs.")
+_STEPS = flags.DEFINE_integer("steps", 200, "Steps per measurement.")
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Timing rounds.")
 
 
 def make_batch(experiment: ExperimentConfig) -> dict[str, np.ndarray]:
@@ -48,7 +49,7 @@ def make_batch(experiment: ExperimentConfig) -> dict[str, np.ndarray]:
 
 
 def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
-    """Measures the seconds of a bare step, anew with each `next`."""
+    """Yields the seconds of a bare step, measured again at each `next`."""
     mesh, task, config = make_mesh(), experiment.make_task(), experiment.train
     step = make_train_step(task, config, mesh)
     rate = replicate(np.float32(config.learning_rate), mesh)
@@ -57,15 +58,15 @@ def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
     state, _ = step(state, global_batch(batch, mesh), rate)
     while True:
         jax.block_until_ready(state)
-        since = time.perf_counter()
+        start = time.perf_counter()
         for _ in range(_STEPS.value):
             state, _ = step(state, global_batch(batch, mesh), rate)
         jax.block_until_ready(state)
-        yield (time.perf_counter() - since) / _STEPS.value
+        yield (time.perf_counter() - start) / _STEPS.value
 
 
 def loop_seconds(experiment: ExperimentConfig, *, checkpoints: int) -> float:
-    """Measures seconds of a step of the loop, after a first interval, with so many checkpoints."""
+    """Measures the seconds per step of the loop in its second interval, with some checkpoints."""
     interval = _STEPS.value // max(1, checkpoints)
     config = dataclasses.replace(
         experiment.train,
@@ -82,7 +83,7 @@ def loop_seconds(experiment: ExperimentConfig, *, checkpoints: int) -> float:
             eval_batches=None,
             workdir=workdir,
             resolved_config={},
-            # The last, unfinished interval takes the checkpoint of the end.
+            # The final checkpoint falls into a third interval, which is not measured.
             stop_at=2 * _STEPS.value + 1,
         )
         lines = (pathlib.Path(workdir) / "metrics.jsonl").read_text().splitlines()
@@ -99,22 +100,22 @@ def measure(name: str) -> tuple[str, ...]:
         seconds["loop"].append(loop_seconds(experiment, checkpoints=0))
         seconds["saving"].append(loop_seconds(experiment, checkpoints=2))
     step = statistics.median(seconds["bare"])
-    added = [a / b - 1 for a, b in zip(seconds["loop"], seconds["bare"])]
-    one = [(a - b) * _STEPS.value / 2 for a, b in zip(seconds["saving"], seconds["loop"])]
+    overhead = [a / b - 1 for a, b in zip(seconds["loop"], seconds["bare"])]
+    checkpoint = [(a - b) * _STEPS.value / 2 for a, b in zip(seconds["saving"], seconds["loop"])]
     return (
         name,
         f"{1000 * step:.1f}",
-        spread([100 * share for share in added], 1),
-        spread(one),
-        f"{100 * statistics.median(one) / (1000 * step):.2f}",
+        spread([100 * fraction for fraction in overhead], 1),
+        spread(checkpoint),
+        f"{100 * statistics.median(checkpoint) / (1000 * step):.2f}",
     )
 
 
 def main() -> None:
     runtime.prepare(batch_size=8)
     print_table(
-        "What the loop adds to a step",
-        ("", "bare step, ms", "loop, % more", "a checkpoint, s", "every 1,000 steps, % more"),
+        "Overhead of the training loop",
+        ("", "bare step, ms", "loop, +%", "checkpoint, s", "checkpoint every 1,000 steps, +%"),
         [measure(name) for name in _CONFIGS.value],
     )
 

@@ -1,11 +1,12 @@
-"""Forward pass and training step of a configuration, beside PyTorch where it is installed.
+"""Forward pass and training step of a configuration, compared with PyTorch if it is installed.
 
     python -m benchmarks.network --config=experiments/configs/tiny.py [--train=16x64 --forward=512]
 
-The PyTorch network is the same one with the same parameters (its output is compared),
-channels_last, on as many threads. Its training step has the same losses, clipping and Adam, but
-no averaged parameters. Ratios are JAX / PyTorch, paired within each round. `first call` compiles,
-without a cache. A single image runs on one device, a batch on all of them.
+The PyTorch network has the same architecture and parameters (outputs are compared), uses
+channels_last and PyTorch's default number of threads. Its training step has the same losses,
+gradient clipping and Adam, but no parameter averaging. Ratios are JAX / PyTorch, paired within each
+round. `first call` includes compilation, without a cache. A single image runs on one device, a
+batch on all of them.
 """
 
 import dataclasses
@@ -42,12 +43,12 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", "experiments/configs/tiny.py", "Experiment configuration of a restorer."
 )
 _FORWARD = flags.DEFINE_list(
-    "forward", ["1x256", "1x512", "2x512"], "Batches of images restored, as COUNTxSIDE."
+    "forward", ["1x256", "1x512", "2x512"], "Batches of images to restore, as COUNTxSIDE."
 )
 _TRAIN = flags.DEFINE_list("train", ["8x64", "16x64"], "Training batches, as COUNTxSIDE.")
 _CONV3D = flags.DEFINE_list("conv3d", ["auto"], "Formulations of the 3D convolution to compare.")
-_ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of each case.")
-_CPU_DEVICES = flags.DEFINE_integer("cpu_devices", 0, "CPU devices; 0 chooses as training does.")
+_ROUNDS = flags.DEFINE_integer("rounds", 7, "Timing rounds.")
+_CPU_DEVICES = flags.DEFINE_integer("cpu_devices", 0, "CPU devices; 0 uses as many as training.")
 _TORCH = flags.DEFINE_boolean("torch", True, "Compare with PyTorch if it is installed.")
 
 
@@ -55,7 +56,7 @@ _TABLES = jpeg_tables.network_tables_by_quality(jpeg_tables.TableScaling.LIBJPEG
 
 
 def sample(count: int, side: int) -> dict[str, np.ndarray]:
-    """Makes a random batch like those of the training pipeline."""
+    """Returns a random batch in the format of the training pipeline."""
     rng = np.random.default_rng(0)
     shape = (count, side, side, 1)
     quality = rng.integers(1, 101, (count, 1, 1, 1))
@@ -70,11 +71,11 @@ def sample(count: int, side: int) -> dict[str, np.ndarray]:
 def jax_forward(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> Case:
     model = AGARNet(config)
     apply = jax.jit(lambda p, x, q: model.apply({"params": p}, x, quality=q).restored)
-    # What the devices cannot share runs on one of them.
-    shared = len(batch["degraded"]) % jax.device_count() == 0
-    mesh = make_mesh(None if shared else jax.devices()[:1])
-    split = batch_sharding(mesh)
-    images = jax.device_put((batch["degraded"], batch["quality"]), split)
+    # A batch that cannot be split evenly runs on one device.
+    divisible = len(batch["degraded"]) % jax.device_count() == 0
+    mesh = make_mesh(None if divisible else jax.devices()[:1])
+    sharding = batch_sharding(mesh)
+    images = jax.device_put((batch["degraded"], batch["quality"]), sharding)
     on_devices = jax.device_put(params, replicated_sharding(mesh))
     return lambda: np.asarray(apply(on_devices, *images))
 
@@ -100,7 +101,7 @@ def jax_step(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -
 def torch_cases(
     config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]
 ) -> tuple[Case, Case]:
-    """Prepares forward pass and training step in PyTorch."""
+    """Prepares the forward pass and the training step in PyTorch."""
     import torch
 
     from benchmarks.torch_agarnet import TorchAGARNet, leaves
@@ -138,12 +139,12 @@ def main() -> None:
     runtime.keep_freed_memory()
     config = from_config_dict(_CONFIG.value).model
     if not isinstance(config, AGARNetConfig):
-        raise ValueError("This benchmark is of the restorer; give a restorer's configuration.")
+        raise ValueError("This benchmark needs a restorer's configuration in --config.")
     variants = {
         f"JAX {name}": dataclasses.replace(config, conv3d=Conv3DFormulation(name))
         for name in _CONV3D.value
     }
-    # On the host, since a training step donates what it is given.
+    # Kept on the host, since a training step donates its state.
     task = RestorationTask(config, 0.0)
     params = jax.device_get(initial_state(task, TrainConfig(), make_mesh(), None).params)
     with_torch = _TORCH.value and importlib.util.find_spec("torch") is not None
@@ -164,7 +165,7 @@ def main() -> None:
         if with_torch and kind == "forward":
             expected = torch_forward()
             error = max(float(np.abs(case() - expected).max()) for case in cases.values())
-            print(f"{title}: all within {error:.1e} of PyTorch")
+            print(f"{title}: all outputs within {error:.1e} of PyTorch's")
         for name, timing in timings.items():
             rows.append(
                 (
@@ -180,7 +181,7 @@ def main() -> None:
     print_table(
         f"{path}: {sum(x.size for x in jax.tree.leaves(params)):,} parameters, "
         f"{jax.device_count()} {jax.default_backend()} device(s)",
-        ("", "", "first call, s", "ms", "Mpx/s", "cores busy", "× PyTorch"),
+        ("", "", "first call, s", "ms", "Mpx/s", "cores busy", "JAX / PyTorch"),
         rows,
     )
 

@@ -1,12 +1,11 @@
-"""Crops per second of the input pipeline: each stage, all together, and bare Pillow beside them.
+"""Crops per second of the input pipeline, by stage and as a whole, compared with bare Pillow.
 
     python -m benchmarks.pipeline --images=FOLDER [--crop=64 --batch_size=8 --workers=0,1,2] \
       [--kinds=jpeg,recompression,mosaic,video]
 
-Bare Pillow is the encoding and decoding of the very crops, at the very qualities, that the
-pipeline produced as single JPEGs. Stages run in one thread, without prefetching; images are
-decoded beforehand. The last rows are the stream as training reads it, with a consumer that does
-nothing else.
+Bare Pillow encodes and decodes the same crops at the same qualities that the pipeline produced as
+single JPEGs. Stages run in one thread, without prefetching; images are decoded beforehand. The last
+rows are the stream as training reads it, with a consumer that does nothing else.
 """
 
 import dataclasses
@@ -30,22 +29,24 @@ from data_pipelines.throughput import Stage, rate, stages
 from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
-_CROP = flags.DEFINE_integer("crop", 64, "Side of a crop.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Crops of a batch.")
-_WORKERS = flags.DEFINE_list("workers", ["0", "1", "2"], "Worker processes to try.")
-_KINDS = flags.DEFINE_list("kinds", ["jpeg"], "Degradations of the stream, equally often.")
-_COUNT = flags.DEFINE_integer("count", 4000, "Crops of each measurement.")
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds of each measurement.")
+_CROP = flags.DEFINE_integer("crop", 64, "Side length of a crop.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Crops per batch.")
+_WORKERS = flags.DEFINE_list("workers", ["0", "1", "2"], "Numbers of worker processes.")
+_KINDS = flags.DEFINE_list("kinds", ["jpeg"], "Degradations of the stream, equally likely.")
+_COUNT = flags.DEFINE_integer("count", 4000, "Crops per measurement.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Timing rounds.")
 
 BARE = "bare Pillow: encode, decode"
 
 
 def bare_pillow(source: ImageSource, config: DataConfig) -> Stage:
-    """Prepares a stage that compresses the crops of a stream of single JPEGs by Pillow alone."""
+    """Prepares a stage that compresses the crops of a single-JPEG stream with Pillow alone."""
     single = dataclasses.replace(config, degradation=DegradationConfig())
     transform = batching.train_transform(single)
-    batch = batching.TrainBatch(source, transform=transform, batch_size=1, seed=0, share=range(1))
-    samples = [batch.sample(i) for i in range(_COUNT.value)]
+    maker = batching.BatchMaker(
+        source, transform=transform, batch_size=1, seed=0, positions=range(1)
+    )
+    samples = [maker.sample(i) for i in range(_COUNT.value)]
     images = [sample["clean"][..., 0] for sample in samples]
     qualities = [json.loads(sample["metadata"])["quality"] for sample in samples]
 
@@ -60,7 +61,7 @@ def bare_pillow(source: ImageSource, config: DataConfig) -> Stage:
 
 def stream(source: ImageSource, config: DataConfig) -> Iterator[batching.Batch]:
     batches = batching.train_batches(source, config=config, batch_size=_BATCH_SIZE.value, seed=0)
-    # Skips start-up and the batches made ahead.
+    # Skips the start-up and the prefetched batches.
     return itertools.islice(batches, 2 * 500 // _BATCH_SIZE.value, None)
 
 
@@ -93,8 +94,8 @@ def main() -> None:
         ]
     reference = statistics.median(rates[BARE])
     print_table(
-        "Calls of each stage per second: of crops, but for the reading of whole images",
-        ("", "per second", "share of bare Pillow"),
+        "Calls per second of each stage: crops, except for reading, which counts whole images",
+        ("", "per second", "relative to bare Pillow"),
         [
             (name, spread(values, 0), f"{statistics.median(values) / reference:.0%}")
             for name, values in rates.items()

@@ -1,12 +1,12 @@
-"""How often quantization steps show an image's quality, how exactly, and what that brings.
+"""Detection rate and accuracy of the quantization steps, and the PSNR gain of using them.
 
     python -m benchmarks.quantization_steps --images=FOLDER [--weights=tiny] [--count=100]
         [--restored=12]
 
-Studio-range luma compressed as gray JPEG, and pictures compressed in colour (4:2:0), by Pillow,
-with IJG's tables and with others, given as arrays, without a header. The first few gray ones are
-restored: with steps read, by the network's estimate alone, and told the quality that the table
-amounts to; gain in PSNR, dB.
+Studio-range luma compressed as gray JPEG, and images compressed in colour (4:2:0), by Pillow, with
+IJG's and other tables; passed as arrays, without a header. The first few gray images are restored
+with the detected quality, with the network's estimate alone, and with the table's effective
+quality; gains are in PSNR, dB.
 """
 
 import time
@@ -20,7 +20,7 @@ from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces import quantization_steps
-from benchmarks.pictures import first_pictures
+from benchmarks.images import load_images
 from benchmarks.timing import print_table
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.tables import TableFamily
@@ -28,8 +28,8 @@ from experiments import program
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
-_COUNT = flags.DEFINE_integer("count", 100, "Images of the folder to use.")
-_RESTORED = flags.DEFINE_integer("restored", 12, "Images of these to restore.")
+_COUNT = flags.DEFINE_integer("count", 100, "Number of images to use.")
+_RESTORED = flags.DEFINE_integer("restored", 12, "Number of these images to restore.")
 
 QUALITIES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 97, 100)
 SETTINGS = (20, 40, 60, 75, 85, 92)
@@ -40,24 +40,24 @@ JPEGS = [
 ]
 
 
-def shown(images: list[np.ndarray], jpeg: Jpeg) -> tuple[tuple[str, str, str], float]:
-    """Says how many show a quality, in %, and its mean and largest error; CPU milliseconds each."""
+def detect(images: list[np.ndarray], jpeg: Jpeg) -> tuple[tuple[str, str, str], float]:
+    """Returns detection rate in %, mean and largest error, and CPU milliseconds per image."""
     planes = [split(jpeg.compress(image)).lead[:, :] for image in images]
-    since = time.process_time()
-    found = [quantization_steps.quality(plane) for plane in planes]
-    spent = time.process_time() - since
+    start = time.process_time()
+    found = [quantization_steps.detect_quality(plane) for plane in planes]
+    milliseconds = 1000 * (time.process_time() - start) / len(images)
     errors = [abs(value - jpeg.effective_quality) for value in found if value is not None]
-    share = f"{100 * len(errors) / len(images):.0f}"
+    rate = f"{100 * len(errors) / len(images):.0f}"
     if not errors:
-        return (share, "–", "–"), 1000 * spent / len(images)
-    return (share, f"{np.mean(errors):.1f}", f"{max(errors):g}"), 1000 * spent / len(images)
+        return (rate, "–", "–"), milliseconds
+    return (rate, f"{np.mean(errors):.1f}", f"{max(errors):g}"), milliseconds
 
 
 def gains(clean: list[np.ndarray], jpeg: Jpeg, restorer: Restorer, network: Restorer) -> list[str]:
-    """Returns the mean PSNR of JPEGs, and what three ways of restoring them gain, in dB.
+    """Returns the mean PSNR of the JPEGs and the gains of three ways of restoring them, in dB.
 
-    They are restored with steps read, by `network`, which does not read them, and by it when told
-    the quality.
+    `restorer` detects the quantization steps. `network` does not; it restores once with its own
+    estimate and once with the table's effective quality.
     """
     scores = []
     for image in clean:
@@ -78,23 +78,30 @@ def main() -> None:
     with program.one_line_errors():
         restorer = Restorer.from_pretrained(_WEIGHTS.value)
     network = Restorer(restorer.weights, read_steps=False)
-    gray = first_pictures(_IMAGES.value, _COUNT.value, luma_range=LumaRange.STUDIO)
-    color = first_pictures(_IMAGES.value, _COUNT.value)
+    gray = load_images(_IMAGES.value, _COUNT.value, luma_range=LumaRange.STUDIO)
+    color = load_images(_IMAGES.value, _COUNT.value)
 
     def row(jpeg: Jpeg) -> list[str]:
-        (in_gray, spent), (in_color, _) = (shown(images, jpeg) for images in (gray, color))
+        (in_gray, milliseconds), (in_color, _) = (detect(images, jpeg) for images in (gray, color))
         name = f"{jpeg.family.value} {jpeg.quality}"
         after = gains(gray[: _RESTORED.value], jpeg, restorer, network)
-        return [name, f"{jpeg.effective_quality}", *in_gray, *in_color, f"{spent:.1f}", *after]
+        return [
+            name,
+            f"{jpeg.effective_quality}",
+            *in_gray,
+            *in_color,
+            f"{milliseconds:.1f}",
+            *after,
+        ]
 
     columns = [
         f"{kind}: {column}"
         for kind in ("gray", "colour")
-        for column in ("shown, %", "mean error", "at most")
+        for column in ("detected, %", "mean error", "max error")
     ]
     print_table(
         f"{len(gray)} images of {_IMAGES.value}",
-        ("table", "quality", *columns, "CPU, ms", "JPEG, dB", "steps", "network", "told"),
+        ("table", "quality", *columns, "CPU, ms", "JPEG, dB", "steps", "network", "non-blind"),
         [row(jpeg) for jpeg in JPEGS],
     )
 

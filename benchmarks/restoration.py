@@ -1,10 +1,10 @@
-"""Restoration in megapixels per second, and peak memory, by image size.
+"""Restoration speed in megapixels per second and peak memory, by image size.
 
     python -m benchmarks.restoration [--weights=tiny --megapixels=1,12,48 --tile=512]
 
-Every size runs in a process of its own, so that the peak is its own: random colour images of
-aspect 4:3, taken as 4:2:0, luma and chroma restored with estimated quality. The first image of a
-process compiles; `again` is the same image once more.
+Each size is measured in its own process, so the peaks are independent. Images are random, in
+colour, of aspect ratio 4:3, treated as 4:2:0; luma and chroma are restored with the estimated
+quality. `first` includes compilation; `again` restores the same image once more.
 """
 
 import multiprocessing
@@ -18,12 +18,12 @@ from benchmarks.timing import print_table
 from experiments import program
 
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
-_MEGAPIXELS = flags.DEFINE_list("megapixels", ["1", "12", "48"], "Sizes of the images.")
-_TILE = flags.DEFINE_integer("tile", 512, "Largest side of a tile; 0 restores images whole.")
+_MEGAPIXELS = flags.DEFINE_list("megapixels", ["1", "12", "48"], "Image sizes in megapixels.")
+_TILE = flags.DEFINE_integer("tile", 512, "Largest side of a tile; 0 disables tiling.")
 
 
 def measure(weights: str, tile: int, megapixels: float) -> tuple[float, float, float]:
-    """Measures seconds of the first and second image, and the peak of memory in bytes."""
+    """Measures the seconds of a first and a second restoration, and peak memory in bytes."""
     from agarnet_jax import runtime
     from agarnet_jax.restoration import Restorer
     from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
@@ -56,7 +56,7 @@ def main() -> None:
         )
     print_table(
         f"{_WEIGHTS.value}, tiles of {_TILE.value}",
-        ("Mpx", "first, s", "again, s", "Mpx/s", "peak, GiB"),
+        ("Mpx", "first, s", "again, s", "Mpx/s", "peak memory, GiB"),
         rows,
     )
 

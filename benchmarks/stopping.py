@@ -1,9 +1,9 @@
-"""How long a training takes from SIGTERM to having saved and left.
+"""Time from SIGTERM until a training run has saved a checkpoint and exited.
 
     python -m benchmarks.stopping --images=FOLDER [--config_file=FILE --rounds=3]
 
-Starts real trainings, each on the pictures of FOLDER, and asks them to leave in the middle of
-training steps or of an evaluation. `saved` counts the runs whose last step was in a checkpoint.
+Starts real training runs on the images of FOLDER and sends them SIGTERM in the middle of training
+or of an evaluation. `saved` counts the runs whose last step was saved in a checkpoint.
 """
 
 import pathlib
@@ -22,14 +22,14 @@ _CONFIG_FILE = flags.DEFINE_string(
     "config_file", "experiments/configs/tiny.py", "Experiment configuration of a restorer."
 )
 _IMAGES = flags.DEFINE_string("images", None, "Folder of images.", required=True)
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "Trainings of each kind.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Training runs of each kind.", lower_bound=1)
 
 _STEPS = 6  # before the signal
-_PATIENCE = 600  # seconds within which a training must have come so far
+_TIMEOUT = 600  # seconds to reach that step
 
 
-def seconds_to_leave(workdir: pathlib.Path, *, evaluating: bool) -> tuple[float, bool]:
-    """Measures from the signal to the end of the process; tells whether its last step was saved."""
+def seconds_to_exit(workdir: pathlib.Path, *, evaluating: bool) -> tuple[float, bool]:
+    """Returns the seconds from the signal to the exit, and whether the last step was saved."""
     log = workdir / "metrics.jsonl"
     process = subprocess.Popen(
         [
@@ -45,16 +45,16 @@ def seconds_to_leave(workdir: pathlib.Path, *, evaluating: bool) -> tuple[float,
         stderr=subprocess.PIPE,
         text=True,
     )
-    end = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while not log.exists() or len(log.read_bytes().splitlines()) < _STEPS:
-        if process.poll() is not None or time.monotonic() > end:
+        if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
-            raise SystemExit(f"The training came to nothing:\n{process.communicate()[1]}")
+            raise SystemExit(f"The training run failed:\n{process.communicate()[1]}")
         time.sleep(0.02)
-    asked = time.perf_counter()
+    start = time.perf_counter()
     process.send_signal(signal.SIGTERM)
     process.communicate()
-    seconds = time.perf_counter() - asked
+    seconds = time.perf_counter() - start
     last = log.read_text().splitlines()[-1]
     saved = [path.name for path in (workdir / "checkpoints").iterdir()]
     return seconds, any(f'"step": {step},' in last for step in saved)
@@ -66,9 +66,9 @@ def main() -> None:
         seconds, saved = [], 0
         for _ in range(_ROUNDS.value):
             with tempfile.TemporaryDirectory() as workdir:
-                taken, whole = seconds_to_leave(pathlib.Path(workdir), evaluating=evaluating)
-            seconds.append(taken)
-            saved += whole
+                elapsed, was_saved = seconds_to_exit(pathlib.Path(workdir), evaluating=evaluating)
+            seconds.append(elapsed)
+            saved += was_saved
         table.append((name, spread(seconds), f"{saved} of {_ROUNDS.value}"))
     print_table("From SIGTERM to the end of the process", ("in the middle of", "s", "saved"), table)
 

@@ -1,4 +1,4 @@
-"""Paired timing: every case runs in every round, so a noisy machine slows all of them alike."""
+"""Paired timing: every case runs in every round, so noise on the machine affects all alike."""
 
 import dataclasses
 import statistics
@@ -6,24 +6,24 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-Case = Callable[[], Any]  # runs once, and returns only when its result is there
+Case = Callable[[], Any]  # runs once and returns when its result is ready
 
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Seconds of a case: the `first` call, with compilation; `wall` and `cpu` of each round."""
+    """Seconds of a case: the `first` call, including compilation; wall and CPU time per round."""
 
     first: float
     wall: list[float]
     cpu: list[float]
 
     def ratio(self, other: "Timing") -> list[float]:
-        """Returns wall time as a multiple of another case's, round by round."""
-        return [mine / theirs for mine, theirs in zip(self.wall, other.wall)]
+        """Returns the wall time divided by another case's, for each round."""
+        return [own / others for own, others in zip(self.wall, other.wall)]
 
 
 def compare(cases: Mapping[str, Case], *, rounds: int = 7) -> dict[str, Timing]:
-    """Times all cases side by side: one warm-up, then `rounds` rounds of each in turn."""
+    """Times all cases: a first call and a warm-up each, then `rounds` rounds in turn."""
     first = {name: _measure(case)[0] for name, case in cases.items()}
     for case in cases.values():
         case()
@@ -38,7 +38,7 @@ def compare(cases: Mapping[str, Case], *, rounds: int = 7) -> dict[str, Timing]:
 
 
 def spread(values: list[float], digits: int = 2) -> str:
-    """Writes median and range, such as `1.23 (1.20–1.31)`."""
+    """Formats median and range, such as `1.23 (1.20–1.31)`."""
     median, low, high = statistics.median(values), min(values), max(values)
     return f"{median:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
@@ -48,7 +48,7 @@ def milliseconds(values: list[float]) -> list[float]:
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints a Markdown table, each row as soon as it is there."""
+    """Prints a Markdown table, each row as soon as it is available."""
     print(f"\n**{title}**\n")
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header))

@@ -1,4 +1,4 @@
-"""AGARNet in PyTorch, channels_last, on our parameters: a yardstick for speed, not for use.
+"""AGARNet in PyTorch, channels_last, with our parameters: a reference for speed only.
 
 Follows `AGARNET.md` §3–5 operation by operation, as `agarnet_jax.models` does.
 """
@@ -17,7 +17,7 @@ Params = dict[str, Any]
 
 
 def to_torch(tree: Mapping[str, Any]) -> Params:
-    """Our parameter tree with kernels in PyTorch's order and channels_last memory."""
+    """Converts a Flax parameter tree to PyTorch's kernel layouts and channels_last memory."""
     return {
         name: to_torch(value) if isinstance(value, Mapping) else _tensor(np.asarray(value))
         for name, value in tree.items()
@@ -44,9 +44,10 @@ def _tensor(value: np.ndarray) -> torch.Tensor:
 
 
 class TorchAGARNet:
-    """Images (B, 1, H, W) and qualities 1–100 (B, 1) to (restored, dct_restored) (B, 1, H, W).
+    """Maps images (B, 1, H, W) and qualities (B, 1) to (restored, dct_restored), (B, 1, H, W).
 
-    One quality per image; `tables` is (B, 64), as `jpeg_tables.network_table` gives them.
+    Qualities are 1–100, one per image; `tables` is (B, 64), as returned by
+    `jpeg_tables.network_table`.
     """
 
     def __init__(self, config: AGARNetConfig, params: Mapping[str, Any]):
@@ -147,7 +148,7 @@ def _pair(p: Params, x: torch.Tensor) -> torch.Tensor:
 
 
 def _upsample_2x(x: torch.Tensor) -> torch.Tensor:
-    """The legacy bilinear resize, corners aligned at zero (`models.blocks.upsample_2x`)."""
+    """Legacy bilinear resize with corners aligned at zero, as `models.blocks.upsample_2x`."""
     for axis in (2, 3):
         n = x.shape[axis]
         following = torch.cat([x.narrow(axis, 1, n - 1), x.narrow(axis, n - 1, 1)], axis)

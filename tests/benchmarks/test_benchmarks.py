@@ -1,4 +1,4 @@
-"""Every benchmark runs and prints its table, on sizes that take seconds. No time is asserted."""
+"""Every benchmark runs on small inputs and prints its table. No timing is asserted."""
 
 import importlib.util
 import subprocess
@@ -48,7 +48,7 @@ COMMANDS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
-def test_prints_its_table(name, repository, picture_folders, tmp_path):
+def test_benchmark_prints_its_table(name, repository, picture_folders, tmp_path):
     folder, small = picture_folders / "valid", tmp_path
     Image.open(folder / "astronaut.png").crop((16, 16, 80, 80)).save(small / "detail.png")
     options = [option.format(folder=folder, small=small) for option in COMMANDS[name]]
@@ -65,15 +65,15 @@ def test_prints_its_table(name, repository, picture_folders, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_papers_rows_are_compared(repository, tmp_path, astronaut):
-    """Other pictures than the papers': every row is off, and the program says so and fails."""
+def test_jpeg_rows_fails_on_images_other_than_the_papers(repository, tmp_path, astronaut):
+    """With other images, every row differs from the published one and is reported."""
     gray = np.asarray(Image.fromarray(astronaut[:128, 120:280]).convert("L"))
-    pictures = {"LIVE1_gray": gray, "LIVE1_color": astronaut[:64, :64], "Classic5": gray}
+    images = {"LIVE1_gray": gray, "LIVE1_color": astronaut[:64, :64], "Classic5": gray}
     authors = {"AGARNet_jpeg10_LIVE1": Jpeg(10), "AGARNet_jpeg10_classic5": Jpeg(11)}
-    pictures |= {name: jpeg.compress(gray) for name, jpeg in authors.items()}
-    for name, picture in pictures.items():
+    images |= {name: jpeg.compress(gray) for name, jpeg in authors.items()}
+    for name, image in images.items():
         (tmp_path / "test" / name).mkdir(parents=True)
-        Image.fromarray(picture).save(tmp_path / "test" / name / "one.png")
+        Image.fromarray(image).save(tmp_path / "test" / name / "one.png")
     result = subprocess.run(
         [sys.executable, "-m", "benchmarks.jpeg_rows", f"--data_dir={tmp_path}"],
         cwd=repository,
@@ -95,12 +95,12 @@ def test_cases_are_timed_in_turn():
     assert len(timings["a"].wall) == len(timings["a"].ratio(timings["b"])) == 3
 
 
-def test_spread_is_median_and_range():
+def test_spread_formats_median_and_range():
     assert spread([3.0, 1.0, 2.0]) == "2.00 (1.00–3.00)"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
-def test_the_pytorch_yardstick_is_the_same_network(golden, golden_params):
+def test_the_pytorch_network_reproduces_the_golden_outputs(golden, golden_params):
     import torch
 
     from agarnet_jax.models import AGARNetConfig

@@ -1,4 +1,4 @@
-"""The pictures that a benchmark measures on, and JPEGs of them."""
+"""Loads the images that a benchmark uses, and compresses them as JPEG."""
 
 import io
 
@@ -10,25 +10,25 @@ from data_pipelines.sources.opening import open_images
 from experiments import program
 
 
-def first_pictures(
-    place: str, count: int, *, luma_range: LumaRange | None = None
+def load_images(
+    folder: str, count: int, *, luma_range: LumaRange | None = None
 ) -> list[np.ndarray]:
-    """Opens the first pictures of a folder, or their luma in a range.
+    """Loads the first `count` images of a folder; with `luma_range`, their luma in that range.
 
-    A folder that cannot be used ends the program with one line.
+    An unusable folder ends the program with a one-line error.
     """
     with program.one_line_errors():
-        source = open_images(place, luma_range=luma_range)
+        source = open_images(folder, luma_range=luma_range)
     return [source[i] for i in range(min(count, len(source)))]
 
 
 def saved_jpeg(
     image: np.ndarray, quality: int, *, subsampling: str = "4:2:0", ycbcr: bool = False
 ) -> Image.Image:
-    """Saves gray (H, W) or RGB (H, W, 3) uint8 as a JPEG by Pillow and opens it again.
+    """Compresses gray (H, W) or RGB (H, W, 3) uint8 with Pillow and opens the resulting JPEG.
 
     Args:
-      ycbcr: whether a colour image is to be decoded as it is stored, not as RGB.
+      ycbcr: whether to decode a colour image to YCbCr, as stored, instead of RGB.
     """
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=subsampling)
