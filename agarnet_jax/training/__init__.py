@@ -1,1 +1,1 @@
-"""Training: tasks, optimizer, state, step and loop."""
+"""Training: tasks, optimizer, state, compiled steps and the loop."""

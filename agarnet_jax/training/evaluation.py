@@ -1,4 +1,4 @@
-"""Held-out metrics during training: a mean for each case (a degradation), and one over all."""
+"""Held-out metrics during training: means per case (a degradation) and over all cases."""
 
 import collections
 from collections.abc import Callable, Iterable, Mapping
@@ -21,19 +21,19 @@ def evaluate(
     should_stop: Callable[[], bool] = lambda: False,
     on_first_batch: Callable[[str, Any, Mapping[str, jax.Array]], None] = lambda *_: None,
 ) -> dict[str, float] | None:
-    """Computes the means of the metrics over held-out images.
+    """Returns the mean metrics over held-out images.
 
     Args:
       params: parameters of the task's model.
-      batches: this process's share of each batch, as of `sharding.global_batch`, with its case.
-      eval_step: the compiled step, from `make_eval_step`.
-      mesh: the devices that the batches are split over.
-      should_stop: asked before each batch; ends the evaluation, which then has no result.
-      on_first_batch: receives case, parameters and the first batch of each case.
+      batches: pairs of a case and this process's part of a batch (see `sharding.global_batch`).
+      eval_step: the compiled step from `make_eval_step`.
+      mesh: the devices that batches are sharded over.
+      should_stop: called before each batch; True ends the evaluation without a result.
+      on_first_batch: called with the case, the parameters and the first batch of each case.
 
     Returns:
-      `{metric}/{case}`, the mean over the images of a case, and `{metric}`, the mean of those
-      over all cases; None if `should_stop` ended the evaluation.
+      `{metric}/{case}`, the mean over the images of a case, and `{metric}`, the mean of these
+      over the cases; None if `should_stop` ended the evaluation.
 
     Raises:
       ValueError: there are no batches.
@@ -50,7 +50,7 @@ def evaluate(
         for name, value in eval_step(params, batch).items():
             sums[case][name] += float(value)
     if not sums:
-        raise ValueError("There is nothing to evaluate on: no images or no cases.")
+        raise ValueError("There are no held-out images or no cases to evaluate on.")
     means = {
         f"{name}/{case}": total / by_name["count"]
         for case, by_name in sums.items()

@@ -1,4 +1,7 @@
-"""How weights to start from come into a model. Parameters are nested dicts."""
+"""Warm starts: how given weights are loaded into a freshly initialized model.
+
+Parameters are nested dicts.
+"""
 
 import enum
 from typing import Any
@@ -8,16 +11,15 @@ import jax.numpy as jnp
 
 from agarnet_jax.configs import member
 from agarnet_jax.models.parameter_shapes import UNEXPECTED, shape_mismatches, shapes
-from agarnet_jax.training.growth import MisfitError, check_growth, grow
+from agarnet_jax.training.growth import MisfitError, check_growth, format_mismatches, grow
 
 
 class InitialFit(enum.Enum):
-    """How weights have to fit the model that starts from them.
+    """How the initial weights must match the model.
 
-    EXACT: every parameter of the weights has its place in the model, and none is missing.
-    PARTIAL: those of the same name and shape are loaded, the others named in the log. GROWN: the
-    weights are of a narrower or shallower network than the model, which computes at first what
-    that network does.
+    EXACT: the weights have exactly the model's parameters. PARTIAL: parameters of the same name and
+    shape are loaded, the others are listed in the log. GROWN: the weights are of a narrower or
+    shallower network, and the model initially computes the same function.
     """
 
     EXACT = "exact"
@@ -28,35 +30,39 @@ class InitialFit(enum.Enum):
 def check_initial_params(
     params: Any, expected: Any, how: InitialFit | str = InitialFit.EXACT
 ) -> str:
-    """Checks how parameters fit the model's, and says which do not; "" if all do.
+    """Checks whether `params` can be loaded into a model with the parameters `expected`.
+
+    Returns:
+      With PARTIAL, a message that lists the parameters that will not be loaded; "" if there are
+      none.
 
     Raises:
-      MisfitError: naming those that do not fit, if any; with PARTIAL, only if none does; with
-        GROWN, those that are larger than the model's.
-      ValueError: no such way to fit.
+      MisfitError: with EXACT, if any parameter does not match; with PARTIAL, if none does; with
+        GROWN, as of `check_growth`. The message lists them.
+      ValueError: `how` is not a valid choice.
     """
     how = member(InitialFit, how, "how")
     if how is InitialFit.GROWN:
         check_growth(params, expected)
         return ""
-    found = shape_mismatches(params, expected)
-    if not found:
+    mismatches = shape_mismatches(params, expected)
+    if not mismatches:
         return ""
-    listed = "".join(
-        f"\n  {name}: {given}, the model has {wanted}" for name, (given, wanted) in found.items()
-    )
     count = len(shapes(expected))
-    loaded = count - sum(wanted != UNEXPECTED for _, wanted in found.values())
+    loaded = count - sum(wanted != UNEXPECTED for _, wanted in mismatches.values())
     if how is InitialFit.EXACT or not loaded:
         raise MisfitError(
-            "These weights do not fit the model (train.init_fit: partial loads what fits, grown "
-            f"starts a larger model):{listed}"
+            "These weights do not fit the model (train.init_fit=partial loads those that do, "
+            f"grown starts a larger model from a smaller one):{format_mismatches(mismatches)}"
         )
-    return f"Loaded {loaded} of the model's {count} parameters; not:{listed}"
+    return (
+        f"Loaded {loaded} of the model's {count} parameters; these do not match:"
+        f"{format_mismatches(mismatches)}"
+    )
 
 
 def load_initial_params(params: Any, fresh: Any, how: InitialFit | str) -> Any:
-    """Puts `params`, which `check_initial_params` has passed, into their places in `fresh`."""
+    """Returns `fresh` with the values of `params`, which have passed `check_initial_params`."""
     if member(InitialFit, how, "how") is InitialFit.GROWN:
         return grow(params, fresh)
     given = flax.traverse_util.flatten_dict(params, sep="/")

@@ -21,7 +21,7 @@ with locked(sys.argv[1]):
 """
 
 
-def test_a_second_training_is_told_who_has_the_folder(tmp_path):
+def test_a_second_training_fails_and_names_the_holder(tmp_path):
     with locked(f"{tmp_path}"):
         with pytest.raises(InUseError, match=rf"process {os.getpid()} on .*{tmp_path}; give"):
             locked(f"{tmp_path}").__enter__()
@@ -31,7 +31,7 @@ def test_a_second_training_is_told_who_has_the_folder(tmp_path):
         pass
 
 
-def test_the_lock_of_a_killed_process_is_gone(tmp_path):
+def test_killing_the_holder_releases_the_lock(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, text=True
     )
@@ -44,30 +44,30 @@ def test_the_lock_of_a_killed_process_is_gone(tmp_path):
         pass
 
 
-def test_one_that_waits_begins_when_the_other_leaves(tmp_path, capsys):
-    began = threading.Event()
+def test_a_waiting_training_starts_when_the_other_finishes(tmp_path, capsys):
+    started = threading.Event()
 
     def train():
         with locked(f"{tmp_path}", wait=True):
-            began.set()
+            started.set()
 
     thread = threading.Thread(target=train)
     with locked(f"{tmp_path}"):
         thread.start()
-        assert not began.wait(0.5)
+        assert not started.wait(0.5)
     thread.join(60)
-    assert began.is_set()
-    assert "waiting until it leaves" in capsys.readouterr().out
+    assert started.is_set()
+    assert "waiting for it to finish" in capsys.readouterr().out
 
 
-def test_one_that_waits_for_a_hanging_training_gives_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder_lock, "_PATIENCE", 0.3)
-    message = f"process {os.getpid()} .*does not leave; end it"
+def test_a_training_that_waits_too_long_gives_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_lock, "_WAIT_SECONDS", 0.3)
+    message = f"process {os.getpid()} .*did not finish in 0.3 s; stop it"
     with locked(f"{tmp_path}"), pytest.raises(InUseError, match=message):
         locked(f"{tmp_path}", wait=True).__enter__()
 
 
-def test_without_locks_training_goes_on(tmp_path, monkeypatch):
+def test_training_proceeds_where_locks_are_not_supported(tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
