@@ -1,6 +1,6 @@
-"""Restores a gray picture with LiteRT: python litert_interpreter.py MODEL IN OUT
+"""Restores a grayscale image with LiteRT: python litert_interpreter.py MODEL IN OUT
 
-MODEL: agarnet export --format litert --part blind_uint8 --size HxW -o MODEL, with the picture's
+MODEL: agarnet export --format litert --part blind_uint8 --size HxW -o MODEL, with the image's
 size, rounded up to multiples of 8
 Needs: pip install ai-edge-litert pillow
 """
@@ -20,7 +20,7 @@ padded = np.pad(luma, ((0, -height % 8), (0, -width % 8)), mode="edge")
 
 restore = Interpreter(model).get_signature_runner("serving_default")
 if restore.get_input_details()["image"]["dtype"] != np.uint8:
-    sys.exit(f"{model} takes no uint8 image; export it with --part blind_uint8.")
+    sys.exit(f"{model} does not take uint8 images; export it with --part blind_uint8.")
 result = restore(image=padded[None, :, :, None])
 
 Image.fromarray(result["restored"][0, :height, :width, 0]).save(destination)

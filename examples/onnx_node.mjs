@@ -19,7 +19,7 @@ const luma = Uint8Array.from({ length: padW * padH }, (_, i) => pixel(i % padW, 
 
 const session = await ort.InferenceSession.create(model);
 if (session.inputMetadata[0].type !== "uint8")
-  fail(`${model} takes no uint8 image; export it with --part blind_uint8.`);
+  fail(`${model} does not take uint8 images; export it with --part blind_uint8.`);
 const image = new ort.Tensor("uint8", luma, [1, padH, padW, 1]);
 const { restored, quality } = await session.run({ image });
 

@@ -1,4 +1,4 @@
-"""Restores a gray picture with ONNX Runtime: python onnx_onnxruntime.py MODEL IN OUT
+"""Restores a grayscale image with ONNX Runtime: python onnx_onnxruntime.py MODEL IN OUT
 
 MODEL: agarnet export --format onnx --part blind_uint8 -o MODEL
 Needs: pip install onnxruntime pillow
@@ -19,7 +19,7 @@ padded = np.pad(luma, ((0, -height % 8), (0, -width % 8)), mode="edge")
 
 session = onnxruntime.InferenceSession(model)
 if session.get_inputs()[0].type != "tensor(uint8)":
-    sys.exit(f"{model} takes no uint8 image; export it with --part blind_uint8.")
+    sys.exit(f"{model} does not take uint8 images; export it with --part blind_uint8.")
 outputs = session.run(["restored", "quality"], {"image": padded[None, :, :, None]})
 restored, quality = outputs
 

@@ -1,4 +1,4 @@
-"""Reads parameters with NumPy alone: python safetensors_numpy.py MODEL [OUT.npz]
+"""Reads the parameters with NumPy alone: python safetensors_numpy.py MODEL [OUT.npz]
 
 MODEL: agarnet export --format safetensors -o MODEL
 Needs: pip install numpy

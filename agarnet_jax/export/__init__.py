@@ -1,4 +1,4 @@
-"""Trained networks as files for other runtimes; `blind.functions` is what they all hold.
+"""Export of trained networks to other runtimes; all formats contain a function of `blind.py`.
 
-One module a format, imported by whoever wants it: none is loaded by a base install.
+One module per format, imported on demand: a base install has none of their dependencies.
 """

@@ -1,10 +1,10 @@
-"""The functions that are exported: whole blind restoration, and restorer and estimator alone.
+"""The exported functions: complete blind restoration, and the restorer and estimator alone.
 
-Pure functions of arrays that close over the parameters, built for tracing with symbolic batch,
-height and width. What `Restorer` does in NumPy around the networks is inside: mirroring to whole
-cells, the spread map, limits, and for uint8 the scaling and rounding; not its reading of
-quantization steps (`read_steps`). Convolutions are native ones whatever traces them, since the
-formulations of `models/formulations.py` suit XLA:CPU alone.
+Pure functions of arrays that close over the parameters and can be traced with symbolic batch,
+height and width. They include what `Restorer` does in NumPy around the networks: padding to whole
+cells, interpolation of the quality map, clipping, and for uint8 scaling and rounding; but not the
+detection of quantization steps (`read_steps`). Convolutions are always XLA's native ones, since
+the alternatives in `models/formulations.py` are only faster on XLA:CPU.
 
     functions = blind.functions(weights.load("tiny"))
     result = jax.jit(functions[blind.Part.BLIND])(image)  # {"restored", "quality_map", "quality"}
@@ -42,14 +42,14 @@ _PEAK = 255
 
 
 class Quality(enum.Enum):
-    """The quality that the restorer gets: one for the IMAGE (AGARNet-EST), or a MAP (-ESP)."""
+    """The quality passed to the restorer: one per IMAGE (AGARNet-EST), or a MAP (AGARNet-ESP)."""
 
     IMAGE = "image"
     MAP = "map"
 
 
 class ParameterDtype(enum.Enum):
-    """The type that parameters are stored in; everything is computed in float32."""
+    """The type in which parameters are stored; computation is always in float32."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
@@ -57,7 +57,7 @@ class ParameterDtype(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """An input or output by name. A side is a number, or one of the names in `SIDES`."""
+    """A named input or output. Each side is an integer or one of the names in `SIDES`."""
 
     name: str
     dtype: str
@@ -65,7 +65,7 @@ class Tensor:
     meaning: str
 
     def with_sides(self, sides: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Returns the shape with what `sides` has for a name in its place; other names stay."""
+        """Returns the shape with names replaced by their values in `sides`; other names stay."""
         return tuple(sides.get(f"{side}", side) for side in self.shape)
 
 
@@ -74,16 +74,16 @@ SIDES = {
     "height": "a multiple of 8",
     "width": "a multiple of 8",
     "rows": "height / 64, rounded up (down for weights with cells=released)",
-    "columns": "width / 64, rounded as rows",
+    "columns": "width / 64, rounded like rows",
 }
 _IMAGE_SHAPE = ("batch", "height", "width", 1)
 
 
 def fixed_sides(size: tuple[int, int] | None) -> dict[str, int]:
-    """Names the sides of files that take only (height, width); {} if those are free.
+    """Returns the sides by name for files of a fixed (height, width); {} if both are free.
 
     Raises:
-      ValueError: other things than two whole numbers.
+      ValueError: `size` is not a pair of integers.
     """
     if size is None:
         return {}
@@ -94,16 +94,17 @@ def fixed_sides(size: tuple[int, int] | None) -> dict[str, int]:
 
 @dataclasses.dataclass(frozen=True)
 class Function:
-    """A pure function of its inputs, in order, to a dict of its outputs by name.
+    """A pure function from its inputs, in order, to a dict of outputs by name.
 
-    smallest_side: of height and width; 8, or 64 for cells of the released graph.
+    smallest_side: minimum height and width; 8, or 64 for cells of the released graph.
     """
 
     part: Part
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     smallest_side: int
-    call: Callable[..., dict[str, jax.Array]] = dataclasses.field(repr=False)  # has all parameters
+    # Closes over the parameters, which a repr must not print.
+    call: Callable[..., dict[str, jax.Array]] = dataclasses.field(repr=False)
 
     def __call__(self, *arrays: jax.typing.ArrayLike) -> dict[str, jax.Array]:
         return self.call(*arrays)
@@ -115,27 +116,28 @@ def functions(
     quality: Quality | str = Quality.IMAGE,
     dtype: ParameterDtype | str = ParameterDtype.FLOAT32,
 ) -> dict[Part, Function]:
-    """Builds the functions to export of some weights.
+    """Builds the exported functions for some weights.
 
     Args:
       trained: the weights.
-      quality: what the restorer gets; for the part RESTORER, the shape of its second input.
-      dtype: FLOAT16 rounds the parameters and stores them so; restored images move by less than
-        5e-3 (`docs/export.md` has what was seen).
+      quality: what the blind parts pass to the restorer; for RESTORER, the shape of its second
+        input.
+      dtype: FLOAT16 stores the parameters rounded to float16; restored images change by less than
+        5e-3 (measured in `docs/export.md`).
 
     Returns:
-      One function for each part; images are (B, H, W, 1), H and W multiples of 8.
+      One function per part; images are (B, H, W, 1), H and W multiples of 8.
 
       BLIND: float32 in [0, 1] → {"restored": (B, H, W, 1) in [0, 1], "quality_map": (B, H, W, 1),
-        "quality": (B,)}. The map is the pixel-wise estimate, 1–100, whichever `Quality` was used.
+        "quality": (B,)}. The map is the pixel-wise estimate, 1–100, even if it was not used.
       BLIND_UINT8: uint8 → the same with "restored" in uint8, rounded half to even.
-      RESTORER: float32 image in [0, 1] and float32 quality 1–100, (B, 1, 1, 1) or for `Quality.MAP`
-        (B, H, W, 1) (values outside are clipped) → {"restored"}, not clipped, as by `AGARNet`.
+      RESTORER: float32 image in [0, 1] and float32 quality 1–100 (clipped), of shape (B, 1, 1, 1)
+        or for `Quality.MAP` (B, H, W, 1) → {"restored"}, not clipped, as `AGARNet` returns it.
       ESTIMATOR: float32 in [0, 1] → {"cells": (B, rows, columns, 1) not clipped, "quality_map",
         "quality"}.
 
     Raises:
-      ValueError: no such quality or dtype.
+      ValueError: unknown quality or dtype.
     """
     quality = member(Quality, quality, "quality")
     dtype = member(ParameterDtype, dtype, "dtype")
@@ -183,26 +185,26 @@ def functions(
 
 
 def check_side(name: str, side: int, *, smallest: int = BLOCK) -> None:
-    """Checks the number of a side that is fixed, in pixels.
+    """Checks a fixed height or width.
 
     Args:
-      name: of the side, for the error.
-      side: its number.
-      smallest: the `Function.smallest_side` of what is exported.
+      name: which side it is, for the error message.
+      side: its length in pixels.
+      smallest: the `Function.smallest_side` of the exported function.
 
     Raises:
-      ValueError: the functions do not take it: no multiple of 8, or less than `smallest`.
+      ValueError: `side` is not a multiple of 8, or less than `smallest`.
     """
     if side % BLOCK or side < smallest:
         raise ValueError(
-            f"{name} is {side}; use a multiple of {BLOCK} from {smallest} on, and pad images to it "
-            "by repeating their last row and column."
+            f"{name} is {side}; use a multiple of {BLOCK}, at least {smallest}, and pad images "
+            "to it by repeating their last row and column."
         )
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class _Networks:
-    """Both networks; methods are the exported functions."""
+    """Both networks; its methods are the exported functions."""
 
     restorer_config: AGARNetConfig
     restorer_params: Any
@@ -212,12 +214,12 @@ class _Networks:
 
     def blind(self, image: jax.Array) -> dict[str, jax.Array]:
         estimated = self.estimate(image)
-        told = (
+        quality = (
             estimated["quality_map"]
             if self.quality is Quality.MAP
             else estimated["quality"].reshape(-1, 1, 1, 1)
         )
-        restored = jnp.clip(self.restore(image, told)["restored"], 0, 1)
+        restored = jnp.clip(self.restore(image, quality)["restored"], 0, 1)
         return {"restored": restored} | {k: estimated[k] for k in ("quality_map", "quality")}
 
     def blind_uint8(self, image: jax.Array) -> dict[str, jax.Array]:
@@ -232,30 +234,30 @@ class _Networks:
     def estimate(self, image: jax.Array) -> dict[str, jax.Array]:
         _, height, width, _ = image.shape
         placement = self.estimator_config.cells
-        whole = image
+        padded = image
         if placement is CellPlacement.PLACED:
-            whole = mirrored_to_cells(mirrored_to_cells(image, axis=1), axis=2)
+            padded = mirrored_to_cells(mirrored_to_cells(image, axis=1), axis=2)
         params = _as_float32(self.estimator_params)
-        cells = QualityEstimator(self.estimator_config).apply({"params": params}, whole).cells
-        spread = quality_map(cells, height=height, width=width, placement=placement)
+        cells = QualityEstimator(self.estimator_config).apply({"params": params}, padded).cells
+        interpolated = quality_map(cells, height=height, width=width, placement=placement)
         mean = mean_over_area(cells, height=height, width=width, placement=placement)
         return {
             "cells": cells,
-            "quality_map": jnp.clip(spread, MIN_QUALITY, MAX_QUALITY),
+            "quality_map": jnp.clip(interpolated, MIN_QUALITY, MAX_QUALITY),
             "quality": jnp.clip(mean, MIN_QUALITY, MAX_QUALITY),
         }
 
 
 def mirrored_to_cells(image: jax.Array, *, axis: int) -> jax.Array:
-    """Continues images (B, H, W, 1) to whole cells along an axis, as NumPy's "symmetric" does.
+    """Pads images (B, H, W, 1) to whole cells along an axis, like `numpy.pad` mode "symmetric".
 
-    Indices are computed from the side, since `jnp.pad` takes no symbolic one for this.
+    Indices are computed here because this mode of `jnp.pad` does not accept symbolic sizes.
     """
     side = image.shape[axis]
-    there = jax.lax.rem(
+    index = jax.lax.rem(
         jnp.arange((side + CELL - 1) // CELL * CELL), jnp.asarray(2 * side, jnp.int32)
     )
-    return jnp.take(image, jnp.minimum(there, 2 * side - 1 - there), axis=axis, mode="clip")
+    return jnp.take(image, jnp.minimum(index, 2 * side - 1 - index), axis=axis, mode="clip")
 
 
 def _portable(config: Any, **changes: Any) -> Any:
@@ -269,5 +271,5 @@ def _rounded(params: Any, dtype: ParameterDtype) -> Any:
 
 
 def _as_float32(params: Any) -> Any:
-    """Widens parameters inside a trace, so that what is stored is the narrow type."""
+    """Widens parameters inside the traced function, so that the narrow type is stored."""
     return jax.tree.map(lambda value: jnp.asarray(value).astype(jnp.float32), params)

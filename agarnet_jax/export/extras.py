@@ -1,18 +1,18 @@
-"""Packages that only an export needs, loaded when it is asked for."""
+"""Optional dependencies of the exports, imported on demand."""
 
 import importlib
 from typing import Any
 
 
 def load(module: str, *, extra: str) -> Any:
-    """Imports a module.
+    """Imports an optional dependency.
 
     Args:
       module: its name.
       extra: the extra of this package that installs it.
 
     Raises:
-      ValueError: it cannot be imported; says how to install it.
+      ValueError: it cannot be imported; the message says how to install it.
     """
     try:
         return importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""The formats and parts by name; a format's module, and JAX, are loaded when one is asked for."""
+"""The export formats and parts by name; their modules, and JAX, are only imported on demand."""
 
 import enum
 import importlib
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Format(enum.Enum):
-    """The formats; each is a module of this package with a function `save`."""
+    """The formats; each is implemented by the module of that name in this package."""
 
     STABLEHLO = "stablehlo"
     ONNX = "onnx"
@@ -24,10 +24,10 @@ class Format(enum.Enum):
 
 
 class Part(enum.Enum):
-    """The part of the networks that a file holds.
+    """What a file contains (see `blind.functions`).
 
-    BLIND: float image → restored image, quality map, quality. BLIND_UINT8: the same for images of
-    0–255, rounded. RESTORER: image and quality → restored. ESTIMATOR: image → quality.
+    BLIND: float image → restored image, quality map, quality. BLIND_UINT8: the same for 8-bit
+    images. RESTORER: image and quality → restored image. ESTIMATOR: image → quality.
     """
 
     BLIND = "blind"
@@ -37,10 +37,10 @@ class Part(enum.Enum):
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """Reads (height, width), in pixels, from a flag such as "512x768"; None leaves them free.
+    """Parses (height, width), in pixels, from a flag such as "512x768"; None stays None.
 
     Raises:
-      ValueError: not two numbers with an x between.
+      ValueError: the text does not have this form.
     """
     if text is None:
         return None
@@ -53,17 +53,17 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 def save(
     trained: "Weights", path: str | os.PathLike, *, file_format: Format | str, **options: Any
 ) -> None:
-    """Writes weights in a format.
+    """Exports weights.
 
     Args:
       trained: the weights.
-      path: the file, or for SAVED_MODEL the folder.
+      path: the file to write, or the folder for SAVED_MODEL.
       file_format: the format, or its name.
       options: those of `model.prepare`.
 
     Raises:
-      ValueError: an unknown format, one whose extra is not installed, or as `model.prepare`.
-      UnwritableError: it cannot be written there.
+      ValueError: the format is unknown, its extra is not installed, or see `model.prepare`.
+      UnwritableError: `path` cannot be written.
     """
     chosen = member(Format, file_format, "format")
     if chosen is Format.SAVED_MODEL:

@@ -1,8 +1,9 @@
-"""LiteRT (.tflite): for phones and small devices (extra `export-tf`).
+"""LiteRT (.tflite): for mobile and embedded devices (extra `export-tf`).
 
-A file takes images of one size, any number of them, which it works on one after the other, so
-that memory does not grow with it. Its signature has the names of `blind.functions`, all operations
-are LiteRT's own. `metadata.json` lies in it as in a ZIP archive, as is the custom of the format.
+A file takes any number of images of one fixed size and processes them one after the other, so that
+memory does not grow with the batch. Its signature uses the names of `blind.functions`, and all
+operations are LiteRT built-ins. `metadata.json` is in a ZIP archive inside the file, following the
+convention of the format.
 """
 
 import io
@@ -32,13 +33,13 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
     Args:
       trained: the weights.
       path: the file.
-      options: as of `model.prepare`; `size` is needed.
+      options: those of `model.prepare`; `size` is required.
 
     Raises:
-      ValueError: as `model.prepare`, no size, or TensorFlow is missing.
+      ValueError: there is no size, TensorFlow is missing, or see `model.prepare`.
     """
     if options.get("size") is None:
-        raise ValueError("A LiteRT file takes images of one size: say which height and width.")
+        raise ValueError("A LiteRT file has a fixed image size; give one, such as 256x256.")
     model = prepare(trained, **options)
     tf = tf_function.load_tensorflow()
     function = tf.function(
@@ -59,7 +60,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
 
 
 def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., Any]:
-    """Applies the function to an image at a time: LiteRT has fast kernels for known shapes."""
+    """Applies the function image by image: LiteRT's fast kernels need static shapes."""
     convert = tf_function.converted(
         model, platforms=("cpu",), batch=1, interceptor=_as_2d_convolutions
     )
@@ -84,10 +85,10 @@ def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., An
 def _as_2d_convolutions(
     layer: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], context: Any
 ) -> Any:
-    """Intercepts layers (`flax.linen.intercept_methods`) and computes them as 2D convolutions.
+    """Replaces dense layers and 3D convolutions by 2D convolutions (`nn.intercept_methods`).
 
-    LiteRT has fast kernels for those. It cannot convert the affine layers' matrix product, and
-    its 3D convolution takes about twice the time.
+    LiteRT has fast kernels for those. It cannot convert the matrix product of dense layers on 4D
+    inputs, and its 3D convolution takes about twice the time.
     """
     module = context.module
     if not isinstance(module, nn.Dense | Conv3D) or context.method_name != "__call__":
@@ -104,8 +105,8 @@ def _as_2d_convolutions(
 
 
 def _with_metadata(file: bytes, about: dict[str, str]) -> bytes:
-    """Appends a ZIP archive to the file; readers of either find their own."""
-    both = io.BytesIO(file)
-    with zipfile.ZipFile(both, "a") as archive:
+    """Appends a ZIP archive; each kind of reader ignores the other's part of the file."""
+    combined = io.BytesIO(file)
+    with zipfile.ZipFile(combined, "a") as archive:
         archive.writestr(METADATA, json.dumps(about, indent=1, ensure_ascii=False))
-    return both.getvalue()
+    return combined.getvalue()

@@ -1,4 +1,4 @@
-"""What every exported file says about itself: name, version, contract, weights, licence, source."""
+"""Metadata of exported files: name, version, inputs and outputs, weights, licence, source."""
 
 import hashlib
 import importlib.metadata
@@ -26,7 +26,7 @@ from agarnet_jax.export.blind import (
 
 UNKNOWN = "unknown"
 _SHIPPED_LICENCE = "Apache-2.0 for the code; the weights for research use, see their model card"
-_OTHER_LICENCE = "Apache-2.0 for the code; the weights as their maker says"
+_OTHER_LICENCE = "Apache-2.0 for the code; the licence of the weights is up to their author"
 
 
 def describe(
@@ -39,18 +39,18 @@ def describe(
     size: tuple[int, int] | None = None,
     licence: str | None = None,
 ) -> dict[str, str]:
-    """Makes metadata, strings by key, the same in every format that holds metadata.
+    """Returns the metadata, strings by key, which are the same in every format.
 
     "inputs", "outputs" and "sides" are JSON.
 
     Args:
-      trained: the weights exported.
-      function: the part exported.
-      name: what to call the model: a shipped name, or any.
+      trained: the exported weights.
+      function: the exported part.
+      name: the name of the model.
       quality: what the restorer gets, as in `blind.functions`.
-      dtype: what parameters are stored in.
-      size: (height, width) where they are fixed.
-      licence: of code and weights; None for what is known of shipped ones.
+      dtype: the type of the stored parameters.
+      size: (height, width) if they are fixed.
+      licence: of code and weights; None for the default, which knows that of shipped weights.
     """
     described = {
         "name": f"agarnet-{name}",
@@ -66,22 +66,23 @@ def describe(
         "source_commit": source_commit(),
     }
     if size is None:
-        smallest = f", {function.smallest_side} or more"
-        ruled = {k: v + (smallest if k in ("height", "width") else "") for k, v in SIDES.items()}
-        described["sides"] = json.dumps(ruled)
+        least = f", at least {function.smallest_side}"
+        sides = {k: v + (least if k in ("height", "width") else "") for k, v in SIDES.items()}
+        described["sides"] = json.dumps(sides)
     return described
 
 
 def name_of(name_or_path: str | os.PathLike) -> str:
-    """Names weights for `describe`: by their shipped name, or the file's without its suffix."""
+    """Returns a model name for `describe`: the shipped name, or the file name without suffix."""
     return pathlib.Path(name_or_path).stem
 
 
 def weights_hash(trained: weights.Weights) -> str:
-    """Hashes configurations and parameters by SHA-256, in hex, whatever file they come from.
+    """Returns the SHA-256 (hex) of configurations and parameters, independent of their file.
 
-    Hashed are, for "restorer" and then for "estimator": the configuration as JSON with sorted keys,
-    and in the order of their names every tensor's "{name} {shape}" and float32 little-endian bytes.
+    The digest covers, for "restorer" and then for "estimator": the configuration as JSON with
+    sorted keys, and for every tensor in order of names "{name} {shape}" and its float32
+    little-endian bytes.
     """
     digest = hashlib.sha256()
     parts: Mapping[str, tuple[Any, Any]] = {
@@ -97,13 +98,13 @@ def weights_hash(trained: weights.Weights) -> str:
 
 
 def _is_shipped(trained: weights.Weights) -> bool:
-    """Tells whether weights are shipped ones, whatever their file is called."""
-    here = weights_hash(trained)
-    return any(weights_hash(weights.load(name)) == here for name in weights.shipped_names())
+    """Returns whether these are shipped weights, whatever their file is called."""
+    digest = weights_hash(trained)
+    return any(weights_hash(weights.load(name)) == digest for name in weights.shipped_names())
 
 
 def source_commit() -> str:
-    """Finds the commit of this code, "-dirty" with changes; "unknown" where nothing tells."""
+    """Returns the commit of this code, with "-dirty" if modified, or "unknown"."""
     folder = pathlib.Path(agarnet_jax.__file__).parent
     if (folder.parent / ".git").exists():
         command = ["git", "-C", f"{folder}", "describe", "--always", "--dirty", "--abbrev=40"]
@@ -118,12 +119,12 @@ def source_commit() -> str:
 
 
 def _installed_commit() -> str:
-    """Reads the commit that pip noted at an installation from a repository (PEP 610)."""
+    """Returns the commit that pip recorded when installing from a repository (PEP 610)."""
     try:
-        noted = importlib.metadata.distribution("agarnet-jax").read_text("direct_url.json")
+        record = importlib.metadata.distribution("agarnet-jax").read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:
         return UNKNOWN
-    return json.loads(noted or "{}").get("vcs_info", {}).get("commit_id", UNKNOWN)
+    return json.loads(record or "{}").get("vcs_info", {}).get("commit_id", UNKNOWN)
 
 
 def _contract(tensors: tuple[Tensor, ...], size: tuple[int, int] | None) -> str:

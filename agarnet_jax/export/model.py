@@ -1,4 +1,4 @@
-"""What is written in every format: a function, the shapes it is traced with, its metadata."""
+"""What every format writes: a function, the shapes to trace it with, and its metadata."""
 
 import contextlib
 import dataclasses
@@ -21,14 +21,14 @@ from agarnet_jax.export.blind import (
     functions,
 )
 
-PLATFORMS = ("cpu", "cuda", "tpu")  # what StableHLO inside files is lowered for
+PLATFORMS = ("cpu", "cuda", "tpu")  # for which StableHLO is lowered
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
     """A part of some weights, ready to be written.
 
-    size: (height, width) if the file takes only that; batch is always free.
+    size: (height, width) if fixed; batch is always free.
     """
 
     function: Function
@@ -37,13 +37,13 @@ class Model:
 
     @property
     def sides(self) -> dict[str, int]:
-        """The sides that are fixed, in pixels, by name."""
+        """The fixed sides, in pixels, by name."""
         return fixed_sides(self.size)
 
     def symbolic_shapes(self, **sides: int) -> tuple[str, ...]:
-        """Writes the inputs' shapes in the notation of `jax.export.symbolic_shape`.
+        """Returns the shapes of the inputs in the notation of `jax.export.symbolic_shape`.
 
-        Height is 8·h and width 8·w unless fixed; `sides` fixes further ones, such as `batch`.
+        Height is 8·h and width 8·w unless fixed; `sides` fixes others, such as `batch`.
         """
         written = {"height": f"{BLOCK}*h", "width": f"{BLOCK}*w"} | self.sides | sides
         return tuple(
@@ -52,13 +52,13 @@ class Model:
 
     @property
     def constraints(self) -> tuple[str, ...]:
-        """What is known of the symbols of `symbolic_shapes`, in the same notation."""
+        """Constraints on the symbols of `symbolic_shapes`, in the same notation."""
         least = self.function.smallest_side // BLOCK
-        # None on symbols that do not occur.
+        # JAX refuses constraints on symbols that do not occur.
         return () if self.size else (f"h >= {least}", f"w >= {least}")
 
     def traced_inputs(self) -> tuple[jax.ShapeDtypeStruct, ...]:
-        """Returns what to trace the function with."""
+        """Returns abstract inputs to trace the function with."""
         scope = SymbolicScope(self.constraints)
         return tuple(
             jax.ShapeDtypeStruct(symbolic_shape(shape, scope=scope), tensor.dtype)
@@ -76,19 +76,19 @@ def prepare(
     size: tuple[int, int] | None = None,
     licence: str | None = None,
 ) -> Model:
-    """Makes a model of a part of weights. Its options are those of every format's `save`.
+    """Prepares a part of some weights for export; `save` of every format takes these options.
 
     Args:
       trained: the weights.
-      part: what of them.
+      part: which part to export.
       name: for the metadata, such as the name of shipped weights.
-      quality: whether the restorer gets one quality an image, or a map.
-      dtype: what parameters are stored in.
-      size: (height, width) for a file that takes only that; None leaves them free.
-      licence: for the metadata; None for what is known of shipped weights.
+      quality: whether the restorer gets one quality per image, or a map.
+      dtype: the type in which parameters are stored.
+      size: fixed (height, width); None leaves them free.
+      licence: for the metadata; None for the default.
 
     Raises:
-      ValueError: no such part, quality or dtype; a side that is not a multiple of 8.
+      ValueError: unknown part, quality or dtype, or a side that is not a multiple of 8.
     """
     quality, dtype = member(Quality, quality, "quality"), member(ParameterDtype, dtype, "dtype")
     function = functions(trained, quality=quality, dtype=dtype)[member(Part, part, "part")]
@@ -102,7 +102,7 @@ def prepare(
 
 @contextlib.contextmanager
 def without_source_paths() -> Iterator[None]:
-    """Keeps JAX from noting where in the source an operation stands, so that files are the same."""
+    """Keeps JAX from recording source locations, so that files are reproducible."""
     name = "jax_traceback_in_locations_limit"
     before = getattr(jax.config, name)
     jax.config.update(name, 0)

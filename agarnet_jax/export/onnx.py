@@ -1,7 +1,7 @@
 """ONNX: one file for ONNX Runtime, OpenVINO, DirectML and browsers (extra `export-onnx`).
 
-Written from the traced function, primitive by primitive (`onnx_lowering.py`), so that batch,
-height and width stay free and convolutions are ONNX's own.
+The traced function is lowered primitive by primitive (`onnx_lowering.py`), so that batch, height
+and width stay free and convolutions become ONNX's own.
 """
 
 import os
@@ -19,15 +19,15 @@ EXTRA = "export-onnx"
 
 
 def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
-    """Writes a checked ONNX file, opset 17, metadata in its `metadata_props`.
+    """Writes an ONNX file, opset 17, validated, with metadata in its `metadata_props`.
 
     Args:
       trained: the weights.
       path: the file.
-      options: as of `model.prepare`.
+      options: those of `model.prepare`.
 
     Raises:
-      ValueError: as `model.prepare`, or the package onnx is missing.
+      ValueError: the package onnx is missing, or see `model.prepare`.
     """
     onnx = extras.load("onnx", extra=EXTRA)
     model = onnx_model(prepare(trained, **options))
@@ -36,7 +36,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
 
 
 def onnx_model(model: Model) -> Any:
-    """Makes the `onnx.ModelProto` of a model.
+    """Returns the `onnx.ModelProto` of a model.
 
     Raises:
       ValueError: the package onnx is missing.
@@ -51,7 +51,7 @@ def onnx_model(model: Model) -> Any:
     graph.define_side("batch", first, axis=0, divisor=1)
     graph.define_side("h", first, axis=1, divisor=BLOCK)
     graph.define_side("w", first, axis=2, divisor=BLOCK)
-    # Outputs in the order of `function.outputs`; jit would sort a dict.
+    # A list keeps the order of `function.outputs`; JAX would sort the keys of a dict.
     names = [tensor.name for tensor in function.outputs]
     traced = jax.make_jaxpr(lambda *inputs: [function(*inputs)[name] for name in names])(
         *model.traced_inputs()

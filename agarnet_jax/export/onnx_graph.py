@@ -8,14 +8,14 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-OPSET, IR_VERSION = 17, 8  # of 2022: whatever is in use reads them
+OPSET, IR_VERSION = 17, 8  # from 2022, so every runtime in use supports them
 
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """A tensor of the graph, for an array of the traced function.
+    """A tensor of the graph that represents an array of the traced function.
 
-    channels_first: the array's last axis stands second in the tensor, as ONNX convolves.
+    channels_first: the array's last axis is the tensor's second, as ONNX convolutions need it.
     """
 
     name: str
@@ -24,9 +24,9 @@ class Value:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Constant:
-    """An array known beforehand, which is put into the graph where something needs it there.
+    """An array known at export time; it is added to the graph only when a node needs it.
 
-    dtype: what it is converted to where it is used; the graph stores the array as it is.
+    dtype: the type to cast it to on use; the graph stores the array unchanged.
     """
 
     array: np.ndarray
@@ -42,7 +42,7 @@ Operand = Value | Constant
 
 
 class Graph:
-    """Nodes and constants in order, each once."""
+    """Nodes and constants in order, without duplicates."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
@@ -60,7 +60,7 @@ class Graph:
         return self._made[key]
 
     def constant(self, array: Any, dtype: Any = None) -> str:
-        """Adds a constant, converted to `dtype` if that is another; returns its name."""
+        """Adds a constant, cast to `dtype` if given; returns its name."""
         array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._initializers:
@@ -76,21 +76,21 @@ class Graph:
         return self.op("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def define_side(self, symbol: str, name: str, axis: int, divisor: int) -> None:
-        """Lets a symbol of shapes stand for the side `axis` of the input `name`, divided."""
+        """Defines a shape symbol as the side `axis` of the input `name`, divided by `divisor`."""
         shape = self.op("Shape", name)
         side = Side(self, self.op("Gather", shape, self.integers([axis]), axis=0))
         self._sides[symbol] = floordiv(side, divisor) if divisor != 1 else side
 
     def side(self, dimension: Any) -> str:
-        """Returns the name of a side, int64 of shape (1,); the graph computes symbolic ones."""
+        """Returns the name of a side, int64 (1,); symbolic sides are computed by the graph."""
         if isinstance(dimension, int):
             return self.integers([dimension])
-        # The notation of `jax.export.symbolic_shape`, which is Python's.
+        # Symbolic dimensions print as Python expressions of these names.
         scope = {"floordiv": floordiv, **self._sides}
         return eval(str(dimension), {"__builtins__": {}}, scope).name
 
     def shape(self, dimensions: Sequence[Any]) -> str:
-        """Returns the name of a shape, int64 of one axis."""
+        """Returns the name of a shape, int64 (rank,)."""
         if all(isinstance(side, int) for side in dimensions):
             return self.integers(dimensions)
         return self.op("Concat", *(self.side(side) for side in dimensions), axis=0)
@@ -98,7 +98,7 @@ class Graph:
     def model(
         self, inputs: Sequence[onnx.ValueInfoProto], outputs: dict[str, onnx.ValueInfoProto]
     ) -> onnx.ModelProto:
-        """Makes the model of what `outputs`, by the names of their tensors, need."""
+        """Returns the model with the nodes that `outputs` (by tensor name) depend on."""
         needed, nodes = set(outputs), []
         renamed = {tensor: info.name for tensor, info in outputs.items()}
         for node in reversed(self._nodes):
@@ -117,7 +117,7 @@ class Graph:
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """A side that is known when the graph runs; arithmetic adds nodes. Never negative."""
+    """A non-negative side known only when the graph runs; arithmetic on it adds nodes."""
 
     graph: Graph
     name: str

@@ -1,7 +1,7 @@
-"""JAX's primitives as ONNX nodes: those that the exported functions are made of, and no others.
+"""Lowers JAX primitives to ONNX nodes: only those that occur in the exported functions.
 
-JAX has channels last, ONNX convolves with channels first. Arrays stay channels first from the
-first convolution on, through everything that does not look at the layout; see `Value`.
+JAX arrays have channels last, ONNX convolutions channels first. After a convolution, tensors stay
+channels first through all operations that do not depend on the layout; see `Value`.
 """
 
 import functools
@@ -15,15 +15,15 @@ from jax.extend.core import ClosedJaxpr, Literal
 
 from agarnet_jax.export.onnx_graph import Constant, Graph, Operand, Value
 
-# What a rule gets: the graph, the equation (shapes and parameters), its operands.
+# Arguments: the graph, the equation (with shapes and parameters), its operands.
 Rule = Callable[[Graph, Any, list[Operand]], Operand]
 
 
 def lower(graph: Graph, closed: ClosedJaxpr, arguments: Sequence[Operand]) -> list[Operand]:
-    """Adds a traced function to the graph as nodes; returns its outputs.
+    """Adds the nodes of a traced function to the graph; returns its outputs.
 
     Raises:
-      ValueError: a primitive, or a use of one, that there is no rule for.
+      ValueError: there is no rule for a primitive, or for the way it is used.
     """
     known: dict[Any, Operand] = dict(zip(closed.jaxpr.invars, arguments))
     known |= zip(closed.jaxpr.constvars, map(Constant.of, closed.consts))
@@ -39,7 +39,9 @@ def lower(graph: Graph, closed: ClosedJaxpr, arguments: Sequence[Operand]) -> li
         elif name in RULES:
             results = [RULES[name](graph, equation, operands)]
         else:
-            raise ValueError(f"There is no rule to write JAX's primitive {name!r} in ONNX.")
+            raise ValueError(
+                f"There is no ONNX rule for the JAX primitive {name!r}; add one to RULES."
+            )
         known |= zip(equation.outvars, results)
     return [read(atom) for atom in closed.jaxpr.outvars]
 
@@ -54,7 +56,7 @@ def channels_last(graph: Graph, operand: Operand, rank: int) -> str:
 
 
 def channels_first(graph: Graph, operand: Operand, rank: int) -> str:
-    """Returns the name of a tensor with the array's last axis second; a scalar stays one."""
+    """Returns the name of a tensor with the array's last axis second; scalars stay scalars."""
     if isinstance(operand, Constant):
         array = np.moveaxis(operand.array, -1, 1) if operand.array.ndim else operand.array
         return graph.constant(array, operand.dtype)
@@ -68,14 +70,14 @@ def _shapes(equation: Any) -> list[tuple]:
 
 
 def _same_layout(graph: Graph, equation: Any, operands: list[Operand]) -> tuple[list[str], bool]:
-    """Returns the names of all operands in one layout, and whether that is channels first."""
+    """Returns the operands' names in a common layout, and whether it is channels first."""
     first = any(isinstance(operand, Value) and operand.channels_first for operand in operands)
-    lay = channels_first if first else channels_last
-    return [lay(graph, x, len(shape)) for x, shape in zip(operands, _shapes(equation))], first
+    in_layout = channels_first if first else channels_last
+    return [in_layout(graph, x, len(shape)) for x, shape in zip(operands, _shapes(equation))], first
 
 
 def _axis(axis: int, rank: int, first: bool) -> int:
-    """Tells where an axis of the array is in the tensor."""
+    """Returns the tensor's axis for an axis of the array."""
     if not first or axis == 0:
         return axis
     return 1 if axis == rank - 1 else axis + 1
@@ -90,7 +92,7 @@ def _elementwise(kind: str, **attributes: Any) -> Rule:
 
 
 def _max(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
-    """Writes Max, or ReLU, which runtimes fuse into the convolution before it."""
+    """Adds Max, or Relu where possible, which runtimes fuse into the preceding convolution."""
     for zero, other in (operands, operands[::-1]):
         if isinstance(zero, Constant) and isinstance(other, Value) and _is_zero(zero):
             return Value(graph.op("Relu", other.name), other.channels_first)
@@ -122,7 +124,7 @@ def _conv(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
     last = (0, rank - 1, *range(1, rank - 1))
     plain = set(params["lhs_dilation"]) == {1} and params["batch_group_count"] == 1
     if lhs_spec != last or out_spec != last or not plain:
-        raise ValueError("Only convolutions of channels last without dilated input are written.")
+        raise ValueError("Only channels-last convolutions without input dilation can be exported.")
     kernel = _transposed(graph, operands[1], rhs_spec)
     name = graph.op(
         "Conv",
@@ -149,14 +151,14 @@ def _pool(graph: Graph, equation: Any, operands: list[Operand], *, kind: str) ->
     if set(window) == {1} and set(strides) == {1}:
         return operands[0]
     if window[0] != 1 or window[-1] != 1 or any(side != (0, 0) for side in params["padding"]):
-        raise ValueError("Only pooling over space without padding is written.")
+        raise ValueError("Only spatial pooling without padding can be exported.")
     name = graph.op(
         kind,
         channels_first(graph, operands[0], len(shape)),
         kernel_shape=list(window[1:-1]),
         strides=list(strides[1:-1]),
     )
-    if kind == "AveragePool":  # JAX has the sum
+    if kind == "AveragePool":  # JAX computes the sum
         name = graph.op("Mul", name, graph.constant(np.float32(math.prod(window))))
     return Value(name, channels_first=True)
 
@@ -164,7 +166,7 @@ def _pool(graph: Graph, equation: Any, operands: list[Operand], *, kind: str) ->
 def _dot(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
     (lhs_axes, rhs_axes), batch_axes = equation.params["dimension_numbers"]
     if any(batch_axes):
-        raise ValueError("Only products of matrices without batch axes are written.")
+        raise ValueError("Only matrix products without batch axes can be exported.")
     lhs_shape, rhs_shape = _shapes(equation)
     rank, (lhs, rhs) = len(lhs_shape), operands
     if tuple(lhs_axes) == (rank - 1,) and len(rhs_shape) == 2 and tuple(rhs_axes) == (0,):
@@ -179,10 +181,10 @@ def _dot(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
         (rhs, rhs_shape, rhs_axes, False),
     ):
         free = [axis for axis in range(len(shape)) if axis not in axes]
-        laid = _transposed(graph, operand, [*free, *axes] if is_left else [*axes, *free])
+        transposed = _transposed(graph, operand, [*free, *axes] if is_left else [*axes, *free])
         summed = math.prod(shape[axis] for axis in axes)
         sides = (-1, summed) if is_left else (summed, -1)
-        matrices.append(graph.op("Reshape", laid, graph.shape(sides)))
+        matrices.append(graph.op("Reshape", transposed, graph.shape(sides)))
     product = graph.op("MatMul", *matrices)
     return Value(graph.op("Reshape", product, graph.shape(equation.outvars[0].aval.shape)))
 
@@ -194,20 +196,20 @@ def _reshape(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
         return Constant(operand.array.reshape(new), operand.dtype)
     keeps_ends = shape and new and (shape[0], shape[-1]) == (new[0], new[-1])
     if operand.channels_first and keeps_ends:
-        laid = (new[0], new[-1], *new[1:-1])
-        return Value(graph.op("Reshape", operand.name, graph.shape(laid)), channels_first=True)
+        first = (new[0], new[-1], *new[1:-1])
+        return Value(graph.op("Reshape", operand.name, graph.shape(first)), channels_first=True)
     last = channels_last(graph, operand, len(shape))
     return Value(graph.op("Reshape", last, graph.shape(new)))
 
 
 def _broadcast(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
     (operand,), (shape, *_) = operands[:1], _shapes(equation)
-    new, places = equation.outvars[0].aval.shape, equation.params["broadcast_dimensions"]
-    ones = tuple(shape[places.index(i)] if i in places else 1 for i in range(len(new)))
+    new, kept = equation.outvars[0].aval.shape, equation.params["broadcast_dimensions"]
+    ones = tuple(shape[kept.index(i)] if i in kept else 1 for i in range(len(new)))
     if isinstance(operand, Constant) and all(isinstance(side, int) for side in new):
         return Constant(np.broadcast_to(operand.array.reshape(ones), new), operand.dtype)
     name = channels_last(graph, operand, len(shape))
-    added = [axis for axis in range(len(new)) if axis not in places]
+    added = [axis for axis in range(len(new)) if axis not in kept]
     if added:
         name = graph.op("Unsqueeze", name, graph.integers(added))
     return Value(name if ones == new else graph.op("Expand", name, graph.shape(new)))
@@ -246,14 +248,14 @@ def _stack(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
     names, first = _same_layout(graph, equation, operands)
     rank, axis = len(_shapes(equation)[0]) + 1, equation.params["axis"]
     if axis in (0, rank - 1):
-        raise ValueError("Only stacking along inner axes is written.")
-    place = _axis(axis, rank, first)
-    each = [graph.op("Unsqueeze", name, graph.integers([place])) for name in names]
-    return Value(graph.op("Concat", *each, axis=place), first)
+        raise ValueError("Only stacking along inner axes can be exported.")
+    axis = _axis(axis, rank, first)
+    expanded = [graph.op("Unsqueeze", name, graph.integers([axis])) for name in names]
+    return Value(graph.op("Concat", *expanded, axis=axis), first)
 
 
 def _gather(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
-    """Takes whole slices at indices along one axis, all in range (as in our functions)."""
+    """Gathers whole slices along one axis; our functions only have indices in range."""
     numbers, (shape, index_shape) = equation.params["dimension_numbers"], _shapes(equation)
     (axis,) = numbers.start_index_map
     batch = range(axis, axis + len(index_shape) - 1)
@@ -263,7 +265,7 @@ def _gather(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
         for a, (size, side) in enumerate(zip(equation.params["slice_sizes"], shape))
     )
     if numbers.collapsed_slice_dims != (axis,) or numbers.offset_dims != offsets or not whole:
-        raise ValueError("Only gathering whole slices along one axis is written.")
+        raise ValueError("Only gathering whole slices along one axis can be exported.")
     indices = channels_last(graph, operands[1], len(index_shape))
     last = graph.integers([len(index_shape) - 1])
     taken = channels_last(graph, operands[0], len(shape))
@@ -289,9 +291,9 @@ def _sum(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
 
 
 def _round(graph: Graph, equation: Any, operands: list[Operand]) -> Operand:
-    """Rounds half to even, as ONNX does."""
+    """Adds Round, which in ONNX rounds half to even."""
     if equation.params["rounding_method"] is not jax.lax.RoundingMethod.TO_NEAREST_EVEN:
-        raise ValueError("Only rounding half to even is written.")
+        raise ValueError("Only rounding half to even can be exported.")
     return _elementwise("Round")(graph, equation, operands)
 
 
@@ -316,7 +318,7 @@ RULES: dict[str, Rule] = {
     "reduce_sum": _sum,
     "reduce_window_max": functools.partial(_pool, kind="MaxPool"),
     "reduce_window_sum": functools.partial(_pool, kind="AveragePool"),
-    "rem": _elementwise("Mod"),  # of numbers that are not negative
+    "rem": _elementwise("Mod"),  # operands are never negative
     "reshape": _reshape,
     "round": _round,
     "select_n": _select,

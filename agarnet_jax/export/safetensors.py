@@ -1,4 +1,4 @@
-"""Safetensors: the parameters, for readers in any language; `docs/export.md` names them all."""
+"""Safetensors: the parameters, for any language; `docs/export.md` lists all tensors."""
 
 import json
 import os
@@ -19,24 +19,23 @@ _NETWORKS = {
 def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
     """Writes parameters as `{network}/{path}`, and configurations as JSON in the metadata.
 
-    With both networks, `weights.load` and `agarnet restore --weights` take the file.
+    A file with both networks is accepted by `weights.load` and `agarnet restore --weights`.
 
     Args:
       trained: the weights.
       path: the file.
-      options: as of `model.prepare`; there is no size.
+      options: those of `model.prepare`, without `size`.
 
     Raises:
-      ValueError: as `model.prepare` and `weights.check`, or a part or size that parameters do not
-        have.
+      ValueError: a part or size that does not apply, or see `model.prepare` and `weights.check`.
     """
     weights.check(trained)
     model = prepare(trained, **options)
     part = model.function.part
     if part not in _NETWORKS:
-        raise ValueError(f"part is {part.value!r}; parameters are the same for 'blind'.")
+        raise ValueError(f"part is {part.value!r}; use 'blind', which has the same parameters.")
     if model.size is not None:
-        raise ValueError("Parameters have no height and width; leave them out.")
+        raise ValueError("A safetensors file has no image size; leave the size out.")
     tensors = weights.flat_tensors(
         trained, parts=_NETWORKS[part], dtype=model.metadata["parameters"]
     )

@@ -2,7 +2,7 @@
 
 A folder with one signature, `serving_default`, whose inputs and outputs have the names of
 `blind.functions`; batch, height and width are free. The network is one operation, XlaCallModule,
-which TensorFlow compiles by XLA for each size it meets, on CPU, CUDA or TPU.
+which TensorFlow compiles with XLA for each new image size, on CPU, CUDA or TPU.
 """
 
 import json
@@ -20,7 +20,7 @@ from agarnet_jax.export.blind import BLOCK
 from agarnet_jax.export.model import PLATFORMS, Model, prepare
 
 SIGNATURE = "serving_default"
-# TensorFlow leaves alone what lies in this folder of a SavedModel.
+# TensorFlow ignores the contents of this folder of a SavedModel.
 METADATA = pathlib.PurePath("assets.extra", "metadata.json")
 
 
@@ -29,15 +29,15 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
 
     Args:
       trained: the weights.
-      path: the folder; new or empty, since TensorFlow would mix what is there with it.
-      options: as of `model.prepare`.
+      path: the folder; it must be new or empty, since TensorFlow would mix the contents.
+      options: those of `model.prepare`.
 
     Raises:
-      ValueError: as `model.prepare`, TensorFlow is missing, or there is something in the folder.
+      ValueError: the folder is not empty, TensorFlow is missing, or see `model.prepare`.
     """
     folder = pathlib.Path(path)
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise ValueError(f"{os.fspath(path)!r} is there already; remove it or name a new folder.")
+        raise ValueError(f"{os.fspath(path)!r} already exists; remove it or name a new folder.")
     tf = tf_function.load_tensorflow()
     model = prepare(trained, **options)
     module = tf.Module()
@@ -66,11 +66,11 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
 
 
 def _checked(tf: Any, model: Model) -> Callable[..., Any]:
-    """Converts the function to TensorFlow, behind a check whose message names the remedy."""
+    """Converts the function to TensorFlow and adds a check of the image size."""
     function, size = model.function, model.size
     converted = tf_function.converted(model, platforms=PLATFORMS)
-    needed = f"multiples of {BLOCK} from {function.smallest_side} on"
-    message = f"height and width must be {needed}; repeat the last row and column to get there"
+    sides = f"multiples of {BLOCK}, at least {function.smallest_side}"
+    message = f"height and width must be {sides}; pad by repeating the last row and column"
 
     def checked(*arrays: Any) -> Any:
         if size is None:

@@ -22,17 +22,17 @@ FUNCTION, METADATA = "function.bin", "metadata.json"
 
 
 def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
-    """Writes a function that JAX calls by its inputs in order; it gives a dict of outputs.
+    """Writes a function that JAX calls with the inputs in order; it returns a dict of outputs.
 
     Args:
       trained: the weights.
       path: the file.
-      options: as of `model.prepare`.
+      options: those of `model.prepare`.
 
     Raises:
-      ValueError: as `model.prepare`, or the package flatbuffers is missing.
+      ValueError: the package flatbuffers is missing, or see `model.prepare`.
     """
-    extras.load("flatbuffers", extra=EXTRA)  # what JAX serializes with
+    extras.load("flatbuffers", extra=EXTRA)  # used by JAX to serialize
     model = prepare(trained, **options)
     function = exported(model)
     about = model.metadata | {
@@ -48,7 +48,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
 
 
 def exported(model: Model) -> export.Exported:
-    """Exports the model's function, lowered for all platforms."""
+    """Returns the model's function, lowered for all platforms."""
     with without_source_paths():
         traced = export.export(jax.jit(model.function.call), platforms=PLATFORMS)
         return traced(*model.traced_inputs())

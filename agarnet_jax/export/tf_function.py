@@ -1,4 +1,4 @@
-"""What SavedModel and LiteRT share: the exported function as one of TensorFlow's (`export-tf`)."""
+"""Conversion to TensorFlow functions, shared by SavedModel and LiteRT (extra `export-tf`)."""
 
 import contextlib
 import functools
@@ -19,7 +19,7 @@ Interceptor = Callable[..., Any]
 
 
 def load_tensorflow() -> Any:
-    """Imports TensorFlow, quiet about the processor it finds.
+    """Imports TensorFlow without its messages about the processor.
 
     Raises:
       ValueError: it is not installed.
@@ -35,21 +35,21 @@ def converted(
     batch: int | None = None,
     interceptor: Interceptor | None = None,
 ) -> Callable[..., Any]:
-    """Converts the model's function to one that takes and returns TensorFlow's tensors.
+    """Returns the model's function as a function of TensorFlow tensors.
 
     Args:
-      model: what to convert; traced when the result is first called.
-      platforms: those of XLA to lower it for.
+      model: what to convert; it is traced when the result is first called.
+      platforms: the XLA platforms to lower it for.
       batch: the number of images; None leaves it free.
-      interceptor: gives layers another form, as of `flax.linen.intercept_methods`.
+      interceptor: replaces layers, as in `flax.linen.intercept_methods`.
     """
     from jax.experimental import jax2tf
 
     fixed = {} if batch is None else {"batch": batch}
 
     def call(*arrays: jax.Array) -> dict[str, jax.Array]:
-        rewriting = nn.intercept_methods(interceptor) if interceptor else contextlib.nullcontext()
-        with rewriting:
+        layers = nn.intercept_methods(interceptor) if interceptor else contextlib.nullcontext()
+        with layers:
             return model.function(*arrays)
 
     function = jax2tf.convert(
@@ -69,11 +69,11 @@ def converted(
 
 
 def input_signature(tf: Any, model: Model) -> list[Any]:
-    """Returns the `tf.TensorSpec` of every input."""
+    """Returns the `tf.TensorSpec` of each input."""
     return [specification(tf, tensor, model) for tensor in model.function.inputs]
 
 
 def specification(tf: Any, tensor: Tensor, model: Model) -> Any:
-    """Returns the `tf.TensorSpec` of an input, with None for sides that are free."""
+    """Returns the `tf.TensorSpec` of an input, with None for free sides."""
     sides = dict.fromkeys(SIDES) | model.sides
     return tf.TensorSpec(tensor.with_sides(sides), tensor.dtype, tensor.name)

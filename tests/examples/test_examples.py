@@ -43,7 +43,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def picture(astronaut, tmp_path_factory):
-    """A gray photograph of JPEG quality 20, as PNG; its sides are not multiples of 8."""
+    """A grayscale photograph at JPEG quality 20, as PNG; its sides are not multiples of 8."""
     luma = Image.fromarray(astronaut).convert("L").crop((120, 0, 274, 125))
     buffer, path = io.BytesIO(), tmp_path_factory.mktemp("pictures") / "in.png"
     luma.save(buffer, "JPEG", quality=20)
@@ -53,7 +53,7 @@ def picture(astronaut, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(picture):
-    """By the library, continued as the examples continue it."""
+    """Restored by the library, padded as the examples pad it."""
     luma = np.asarray(Image.open(picture))
     height, width = luma.shape
     padded = np.pad(luma, ((0, -height % 8), (0, -width % 8)), mode="edge")
@@ -75,7 +75,7 @@ def run(command, expected, out):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PYTHON_EXAMPLES)
-def test_python(repository, model, picture, expected, tmp_path, name):
+def test_python_examples(repository, model, picture, expected, tmp_path, name):
     code = "import runpy, sys; sys.modules['agarnet_jax'] = None; "
     code += "sys.modules['openvino_telemetry'] = None; sys.argv = sys.argv[1:];"
     code += "runpy.run_path(sys.argv[0])"
@@ -94,13 +94,15 @@ def test_without_arguments_the_usage_is_one_line(repository, name):
 
 
 @pytest.mark.parametrize("name", PYTHON_EXAMPLES)
-def test_a_part_of_floats_is_refused(repository, picture, tmp_path, name):
+def test_float_parts_are_refused(repository, picture, tmp_path, name):
     path, trained = tmp_path / "model", weights.load("tiny")
     formats.save(trained, path, file_format=PYTHON_EXAMPLES[name], part="estimator")
     command = [sys.executable, repository / "examples" / f"{name}.py", path, picture, "out.png"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr == f"{path} takes no uint8 image; export it with --part blind_uint8.\n"
+    assert (
+        result.stderr == f"{path} does not take uint8 images; export it with --part blind_uint8.\n"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +124,8 @@ def node_folder(repository):
 
 
 @pytest.mark.slow
-def test_node(repository, node_folder, model, picture, expected, tmp_path):
-    """Node looks for packages beside the script."""
+def test_node_example(repository, node_folder, model, picture, expected, tmp_path):
+    """Node searches for packages in the script's folder."""
     script = shutil.copy(repository / "examples" / "onnx_node.mjs", node_folder)
     out = tmp_path / "out.png"
     run(["node", script, model("onnx"), picture, out], expected, out)

@@ -20,7 +20,7 @@ SIZES = ((8, 24), (72, 104), (128, 64))
 
 @pytest.fixture(scope="session")
 def small_weights() -> weights.Weights:
-    """Random, with every kind of layer; qualities and corrections differ over the image."""
+    """Random weights with every kind of layer, whose quality and correction vary over the image."""
     blocks = {f"{name}_blocks": 1 for name in ("dct", "encoder1", "encoder2", "encoder4")}
     blocks |= {f"decoder{i}{kind}_blocks": 1 for i in (1, 2) for kind in ("", "_gated")}
     restorer = AGARNetConfig(
@@ -30,7 +30,7 @@ def small_weights() -> weights.Weights:
     image, key = np.zeros((1, 64, 64, 1), np.float32), jax.random.key(0)
 
     def perturbed(params):
-        """Zeros of the initialization, such as biases, would hide what they belong to."""
+        """Replaces zero-initialized parameters, which would hide errors in their layers."""
         rng = np.random.default_rng(1)
         return jax.tree.map(
             lambda p: np.asarray(p + 0.03 * rng.standard_normal(p.shape), np.float32), params
@@ -64,7 +64,7 @@ def shipped() -> weights.Weights:
 
 @pytest.fixture(scope="session")
 def compressed(astronaut):
-    """(height, width, quality) → a photograph (height, width) uint8, through JPEG."""
+    """(height, width, quality) → a JPEG-compressed photograph (height, width) uint8."""
 
     def compressed(height: int, width: int, quality: int) -> np.ndarray:
         luma = Image.fromarray(astronaut).convert("L").crop((120, 0, 120 + width, height))
@@ -99,13 +99,13 @@ def psnr():
 
 @pytest.fixture(scope="session")
 def shipped_reference(shipped):
-    """image → outputs of the shipped weights' blind function in JAX."""
+    """image → outputs of the blind function of the shipped weights in JAX."""
     return jax.jit(blind.functions(shipped)[Part.BLIND].call)
 
 
 @pytest.fixture(scope="session")
 def assert_agree():
-    """(outputs, expected): atol of what lies in [0, 1]; qualities are a hundred times as large."""
+    """(outputs, expected): atol for values in [0, 1]; a hundred times as much for qualities."""
 
     def assert_agree(actual, expected, *, atol: float = 2e-5) -> None:
         assert actual.keys() == expected.keys()
@@ -120,7 +120,7 @@ def assert_agree():
 
 @pytest.fixture(scope="session")
 def assert_levels_agree():
-    """(levels, expected): where a value is halfway between levels, either may be right."""
+    """(levels, expected): values halfway between two levels may be rounded either way."""
 
     def assert_levels_agree(actual, expected) -> None:
         assert actual.dtype == np.uint8
@@ -139,7 +139,7 @@ def photograph(compressed):
 
 @pytest.fixture(scope="session")
 def assert_restored_as_by_jax(shipped_reference, photograph, compressed, psnr):
-    """(case of `photograph`, restored by the shipped weights): close, and as good."""
+    """(case of `photograph`, restored by the shipped weights): close to JAX, with the same PSNR."""
 
     def assert_restored_as_by_jax(case, actual, *, atol: float) -> None:
         (height, width, _), image = case, photograph(*case)
@@ -162,7 +162,7 @@ def golden_weights(small_weights, golden_params) -> weights.Weights:
 
 @pytest.fixture(scope="session")
 def golden_call(golden):
-    """Inputs of a restorer by name, and what the released graph restored of them."""
+    """Inputs of a restorer by name, and the output of the released graph."""
     case = golden("restore_scalar_q10_astronaut96x128")
     quality = 100 * case["quality"].reshape(1, 1, 1, 1).astype(np.float32)
     return {"image": case["image"], "quality": quality}, case["restored"]
@@ -197,7 +197,7 @@ def save_by_tensorflow(tensorflow_python, run_python, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run_python():
-    """(python, arguments) → what it prints; it must succeed."""
+    """(python, arguments) → its output; the process must succeed."""
 
     def run_python(python, *arguments, given: str | None = None, cwd=None) -> str:
         command = [python, *map(str, arguments)]

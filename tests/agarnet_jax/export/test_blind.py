@@ -17,7 +17,7 @@ ROUNDINGS = 1e-5
 
 
 @pytest.mark.parametrize("side", [8, 24, 40, 64, 72, 128, 136])
-def test_mirroring_is_numpys(side):
+def test_padding_to_cells_matches_numpy(side):
     image = np.random.default_rng(side).random((1, 8, side, 1), np.float32)
     padding = ((0, 0), (0, 0), (0, -side % 64), (0, 0))
     expected = np.pad(image, padding, mode="symmetric")
@@ -25,7 +25,7 @@ def test_mirroring_is_numpys(side):
 
 
 @pytest.mark.parametrize("cells", CellPlacement)
-def test_estimator_is_the_models(small_weights, batch, size, cells):
+def test_estimator_matches_the_model(small_weights, batch, size, cells):
     if cells is CellPlacement.RELEASED and min(size) < 64:
         pytest.skip("the released graph has no such image")
     config = dataclasses.replace(small_weights.estimator_config, cells=cells)
@@ -40,7 +40,7 @@ def test_estimator_is_the_models(small_weights, batch, size, cells):
     np.testing.assert_allclose(actual["quality_map"], np.clip(spread, 1, 100), rtol=ROUNDINGS)
 
 
-def test_restorer_is_the_models(small_weights, batch):
+def test_restorer_matches_the_model(small_weights, batch):
     image = batch(72, 104)
     params, model = small_weights.restorer_params, AGARNet(small_weights.restorer_config)
     everywhere = np.linspace(0, 110, image.size, dtype=np.float32).reshape(image.shape)
@@ -55,7 +55,7 @@ def test_restorer_is_the_models(small_weights, batch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", [QualitySource.IMAGE, QualitySource.MAP])
-def test_blind_is_what_the_restorer_does(shipped, compressed, source):
+def test_blind_part_matches_the_restorer(shipped, compressed, source):
     picture = compressed(72, 104, 20)
     functions = blind.functions(shipped, quality=blind.Quality[source.name])
     expected = Restorer(shipped, read_steps=False).restore(picture, quality=source)
@@ -80,8 +80,8 @@ def test_blind_is_what_the_restorer_does(shipped, compressed, source):
     np.testing.assert_allclose(actual, exact, atol=5e-6)
 
 
-def test_results_stay_in_range(small_weights, batch):
-    """The small network's do not by themselves."""
+def test_outputs_are_clipped(small_weights, batch):
+    """Without clipping, the small network leaves the range."""
     image = batch(64, 64)
     functions = blind.functions(small_weights)
     told = np.full((2, 1, 1, 1), 50, np.float32)
@@ -92,7 +92,7 @@ def test_results_stay_in_range(small_weights, batch):
 
 
 @pytest.mark.slow
-def test_half_parameters_change_little(shipped, batch, psnr, gray_photo):
+def test_float16_parameters_change_little(shipped, batch, psnr, gray_photo):
     image = batch(64, 104)
     clean = gray_photo[:64, :104] / 255
     full, half = (
@@ -105,7 +105,7 @@ def test_half_parameters_change_little(shipped, batch, psnr, gray_photo):
     assert abs(scores[0] - scores[1]) < 0.01
 
 
-def test_convolutions_are_native_ones_on_any_backend(small_weights):
+def test_convolutions_are_native_on_every_backend(small_weights):
     """PACKED is a custom_vjp, STACKED and WINOGRAD have no 3D convolution."""
     model = prepare(small_weights)
     traced = str(jax.make_jaxpr(model.function.call)(*model.traced_inputs()))
@@ -119,32 +119,32 @@ def test_convolutions_are_native_ones_on_any_backend(small_weights):
         ({"part": "blnd"}, "part is 'blnd'; nearest: blind"),
         ({"quality": "pixel"}, "quality is 'pixel'; choose one of: image, map."),
         ({"dtype": "float8"}, "dtype is 'float8'; nearest: float32, float16."),
-        ({"size": (64, 100)}, "width is 100; use a multiple of 8 from 8 on"),
+        ({"size": (64, 100)}, "width is 100; use a multiple of 8, at least 8"),
         ({"size": (0, 64)}, "height is 0; use a multiple of 8"),
         ({"size": "64x64"}, r"size is '64x64'; give \(height, width\)"),
         ({"size": (64,)}, r"size is \(64,\); give"),
         ({"size": (64.0, 64.0)}, r"size is \(64\.0, 64\.0\); give"),
     ],
 )
-def test_what_cannot_be_exported_is_said_in_one_line(small_weights, options, words):
+def test_invalid_options_are_reported_in_one_line(small_weights, options, words):
     with pytest.raises(ValueError, match=words) as raised:
         prepare(small_weights, **options)
     assert "\n" not in str(raised.value)
 
 
-def test_released_cells_need_a_whole_one(small_weights):
+def test_released_cells_need_sides_of_at_least_64(small_weights):
     released = dataclasses.replace(
         small_weights,
         estimator_config=dataclasses.replace(
             small_weights.estimator_config, cells=CellPlacement.RELEASED
         ),
     )
-    with pytest.raises(ValueError, match="height is 56; use a multiple of 8 from 64 on"):
+    with pytest.raises(ValueError, match="height is 56; use a multiple of 8, at least 64"):
         prepare(released, size=(56, 64))
     prepare(released, part="restorer", size=(56, 64))
 
 
-def test_functions_are_shown_without_parameters(small_weights):
+def test_repr_omits_parameters(small_weights):
     for function in blind.functions(small_weights).values():
         assert len(repr(function)) < 2000
         assert len(repr(function.call)) < 200

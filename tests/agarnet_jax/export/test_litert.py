@@ -46,7 +46,7 @@ def files(save_by_tensorflow, small_weights, shipped, golden_weights, tmp_path_f
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), [("small", (72, 104)), ("tall", (136, 8))])
-def test_any_number_of_images(files, call_in_runtime, reference, batch, assert_agree, name, size):
+def test_batch_size_is_free(files, call_in_runtime, reference, batch, assert_agree, name, size):
     images = batch(*size)
     batches = [images[:1], np.concatenate([images, images[:1]])]
     results = call_in_runtime(RUN, *((files[name], {"image": image}) for image in batches))
@@ -55,7 +55,9 @@ def test_any_number_of_images(files, call_in_runtime, reference, batch, assert_a
 
 
 @pytest.mark.slow
-def test_parts_alone(files, call_in_runtime, reference, batch, assert_agree, assert_levels_agree):
+def test_restorer_and_estimator_alone(
+    files, call_in_runtime, reference, batch, assert_agree, assert_levels_agree
+):
     image = batch(72, 104)
     levels = np.rint(255 * image).astype(np.uint8)
     told = np.linspace(1, 100, image.size, dtype=np.float32).reshape(image.shape)
@@ -86,20 +88,20 @@ def test_shipped_weights_on_photographs(
 
 
 @pytest.mark.slow
-def test_restorer_is_the_released_graphs(files, call_in_runtime, golden_call):
+def test_restorer_matches_the_released_graph(files, call_in_runtime, golden_call):
     inputs, expected = golden_call
     (actual,) = call_in_runtime(RUN, (files["golden"], inputs))
     np.testing.assert_allclose(actual["restored"], expected, atol=5e-5)
 
 
 @pytest.mark.slow
-def test_half_parameters_take_half_the_space(files):
+def test_float16_halves_the_file(files):
     sizes = {name: path.stat().st_size for name, path in files.items()}
     assert sizes["float16-64x64"] < 0.6 * sizes["float32-64x64"]
 
 
 @pytest.mark.slow
-def test_the_file_says_what_it_is(files):
+def test_metadata_is_in_the_file(files):
     with zipfile.ZipFile(files["small"]) as archive:
         about = json.loads(archive.read("metadata.json"))
     assert about["name"] == "agarnet-small"
@@ -109,7 +111,9 @@ def test_the_file_says_what_it_is(files):
 
 
 @pytest.mark.slow
-def test_the_example(files, run_python, tensorflow_python, repository, compressed, tmp_path):
+def test_example_restores_an_image(
+    files, run_python, tensorflow_python, repository, compressed, tmp_path
+):
     picture = compressed(70, 100, 20)
     Image.fromarray(picture).save(tmp_path / "in.png")
     example = repository / "examples" / "litert_interpreter.py"
@@ -122,14 +126,14 @@ def test_the_example(files, run_python, tensorflow_python, repository, compresse
         assert not np.array_equal(restored, picture)
 
 
-def test_a_size_is_needed(small_weights, tmp_path):
-    with pytest.raises(ValueError, match="say which height and width"):
+def test_missing_size_is_refused(small_weights, tmp_path):
+    with pytest.raises(ValueError, match="give one, such as 256x256"):
         litert.save(small_weights, tmp_path / "x")
     with pytest.raises(ValueError, match="height is 60; use a multiple of 8"):
         litert.save(small_weights, tmp_path / "x", size=(60, 64))
 
 
-def test_the_missing_package_is_named(monkeypatch, small_weights, tmp_path):
+def test_missing_package_is_named(monkeypatch, small_weights, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(ValueError, match=r"pip install 'agarnet-jax\[export-tf\]'"):
         litert.save(small_weights, tmp_path / "x", size=(64, 64))

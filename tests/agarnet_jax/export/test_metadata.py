@@ -15,7 +15,7 @@ from agarnet_jax.export import metadata
 from agarnet_jax.export.model import prepare
 
 
-def test_says_what_the_file_is(small_weights):
+def test_metadata_describes_the_file(small_weights):
     about = prepare(small_weights, part="blind_uint8", name="mine", quality="map").metadata
     assert about["name"] == "agarnet-mine"
     assert about["version"] == agarnet_jax.__version__
@@ -29,24 +29,24 @@ def test_says_what_the_file_is(small_weights):
     assert image["shape"] == ["batch", "height", "width", 1]
     outputs = {tensor["name"]: tensor["dtype"] for tensor in json.loads(about["outputs"])}
     assert outputs == {"restored": "uint8", "quality_map": "float32", "quality": "float32"}
-    assert json.loads(about["sides"])["height"] == "a multiple of 8, 8 or more"
+    assert json.loads(about["sides"])["height"] == "a multiple of 8, at least 8"
     assert all(isinstance(value, str) for value in about.values())
 
 
-def test_a_fixed_size_is_said(small_weights):
+def test_fixed_size_is_in_the_metadata(small_weights):
     about = prepare(small_weights, size=(64, 128)).metadata
     assert json.loads(about["inputs"])[0]["shape"] == ["batch", 64, 128, 1]
     assert "sides" not in about
 
 
-def test_licences(small_weights):
+def test_licence_of_shipped_and_other_weights(small_weights):
     shipped = weights.load("tiny")
     assert "research" in prepare(shipped, name="a-copy").metadata["licence"]
     assert "maker" in prepare(small_weights, name="tiny").metadata["licence"]
     assert prepare(small_weights, name="tiny", licence="MIT").metadata["licence"] == "MIT"
 
 
-def test_hash_is_of_the_weights_not_of_their_file(small_weights, tmp_path):
+def test_hash_does_not_depend_on_the_file(small_weights, tmp_path):
     weights.save(small_weights, tmp_path / "one.safetensors")
     saved = weights.load(tmp_path / "one.safetensors")
     assert metadata.weights_hash(saved) == metadata.weights_hash(small_weights)
@@ -59,8 +59,8 @@ def test_hash_is_of_the_weights_not_of_their_file(small_weights, tmp_path):
         assert metadata.weights_hash(other) != metadata.weights_hash(small_weights)
 
 
-def test_hash_as_documented(small_weights, tmp_path):
-    """From the bytes of a file, by the words of its docstring."""
+def test_hash_follows_its_documentation(small_weights, tmp_path):
+    """Recomputed from the bytes of a file, as the docstring describes it."""
     path = tmp_path / "one.safetensors"
     weights.save(small_weights, path)
     contents = path.read_bytes()
@@ -77,8 +77,8 @@ def test_hash_as_documented(small_weights, tmp_path):
     assert metadata.weights_hash(small_weights) == digest.hexdigest()
 
 
-def test_the_hash_of_tiny_stays():
-    """Other weights, or a new field in a configuration, change it; then the changelog says so."""
+def test_hash_of_tiny_is_unchanged():
+    """New weights, or a new field in a configuration, change it; then note it in the changelog."""
     expected = "541cd2a81ec5b612461881859a7bc50ab7b060360436c4401fc105cc537c02d6"
     assert metadata.weights_hash(weights.load("tiny")) == expected
 

@@ -44,7 +44,7 @@ RUNTIMES = pytest.mark.parametrize(
 
 @pytest.fixture(scope="session")
 def small_file(small_weights, tmp_path_factory):
-    """The small network's options → its file."""
+    """options → an exported file of the small network."""
     written = {}
 
     def small_file(**options):
@@ -67,7 +67,7 @@ def test_one_file_for_all_sizes(runtime, small_file, reference, batch, size, ass
 
 
 @RUNTIMES
-def test_map_and_whole_levels(runtime, small_file, reference, batch, assert_levels_agree):
+def test_quality_map_and_uint8(runtime, small_file, reference, batch, assert_levels_agree):
     image = np.rint(255 * batch(72, 104)).astype(np.uint8)
     run = runtime(small_file(part="blind_uint8", quality="map"))
     expected = reference("blind_uint8", image, quality="map")
@@ -75,7 +75,7 @@ def test_map_and_whole_levels(runtime, small_file, reference, batch, assert_leve
 
 
 @RUNTIMES
-def test_parts_alone(runtime, small_file, reference, batch, assert_agree):
+def test_restorer_and_estimator_alone(runtime, small_file, reference, batch, assert_agree):
     image = batch(72, 104)
     estimated = runtime(small_file(part="estimator"))(image=image)
     assert_agree(estimated, reference("estimator", image), atol=2e-5)
@@ -86,7 +86,7 @@ def test_parts_alone(runtime, small_file, reference, batch, assert_agree):
 
 @pytest.mark.slow
 @RUNTIMES
-def test_restorer_is_the_released_graphs(runtime, golden_weights, golden_call, tmp_path):
+def test_restorer_matches_the_released_graph(runtime, golden_weights, golden_call, tmp_path):
     onnx_export.save(golden_weights, tmp_path / "golden.onnx", part="restorer")
     inputs, expected = golden_call
     actual = runtime(tmp_path / "golden.onnx")(**inputs)
@@ -94,7 +94,7 @@ def test_restorer_is_the_released_graphs(runtime, golden_weights, golden_call, t
 
 
 @RUNTIMES
-def test_estimator_is_the_released_graphs(
+def test_estimator_matches_the_released_graph(
     runtime, golden, golden_estimator_params, small_weights, tmp_path
 ):
     trained = dataclasses.replace(
@@ -111,7 +111,7 @@ def test_estimator_is_the_released_graphs(
 
 
 @RUNTIMES
-def test_half_parameters(runtime, small_file, reference, batch, assert_agree):
+def test_float16_parameters(runtime, small_file, reference, batch, assert_agree):
     image = batch(72, 104)
     half, full = small_file(dtype="float16"), small_file()
     assert half.stat().st_size < full.stat().st_size
@@ -136,7 +136,7 @@ def test_shipped_weights_on_photographs(
         assert_restored_as_by_jax(case, restored, atol=atol)
 
 
-def test_the_file_says_what_it_is(small_file):
+def test_metadata_is_in_the_file(small_file):
     path = small_file(part="restorer", quality="map")
     onnx.checker.check_model(path, full_check=True)
     model = onnx.load(path)
@@ -152,8 +152,8 @@ def test_the_file_says_what_it_is(small_file):
     assert [tensor.name for tensor in model.graph.input] == ["image", "quality"]
 
 
-def test_convolutions_follow_each_other_without_transposing(small_file):
-    """Of 42, only those that read the image or its coefficients."""
+def test_no_transpose_between_convolutions(small_file):
+    """Of 42 convolutions, only those that read the image or its coefficients have one."""
     nodes = onnx.load(small_file()).graph.node
     kinds = {node.output[0]: node.op_type for node in nodes}
     read = [kinds.get(node.input[0]) for node in nodes if node.op_type == "Conv"]
@@ -161,20 +161,20 @@ def test_convolutions_follow_each_other_without_transposing(small_file):
     assert read.count("Transpose") == 3
 
 
-def test_a_size_of_ones_own(small_file, batch):
+def test_fixed_size(small_file, batch):
     path = small_file(size=(64, 72))
     run = OnnxRuntime(path)
     assert run.session.get_inputs()[0].shape == ["batch", 64, 72, 1]
     assert run(image=batch(64, 72))["restored"].shape == (2, 64, 72, 1)
 
 
-def test_other_sides_fail(small_file, batch):
+def test_sides_that_are_not_multiples_of_8_fail(small_file, batch):
     image = batch(64, 72)[:, :, :-4]
     with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail):
         OnnxRuntime(small_file())(image=image)
 
 
-def test_the_missing_package_is_named(monkeypatch, small_weights, tmp_path):
+def test_missing_package_is_named(monkeypatch, small_weights, tmp_path):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ValueError, match=r"pip install 'agarnet-jax\[export-onnx\]'"):
         onnx_export.save(small_weights, tmp_path / "x.onnx")
@@ -184,7 +184,7 @@ def test_the_missing_package_is_named(monkeypatch, small_weights, tmp_path):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (jnp.sin, "no rule to write JAX's primitive 'sin'"),
+        (jnp.sin, "no ONNX rule for the JAX primitive 'sin'"),
         (lambda x: jnp.einsum("bhc,bhd->bcd", x, x), "without batch axes"),
         (
             lambda x: jax.lax.reduce_window(x, 0.0, jax.lax.add, (2, 1, 1), (1, 1, 1), "VALID"),
@@ -192,7 +192,7 @@ def test_the_missing_package_is_named(monkeypatch, small_weights, tmp_path):
         ),
     ],
 )
-def test_what_has_no_rule_is_refused(function, words):
+def test_primitives_without_a_rule_are_refused(function, words):
     traced = jax.make_jaxpr(function)(np.ones((2, 3, 4), np.float32))
     with pytest.raises(ValueError, match=words):
         onnx_lowering.lower(onnx_graph.Graph(), traced, [onnx_graph.Value("x")])

@@ -14,7 +14,7 @@ from agarnet_jax.export import safetensors as safetensors_export
 
 
 def read(repository, path, tmp_path):
-    """The tensors as the example reads them, in a process without our packages."""
+    """The tensors as read by the example, in a process without our packages."""
     out = tmp_path / "out.npz"
     code = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0]);"
     code += "print([m for m in ('agarnet_jax', 'jax', 'safetensors') if m in sys.modules])"
@@ -29,7 +29,7 @@ def read(repository, path, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_numpy_alone_reads_all(repository, small_weights, tmp_path, dtype):
+def test_numpy_alone_reads_everything(repository, small_weights, tmp_path, dtype):
     path = tmp_path / "small.safetensors"
     safetensors_export.save(small_weights, path, name="small", dtype=dtype)
     said, tensors = read(repository, path, tmp_path)
@@ -46,7 +46,7 @@ def test_numpy_alone_reads_all(repository, small_weights, tmp_path, dtype):
 
 @pytest.fixture(scope="module")
 def documented(repository):
-    """Pattern of a name → its shape in docs/export.md, such as "(3, 3, 2f, f)"."""
+    """Name pattern → shape in docs/export.md, such as "(3, 3, 2f, f)"."""
     text = (repository / "docs" / "export.md").read_text()
     rows = re.findall(r"^\| `(\w+/[^`]*)`(.*?) \| (.*) \|$", text, flags=re.MULTILINE)
     patterns = {}
@@ -60,7 +60,7 @@ def documented(repository):
 
 
 @pytest.mark.parametrize("trained", ["shipped", "small_weights"])
-def test_names_and_shapes_as_documented(repository, documented, trained, request, tmp_path):
+def test_names_and_shapes_are_documented(repository, documented, trained, request, tmp_path):
     path, trained = tmp_path / "x.safetensors", request.getfixturevalue(trained)
     safetensors_export.save(trained, path)
     _, tensors = read(repository, path, tmp_path)
@@ -72,7 +72,7 @@ def test_names_and_shapes_as_documented(repository, documented, trained, request
         assert tensor.shape == eval(re.sub(r"(\d)f", r"\1*f", shape), sizes), name
 
 
-def test_nothing_is_documented_that_is_not_there(documented, small_weights):
+def test_all_documented_tensors_exist(documented, small_weights):
     params = {"restorer": small_weights.restorer_params}
     params["estimator"] = small_weights.estimator_params
     names = flax.traverse_util.flatten_dict(params, sep="/")
@@ -80,8 +80,8 @@ def test_nothing_is_documented_that_is_not_there(documented, small_weights):
         assert any(re.fullmatch(pattern, name) for name in names), pattern
 
 
-def test_both_networks_are_weights_again(small_weights, tmp_path):
-    """Of float16, too, in the float32 that weights are."""
+def test_a_file_of_both_networks_loads_as_weights(small_weights, tmp_path):
+    """Also from float16, converted to float32."""
     for dtype in ("float32", "float16"):
         safetensors_export.save(small_weights, tmp_path / "a.safetensors", dtype=dtype)
         again = weights.load(tmp_path / "a.safetensors")
@@ -93,7 +93,7 @@ def test_both_networks_are_weights_again(small_weights, tmp_path):
             np.testing.assert_array_equal(tensor, value.astype(dtype))
 
 
-def test_one_network_alone(repository, small_weights, tmp_path):
+def test_a_part_contains_one_network(repository, small_weights, tmp_path):
     path = tmp_path / "estimator.safetensors"
     safetensors_export.save(small_weights, path, part="estimator")
     _, tensors = read(repository, path, tmp_path)
@@ -102,15 +102,15 @@ def test_one_network_alone(repository, small_weights, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"part": "blind_uint8"}, "the same for 'blind'"), ({"size": (64, 64)}, "leave them out")],
+    [({"part": "blind_uint8"}, "use 'blind'"), ({"size": (64, 64)}, "leave the size out")],
 )
-def test_options_without_meaning(small_weights, tmp_path, options, words):
+def test_options_that_do_not_apply_are_refused(small_weights, tmp_path, options, words):
     with pytest.raises(ValueError, match=words):
         safetensors_export.save(small_weights, tmp_path / "x", **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_damaged_copy_is_noticed(small_weights, tmp_path):
+def test_damaged_file_is_detected(small_weights, tmp_path):
     path = tmp_path / "small.safetensors"
     safetensors_export.save(small_weights, path, dtype="float16")
     assert weights.load(path).restorer_config == small_weights.restorer_config

@@ -103,14 +103,14 @@ def test_one_file_for_all_platforms(small_file):
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 100, 1), (1, 0, 64, 1), (64, 64)])
-def test_other_shapes_are_refused(small_file, shape):
+def test_invalid_shapes_are_refused(small_file, shape):
     with zipfile.ZipFile(small_file) as archive:
         function = jax.export.deserialize(bytearray(archive.read("function.bin")))
     with pytest.raises(ValueError, match=r"shape|Rank"):
         function.call(np.zeros(shape, np.float32))
 
 
-def test_the_missing_package_is_named(monkeypatch, small_weights, tmp_path):
+def test_missing_package_is_named(monkeypatch, small_weights, tmp_path):
     monkeypatch.setitem(sys.modules, "flatbuffers", None)
     with pytest.raises(ValueError, match=r"pip install 'agarnet-jax\[export-stablehlo\]'"):
         stablehlo.save(small_weights, tmp_path / "x")
