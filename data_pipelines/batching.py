@@ -1,4 +1,4 @@
-"""Batches for training: dicts of arrays, one process's share of each."""
+"""Training batches: dicts of arrays, of which each process loads its own part."""
 
 import bisect
 import contextlib
@@ -28,15 +28,18 @@ Batch = dict[str, np.ndarray]
 
 
 def train_source(config: DataConfig) -> ImageSource:
-    """Opens the training images, each large enough for a crop: full-range luma, or RGB if needed.
+    """Opens the training images: RGB if a plane needs it, otherwise full-range luma.
+
+    Every image is large enough for the largest crop.
 
     Raises:
-      FileNotFoundError, ValueError, ModuleNotFoundError: what `open_images` raises; no folder is
-        named; all images are broken; or videos are drawn and PyAV is not installed.
+      FileNotFoundError, ValueError, ModuleNotFoundError: from `open_images`, or because
+        `train_dir` is empty, every image is broken, or the mixture has videos and PyAV is not
+        installed.
     """
     if config.degradation.mixture.video:
-        import_av()  # fails now, not when the first video is drawn
-    return open_setting(
+        import_av()  # fails now rather than when the first video is drawn
+    return open_configured(
         config,
         "train_dir",
         luma_range=None if config.planes.need_rgb else LumaRange.FULL,
@@ -44,18 +47,18 @@ def train_source(config: DataConfig) -> ImageSource:
     )
 
 
-def open_setting(config: DataConfig, setting: str, **options: Any) -> ImageSource:
-    """Opens the images that a setting names; raises ValueError now if all of them are broken."""
-    place = getattr(config, setting)
-    if not place:
+def open_configured(config: DataConfig, setting: str, **options: Any) -> ImageSource:
+    """Opens the images that `config.setting` names; raises ValueError if all of them are broken."""
+    location = getattr(config, setting)
+    if not location:
         raise ValueError(
             f"config.data.{setting} is empty; give --config.data.{setting}=FOLDER of images."
         )
     try:
-        source = open_images(place, cache_gib=config.cache_gib, **options)
+        source = open_images(location, cache_gib=config.cache_gib, **options)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"config.data.{setting}: {error}") from None
-    source[0]  # now, not in training
+    source[0]  # fails now rather than during training
     return source
 
 
@@ -69,31 +72,31 @@ def train_batches(
     process_index: int = 0,
     process_count: int = 1,
 ) -> Generator[Batch, None, None]:
-    """Makes batches without end, from batch number `start` on; closing the generator ends workers.
+    """Yields an endless stream of batches from index `start` on; closing it ends the workers.
 
     Batch n holds samples n·batch_size … (n+1)·batch_size − 1 of one stream that depends only on
-    the source and `seed`: not on threads, workers or processes, and not on where a run resumed.
-    Where `config.crop_schedule` changes the batch size, counting goes on from the last sample.
-    Process p of `process_count` receives the p-th run of batch_size / process_count samples.
+    the source and `seed`: not on threads, workers or processes, nor on where a run resumed.
+    Where `config.crop_schedule` changes the batch size, the numbering of samples continues.
+    Process p of `process_count` gets the p-th contiguous batch_size / process_count samples.
 
     Yields:
-      Samples as `transforms` describes them, stacked: (b, …), with b = batch_size / process_count.
+      Samples as described in `transforms`, stacked: (b, …), with b = batch_size / process_count.
     """
-    make_batch = PhasedBatch(
+    make_batch = PhasedBatchMaker(
         tuple(
-            TrainBatch(
+            BatchMaker(
                 source,
                 transform=dataclasses.replace(train_transform(config), crop=phase.crop),
                 batch_size=phase.batch_size,
                 seed=seed,
-                share=places_of_process(phase.batch_size, process_index, process_count),
+                positions=local_positions(phase.batch_size, process_index, process_count),
                 start=phase.start,
                 first_sample=phase.first_sample,
             )
             for phase in config.phases(batch_size)
         )
     )
-    stream = (
+    dataset = (
         grain.MapDataset.range(start, sys.maxsize)
         .map(make_batch)
         .to_iter_dataset(
@@ -101,46 +104,47 @@ def train_batches(
         )
     )
     if config.workers:
-        if not flags.FLAGS.is_parsed():  # in a notebook or a script without flags; Grain reads some
+        if not flags.FLAGS.is_parsed():  # Grain reads flags; notebooks and scripts parse none
             flags.FLAGS.mark_as_parsed()
-        stream = stream.mp_prefetch(
+        dataset = dataset.mp_prefetch(
             grain.MultiprocessingOptions(num_workers=config.workers),
-            worker_init_fn=_live_and_end_with_the_parent,
+            worker_init_fn=_init_worker,
         )
-    return _received(iter(stream), source)
+    return _copy_batches(iter(dataset), source)
 
 
-def _received(
-    made: grain.DatasetIterator[tuple[Batch, set[int]]], source: ImageSource
+def _copy_batches(
+    iterator: grain.DatasetIterator[tuple[Batch, set[int]]], source: ImageSource
 ) -> Generator[Batch, None, None]:
-    """Copies batches out of the memory shared with workers, and notes what they found unusable.
+    """Copies batches out of shared memory and records the images that workers found unusable.
 
-    JAX may hold on to a batch until the program ends; uncopied, shared memory would never be freed.
+    JAX may keep a reference to a batch until the program ends. Without the copy, that would keep
+    the workers' shared memory allocated.
     """
 
-    def received(one: tuple[Batch, set[int]]) -> Batch:
-        batch, unusable = one
+    def copy(element: tuple[Batch, set[int]]) -> Batch:
+        batch, unusable = element
         source.unusable |= unusable
         return {name: np.array(array) for name, array in batch.items()}
 
-    with contextlib.closing(made):
-        yield from map(received, made)
+    with contextlib.closing(iterator):
+        yield from map(copy, iterator)
 
 
-def _live_and_end_with_the_parent(*_: int) -> None:
-    """Makes a worker ignore signals to stop, and end once its parent has ended.
+def _init_worker(*_: int) -> None:
+    """Makes a worker ignore termination signals and exit once its parent has exited.
 
-    A terminal, also one that is closed, Slurm and timeout(1) signal all processes of a group. A
-    worker that obeyed would take with it the batch that the parent waits for before it can save. A
-    parent that is killed tells its workers nothing, and they would wait for it forever.
+    A terminal (also when it is closed), Slurm and timeout(1) signal the whole process group. A
+    worker that exited would take with it the batch that the parent needs before it can save. A
+    killed parent cannot notify its workers, which would otherwise wait for it forever.
     """
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    threading.Thread(target=_end_after_the_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_after_the_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -148,17 +152,17 @@ def _end_after_the_parent() -> None:
 
 
 def train_transform(config: DataConfig) -> transforms.RandomSample:
-    """Returns what happens to a training image, a function of it and a random generator."""
+    """Returns the random transform from a training image to a sample."""
     return transforms.RandomSample(config.crop, config.planes, config.degradation)
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainBatch:
-    """Maker of the n-th batch, or of the share of it at a run of places.
+class BatchMaker:
+    """Makes batch n, or the part of it at the given positions.
 
-    Sample i takes the image at place i of an endless sequence of shuffled epochs, and a random
-    generator of its own. Both follow from (seed, i) alone. A batch is one element for Grain,
-    whose overhead for each element is a third of the time of a small crop.
+    Sample i takes the i-th image of an endless sequence of shuffled epochs, and has a random
+    generator of its own. Both follow from (seed, i) alone. Grain gets whole batches as elements:
+    its overhead per element is a third of the time of a small crop.
     """
 
     source: ImageSource
@@ -166,30 +170,30 @@ class TrainBatch:
     transform: transforms.RandomSample
     batch_size: int
     seed: int
-    share: range
-    start: int = 0  # number of the first batch of this size, and of its first sample
-    first_sample: int = 0
+    positions: range  # within each batch
+    start: int = 0  # index of the first batch of this size
+    first_sample: int = 0  # index of that batch's first sample
 
     def __call__(self, n: int) -> Batch:
         first = self.first_sample + (n - self.start) * self.batch_size
-        return stack([self.sample(first + place) for place in self.share])
+        return stack([self.sample(first + position) for position in self.positions])
 
     def sample(self, index: int) -> Sample:
-        """Makes one sample, as `transforms` describes it."""
-        epoch, place = divmod(index, len(self.source))
-        image = self.source[_epoch_order(self.seed, epoch, len(self.source))[place]]
+        """Makes one sample as described in `transforms`."""
+        epoch, position = divmod(index, len(self.source))
+        image = self.source[_epoch_order(self.seed, epoch, len(self.source))[position]]
         rng = np.random.Generator(np.random.Philox(key=(self.seed, index)))
         return self.transform.sample(image, rng)
 
 
 @dataclasses.dataclass(frozen=True)
-class PhasedBatch:
-    """Maker of the n-th batch in the phase it belongs to. Phases are in order, the first from 0.
+class PhasedBatchMaker:
+    """Makes batch n of the phase that n belongs to. Phases are in order; the first starts at 0.
 
-    With it come the numbers of images that the process which makes it has found unusable so far.
+    Also returns the indices of all images that the calling process has found unusable so far.
     """
 
-    phases: tuple[TrainBatch, ...]
+    phases: tuple[BatchMaker, ...]
 
     def __call__(self, n: int) -> tuple[Batch, set[int]]:
         phase = self.phases[bisect.bisect_right(self.phases, n, key=lambda p: p.start) - 1]
@@ -198,26 +202,27 @@ class PhasedBatch:
 
 @functools.lru_cache(maxsize=4)
 def _epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
-    # The counter keeps these numbers apart from those of samples with the same key.
+    # The counter separates these random numbers from those of the sample with the same key.
     bits = np.random.Philox(key=(seed, epoch), counter=(0, 0, 0, 1))
     return np.random.Generator(bits).permutation(count)
 
 
 def stack(samples: list[Sample]) -> Batch:
-    """Makes a batch of samples, (b, …) of each."""
-    # Only contiguous arrays pass from a worker through shared memory. Others would fill a pipe, and
-    # a worker that should end would wait there for a reader.
+    """Stacks samples into a batch of (b, …) arrays."""
+    # Workers pass only contiguous arrays through shared memory. Others would fill a pipe, where an
+    # exiting worker would wait for a reader.
     return {
         key: np.ascontiguousarray(np.stack([sample[key] for sample in samples]))
         for key in samples[0]
     }
 
 
-def places_of_process(batch_size: int, process_index: int, process_count: int) -> range:
-    """Returns the places in a batch that belong to a process.
+def local_positions(batch_size: int, process_index: int, process_count: int) -> range:
+    """Returns the positions in a global batch that a process loads.
 
     Raises:
-      ValueError: no such batch or process, or they cannot have the same number each.
+      ValueError: `batch_size` or `process_index` is out of range, or `process_count` does not
+        divide `batch_size`.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; use at least 1.")
@@ -228,7 +233,7 @@ def places_of_process(batch_size: int, process_index: int, process_count: int) -
         )
     if batch_size % process_count:
         raise ValueError(
-            f"A batch of {batch_size} cannot be shared equally by {process_count} processes; "
+            f"A batch of {batch_size} cannot be split equally among {process_count} processes; "
             f"use a multiple of {process_count}."
         )
     size = batch_size // process_count

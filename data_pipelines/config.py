@@ -1,4 +1,4 @@
-"""What the input pipeline reads and how it degrades it."""
+"""Configuration of the input pipeline: data sources, sampling and degradations."""
 
 import dataclasses
 
@@ -10,24 +10,27 @@ from data_pipelines.planes import PlaneWeights
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig(Config):
-    """Settings of the training and evaluation streams. Qualities are 1–100, inclusive."""
+    """Settings of the training and evaluation data. Qualities are 1–100, inclusive."""
 
-    train_dir: str = ""  # clean images: a folder, prepared shards, or "tfds:NAME#SPLIT"
-    eval_dir: str = ""  # held-out images, likewise; empty: no evaluation
-    crop: int = 64  # side of a training crop, a multiple of 8
-    # Progressive training, ours: (from step, crop) or (from step, crop, batch size), such as
-    # ((30000, 96), (60000, 128, 4)); without a batch size, train.batch_size. One program each.
+    # Clean images: a folder, prepared shards, "tfds:NAME#SPLIT", or the URL of a folder or shards.
+    train_dir: str = ""
+    eval_dir: str = ""  # held-out images, given as for train_dir; empty: no evaluation
+    crop: int = 64  # side of a training crop in pixels, a multiple of 8
+    # Progressive training, ours: entries are (first step, crop) or (first step, crop, batch size),
+    # such as ((30000, 96), (60000, 128, 4)). The batch size defaults to train.batch_size. Each
+    # entry compiles its own program.
     crop_schedule: tuple[tuple[int, ...], ...] = ()
     planes: PlaneWeights = PlaneWeights()
     degradation: DegradationConfig = DegradationConfig()
-    eval_qualities: tuple[int, ...] = (10, 20, 40, 60, 80)
-    eval_doubles: tuple[tuple[int, int], ...] = ()  # first and second quality, shifted by (4, 4)
-    eval_mosaics: tuple[tuple[int, int], ...] = ()  # quality of the left half and of the right one
-    eval_crop: int = 256  # held-out images are cropped to this side, centred
-    eval_batch_size: int = 8
-    workers: int = 0  # processes that make batches; 0 uses a thread, enough for a narrow network
-    threads: int = 1  # per process; more of them wait for each other (Python's lock)
-    cache_gib: float = 1.0  # memory for decoded images, per process; beyond it they are reread
+    eval_qualities: tuple[int, ...] = (10, 20, 40, 60, 80)  # one case of single JPEGs for each
+    # Double JPEG: first and second quality, with the grid shifted by (4, 4) in between.
+    eval_doubles: tuple[tuple[int, int], ...] = ()
+    eval_mosaics: tuple[tuple[int, int], ...] = ()  # qualities of the left and the right half
+    eval_crop: int = 256  # side of the centre crop of held-out images
+    eval_batch_size: int = 8  # over all processes
+    workers: int = 0  # processes that make batches; 0: a thread, enough for a narrow network
+    threads: int = 1  # per process; more than one contend for Python's global interpreter lock
+    cache_gib: float = 1.0  # memory for decoded images, per process; others are decoded again
 
     def __post_init__(self):
         super().__post_init__()
@@ -46,7 +49,7 @@ class DataConfig(Config):
             )
 
     def phases(self, batch_size: int) -> tuple[Phase, ...]:
-        """Lists sizes of training batches, each from a step on; `batch_size` where none is set."""
+        """Returns the phases of training; those without a batch size get `batch_size`."""
         return phases(self.crop, self.crop_schedule, batch_size=batch_size)
 
     @property

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to 8-bit gray or RGB."""
+"""Decodes image files to 8-bit gray or RGB."""
 
 import io
 import os
@@ -11,50 +11,51 @@ from agarnet_jax.color import LumaRange, luma
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
-_STRIP = 64  # rows whose luma is computed at a time: in float64, 32 bytes a pixel
+_STRIP = 64  # luma is computed for this many rows at once, since float64 takes 32 bytes per pixel
 _GRAY_MODES = ("1", "L", "LA", "La")
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # two TIFF tags and a value
 
 
 class UnusableImageError(ValueError):
-    """An image that cannot be trained on; the message says why, without naming the file."""
+    """Raised for an image that cannot be used; the message gives the reason, not the file name."""
 
 
 class UnreachableImageError(UnusableImageError):
-    """A file or memory that the system did not hand over; it may do so next time."""
+    """Raised when the system fails to provide a file or memory; a later attempt may succeed."""
 
 
 def image_size(file: bytes | str | os.PathLike[str]) -> tuple[int, int]:
-    """Reads height and width from the header of an image file (its bytes or its path).
+    """Reads height and width from the header of an image file, given as bytes or path.
 
     Raises:
-      UnusableImageError: no image, empty, of several frames, or of values of unknown range.
+      UnusableImageError: the file cannot be read, is not an image, is empty, has several frames,
+        or has gray values of unknown range.
     """
     with _open(file) as image:
         return image.height, image.width
 
 
 def decode(file: bytes | str | os.PathLike[str]) -> np.ndarray:
-    """Decodes an image file (its bytes or its path) to gray (H, W) or RGB (H, W, 3) uint8.
+    """Decodes an image file, given as bytes or path, to gray (H, W) or RGB (H, W, 3) uint8.
 
-    Palettes, CMYK and alpha become RGB (alpha is dropped), gray of 12 and 16 bits becomes 8 bits.
+    Converts palettes, CMYK and alpha to RGB (alpha is dropped), and 12- and 16-bit gray to 8 bits.
 
     Raises:
-      UnusableImageError: truncated, or as of `image_size`.
+      UnusableImageError: the image data is truncated or damaged, or `image_size` raises it.
     """
     with _open(file) as image:
         try:
             if image.mode.startswith("I;16"):
-                return _gray_of_16_bits(image)
+                return _decode_16_bit_gray(image)
             return np.asarray(image.convert("L" if image.mode in _GRAY_MODES else "RGB"))
         except MemoryError as error:
-            raise UnreachableImageError("no memory to decode it") from error
+            raise UnreachableImageError("out of memory") from error
         except Exception as error:  # Pillow's decoders raise many types on damaged files
             raise UnusableImageError(f"broken: {error}") from error
 
 
-def _gray_of_16_bits(image: Image.Image) -> np.ndarray:
-    """As uint8. Of TIFF files Pillow leaves levels as stored, of 12 bits and from white, too."""
+def _decode_16_bit_gray(image: Image.Image) -> np.ndarray:
+    """Returns uint8. Pillow keeps TIFF levels as stored, even 12-bit or white-is-zero ones."""
     tags = getattr(image, "tag_v2", {})
     peak = 2 ** tags.get(_BITS_PER_SAMPLE, (16,))[0] - 1
     levels = np.rint(np.asarray(image) * (255 / peak)).astype(np.uint8)
@@ -62,7 +63,7 @@ def _gray_of_16_bits(image: Image.Image) -> np.ndarray:
 
 
 def as_luma(image: np.ndarray, luma_range: LumaRange) -> np.ndarray:
-    """Returns the luma (H, W) uint8 of a decoded image. Gray ones are taken as they are."""
+    """Returns the luma (H, W) uint8 of a decoded image; a gray image is returned unchanged."""
     if image.ndim == 2:
         return image
     gray = np.empty(image.shape[:2], np.uint8)
@@ -75,25 +76,25 @@ def as_luma(image: np.ndarray, luma_range: LumaRange) -> np.ndarray:
 def _open(file: bytes | str | os.PathLike[str]) -> Image.Image:
     try:
         if not isinstance(file, bytes) and not stat.S_ISREG(os.stat(file).st_mode):
-            raise OSError("no regular file")  # a pipe would be waited for
+            raise OSError("not a regular file")  # reading a pipe would block
         image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
     except UnidentifiedImageError as error:
         size = len(file) if isinstance(file, bytes) else os.path.getsize(file)
         raise UnusableImageError("not an image" if size else "empty file") from error
     except Exception as error:  # as in `decode`
-        of_system = isinstance(error, OSError) and error.errno is not None
-        kind = UnreachableImageError if of_system else UnusableImageError
-        raise kind(f"unreadable: {error}") from error
+        from_system = isinstance(error, OSError) and error.errno is not None
+        error_type = UnreachableImageError if from_system else UnusableImageError
+        raise error_type(f"unreadable: {error}") from error
     try:
-        # A second picture in a JPEG (MPO) is a preview or the other eye's view.
-        several = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
-    except Exception as error:  # counting them reads on in the file
+        # A second image in a JPEG (MPO) is a preview or the other view of a stereo pair.
+        has_several_frames = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+    except Exception as error:  # counting frames parses more of the file
         image.close()
         raise UnusableImageError(f"broken: {error}") from error
-    if several:
+    if has_several_frames:
         image.close()
         raise UnusableImageError("has several frames")
-    if image.mode in ("I", "F"):  # TIFF's: signed, 32-bit or floating-point
+    if image.mode in ("I", "F"):  # TIFF files with signed, 32-bit or floating-point samples
         image.close()
         raise UnusableImageError(f"gray values of unknown range (Pillow's mode {image.mode})")
     return image

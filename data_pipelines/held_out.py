@@ -1,4 +1,4 @@
-"""Batches of held-out images: every image in every case of evaluation."""
+"""Batches of held-out images: every image in every evaluation case."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from agarnet_jax.color import LumaRange
 from data_pipelines import transforms
-from data_pipelines.batching import Batch, open_setting, places_of_process, stack
+from data_pipelines.batching import Batch, local_positions, open_configured, stack
 from data_pipelines.config import DataConfig
 from data_pipelines.degradations import mosaic, recompression
 from data_pipelines.degradations.degraded import Degradation
@@ -15,15 +15,15 @@ from data_pipelines.planes import TrainingPlane
 from data_pipelines.sources.images import ImageSource
 from data_pipelines.transforms import Sample
 
-_SHIFT = (4, 4)  # of double JPEG, as in `docs/evaluation.md`
+_SHIFT = (4, 4)  # of the grid in double JPEG, as in `docs/evaluation.md`
 
 
 def eval_source(config: DataConfig) -> ImageSource:
-    """Opens the held-out images in studio range, the papers' luma.
+    """Opens the held-out images as studio-range luma, which the papers evaluate.
 
-    Raises as `batching.train_source`.
+    Raises the errors of `batching.open_configured`.
     """
-    return open_setting(
+    return open_configured(
         config,
         "eval_dir",
         luma_range=LumaRange.STUDIO,
@@ -32,7 +32,7 @@ def eval_source(config: DataConfig) -> ImageSource:
 
 
 def eval_cases(config: DataConfig) -> dict[str, Degradation]:
-    """Names the degradations of evaluation: "q10", "double10_50", "mosaic10_80"."""
+    """Returns the degradations to evaluate by name: "q10", "double10_50", "mosaic10_80"."""
     cases: dict[str, Degradation] = {f"q{q}": Jpeg(q) for q in config.eval_qualities}
     for first, second in config.eval_doubles:
         degradation = recompression.double(first, second, shift=_SHIFT)
@@ -49,20 +49,23 @@ def eval_batches(
     process_index: int = 0,
     process_count: int = 1,
 ) -> Iterator[tuple[str, Batch]]:
-    """Makes batches of every usable held-out image in every case of `eval_cases`, once.
+    """Yields batches of every usable held-out image in every case of `eval_cases`, once.
 
     Yields:
-      (case, batch), the batches of one case all of one shape: the last is filled up with copies,
-      and another image stands for a broken one, whose `weight` (b,) is 0; it is 1 elsewhere.
+      (case, batch). All batches of a case have one shape: copies fill up the last one, and other
+      images replace broken ones. Both have `weight` (b,) 0; all other samples have 1.
     """
-    places = places_of_process(config.eval_batch_size, process_index, process_count)
+    positions = local_positions(config.eval_batch_size, process_index, process_count)
     for case, degradation in eval_cases(config).items():
         for first in range(0, len(source), config.eval_batch_size):
-            samples = [_sample(source, first + i, degradation, config) for i in places]
+            samples = [
+                _make_sample(source, first + position, degradation, config)
+                for position in positions
+            ]
             yield case, stack(samples)
 
 
-def _sample(
+def _make_sample(
     source: ImageSource, index: int, degradation: Degradation, config: DataConfig
 ) -> Sample:
     image = source.read(index) if index < len(source) else None

@@ -1,4 +1,4 @@
-"""Progressive training: crops, and perhaps batches, that change their size at given steps."""
+"""Progressive training: the crop size, and optionally the batch size, changes at given steps."""
 
 import dataclasses
 import itertools
@@ -8,13 +8,13 @@ from agarnet_jax.jpeg_tables import BLOCK
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """A run of batches of one size.
+    """A period of training with one crop size and one batch size.
 
     Attributes:
-      start: number of its first batch.
-      crop: side of its crops.
-      batch_size: of all processes together.
-      first_sample: number of its first sample; phases share none.
+      start: index of the first batch.
+      crop: side of the crops.
+      batch_size: over all processes.
+      first_sample: index of the first sample; no sample belongs to two phases.
     """
 
     start: int
@@ -22,40 +22,40 @@ class Phase:
     batch_size: int
     first_sample: int = 0
 
-    def then(self, start: int, crop: int, batch_size: int) -> "Phase":
+    def next_phase(self, start: int, crop: int, batch_size: int) -> "Phase":
         """Returns the phase that follows this one from batch `start` on."""
         samples = (start - self.start) * self.batch_size
         return Phase(start, crop, batch_size, self.first_sample + samples)
 
 
 def check_schedule(crop: int, schedule: tuple[tuple[int, ...], ...]) -> None:
-    """Raises ValueError unless `phases` can be made of them."""
+    """Raises ValueError if the crop or the schedule is invalid."""
     for entry in schedule:
         if len(entry) not in (2, 3) or entry[-1] < 1:
             raise ValueError(
-                f"DataConfig.crop_schedule has {entry}; it takes (from step, crop) or "
-                "(from step, crop, batch size)."
+                f"DataConfig.crop_schedule has {entry}; an entry is (first step, crop) or "
+                "(first step, crop, batch size)."
             )
     if any(a >= b for a, b in itertools.pairwise([0, *(entry[0] for entry in schedule)])):
         raise ValueError(
-            f"DataConfig.crop_schedule is {schedule}; its steps must rise from above 0, where "
-            "DataConfig.crop holds."
+            f"DataConfig.crop_schedule is {schedule}; its steps must increase and start above 0, "
+            "since DataConfig.crop applies from step 0."
         )
     for name, side in (("crop", crop), *(("crop_schedule", entry[1]) for entry in schedule)):
         if side < BLOCK or side % BLOCK:
             raise ValueError(
-                f"A side of DataConfig.{name} is {side}; it must be a multiple of {BLOCK}."
+                f"A crop in DataConfig.{name} is {side}; it must be a positive multiple of {BLOCK}."
             )
 
 
 def phases(
     crop: int, schedule: tuple[tuple[int, ...], ...], *, batch_size: int
 ) -> tuple[Phase, ...]:
-    """Returns the phases of a schedule that `check_schedule` has passed.
+    """Returns the phases of a schedule that `check_schedule` accepts.
 
-    An entry without a batch size of its own takes `batch_size`.
+    Entries without a batch size get `batch_size`.
     """
-    found = [Phase(0, crop, batch_size)]
+    result = [Phase(0, crop, batch_size)]
     for start, side, *size in schedule:
-        found.append(found[-1].then(start, side, *(size or [batch_size])))
-    return tuple(found)
+        result.append(result[-1].next_phase(start, side, *(size or [batch_size])))
+    return tuple(result)

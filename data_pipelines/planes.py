@@ -1,4 +1,4 @@
-"""Which single-channel image a network sees of a colour image."""
+"""The planes of an image that networks are trained on: luma in two ranges, and chroma."""
 
 import dataclasses
 import enum
@@ -16,11 +16,11 @@ _STUDIO_LEVELS = np.rint(full_to_studio(np.arange(256))).astype(np.uint8)
 
 
 class TrainingPlane(enum.Enum):
-    """The single channel of an image that a training sample shows.
+    """The single channel of an image that a training sample contains.
 
     FULL, STUDIO: luma compressed as a gray image, in the range of JPEG files or of benchmarks.
     COLOR: full-range luma of an image that was compressed in colour. CB, CR: a chroma plane at half
-    resolution, as 4:2:0 stores it, quantized by the chroma table.
+    resolution, as 4:2:0 stores it, quantized with the chroma table.
     """
 
     FULL = "full"
@@ -40,8 +40,8 @@ class TrainingPlane(enum.Enum):
     def degrade(self, image: np.ndarray, degradation: Degradation) -> Degraded:
         """Degrades this plane of a gray (H, W) or RGB (H, W, 3) uint8 image.
 
-        The result is gray, (H, W) or for a chroma plane half of it. A gray image has chroma, too:
-        128 throughout.
+        The result is gray: (H, W), or half of that on each side for a chroma plane. The chroma of a
+        gray image is 128 everywhere.
         """
         if self is TrainingPlane.COLOR:
             degraded = degradation.apply(image)
@@ -50,9 +50,9 @@ class TrainingPlane(enum.Enum):
                 image=as_luma(degraded.image, LumaRange.FULL),
                 clean=as_luma(degraded.clean, LumaRange.FULL),
             )
-        return degradation.apply(self._of(image))
+        return degradation.apply(self._extract(image))
 
-    def _of(self, image: np.ndarray) -> np.ndarray:
+    def _extract(self, image: np.ndarray) -> np.ndarray:
         if self in _CHANNEL:
             return np.asarray(Image.fromarray(_chroma(image, _CHANNEL[self])).reduce(2))
         if self is TrainingPlane.STUDIO and image.ndim == 2:
@@ -64,7 +64,7 @@ _CHANNEL = {TrainingPlane.CB: 1, TrainingPlane.CR: 2}
 
 
 def _chroma(image: np.ndarray, channel: int) -> np.ndarray:
-    """Returns a chroma plane, rounded as libjpeg does; Pillow's own conversion truncates."""
+    """Returns a chroma plane rounded as libjpeg rounds it; Pillow's own conversion truncates."""
     if image.ndim == 2:
         return np.full_like(image, 128)
     return np.clip(np.rint(image @ RGB_TO_YCBCR[channel] + 128), 0, 255).astype(np.uint8)
@@ -72,16 +72,13 @@ def _chroma(image: np.ndarray, channel: int) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class PlaneWeights(Choices):
-    """How often each `TrainingPlane` is drawn, relatively.
+    """Relative frequency of each `TrainingPlane`. All but `full` and `studio` need RGB images."""
 
-    All but `full` and `studio` need RGB images.
-    """
-
-    full: float = 0.5
-    studio: float = 0.5
-    color: float = 0.0
-    cb: float = 0.0
-    cr: float = 0.0
+    full: float = 0.5  # full-range luma, as in JPEG files, compressed as a gray image
+    studio: float = 0.5  # studio-range luma, as in benchmarks, compressed as a gray image
+    color: float = 0.0  # full-range luma of an image compressed in colour
+    cb: float = 0.0  # Cb at half resolution, quantized with the chroma table
+    cr: float = 0.0  # Cr, likewise
 
     @property
     def need_rgb(self) -> bool:

@@ -1,11 +1,11 @@
-"""From a clean image to a training sample. A random step draws only from the `rng` it is given.
+"""Turns clean images into training samples. Random steps draw only from the `rng` they are given.
 
 A sample is a dict:
-  degraded, clean: (H, W, 1) uint8; devices make them float32 in [0, 1].
+  degraded, clean: (H, W, 1) uint8; converted to float32 in [0, 1] on the device.
   quality: (1, 1, 1), or pixel-wise (H, W, 1), float32 in 1–100.
-  tables: (1, 1, 64), or block-wise (H/8, W/8, 64), uint8 in the network's order; / 255 on the
-    device, as `jpeg_tables.network_table`.
-  metadata: a string, JSON: the plane and everything that happened to it.
+  tables: (1, 1, 64), or block-wise (H/8, W/8, 64), uint8 in the network's order; divided by 255 on
+    the device, as in `jpeg_tables.network_table`.
+  metadata: a JSON string: the plane, and the degradation in full.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ Sample = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class RandomSample:
-    """A random crop of a random plane, degraded at random."""
+    """Draws a random crop of a random plane and degrades it at random."""
 
     crop: int
     planes: PlaneWeights
@@ -47,30 +47,33 @@ class RandomSample:
 
 
 def random_crop(image: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Cuts a square of (H, W[, 3]) at a uniformly random place; first mirrors a smaller image."""
-    missing = [max(0, side - have) for have in image.shape[:2]]
+    """Crops a square from (H, W[, 3]) at a uniformly random position; pads by reflection first."""
+    missing = [max(0, side - size) for size in image.shape[:2]]
     if any(missing):
         padding = [(0, m) for m in missing] + [(0, 0)] * (image.ndim - 2)
         image = np.pad(image, padding, mode="symmetric")
-    top, left = (below(have - side + 1, rng) for have in image.shape[:2])
+    top, left = (below(size - side + 1, rng) for size in image.shape[:2])
     return image[top : top + side, left : left + side]
 
 
 def random_symmetry(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Applies one of the square's eight symmetries to (H, W[, 3])."""
+    """Applies one of the eight symmetries of the square (flips and rotations) to (H, W[, 3])."""
     symmetry = below(8, rng)
     image = image[:: -1 if symmetry & 1 else 1, :: -1 if symmetry & 2 else 1]
     return image.swapaxes(0, 1) if symmetry & 4 else image
 
 
 def centre_crop(image: np.ndarray, side: int) -> np.ndarray:
-    """Cuts the central square of the given side from (H, W[, 3])."""
+    """Crops the central square of the given side from (H, W[, 3])."""
     top, left = ((size - side) // 2 for size in image.shape[:2])
     return image[top : top + side, left : left + side]
 
 
 def make_sample(degraded: Degraded, *, side: int, pixelwise: bool, metadata: str) -> Sample:
-    """Makes a sample of a degraded gray image's upper left square; labels in one of two shapes."""
+    """Makes a sample from the top left square of a degraded gray image.
+
+    The labels are pixel-wise and block-wise if `pixelwise`, otherwise one for the whole image.
+    """
     quality, table = degraded.quality, network_order(degraded.table)
     if pixelwise:
         quality = np.broadcast_to(quality, degraded.image.shape)[:side, :side]
@@ -85,11 +88,11 @@ def make_sample(degraded: Degraded, *, side: int, pixelwise: bool, metadata: str
     }
 
 
-@functools.lru_cache(maxsize=10_000)  # single JPEGs come again and again
+@functools.lru_cache(maxsize=10_000)  # single JPEGs recur
 def describe(plane: TrainingPlane, degradation: Degradation) -> str:
-    """Describes as JSON what a sample went through: its plane, and the degradation in full."""
-    history = {"plane": plane, "degradation": type(degradation).__name__}
-    return json.dumps(history | dataclasses.asdict(degradation), default=_enum_value)
+    """Returns a sample's metadata as JSON: its plane, and the degradation in full."""
+    metadata = {"plane": plane, "degradation": type(degradation).__name__}
+    return json.dumps(metadata | dataclasses.asdict(degradation), default=_enum_value)
 
 
 def _enum_value(value: enum.Enum) -> Any:
