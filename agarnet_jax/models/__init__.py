@@ -1,4 +1,4 @@
-"""The networks: AGARNet (restorer) and QualityEstimator, with their configurations."""
+"""The networks: AGARNet (the restorer) and QualityEstimator, with their configurations."""
 
 from agarnet_jax.models.agarnet import AGARNet, AGARNetOutput
 from agarnet_jax.models.config import (

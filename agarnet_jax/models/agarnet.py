@@ -1,4 +1,4 @@
-"""AGARNet, the restorer: gates, DCT branch, pixel branch and their blend (`AGARNET.md` §1, §5)."""
+"""AGARNet, the restorer: gates, DCT branch, pixel branch, weighted sum (`AGARNET.md` §1, §5)."""
 
 import flax.linen as nn
 import flax.struct
@@ -24,10 +24,10 @@ from agarnet_jax.models.pixel_branch import PixelBranch
 
 @flax.struct.dataclass
 class AGARNetOutput:
-    """The restored images, (B, H, W, 1) float32, not clipped to [0, 1].
+    """Restored images, (B, H, W, 1) float32, not clipped to [0, 1].
 
-    restored: the result.
-    dct_restored: the DCT branch's own image.
+    restored: the network's result.
+    dct_restored: the image reconstructed by the DCT branch alone.
     """
 
     restored: jax.Array
@@ -35,11 +35,12 @@ class AGARNetOutput:
 
 
 class AGARNet(nn.Module):
-    """The restorer of luma images degraded by JPEG.
+    """Restores luma images degraded by JPEG compression.
 
     Args of `apply`:
-      image: (B, H, W, 1) in [0, 1]; H and W multiples of 8, the 8×8 grid at the origin.
-      quality: JPEG quality 1–100: a scalar, (B, 1, 1, 1), or pixel-wise (B, H, W, 1).
+      image: (B, H, W, 1) in [0, 1]; H and W are multiples of 8, the JPEG grid starts at (0, 0).
+      quality: JPEG quality 1–100, clipped to this range: a scalar, (B, 1, 1, 1), or pixel-wise
+        (B, H, W, 1).
       tables: quantization tables (B, 1|h, 1|w, 64) in the network's order and scale
         (`jpeg_tables.network_table`), or None to derive them from quality.
 
@@ -59,34 +60,36 @@ class AGARNet(nn.Module):
     ) -> AGARNetOutput:
         config = self.config
         image = as_images(image, "image", channels=1)
-        openings, quality_gate, table_gate = None, None, None
+        pixel_gates, quality_gate, table_gate = None, None, None
         if config.gates:
             quality = _check_quality(quality, image.shape)
-            of_blocks = block_quality(quality)
+            quality_per_block = block_quality(quality)
             if tables is None:
-                tables = _derive_tables(of_blocks, config)
+                tables = _derive_tables(quality_per_block, config)
             tables = _check_tables(tables, image.shape)
-            openings = PixelGates(config, name="pixel_gates")(quality / MAX_QUALITY)
-            quality_gate = DctQualityGate(config, name="dct_quality_gate")(of_blocks / MAX_QUALITY)
+            pixel_gates = PixelGates(config, name="pixel_gates")(quality / MAX_QUALITY)
+            quality_gate = DctQualityGate(config, name="dct_quality_gate")(
+                quality_per_block / MAX_QUALITY
+            )
             table_gate = DctTableGate(config, name="dct_table_gate")(tables)
 
         coefficients = DctBranch(config, name="dct_branch")(
             block_dct(image), quality_gate, table_gate
         )
         dct_restored = block_idct(coefficients)
-        correction = PixelBranch(config, name="pixel_branch")(image, openings)
-        # w0, w1: a 1×1 convolution without bias in the released graph. Ours starts at the input
-        # image, to which the pixel branch adds nothing before it is trained.
+        correction = PixelBranch(config, name="pixel_branch")(image, pixel_gates)
+        # w0 and w1 (§5), a 1×1 convolution without bias in the released graph. With these initial
+        # values, and a pixel branch that outputs zero, an untrained network returns its input.
         blend = self.param("blend", lambda _: jnp.array([0.0, 1.0], jnp.float32))
         restored = correction + blend[0] * dct_restored + blend[1] * image
         if config.correction_gate:
-            share = CorrectionGate(config, name="correction_gate")(quality / MAX_QUALITY)
-            restored = image + share * (restored - image)
+            gain = CorrectionGate(config, name="correction_gate")(quality / MAX_QUALITY)
+            restored = image + gain * (restored - image)
         return AGARNetOutput(restored=restored, dct_restored=dct_restored)
 
 
 def _check_quality(quality: ArrayLike, image_shape: tuple[int, ...]) -> jax.Array:
-    """Returns quality 1–100 as (B, 1, 1, 1) or (B, H, W, 1) float32, clipped into range."""
+    """Returns quality 1–100 as (B, 1, 1, 1) or (B, H, W, 1) float32, clipped to this range."""
     batch, height, width, _ = image_shape
     quality = jnp.asarray(quality, jnp.float32)
     if quality.ndim == 0:
@@ -114,20 +117,20 @@ def _check_tables(tables: ArrayLike, image_shape: tuple[int, ...]) -> jax.Array:
     if not fits:
         raise ValueError(
             f"tables are {tables.dtype} {tables.shape}; expected floats ({batch}, 1|{rows}, "
-            f"1|{cols}, 64), as `agarnet_jax.jpeg_tables.network_table` makes them, for an image "
+            f"1|{cols}, 64), as from `agarnet_jax.jpeg_tables.network_table`, for an image "
             f"of shape {image_shape}."
         )
     return tables.astype(jnp.float32)
 
 
 def block_quality(quality: jax.Array) -> jax.Array:
-    """Averages quality over each 8×8 block, to a whole number (`AGARNET.md` §1, "Block quality").
+    """Averages quality over each 8×8 block and rounds it to an integer (`AGARNET.md` §1).
 
-    (B, H, W, 1) becomes (B, H/8, W/8, 1); one quality, (B, 1, 1, 1), keeps its shape.
+    (B, H, W, 1) becomes (B, H/8, W/8, 1); an image-wide quality, (B, 1, 1, 1), keeps its shape.
     """
     return jnp.round(average_pool(quality, BLOCK))
 
 
-def _derive_tables(of_blocks: jax.Array, config: AGARNetConfig) -> jax.Array:
-    by_quality = jnp.asarray(network_tables_by_quality(config.table_scaling))
-    return by_quality[of_blocks[..., 0].astype(jnp.int32)]
+def _derive_tables(quality_per_block: jax.Array, config: AGARNetConfig) -> jax.Array:
+    tables = jnp.asarray(network_tables_by_quality(config.table_scaling))
+    return tables[quality_per_block[..., 0].astype(jnp.int32)]

@@ -11,7 +11,7 @@ RESIDUAL_SCALE = 0.1
 
 
 class ResBlock(nn.Module):
-    """x + 0.1 · conv(ReLU(conv(x))), both convolutions 3×3 at x's own width."""
+    """x + 0.1 · conv(ReLU(conv(x))), with 3×3 convolutions of as many features as x has."""
 
     config: AGARNetConfig
 
@@ -21,34 +21,34 @@ class ResBlock(nn.Module):
 
 
 class GatedResBlock(nn.Module):
-    """x + 0.1 · tanh(conv(ReLU(conv(x))) · opening), with `opening` = σ(gate), from `gates.py`.
+    """x + 0.1 · tanh(conv(ReLU(conv(x))) · gate).
 
-    `opening` is (B, 1, 1, C) or (B, H, W, C).
+    `gate`, from `gates.PixelGates`, is (B, 1, 1, C) or (B, H, W, C), in (0, 1).
     """
 
     config: AGARNetConfig
 
     @nn.compact
-    def __call__(self, x: jax.Array, opening: jax.Array) -> jax.Array:
-        return x + RESIDUAL_SCALE * jnp.tanh(_conv_relu_conv(self.config, x) * opening)
+    def __call__(self, x: jax.Array, gate: jax.Array) -> jax.Array:
+        return x + RESIDUAL_SCALE * jnp.tanh(_conv_relu_conv(self.config, x) * gate)
 
 
 def _conv_relu_conv(config: AGARNetConfig, x: jax.Array) -> jax.Array:
-    """Applies both convolutions of a block; their parameters are those of the calling module."""
+    """Applies a block's two convolutions; their parameters belong to the calling module."""
     features, dtype = x.shape[-1], config.compute_dtype.dtype
     t = nn.relu(Conv2D(features, config.conv2d, dtype, name="conv1")(x))
     return Conv2D(features, config.conv2d, dtype, name="conv2")(t)
 
 
 def average_pool(x: jax.Array, factor: int) -> jax.Array:
-    """Averages (B, H, W, C) over factor×factor windows; sides must divide, a side of 1 stays 1."""
+    """Averages (B, H, W, C) over factor×factor windows; factor divides H and W, or they are 1."""
     fy = factor if x.shape[1] > 1 else 1
     fx = factor if x.shape[2] > 1 else 1
     return nn.avg_pool(x, (fy, fx), strides=(fy, fx)) if factor > 1 else x
 
 
 def upsample_2x(x: jax.Array) -> jax.Array:
-    """Doubles H and W bilinearly, corners aligned at zero: the legacy resize of `AGARNET.md` §5.
+    """Doubles H and W bilinearly, as TensorFlow 1's legacy resize (`AGARNET.md` §5).
 
     out[2i] = x[i], out[2i+1] = (x[i] + x[min(i+1, n−1)]) / 2 along rows, then columns.
     """
@@ -57,9 +57,9 @@ def upsample_2x(x: jax.Array) -> jax.Array:
 
 def _upsample_axis(x: jax.Array, axis: int) -> jax.Array:
     n = x.shape[axis]
-    following = jnp.concatenate(
+    shifted = jnp.concatenate(
         [jax.lax.slice_in_dim(x, 1, n, axis=axis), jax.lax.slice_in_dim(x, n - 1, n, axis=axis)],
         axis=axis,
     )
-    pairs = jnp.stack([x, (x + following) / 2], axis=axis + 1)
+    pairs = jnp.stack([x, (x + shifted) / 2], axis=axis + 1)
     return pairs.reshape(*x.shape[:axis], 2 * n, *x.shape[axis + 1 :])

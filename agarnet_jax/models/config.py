@@ -1,4 +1,4 @@
-"""Frozen configurations of the networks. The defaults are the paper's sizes."""
+"""Configurations of the networks. The default sizes are the paper's."""
 
 import dataclasses
 import enum
@@ -11,9 +11,9 @@ from agarnet_jax.models.formulations import Conv2DFormulation, Conv3DFormulation
 
 
 class ComputeDtype(enum.Enum):
-    """The type that convolutions compute in; parameters, DCT and outputs stay float32.
+    """The data type of convolutions; parameters, DCT and outputs stay float32.
 
-    How exactly float32 numbers are multiplied is the platform's: TPUs round them to bfloat16 and
+    The precision of float32 products depends on the platform: TPUs round factors to bfloat16 and
     recent NVIDIA GPUs to TensorFloat-32, unless `JAX_DEFAULT_MATMUL_PRECISION=highest` is set.
     """
 
@@ -26,10 +26,10 @@ class ComputeDtype(enum.Enum):
 
 
 class CellPlacement(enum.Enum):
-    """Where the estimator's 64×64 cells lie on the image (`AGARNET.md` §2).
+    """How the estimator's 64×64 cells are mapped to the image (`AGARNET.md` §2).
 
-    PLACED: the image is padded to whole cells and every cell stays where it was measured.
-    RELEASED: whole cells only, stretched over the image, as the released graph does.
+    PLACED: the image is padded to whole cells, and every cell keeps its position.
+    RELEASED: as in the released graph, only whole cells, stretched over the image.
     """
 
     PLACED = "placed"
@@ -41,11 +41,11 @@ class AGARNetConfig(Config):
     """Sizes and conventions of the restorer (`AGARNET.md` §3–5).
 
     `gates=False` gives the paper's Baselines: gated blocks become plain residual blocks, and
-    quality is not looked at. Enum fields also take their value as a string. A new field, even at
+    quality is ignored. Enum fields also accept their value as a string. Adding a field, even at
     its default, changes the `weights_sha256` of exported files (`docs/export.md`).
     """
 
-    pixel_features: int = 32  # f; the U-Net's levels have f, 2f and 4f features
+    pixel_features: int = 32  # f; the levels of the U-Net have f, 2f and 4f features
     dct_features: int = 32
     dct_blocks: int = 8
     encoder1_blocks: int = 5
@@ -57,7 +57,7 @@ class AGARNetConfig(Config):
     decoder1_gated_blocks: int = 5
     gate_features: int = 64  # hidden width of the gates generated from quality
     gates: bool = True
-    correction_gate: bool = False  # ours: quality scales the result's difference from the input
+    correction_gate: bool = False  # ours: scale the correction by a function of quality
     table_scaling: TableScaling = TableScaling.FLOAT
     conv2d: Conv2DFormulation = Conv2DFormulation.AUTO
     conv3d: Conv3DFormulation = Conv3DFormulation.AUTO
@@ -72,8 +72,8 @@ class AGARNetConfig(Config):
                 raise ValueError(f"AGARNetConfig.{field.name} must not be {value}.")
         if self.correction_gate and not self.gates:
             raise ValueError(
-                "AGARNetConfig.correction_gate is set without gates; without them quality is not "
-                "looked at, set gates too."
+                "AGARNetConfig.correction_gate is set without gates, which ignores quality; "
+                "set gates too."
             )
 
 

@@ -1,6 +1,6 @@
 """3×3×3 convolution over (frequency, h, w) in three formulations (`formulations.py`).
 
-Parameters are the same in all: kernel (3, 3, 3, in, out), bias (out,).
+All have the same parameters: kernel (3, 3, 3, in, out), bias (out,).
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from agarnet_jax.models.winograd import winograd_conv3d
 
 
 class Conv3D(UntracedInitModule):
-    """3×3×3 SAME convolution: (B, D, h, w, in) to (B, D, h, w, features); D is 64 here."""
+    """3×3×3 SAME convolution: (B, D, h, w, in) to (B, D, h, w, features); D is 64 in AGARNet."""
 
     features: int
     formulation: Conv3DFormulation
@@ -33,14 +33,14 @@ class Conv3D(UntracedInitModule):
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Convolves by XLA's own 3D convolution."""
+    """Computes the convolution with XLA's 3D convolution."""
     return jax.lax.conv_general_dilated(
         x, kernel, (1, 1, 1), "SAME", dimension_numbers=("NDHWC", "DHWIO", "NDHWC")
     )
 
 
 def stacked_conv3d(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Convolves in 2D, with the channels of three neighbouring slices stacked."""
+    """Computes the convolution in 2D, with three neighbouring slices stacked as channels."""
     batch, depth, rows, cols, channels = x.shape
     taps = kernel.shape[0]
     padded = jnp.pad(x, ((0, 0), (taps // 2, taps // 2), (0, 0), (0, 0), (0, 0)))

@@ -11,9 +11,9 @@ from agarnet_jax.models.untraced_init import Dense
 class ResBlock3D(nn.Module):
     """3DG-ResBlock: x + t · o, with t = conv(ReLU(conv(x))) and o gated by quality and table.
 
-    a = conv1(σ(g_q · x)), b = conv1(σ(g_t · x)), o = conv1(σ(a · b)); the gates multiply x
-    itself and the 1×1×1 convolutions have no activation after them (the released graph; the
-    paper's figure draws it otherwise). Without gates: x + t.
+    a = conv1(σ(g_q · x)), b = conv1(σ(g_t · x)), o = conv1(σ(a · b)), where conv1 is a 1×1×1
+    convolution. As in the released graph, and unlike the paper's figure, the gates multiply x
+    before σ, and conv1 has no activation after it. Without gates: x + t.
     """
 
     config: AGARNetConfig
@@ -34,9 +34,9 @@ class ResBlock3D(nn.Module):
 
 
 class DctBranch(nn.Module):
-    """Coefficients (B, 64, h, w, 1) to restored coefficients of the same shape.
+    """Restores DCT coefficients (B, 64, h, w, 1), same shape out.
 
-    The coefficients are reconstructed directly: there is no residual from the input.
+    The branch predicts the coefficients themselves, not a residual to the input.
 
     Args:
       coefficients: block DCT of the degraded image.

@@ -20,10 +20,10 @@ _DETAIL_GAIN = 8.0
 
 @flax.struct.dataclass
 class QualityEstimate:
-    """Estimated quality, 1–100; not clipped, and a network may leave the range.
+    """Estimated quality on the scale 1–100, not clipped to it.
 
     cells: (B, rows, cols, 1), one per 64×64 pixels.
-    quality: (B,), the image's, the mean over its area.
+    quality: (B,), one per image: the mean of the cells, weighted by area.
     """
 
     cells: jax.Array
@@ -31,15 +31,14 @@ class QualityEstimate:
 
 
 class QualityEstimator(nn.Module):
-    """The estimator of the quality of a luma image (B, H, W, 1) in [0, 1].
+    """Estimates the JPEG quality of luma images (B, H, W, 1) in [0, 1].
 
-    With `CellPlacement.PLACED` any H, W ≥ 1 will do: the image is continued by mirroring, which
-    keeps the 8×8 grid where H and W are multiples of 8, to whole cells, and a cell that hangs
-    over counts in the mean by the part it covers. RELEASED drops what is beyond the last whole
-    cell.
+    `CellPlacement.PLACED` takes any H, W ≥ 1: the image is padded to whole cells by mirroring,
+    which preserves the 8×8 grid if H and W are multiples of 8, and each cell is weighted in the
+    mean by the image area it covers. RELEASED drops everything beyond the last whole cell.
 
     Raises:
-      ValueError: another shape, an image of integers, or for RELEASED a side under 64.
+      ValueError: another shape, an integer image, or with RELEASED a side under 64.
     """
 
     config: EstimatorConfig
@@ -52,13 +51,13 @@ class QualityEstimator(nn.Module):
         if self.config.cells is CellPlacement.PLACED:
             padding = ((0, 0), (0, rows * CELL - height), (0, cols * CELL - width), (0, 0))
             image = jnp.pad(image, padding, mode="symmetric")
-        cells = self._convolve(image)
+        cells = self._estimate_cells(image)
         return QualityEstimate(
             cells=cells,
             quality=mean_over_area(cells, height=height, width=width, placement=self.config.cells),
         )
 
-    def _convolve(self, x: jax.Array) -> jax.Array:
+    def _estimate_cells(self, x: jax.Array) -> jax.Array:
         dtype = self.config.compute_dtype.dtype
         pools = (nn.max_pool, 4), (nn.max_pool, 2), (nn.max_pool, 4), (nn.avg_pool, 2)
         for stage, (features, (pool, factor)) in enumerate(zip(self.config.features, pools)):
@@ -72,19 +71,20 @@ class QualityEstimator(nn.Module):
 
 
 def _high_pass_init(rng: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-    """Draws first kernels that ignore brightness and amplify detail, where compression shows.
+    """Initializes first-layer kernels that ignore brightness and amplify detail.
 
-    From a plain initialization training stays for thousands of steps at one constant answer.
+    Compression artifacts are in the detail: with a plain initialization, the estimator predicts a
+    constant for thousands of training steps.
     """
     kernel = nn.initializers.he_normal()(rng, shape, dtype)
     return _DETAIL_GAIN * (kernel - kernel.mean(axis=(0, 1), keepdims=True))
 
 
 def cell_grid(height: int, width: int, placement: CellPlacement | str) -> tuple[int, int]:
-    """Returns the rows and columns of cells for an image.
+    """Returns the numbers of rows and columns of cells of an image.
 
     Raises:
-      ValueError: RELEASED, and a side is under 64; or no such placement.
+      ValueError: unknown placement, or with RELEASED a side under 64.
     """
     if member(CellPlacement, placement, "placement") is CellPlacement.PLACED:
         return -(-height // CELL), -(-width // CELL)
@@ -99,27 +99,27 @@ def cell_grid(height: int, width: int, placement: CellPlacement | str) -> tuple[
 def quality_map(
     cells: jax.Array, *, height: int, width: int, placement: CellPlacement | str
 ) -> jax.Array:
-    """Spreads cells (B, rows, cols, 1) bilinearly over the image: (B, height, width, 1).
+    """Interpolates cells (B, rows, cols, 1) bilinearly to (B, height, width, 1).
 
-    PLACED interpolates between the cells' true centres and continues constantly outside them.
-    RELEASED stretches the cells over the whole image with corners aligned at zero, as the
-    released graph does, so they drift where a side is not a multiple of 64.
+    PLACED interpolates between the centres of the cells and is constant beyond the outermost ones.
+    RELEASED stretches the cells over the image as the released graph does (TensorFlow 1's legacy
+    resize), which shifts them if a side is not a multiple of 64.
 
     Raises:
-      ValueError: no such placement.
+      ValueError: unknown placement.
     """
     placement = member(CellPlacement, placement, "placement")
-    vertical = _interpolation(cells.shape[1], height, placement)
-    horizontal = _interpolation(cells.shape[2], width, placement)
-    # Without the last axis, since LiteRT's converter does not manage a product of four.
+    vertical = _interpolation_weights(cells.shape[1], height, placement)
+    horizontal = _interpolation_weights(cells.shape[2], width, placement)
+    # Without the channel axis, since LiteRT's converter does not support this product in rank 4.
     plane = cells.reshape(cells.shape[:3])
-    spread = jnp.einsum(
+    interpolated = jnp.einsum(
         "yr,brc,xc->byx", vertical, plane, horizontal, precision=jax.lax.Precision.HIGHEST
     )
-    return spread[..., None]
+    return interpolated[..., None]
 
 
-def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array:
+def _interpolation_weights(cells: int, size: int, placement: CellPlacement) -> jax.Array:
     """Returns weights (size, cells) that interpolate linearly from cells to pixels on one axis."""
     pixel = jnp.arange(size, dtype=jnp.float32)
     if placement is CellPlacement.PLACED:
@@ -134,19 +134,21 @@ def _interpolation(cells: int, size: int, placement: CellPlacement) -> jax.Array
 def mean_over_area(
     cells: jax.Array, *, height: int, width: int, placement: CellPlacement | str
 ) -> jax.Array:
-    """Averages `cells` (B, rows, columns, 1) by the area they cover: the image's quality, (B,).
+    """Averages cells (B, rows, cols, 1), weighted by the image area they cover, to (B,).
+
+    RELEASED weights all cells equally.
 
     Raises:
-      ValueError: no such placement.
+      ValueError: unknown placement.
     """
     if member(CellPlacement, placement, "placement") is CellPlacement.RELEASED:
         return cells.mean(axis=(1, 2, 3))
-    rows = _covered(cells.shape[1], height)
-    columns = _covered(cells.shape[2], width)
-    return (cells[..., 0] * rows[None, :, None] * columns[None, None, :]).sum(axis=(1, 2))
+    rows = _covered_fractions(cells.shape[1], height)
+    cols = _covered_fractions(cells.shape[2], width)
+    return (cells[..., 0] * rows[None, :, None] * cols[None, None, :]).sum(axis=(1, 2))
 
 
-def _covered(cells: int, size: int) -> jax.Array:
-    """Returns the share of a side that each of its cells covers, (cells,)."""
+def _covered_fractions(cells: int, size: int) -> jax.Array:
+    """Returns the fraction of an image side that each cell covers, (cells,)."""
     start = CELL * jnp.arange(cells, dtype=jnp.float32)
     return jnp.clip(size - start, 1, CELL) / size

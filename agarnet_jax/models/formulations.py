@@ -1,22 +1,22 @@
-"""Which of several exact formulations of a convolution is used: chosen here, for each platform.
+"""Chooses the formulation of each convolution for the platform.
 
-All formulations of a kind have the same parameters. TPU and GPU have fast kernels for every
-convolution; XLA:CPU has them only for some (`docs/performance.md` has the measurements). Where
-the others have derivatives of their own, JAX differentiates them in reverse mode only; for forward
-mode (`jax.jvp`, `jacfwd`, `hessian`), configure conv2d="native" and conv3d="native".
+All formulations compute the same convolution from the same parameters. TPU and GPU have fast
+kernels for every convolution, XLA:CPU only for some (measurements in `docs/performance.md`). The
+formulations other than NATIVE have custom reverse-mode derivatives; for forward mode (`jax.jvp`,
+`jacfwd`, `hessian`), configure conv2d="native" and conv3d="native".
 """
 
 import enum
 
 import jax
 
-_WINOGRAD_MIN_FEATURES = 24  # below, its narrow 2D convolutions miss XLA:CPU's fast kernels
+_WINOGRAD_MIN_FEATURES = 24  # with fewer, its 2D convolutions miss XLA:CPU's fast kernels
 
 
 class Conv2DFormulation(enum.Enum):
     """The formulation of 2D convolutions.
 
-    AUTO: the fastest for the default backend. NATIVE: XLA's own. PACKED: neighbours share a vector.
+    AUTO: the fastest on the default backend. NATIVE: XLA's. PACKED: neighbours become channels.
     """
 
     AUTO = "auto"
@@ -24,7 +24,7 @@ class Conv2DFormulation(enum.Enum):
     PACKED = "packed"
 
     def resolve(self) -> "Conv2DFormulation":
-        """Returns what AUTO stands for here; others stand for themselves."""
+        """Replaces AUTO by the formulation that it selects."""
         if self is not Conv2DFormulation.AUTO:
             return self
         return Conv2DFormulation.PACKED if _on_cpu() else Conv2DFormulation.NATIVE
@@ -33,8 +33,8 @@ class Conv2DFormulation(enum.Enum):
 class Conv3DFormulation(enum.Enum):
     """The formulation of 3D convolutions.
 
-    AUTO: the fastest for the default backend. NATIVE: XLA's own. STACKED: one 2D convolution of
-    stacked slices. WINOGRAD: Winograd's F(4,3). All meet the golden vectors within 1e-5.
+    AUTO: the fastest on the default backend. NATIVE: XLA's. STACKED: one 2D convolution of stacked
+    slices. WINOGRAD: Winograd's F(4, 3). All match the golden vectors within 1e-5.
     """
 
     AUTO = "auto"
@@ -43,7 +43,7 @@ class Conv3DFormulation(enum.Enum):
     WINOGRAD = "winograd"
 
     def resolve(self, *, in_features: int, features: int) -> "Conv3DFormulation":
-        """Returns what AUTO stands for here, by the widths; others stand for themselves."""
+        """Replaces AUTO by the formulation that it selects for these numbers of features."""
         if self is not Conv3DFormulation.AUTO:
             return self
         if not _on_cpu():

@@ -1,4 +1,4 @@
-"""The pixel branch F_pix: a U-Net with gated blocks at bottom and decoders (`AGARNET.md` §5)."""
+"""The pixel branch F_pix: a U-Net, gated in its bottleneck and decoders (`AGARNET.md` §5)."""
 
 import flax.linen as nn
 import jax
@@ -7,19 +7,19 @@ import jax.numpy as jnp
 from agarnet_jax.models.blocks import GatedResBlock, ResBlock, average_pool, upsample_2x
 from agarnet_jax.models.config import AGARNetConfig
 from agarnet_jax.models.conv2d import Conv2D
-from agarnet_jax.models.gates import PixelOpenings
+from agarnet_jax.models.gates import PixelGateValues
 
 
 class PixelBranch(nn.Module):
-    """Image (B, H, W, 1), H and W multiples of 4, to a float32 correction of the same shape.
+    """Maps images (B, H, W, 1), H and W multiples of 4, to float32 corrections of the same shape.
 
-    `openings` comes from `PixelGates`; None (no gates) makes the gated blocks plain ones.
+    `gates` comes from `PixelGates`. Without it, gated blocks become plain residual blocks.
     """
 
     config: AGARNetConfig
 
     @nn.compact
-    def __call__(self, image: jax.Array, openings: PixelOpenings | None) -> jax.Array:
+    def __call__(self, image: jax.Array, gates: PixelGateValues | None) -> jax.Array:
         c, f, dtype = self.config, self.config.pixel_features, self.config.compute_dtype.dtype
         plain = nn.remat(ResBlock) if c.remat else ResBlock
         gated = nn.remat(GatedResBlock) if c.remat else GatedResBlock
@@ -32,16 +32,14 @@ class PixelBranch(nn.Module):
                 x = plain(c, name=f"{name}_block{i}")(x)
             return x
 
-        def gated_blocks(x: jax.Array, count: int, opening: jax.Array | None, name: str):
-            if opening is None:
+        def gated_blocks(x: jax.Array, count: int, gate: jax.Array | None, name: str):
+            if gate is None:
                 return blocks(x, count, name)
             for i in range(count):
-                x = gated(c, name=f"{name}_block{i}")(x, opening)
+                x = gated(c, name=f"{name}_block{i}")(x, gate)
             return x
 
-        opening1, opening2, opening4 = (
-            (openings.level1, openings.level2, openings.level4) if openings else (None,) * 3
-        )
+        gate1, gate2, gate4 = (gates.level1, gates.level2, gates.level4) if gates else (None,) * 3
 
         e = conv(image, f, "encoder1_in")
         skip1 = blocks(e, c.encoder1_blocks, "encoder1") + e
@@ -52,18 +50,18 @@ class PixelBranch(nn.Module):
         x = average_pool(nn.relu(skip2), 2)
 
         e = conv(x, 4 * f, "encoder4_in")
-        x = gated_blocks(e, c.encoder4_blocks, opening4, "encoder4")
+        x = gated_blocks(e, c.encoder4_blocks, gate4, "encoder4")
         x = nn.relu(nn.Conv(4 * f, (1, 1), dtype=dtype, name="encoder4_out")(x)) + e
 
         x = conv(upsample_2x(x), 4 * f, "decoder2_in")
         x = blocks(x, c.decoder2_blocks, "decoder2")
         x = conv(jnp.concatenate([x, skip2], axis=-1), 2 * f, "decoder2_merge")
-        x = gated_blocks(x, c.decoder2_gated_blocks, opening2, "decoder2_gated")
+        x = gated_blocks(x, c.decoder2_gated_blocks, gate2, "decoder2_gated")
 
         x = conv(upsample_2x(x), 2 * f, "decoder1_in")
         x = blocks(x, c.decoder1_blocks, "decoder1")
         x = conv(jnp.concatenate([x, skip1], axis=-1), f, "decoder1_merge")
-        x = gated_blocks(x, c.decoder1_gated_blocks, opening1, "decoder1_gated")
-        # Zero at first, so that an untrained network does not change the image.
+        x = gated_blocks(x, c.decoder1_gated_blocks, gate1, "decoder1_gated")
+        # Initialized to zero, so that an untrained network returns its input.
         out = Conv2D(1, c.conv2d, dtype, nn.initializers.zeros_init(), name="out")(x)
         return out.astype(jnp.float32)

@@ -93,11 +93,11 @@ def test_full_size_shapes():
 
 
 @pytest.mark.parametrize("sizes", [{}, SMALL, {**SMALL, "correction_gate": True}])
-def test_untrained_it_returns_the_image(random_params, image, sizes):
+def test_untrained_network_returns_its_input(random_params, image, sizes):
     model = AGARNet(AGARNetConfig(**sizes))
 
     @jax.jit
-    def last_parameters(key):  # the others may be any, and take long to compile
+    def last_parameters(key):  # the others do not matter and are slow to compile
         params = model.init(key, image, quality=50.0)["params"]
         return params["blend"], params["pixel_branch"]["out"]
 
@@ -107,29 +107,29 @@ def test_untrained_it_returns_the_image(random_params, image, sizes):
     np.testing.assert_array_equal(restored, image)
 
 
-def test_a_constant_map_equals_its_scalar(apply, image):
+def test_constant_quality_map_equals_scalar_quality(apply, image):
     by_scalar = apply(image, quality=30.0)
     by_map = apply(image, quality=jnp.full(image.shape, 30.0))
-    by_column = apply(image, quality=jnp.full((1, 1, 1, 1), 30.0))
-    # Gates of equal value, computed in another order: a few float32 roundings of values up to 8.
+    by_array = apply(image, quality=jnp.full((1, 1, 1, 1), 30.0))
+    # Equal gates, computed in another order: a few float32 roundings of values up to 8.
     np.testing.assert_allclose(by_map.restored, by_scalar.restored, atol=1e-5)
-    np.testing.assert_array_equal(by_column.restored, by_scalar.restored)
+    np.testing.assert_array_equal(by_array.restored, by_scalar.restored)
 
 
 def test_quality_changes_the_result_only_where_it_differs(apply, image):
     quality = jnp.full(image.shape, 20.0).at[:, :, 80:].set(90.0)
     changed = np.abs(apply(image, quality=quality).restored - apply(image, quality=20.0).restored)
     assert changed[:, :, 80:].max() > 1e-3
-    # 80 − 8 pixels are beyond the receptive field of the few blocks in SMALL on the DCT side.
+    # 80 − 8 pixels exceed the receptive field of the DCT branch with the few blocks of SMALL.
     assert changed[:, :, :8].max() < changed[:, :, 80:].max() / 10
 
 
-def test_own_tables_equal_derived_ones_and_others_differ(apply, image):
+def test_given_tables_replace_those_derived_from_quality(apply, image):
     scaling = AGARNetConfig().table_scaling
-    own = jpeg_tables.network_table(jpeg_tables.quality_table(30, scaling=scaling))
+    table = jpeg_tables.network_table(jpeg_tables.quality_table(30, scaling=scaling))
     derived = apply(image, quality=30.0).restored
     for shape in ((1, 1, 1, 64), (1, 8, 12, 64)):
-        tables = jnp.broadcast_to(own.reshape(1, 1, 1, 64), shape)
+        tables = jnp.broadcast_to(table.reshape(1, 1, 1, 64), shape)
         given = apply(image, quality=30.0, tables=tables).restored
         np.testing.assert_allclose(given, derived, atol=1e-6)
     flat = apply(image, quality=30.0, tables=jnp.full((1, 1, 1, 64), 16 / 255)).restored
@@ -147,13 +147,15 @@ def test_gradients_are_finite_and_reach_every_parameter(model, params, image):
         assert np.abs(gradient).max() > 0, path
 
 
-def test_remat_changes_nothing(apply, params, image):
+def test_remat_does_not_change_the_result(apply, params, image):
     out = apply(image, quality=30.0)
-    again = applied(AGARNet(AGARNetConfig(**SMALL, remat=True)), params)(image, quality=30.0)
-    np.testing.assert_array_equal(out.restored, again.restored)
+    rematerialized = applied(AGARNet(AGARNetConfig(**SMALL, remat=True)), params)(
+        image, quality=30.0
+    )
+    np.testing.assert_array_equal(out.restored, rematerialized.restored)
 
 
-def test_bfloat16_computes_roughly_the_same_in_float32_out(apply, params, image):
+def test_bfloat16_approximates_float32_and_returns_float32(apply, params, image):
     config = AGARNetConfig(**SMALL, compute_dtype=ComputeDtype.BFLOAT16)
     coarse = applied(AGARNet(config), params)(image, quality=30.0)
     fine = apply(image, quality=30.0)
@@ -162,7 +164,7 @@ def test_bfloat16_computes_roughly_the_same_in_float32_out(apply, params, image)
     assert 0 < difference < 0.05  # 8 bits of mantissa over a dozen layers
 
 
-def test_without_gates_quality_does_not_matter(random_params, image):
+def test_quality_is_ignored_without_gates(random_params, image):
     model = AGARNet(AGARNetConfig(**SMALL, gates=False))
     params = random_params(model, image, 0)
     assert not [name for name in params if "gate" in name]
@@ -172,18 +174,18 @@ def test_without_gates_quality_does_not_matter(random_params, image):
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 1, 1), (1, 8, 12, 1), (1, 1), (1, 96, 64, 1)])
-def test_quality_of_a_wrong_shape_is_named(model, params, image, shape):
+def test_quality_of_wrong_shape_raises(model, params, image, shape):
     with pytest.raises(ValueError, match="quality has shape"):
         model.apply({"params": params}, image, quality=jnp.ones(shape))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 63), (2, 1, 1, 64), (1, 12, 8, 64), (64,)])
-def test_tables_of_a_wrong_shape_are_named(model, params, image, shape):
+def test_tables_of_wrong_shape_raise(model, params, image, shape):
     with pytest.raises(ValueError, match=r"tables are float32 .*expected floats .*network_table"):
         model.apply({"params": params}, image, quality=50.0, tables=jnp.ones(shape))
 
 
-def test_configs_take_strings_for_enums_and_reject_others():
+def test_configs_accept_enum_values_as_strings_and_reject_invalid_ones():
     assert AGARNetConfig(compute_dtype="bfloat16").compute_dtype is ComputeDtype.BFLOAT16
     with pytest.raises(ValueError, match=r"compute_dtype is 'float8'.*float32, bfloat16"):
         AGARNetConfig(compute_dtype="float8")
@@ -195,13 +197,13 @@ def test_configs_take_strings_for_enums_and_reject_others():
 
 @pytest.fixture(scope="module")
 def gated(random_params, image):
-    """A model with a correction gate, and random parameters, those of the gate at their start."""
+    """A model with a correction gate, and parameters: initial ones of the gate, others random."""
     model = AGARNet(AGARNetConfig(**SMALL, correction_gate=True))
     gate = jax.jit(lambda key: model.init(key, image, quality=50.0)["params"]["correction_gate"])
     return model, random_params(model, image, 0) | {"correction_gate": gate(jax.random.key(0))}
 
 
-def test_the_correction_gate_starts_open(gated, image):
+def test_correction_gate_initially_applies_the_full_correction(gated, image):
     model, params = gated
     without = {name: value for name, value in params.items() if name != "correction_gate"}
     expected = AGARNet(AGARNetConfig(**SMALL)).apply({"params": without}, image, quality=30.0)
@@ -209,7 +211,7 @@ def test_the_correction_gate_starts_open(gated, image):
     np.testing.assert_allclose(actual.restored, expected.restored, atol=1e-6)
 
 
-def test_the_correction_gate_scales_the_difference_from_the_input(gated, image):
+def test_correction_gate_scales_the_difference_from_the_input(gated, image):
     model, params = gated
     head = params["correction_gate"]["head"]
     closed = head | {"bias": jnp.full_like(head["bias"], np.log(0.25 / 1.75))}  # 2σ = 0.25
@@ -221,24 +223,24 @@ def test_the_correction_gate_scales_the_difference_from_the_input(gated, image):
 
 
 @pytest.mark.parametrize(
-    ("quality", "share"), [(97.75, 1), (98, 0.8), (98.25, 0.6), (99, 0), (100, 0)]
+    ("quality", "gain"), [(97.75, 1), (98, 0.8), (98.25, 0.6), (99, 0), (100, 0)]
 )
-def test_the_correction_gate_closes_below_99(gated, image, quality, share):
+def test_correction_gate_fades_to_zero_at_quality_99(gated, image, quality, gain):
     model, params = gated
     without = {name: value for name, value in params.items() if name != "correction_gate"}
     full = AGARNet(AGARNetConfig(**SMALL)).apply({"params": without}, image, quality=quality)
     actual = model.apply({"params": params}, image, quality=quality)
-    expected = image + share * (full.restored - image)
-    np.testing.assert_allclose(actual.restored, expected, atol=1e-6 * bool(share))
+    expected = image + gain * (full.restored - image)
+    np.testing.assert_allclose(actual.restored, expected, atol=1e-6 * bool(gain))
 
 
-def test_the_correction_gate_needs_gates():
+def test_correction_gate_needs_gates():
     with pytest.raises(ValueError, match="correction_gate is set without gates"):
         AGARNetConfig(gates=False, correction_gate=True)
 
 
-@pytest.mark.parametrize(("quality", "taken"), [(-3.0, 1.0), (0.0, 1.0), (130.0, 100.0)])
-def test_quality_out_of_range_is_taken_for_its_end(apply, image, quality, taken):
+@pytest.mark.parametrize(("quality", "clipped"), [(-3.0, 1.0), (0.0, 1.0), (130.0, 100.0)])
+def test_quality_is_clipped_to_its_range(apply, image, quality, clipped):
     np.testing.assert_array_equal(
-        apply(image, quality=quality).restored, apply(image, quality=taken).restored
+        apply(image, quality=quality).restored, apply(image, quality=clipped).restored
     )

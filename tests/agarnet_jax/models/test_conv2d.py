@@ -7,7 +7,7 @@ import pytest
 from agarnet_jax.models.conv2d import Conv2D, conv2d, packed_conv2d
 from agarnet_jax.models.formulations import Conv2DFormulation
 
-# (in, out) and widths that pack by 4, 2 and not at all.
+# (in, out, width); they are packed by 4, by 2 or not at all.
 SHAPES = [(1, 8, 24), (8, 8, 16), (8, 8, 6), (8, 1, 7), (16, 16, 8), (16, 12, 5), (3, 24, 8)]
 
 
@@ -21,7 +21,7 @@ def inputs(channels, features, width):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_packed_equals_the_plain_convolution_with_its_gradients(shape):
+def test_packed_convolution_and_its_gradients_equal_the_plain_ones(shape):
     x, kernel, gradient = inputs(*shape)
     expected, plain_vjp = jax.vjp(conv2d, x, kernel)
     actual, packed_vjp = jax.vjp(packed_conv2d, x, kernel)
@@ -30,7 +30,7 @@ def test_packed_equals_the_plain_convolution_with_its_gradients(shape):
         np.testing.assert_allclose(a, b, atol=5e-5)  # sums of up to 200 terms of size 1
 
 
-def test_both_formulations_have_the_parameters_and_the_result_of_flax():
+def test_both_formulations_take_the_parameters_of_flax_and_give_its_result():
     x, *_ = inputs(8, 8, 16)
     flax_conv = nn.Conv(8, (3, 3))
     variables = flax_conv.init(jax.random.key(0), x)
@@ -41,5 +41,5 @@ def test_both_formulations_have_the_parameters_and_the_result_of_flax():
         )
 
 
-def test_auto_packs_on_cpu():
+def test_auto_is_packed_on_cpu():
     assert Conv2DFormulation.AUTO.resolve() is Conv2DFormulation.PACKED

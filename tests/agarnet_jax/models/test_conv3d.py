@@ -38,7 +38,7 @@ def test_equals_scipy_correlation(formulation, x, params):
 
 
 @pytest.mark.parametrize("formulation", [Conv3DFormulation.STACKED, Conv3DFormulation.WINOGRAD])
-def test_gradients_equal_those_of_the_native_convolution(formulation, x, params):
+def test_gradients_equal_those_of_the_native_formulation(formulation, x, params):
     def gradients(formulation):
         def loss(params, x):
             return (conv(formulation).apply({"params": params}, x) ** 2).mean()
@@ -51,8 +51,8 @@ def test_gradients_equal_those_of_the_native_convolution(formulation, x, params)
     )
 
 
-def test_training_with_winograd_follows_the_same_curve():
-    """Twenty steps of gradient descent; the formulations differ by roundings only."""
+def test_training_with_winograd_follows_the_same_loss_curve():
+    """Runs twenty steps of gradient descent; the formulations differ only by rounding."""
     rng = np.random.default_rng(0)
     image, target = rng.standard_normal((2, 2, 64, 4, 4, 8), np.float32)
     start = conv(Conv3DFormulation.NATIVE).clone(features=8).init(jax.random.key(0), image)
@@ -79,14 +79,14 @@ def test_training_with_winograd_follows_the_same_curve():
 
 
 @pytest.mark.parametrize(
-    ("features", "expected"),
+    ("widths", "expected"),
     [((8, 8), "stacked"), ((1, 32), "stacked"), ((32, 32), "winograd")],
 )
-def test_auto_chooses_by_width_on_cpu(features, expected):
-    chosen = Conv3DFormulation.AUTO.resolve(in_features=features[0], features=features[1])
+def test_auto_depends_on_the_number_of_features_on_cpu(widths, expected):
+    chosen = Conv3DFormulation.AUTO.resolve(in_features=widths[0], features=widths[1])
     assert chosen.value == expected
 
 
-def test_winograd_names_a_depth_that_it_cannot_tile():
+def test_winograd_rejects_a_depth_that_is_not_a_multiple_of_4():
     with pytest.raises(ValueError, match=r"multiple of 4, got 6; use .*STACKED"):
         conv(Conv3DFormulation.WINOGRAD).init(jax.random.key(0), jnp.zeros((1, 6, 2, 2, 4)))

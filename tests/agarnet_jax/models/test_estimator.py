@@ -37,35 +37,35 @@ def test_both_placements_agree_on_whole_cells(params):
     np.testing.assert_allclose(placed.quality, released.quality, rtol=1e-6)
 
 
-def test_an_overhanging_cell_counts_by_its_area(params):
+def test_partial_cell_is_weighted_by_its_area(params):
     image = jax.random.uniform(jax.random.key(1), (1, 64, 80, 1))
     result = estimate(params, image)
     whole, part = np.asarray(result.cells).ravel()
     assert result.quality[0] == pytest.approx((64 * whole + 16 * part) / 80, rel=1e-6)
 
 
-def test_released_cells_need_a_whole_one(params):
+def test_released_placement_needs_a_whole_cell(params):
     with pytest.raises(ValueError, match=r"63×64.*PLACED"):
         estimate(params, jnp.zeros((1, 63, 64, 1)), CellPlacement.RELEASED)
     assert cell_grid(127, 130, CellPlacement.RELEASED) == (1, 2)
 
 
-def test_placed_map_meets_each_cell_at_its_centre():
+def test_placed_map_equals_each_cell_at_its_centre():
     cells = jnp.asarray([[10.0, 50.0], [30.0, 90.0]])[None, ..., None]
-    spread = np.asarray(quality_map(cells, height=128, width=100, placement=CellPlacement.PLACED))[
-        0, ..., 0
-    ]
-    assert spread.shape == (128, 100)
-    # A cell's centre lies between pixels 31 and 32; from there on the value climbs by pixels.
-    assert spread[31, 31] == 10
-    assert spread[32, 32] == pytest.approx(10, abs=1)
-    assert spread[96, 96] == 90
-    assert spread[95, 95] == pytest.approx(90, abs=1)
-    assert spread[0, 0] == pytest.approx(10)
-    assert spread[63:65, 63:65].mean() == pytest.approx(45, abs=1e-4)  # mean of all four
-    assert (np.diff(spread, axis=1) >= -1e-5).all()
+    interpolated = np.asarray(
+        quality_map(cells, height=128, width=100, placement=CellPlacement.PLACED)
+    )[0, ..., 0]
+    assert interpolated.shape == (128, 100)
+    # The centre of the first cell lies between pixels 31 and 32; beyond, values increase.
+    assert interpolated[31, 31] == 10
+    assert interpolated[32, 32] == pytest.approx(10, abs=1)
+    assert interpolated[96, 96] == 90
+    assert interpolated[95, 95] == pytest.approx(90, abs=1)
+    assert interpolated[0, 0] == pytest.approx(10)
+    assert interpolated[63:65, 63:65].mean() == pytest.approx(45, abs=1e-4)  # mean of all four
+    assert (np.diff(interpolated, axis=1) >= -1e-5).all()
 
 
-def test_the_first_layer_ignores_brightness(params):
+def test_first_layer_initially_ignores_brightness(params):
     kernel = np.asarray(params["stage0_conv1"]["kernel"])
     np.testing.assert_allclose(kernel.sum(axis=(0, 1)), 0, atol=1e-5)

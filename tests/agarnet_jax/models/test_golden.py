@@ -1,4 +1,4 @@
-"""The released graph's own outputs. Tolerances are those of AGARNET.md §8."""
+"""Compares with outputs of the released graph, within the tolerances of AGARNET.md §8."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -20,8 +20,8 @@ from agarnet_jax.models.conv3d import CONV3D
 
 RESTORE_TOLERANCE = 5e-5
 ESTIMATE_TOLERANCE = 5e-6
-# Interior tensors reach 8.5 where the outputs stay below 4.
-INTERIOR_TOLERANCE = 1e-4
+# Intermediate tensors reach 8.5, outputs stay below 4.
+INTERMEDIATE_TOLERANCE = 1e-4
 
 SCALAR_CASES = (
     "restore_scalar_q10_astronaut96x128",
@@ -36,19 +36,19 @@ def assert_restores(out, case):
 
 
 @pytest.mark.parametrize("name", SCALAR_CASES)
-def test_scalar_quality_with_derived_tables(name, golden, golden_apply):
+def test_scalar_quality_with_derived_tables_matches(name, golden, golden_apply):
     case = golden(name)
     assert_restores(golden_apply(case["image"], 100 * case["quality"]), case)
 
 
-def test_pixelwise_quality_with_the_recorded_tables(golden, golden_apply):
+def test_pixelwise_quality_with_recorded_tables_matches(golden, golden_apply):
     case = golden("restore_map_astronaut96x128")
     out = golden_apply(case["image"], 100 * case["quality"], case["table"])
     assert_restores(out, case)
 
 
-def test_derived_tables_are_the_recorded_ones_but_for_truncated_indices(golden):
-    """The release reads 0.53 and 0.59 as the row below (AGARNET.md §1): 8 blocks of the case."""
+def test_derived_tables_differ_from_recorded_ones_only_at_truncated_qualities(golden):
+    """For 0.53 and 0.59 the release uses the table of the next lower quality (AGARNET.md §8)."""
     case = golden("restore_map_astronaut96x128")
     derived = network_tables_by_quality(TableScaling.FLOAT)[
         np.rint(100 * case["block_quality"][..., 0]).astype(int)
@@ -59,7 +59,7 @@ def test_derived_tables_are_the_recorded_ones_but_for_truncated_indices(golden):
 
 
 @pytest.mark.parametrize("formulation", CONV3D)
-def test_every_formulation_of_the_3d_convolution(formulation, golden, golden_params):
+def test_every_formulation_of_the_3d_convolution_matches(formulation, golden, golden_params):
     case = golden("restore_scalar_q50_coffee32x40_intermediates")
     model = AGARNet(AGARNetConfig(pixel_features=8, conv3d=formulation, conv2d="native"))
     out = model.apply({"params": golden_params}, case["image"], quality=100 * case["quality"])
@@ -67,8 +67,8 @@ def test_every_formulation_of_the_3d_convolution(formulation, golden, golden_par
 
 
 @pytest.fixture(scope="module")
-def interiors(golden, golden_params):
-    """Graph name → our tensor, for the case with intermediates."""
+def intermediates(golden, golden_params):
+    """{tensor name in the graph: our tensor}, for the case with intermediates."""
     case = golden("restore_scalar_q50_coffee32x40_intermediates")
     model = AGARNet(AGARNetConfig(pixel_features=8))
     out, captured = model.apply(
@@ -133,21 +133,23 @@ def interiors(golden, golden_params):
     }
 
 
-def test_every_intermediate_tensor(golden, interiors):
+def test_every_intermediate_tensor_matches(golden, intermediates):
     case = golden("restore_scalar_q50_coffee32x40_intermediates")
     recorded = {name: value for name, value in case.items() if "|" in name}
-    # The block DCT has its frequencies last in the graph.
-    interiors = interiors | {
+    # The graph has the frequencies of the block DCT on the last axis.
+    actual = intermediates | {
         "dct_input|Conv2D": jnp.moveaxis(block_dct(case["image"])[..., 0], 1, -1),
     }
-    assert recorded.keys() == interiors.keys()
+    assert recorded.keys() == actual.keys()
     for name, expected in recorded.items():
-        actual = np.asarray(interiors[name]).reshape(expected.shape)
-        np.testing.assert_allclose(actual, expected, atol=INTERIOR_TOLERANCE, rtol=0, err_msg=name)
+        ours = np.asarray(actual[name]).reshape(expected.shape)
+        np.testing.assert_allclose(
+            ours, expected, atol=INTERMEDIATE_TOLERANCE, rtol=0, err_msg=name
+        )
 
 
 @pytest.mark.parametrize("name", ["estimate_astronaut128x160", "estimate_coffee64x64"])
-def test_estimator_as_released(name, golden, golden_estimator_params):
+def test_estimator_with_released_placement_matches(name, golden, golden_estimator_params):
     case = golden(name)
     _, height, width, _ = case["image"].shape
     estimate = QualityEstimator(EstimatorConfig(cells="released")).apply(

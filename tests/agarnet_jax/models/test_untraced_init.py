@@ -1,4 +1,4 @@
-"""Layers that are applied without tracing their initializers, beside Flax's own."""
+"""Compares the layers that are applied without tracing their initializers with Flax's own."""
 
 import flax.errors
 import flax.linen as nn
@@ -12,7 +12,7 @@ from agarnet_jax.models.formulations import Conv2DFormulation
 from agarnet_jax.models.untraced_init import Dense
 
 
-def test_dense_begins_and_computes_as_flax_does():
+def test_dense_initializes_and_computes_as_flax_does():
     x = jax.random.normal(jax.random.key(1), (2, 5))
     ours, theirs = Dense(3), nn.Dense(3)
     params, expected = ours.init(jax.random.key(0), x), theirs.init(jax.random.key(0), x)
@@ -20,22 +20,22 @@ def test_dense_begins_and_computes_as_flax_does():
     np.testing.assert_array_equal(ours.apply(params, x), theirs.apply(params, x))
 
 
-def test_applying_does_not_ask_for_first_values():
-    asked = []
+def test_apply_does_not_call_initializers():
+    calls = []
 
-    def counted(rng, shape, dtype=jnp.float32):
-        asked.append(shape)
+    def initializer(rng, shape, dtype=jnp.float32):
+        calls.append(shape)
         return jnp.zeros(shape, dtype)
 
     x = jnp.ones((1, 8, 8, 2))
-    layer = Conv2D(4, Conv2DFormulation.AUTO, jnp.dtype("float32"), kernel_init=counted)
+    layer = Conv2D(4, Conv2DFormulation.AUTO, jnp.dtype("float32"), kernel_init=initializer)
     params = layer.init(jax.random.key(0), x)
-    assert asked == [(3, 3, 2, 4)]
+    assert calls == [(3, 3, 2, 4)]
     layer.apply(params, x)
-    assert asked == [(3, 3, 2, 4)]
+    assert calls == [(3, 3, 2, 4)]
 
 
-def test_a_parameter_of_another_shape_is_refused_by_its_place():
+def test_parameter_of_another_shape_raises_an_error_with_its_path():
     class Two(nn.Module):
         @nn.compact
         def __call__(self, x):
@@ -48,12 +48,12 @@ def test_a_parameter_of_another_shape_is_refused_by_its_place():
         Two().apply({"params": params}, x)
 
 
-def test_a_missing_parameter_is_refused_as_flax_does():
+def test_missing_parameter_raises_as_in_flax():
     with pytest.raises(flax.errors.ScopeParamNotFoundError, match="bias"):
         Dense(3).apply({"params": {"kernel": jnp.ones((4, 3))}}, jnp.ones((1, 4)))
 
 
-def test_a_parameter_in_a_box_is_taken_out_as_flax_does():
+def test_boxed_parameter_is_unboxed_as_in_flax():
     init = nn.with_partitioning(nn.initializers.lecun_normal(), (None, "model"))
     x = jnp.ones((1, 4))
     params = Dense(3, kernel_init=init).init(jax.random.key(0), x)
@@ -62,8 +62,8 @@ def test_a_parameter_in_a_box_is_taken_out_as_flax_does():
     np.testing.assert_array_equal(Dense(3, kernel_init=init).apply(params, x), expected)
 
 
-def test_layers_of_other_names_and_places_are_tabulated_and_recomputed():
-    """`nn.tabulate` reads the parameters, `nn.remat` calls layers through another scope."""
+def test_shared_and_rematerialized_layers_work_and_are_tabulated():
+    """`nn.tabulate` reads the parameters, and `nn.remat` calls layers in another scope."""
 
     class Network(nn.Module):
         dense: type[nn.Module]
@@ -71,7 +71,7 @@ def test_layers_of_other_names_and_places_are_tabulated_and_recomputed():
         @nn.compact
         def __call__(self, x):
             shared = self.dense(4, name="shared")
-            return nn.remat(self.dense)(2, name="recomputed")(shared(shared(x)))
+            return nn.remat(self.dense)(2, name="rematerialized")(shared(shared(x)))
 
     x = jax.random.normal(jax.random.key(1), (3, 4))
     ours, theirs = Network(Dense), Network(nn.Dense)
@@ -85,4 +85,4 @@ def test_layers_of_other_names_and_places_are_tabulated_and_recomputed():
     assert jax.eval_shape(ours.apply, shapes, x).shape == (3, 2)
     table = ours.tabulate(jax.random.key(0), x)
     assert table == theirs.tabulate(jax.random.key(0), x)
-    assert "recomputed" in table
+    assert "rematerialized" in table
