@@ -106,7 +106,7 @@ def main() -> None:
     with program.one_line_errors():
         check_reachable(_WORKDIR.value)
         if _REPORT_ONLY.value:
-            report.write(opening.existing(chosen), chosen.workdir)
+            report.write(opening.load_existing(chosen), chosen.workdir)
             return
         # A worker whose trial was taken over may need a moment to release the folder.
         run_when_free = functools.partial(run, wait_for_folder=True)

@@ -1,1 +1,1 @@
-"""Hyperparameter sweeps with Optuna: what varies, who runs it, and what came out."""
+"""Hyperparameter sweeps with Optuna: search spaces, workers and reports."""

@@ -1,6 +1,7 @@
-"""Trials and their attempts: one whose worker died goes on under a new number of Optuna's.
+"""Trials and their attempts: after a worker died, its trial continues as a new Optuna trial.
 
-The first number names the trial: in reports, and as its working folder, where training continues.
+The number of the first attempt identifies the trial in reports and names its working folder, where
+training continues.
 """
 
 import copy
@@ -14,34 +15,34 @@ from optuna.trial import FrozenTrial, TrialState
 
 
 def first_number(trial: FrozenTrial) -> int:
-    """Returns the number of a trial's first attempt."""
+    """Returns the number of the first attempt at a trial."""
     return (_history(trial) or [trial.number])[0]
 
 
-def attempts(trial: FrozenTrial) -> int:
-    """Counts how often a trial was begun."""
+def count_attempts(trial: FrozenTrial) -> int:
+    """Returns how often a trial was started."""
     return len(_history(trial)) + (trial.state != TrialState.WAITING)
 
 
-def latest(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """Lists the latest attempt of every trial, in the order of first numbers."""
+def latest_attempts(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Returns the latest attempt at every trial, ordered by first numbers."""
     by_first = {first_number(trial): trial for trial in sorted(trials, key=lambda t: t.number)}
     return [by_first[number] for number in sorted(by_first)]
 
 
 def requeue(study: optuna.Study, number: int) -> None:
-    """Ends an attempt that its worker has to leave, and queues the trial for any worker.
+    """Ends the attempt of a worker that has to exit, and queues the trial for any worker.
 
-    Nothing happens to one that another worker has taken over.
+    Does nothing if another worker has taken the trial over.
     """
-    left = copy.deepcopy(study.get_trials(deepcopy=False)[number])
-    if left.state.is_finished():
+    attempt = copy.deepcopy(study.get_trials(deepcopy=False)[number])
+    if attempt.state.is_finished():
         return
     study.tell(number, state=TrialState.FAIL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         retry = RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
-    retry(study, left)
+    retry(study, attempt)
 
 
 def _history(trial: FrozenTrial) -> list[int]:

@@ -1,4 +1,4 @@
-"""Opens what a worker of a sweep needs: images, space, storage and study."""
+"""Opens everything a sweep worker needs: images, search space, storage and study."""
 
 import optuna
 
@@ -13,21 +13,22 @@ from experiments.sweeping.trials import Objective, TrainingRun
 
 
 def join(settings: SweepSettings, run: TrainingRun) -> tuple[optuna.Study, Objective, int]:
-    """Checks everything, then opens or begins the study.
+    """Checks all settings, then opens or creates the study.
 
     Args:
-      run: what trains.
+      settings: the sweep.
+      run: the function that trains.
 
     Returns:
-      The study, what its trials maximize, and how many of them it shall have.
+      The study, the objective that its trials maximize, and its total number of trials.
 
     Raises:
-      ValueError, OSError, ModuleNotFoundError: the settings name what cannot be used, or do not
-        fit the study.
+      ValueError, OSError, ModuleNotFoundError: the settings are invalid, name something that cannot
+        be opened, or do not match the study.
     """
     base = settings.config
     if base is None or not settings.space:
-        raise ValueError("Give --config and --space, what to sweep; or --report_only.")
+        raise ValueError("Give --config and --space, or only report with --report_only.")
     experiment, space = from_config_dict(base), spaces.load(settings.space)
     images = _images(experiment)
     spaces.check(space, base)
@@ -40,7 +41,7 @@ def join(settings: SweepSettings, run: TrainingRun) -> tuple[optuna.Study, Objec
     )
     study = studies.join(
         settings.study,
-        storage_of(settings),
+        open_study_storage(settings),
         studies.identity(experiment.settings() | images, space),
         folder=settings.folder,
         sampler=sampler,
@@ -51,21 +52,23 @@ def join(settings: SweepSettings, run: TrainingRun) -> tuple[optuna.Study, Objec
     return study, objective, settings.number_of_trials(space.grid_size)
 
 
-def existing(settings: SweepSettings) -> optuna.Study:
-    """Opens the study to look at; raises ValueError if there is none."""
-    return studies.load(settings.study, storage_of(settings, create=False))
+def load_existing(settings: SweepSettings) -> optuna.Study:
+    """Opens an existing study; raises ValueError if there is none."""
+    return studies.load(settings.study, open_study_storage(settings, create=False))
 
 
-def storage_of(settings: SweepSettings, *, create: bool = True) -> optuna.storages.BaseStorage:
+def open_study_storage(
+    settings: SweepSettings, *, create: bool = True
+) -> optuna.storages.BaseStorage:
     """Opens the storage that the settings name, by default a file in the working folder.
 
     Raises:
-      ValueError: it cannot be opened, or the working folder cannot hold it.
+      ValueError: the storage cannot be opened, or the default file would be in a bucket.
     """
     where = settings.storage
     if not where:
         if is_remote(settings.workdir):
-            raise ValueError("--workdir is a bucket, which holds no database; give --storage.")
+            raise ValueError("--workdir is a bucket, which cannot hold a database; give --storage.")
         if create:
             settings.workdir.mkdir(parents=True, exist_ok=True)
         where = f"{settings.workdir}/study.db"
@@ -75,10 +78,10 @@ def storage_of(settings: SweepSettings, *, create: bool = True) -> optuna.storag
 
 
 def _images(experiment: ExperimentConfig) -> dict[str, str]:
-    """Describes the images of a study, to tell it from others.
+    """Returns summaries of the images, which all workers of a study must agree on.
 
     Raises:
-      ValueError, OSError: there is nothing to train on, or to score on.
+      ValueError, OSError: there are no training images or no held-out images.
     """
     if not experiment.data.eval_dir:
         raise ValueError(

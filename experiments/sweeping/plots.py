@@ -1,4 +1,4 @@
-"""Plots of a study, drawn by Optuna with Matplotlib: no network, no browser."""
+"""Plots of a study, drawn by Optuna with Matplotlib, without network or browser."""
 
 import io
 import warnings
@@ -8,33 +8,37 @@ import matplotlib.pyplot as plt
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
-from optuna.visualization import matplotlib as drawings
+from optuna.visualization import matplotlib as optuna_plots
 
-_ENOUGH = 2  # completed trials
+_MIN_COMPLETED = 2
 
 
 def draw(study: optuna.Study) -> dict[str, bytes]:
-    """Draws optimization history, parallel coordinates and parameter importance: PNG files by name.
+    """Draws optimization history, parallel coordinates and parameter importance as PNG files.
 
-    Importance is that of PED-ANOVA (Watanabe et al. 2023). Empty with fewer than two completed
-    trials.
+    Importance is computed by PED-ANOVA (Watanabe et al. 2023).
+
+    Returns:
+      The contents of the files by name; empty with fewer than two completed trials.
     """
-    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < _ENOUGH:
+    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < _MIN_COMPLETED:
         return {}
     matplotlib.use("Agg")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        warnings.simplefilter("ignore", UserWarning)  # few trials, a parameter with one value
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # about few trials, or a parameter with one value
         axes = {
-            "history.png": drawings.plot_optimization_history(study, target_name="Score"),
-            "parallel_coordinates.png": drawings.plot_parallel_coordinate(study),
-            "importance.png": drawings.plot_param_importances(study),
+            "history.png": optuna_plots.plot_optimization_history(study, target_name="Score"),
+            "parallel_coordinates.png": optuna_plots.plot_parallel_coordinate(study),
+            "importance.png": optuna_plots.plot_param_importances(study),
         }
-    return {name: _png(drawn) for name, drawn in axes.items()}
+    return {name: _png(plot) for name, plot in axes.items()}
 
 
-def _png(drawn: matplotlib.axes.Axes) -> bytes:
+def _png(plot: matplotlib.axes.Axes) -> bytes:
     buffer = io.BytesIO()
-    drawn.figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")  # type: ignore[union-attr]
-    plt.close(drawn.get_figure(root=True))
+    plot.figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")  # type: ignore[union-attr]
+    plt.close(plot.get_figure(root=True))
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""When to give up a trial: asynchronous successive halving (Li et al. 2020), Hyperband (2018).
+"""Pruners: asynchronous successive halving (Li et al. 2020) and Hyperband (Li et al. 2018).
 
-Optuna's own, except that failed trials do not compete. A trial whose worker died lives on under
-another number, with the scores it had; under its first number they would count twice.
+They differ from Optuna's in that failed trials do not compete. A trial whose worker died continues
+under another number with its earlier scores, which would otherwise count twice.
 """
 
 import copy
@@ -16,8 +16,8 @@ from experiments.sweeping.attempts import first_number
 _NO_BRACKET = -1
 
 
-class _WithoutFailed(optuna.Study):
-    """A study without its failed trials, as its pruner sees it."""
+class _StudyWithoutFailures(optuna.Study):
+    """A view of a study, for its pruner, that hides failed trials."""
 
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -26,13 +26,13 @@ class _WithoutFailed(optuna.Study):
         return [trial for trial in trials if trial.state != TrialState.FAIL]
 
 
-class AshaPruner(SuccessiveHalvingPruner):
+class RetryAwareAsha(SuccessiveHalvingPruner):
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        return super().prune(_WithoutFailed(study.study_name, study._storage), trial)
+        return super().prune(_StudyWithoutFailures(study.study_name, study._storage), trial)
 
 
-class HyperbandOfSurvivors(HyperbandPruner):
-    """Hyperband that draws a trial's bracket by its first number, not its latest attempt's."""
+class RetryAwareHyperband(HyperbandPruner):
+    """Hyperband that draws a trial's bracket by its first number, not by its latest attempt's."""
 
     def _get_bracket_id(self, study: optuna.Study, trial: FrozenTrial) -> int:
         if trial.state == TrialState.FAIL:

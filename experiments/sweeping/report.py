@@ -1,4 +1,4 @@
-"""What came out of a study: a table, a CSV file, and plots."""
+"""The results of a study: a table, a CSV file and plots."""
 
 import csv
 import dataclasses
@@ -13,16 +13,16 @@ from optuna.trial import FrozenTrial, TrialState
 from agarnet_jax.atomic_files import UnwritableError
 from experiments.markdown import aligned_table
 from experiments.sweeping import plots
-from experiments.sweeping.attempts import attempts, first_number, latest
+from experiments.sweeping.attempts import count_attempts, first_number, latest_attempts
 from experiments.sweeping.trials import REASON
 
 _ORDER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
-_WORKER_DIED = "its worker died, and it was begun as often as --retries allows"
+_WORKER_DIED = "its worker died, and no --retries are left"
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One trial. `score` and `step` are of its last evaluation, None before the first."""
+    """One trial. `score` and `step` are those of its last evaluation, None before the first."""
 
     trial: int
     state: str
@@ -34,15 +34,17 @@ class Row:
 
 
 def rows(study: optuna.Study) -> list[Row]:
-    """Lists all trials, best first: completed by score, pruned by score, then the others."""
+    """Returns all trials, best first: completed by score, pruned by score, then the others."""
 
     def rank(trial: FrozenTrial) -> tuple[int, float, int]:
         order = _ORDER.index(trial.state) if trial.state in _ORDER else len(_ORDER)
         score = _score(trial)
-        known = score is not None and math.isfinite(score)
-        return order, -score if known else math.inf, trial.number  # type: ignore[operator]
+        comparable = score is not None and math.isfinite(score)
+        return order, -score if comparable else math.inf, trial.number  # type: ignore[operator]
 
-    return [_row(trial) for trial in sorted(latest(study.get_trials(deepcopy=False)), key=rank)]
+    return [
+        _row(trial) for trial in sorted(latest_attempts(study.get_trials(deepcopy=False)), key=rank)
+    ]
 
 
 def _score(trial: FrozenTrial) -> float | None:
@@ -56,14 +58,14 @@ def _row(trial: FrozenTrial) -> Row:
         state=trial.state.name.lower(),
         score=_score(trial),
         step=trial.last_step,
-        attempts=attempts(trial),
+        attempts=count_attempts(trial),
         params=trial.params,
         reason=trial.user_attrs.get(REASON, _WORKER_DIED if failed else ""),
     )
 
 
 def table(rows: list[Row]) -> str:
-    """Writes Markdown, without the columns of attempts and reasons where they say nothing."""
+    """Formats a Markdown table; omits the columns of attempts and reasons if they add nothing."""
     cells = _cells(rows)
     columns = [
         column
@@ -76,14 +78,14 @@ def table(rows: list[Row]) -> str:
 
 
 def write(study: optuna.Study, workdir: epath.Path) -> None:
-    """Prints the table and writes it, with plots, into the working folder.
+    """Prints the table and writes results.csv and the plots to the working folder.
 
     Raises:
-      UnwritableError: it cannot be written.
+      UnwritableError: they cannot be written.
     """
-    found = rows(study)
-    print(table(found))
-    files = {"results.csv": csv_text(found).encode(), **plots.draw(study)}
+    results = rows(study)
+    print(table(results))
+    files = {"results.csv": csv_text(results).encode(), **plots.draw(study)}
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -96,7 +98,7 @@ def write(study: optuna.Study, workdir: epath.Path) -> None:
 
 
 def csv_text(rows: list[Row]) -> str:
-    """Writes all columns as CSV, numbers in full."""
+    """Formats all columns as CSV, with numbers in full precision."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(_cells(rows, full=True))
     return text.getvalue()
@@ -106,10 +108,10 @@ def _cells(rows: list[Row], *, full: bool = False) -> list[list[str]]:
     names = sorted({name for row in rows for name in row.params})
     header = ["trial", "state", "score", "step", "attempts", *names, "reason"]
 
-    def text(value: Any, digits: str) -> str:
+    def text(value: Any, float_format: str) -> str:
         if value is None:
             return ""
-        return format(value, digits) if isinstance(value, float) and not full else f"{value}"
+        return format(value, float_format) if isinstance(value, float) and not full else f"{value}"
 
     body = [
         [

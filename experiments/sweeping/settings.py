@@ -1,4 +1,4 @@
-"""What to sweep, where the study is kept, and how it is run."""
+"""Settings of a sweep: what varies, where the study is stored, and how it runs."""
 
 import dataclasses
 
@@ -13,13 +13,13 @@ _DEFAULT_TRIALS = 20
 
 @dataclasses.dataclass(frozen=True)
 class SweepSettings:
-    """A study by its name, and what its workers are told.
+    """The name of a study and the settings of its workers.
 
     workdir: the folder for trials and reports. storage: a file, journal:FILE or a database URL;
-    "" is `study.db` in `workdir`. config, space: the experiment and the file that says what varies
-    in it; only a report needs neither. sampler, pruner: of `studies.SAMPLERS` and `PRUNERS`;
-    one trial in `reduction` passes each rung. trials: of all workers together; None: 20, or the
-    whole grid. heartbeat: seconds. retries: of a trial whose worker died.
+    "" is `study.db` in `workdir`. config, space: the base experiment and the path of the space
+    file; a report needs neither. sampler, pruner: from `studies.SAMPLERS` and `PRUNERS`; one trial
+    in `reduction` passes each rung. trials: total over all workers; None: 20, or the whole grid.
+    heartbeat: its interval in seconds. retries: restarts of a trial whose worker died.
     """
 
     study: str
@@ -41,11 +41,11 @@ class SweepSettings:
 
     @property
     def poll_seconds(self) -> float | None:
-        """How often to look for trials of dead workers; None: the storage does not tell of them."""
+        """Interval between searches for trials of dead workers; None without heartbeats."""
         return None if self.storage.startswith(JOURNAL) else self.heartbeat
 
     def number_of_trials(self, grid_size: int) -> int:
-        """How many trials the study shall have; a grid has no more than its combinations."""
+        """Returns the total number of trials; for a grid, at most its number of combinations."""
         if self.sampler == "grid":
             return grid_size if self.trials is None else min(self.trials, grid_size)
         return _DEFAULT_TRIALS if self.trials is None else self.trials

@@ -1,4 +1,4 @@
-"""What a sweep varies: a Python file with `suggest(trial)` → values of settings by dotted name."""
+"""Search spaces: Python files whose `suggest(trial)` returns values by dotted setting names."""
 
 import dataclasses
 import difflib
@@ -18,9 +18,9 @@ from experiments.config_file import setting_names
 
 @dataclasses.dataclass(frozen=True)
 class Space:
-    """A space file: its name, the SHA-256 of its text, and what it defines.
+    """A space file: its name, the SHA-256 of its text, and its definitions.
 
-    `grid` has the values of every parameter for grid search; None if the file has no `GRID`.
+    `grid` maps every parameter to its values for grid search; None if the file has no `GRID`.
     """
 
     name: str
@@ -35,22 +35,22 @@ class Space:
 
 
 def load(path: str) -> Space:
-    """Runs a space file.
+    """Executes a space file.
 
     Raises:
-      ValueError: there is no such file, it does not run, or does not define a space.
+      ValueError: the file does not exist, raises an error, or does not define a space.
     """
     file = pathlib.Path(path)
     if not file.is_file():
-        raise ValueError(f"--space={path} is no file; give a Python file with suggest(trial).")
+        raise ValueError(f"--space={path} does not exist; give a Python file with suggest(trial).")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise ValueError(f"--space={path} is no Python file; its name must end in .py.")
+        raise ValueError(f"--space={path} is not a Python file; its name must end in .py.")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{path} cannot be executed: {type(error).__name__}: {error}") from error
     suggest, grid = getattr(module, "suggest", None), getattr(module, "GRID", None)
     if not callable(suggest):
         raise ValueError(
@@ -70,11 +70,15 @@ def _is_grid(grid: Any) -> bool:
     )
 
 
-def configured(base: ml_collections.ConfigDict, values: Mapping[str, Any]) -> ExperimentConfig:
-    """Makes the experiment of `base` with some settings replaced, given by their dotted names.
+def override(base: ml_collections.ConfigDict, values: Mapping[str, Any]) -> ExperimentConfig:
+    """Returns the experiment of `base` with the given settings replaced.
+
+    Args:
+      base: a configuration.
+      values: new values by the dotted names of their settings.
 
     Raises:
-      ValueError: a setting that does not exist, or a value of a wrong type or out of range.
+      ValueError: a setting does not exist, or its value has the wrong type or is out of range.
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"suggest(trial) returned {values!r}; expected {{dotted name: value}}.")
@@ -93,15 +97,15 @@ def configured(base: ml_collections.ConfigDict, values: Mapping[str, Any]) -> Ex
 
 
 def check(space: Space, base: ml_collections.ConfigDict) -> None:
-    """Tries a space once, away from any study.
+    """Draws one trial from a space, outside any study, and checks its settings.
 
     Raises:
-      ValueError: what `configured` raises, or `grid` and `suggest` have different parameters.
+      ValueError: as `override`, or `grid` and `suggest` have different parameters.
     """
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
-    configured(base, space.suggest(trial))
+    override(base, space.suggest(trial))
     if space.grid is not None and set(space.grid) != set(trial.params):
         raise ValueError(
             f"GRID of the space {space.name} has the parameters {', '.join(sorted(space.grid))}, "
-            f"but suggest(trial) asks for {', '.join(sorted(trial.params))}; name the same."
+            f"but suggest(trial) has {', '.join(sorted(trial.params))}; use the same names."
         )

@@ -1,4 +1,4 @@
-"""Where a study is kept: a SQLite file, a journal file, or a database server."""
+"""Storages of studies: a SQLite file, a journal file, or a database server."""
 
 import pathlib
 import re
@@ -12,10 +12,10 @@ from optuna.storages.journal import JournalFileBackend
 
 JOURNAL = "journal:"
 SQLITE = "sqlite:///"
-# A worker that misses this many heartbeats is taken for dead.
-HEARTBEATS_MISSED = 5
-_SQLITE_WAIT = 60  # seconds for the lock that another worker holds
-_TRIES = 20
+# A worker that misses this many heartbeats counts as dead.
+MAX_MISSED_HEARTBEATS = 5
+_SQLITE_LOCK_TIMEOUT = 60  # seconds
+_MAX_ATTEMPTS = 20
 
 
 def open_storage(
@@ -24,13 +24,13 @@ def open_storage(
     """Opens a storage.
 
     Args:
-      where: a file for SQLite, `journal:FILE`, or a database URL of SQLAlchemy.
-      heartbeat: seconds between signs of life of a worker; databases only.
-      retries: how often a trial whose worker died is begun again; databases only.
-      create: whether to make a file that is not there.
+      where: a SQLite file, `journal:FILE`, or a database URL of SQLAlchemy.
+      heartbeat: seconds between a worker's heartbeats; databases only.
+      retries: how often a trial is restarted after its worker died; databases only.
+      create: whether to create a missing file.
 
     Raises:
-      ValueError: it cannot be opened.
+      ValueError: the storage cannot be opened.
     """
     if where.startswith(JOURNAL):
         path = where.removeprefix(JOURNAL)
@@ -42,25 +42,27 @@ def open_storage(
     url = where if "://" in where else f"{SQLITE}{where}"
     if url.startswith(SQLITE):
         _check_file(url.removeprefix(SQLITE), create=create)
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         try:
             return _open_database(url, heartbeat=heartbeat, retries=retries)
         except sqlalchemy.exc.DBAPIError as error:
             if not _is_race(error):
                 reason = f"{error.orig}".splitlines()[0]
-                raise ValueError(f"--storage={_shown(url)} cannot be opened: {reason}.") from error
+                raise ValueError(
+                    f"--storage={_hide_password(url)} cannot be opened: {reason}."
+                ) from error
             time.sleep(0.5)
         except ImportError as error:
             raise ValueError(
-                f"--storage={_shown(url)} needs a driver: {error.__cause__}. Install it, or name "
-                "another in the URL, such as postgresql+psycopg2:// or mysql+pymysql://."
+                f"--storage={_hide_password(url)} needs a driver: {error.__cause__}. Install it "
+                "or name another in the URL, such as postgresql+psycopg2:// or mysql+pymysql://."
             ) from error
         except sqlalchemy.exc.ArgumentError as error:
             raise ValueError(
-                f"--storage={_shown(where)} is no database URL ({error}); give FILE, journal:FILE, "
-                "postgresql://USER@HOST/NAME or mysql://USER@HOST/NAME."
+                f"--storage={_hide_password(where)} is not a database URL ({error}); give FILE, "
+                "journal:FILE, postgresql://USER@HOST/NAME or mysql://USER@HOST/NAME."
             ) from error
-    raise ValueError(f"--storage={_shown(url)} stayed locked by other workers; try again.")
+    raise ValueError(f"--storage={_hide_password(url)} is locked by other workers; try again.")
 
 
 def _open_database(url: str, *, heartbeat: int, retries: int) -> RDBStorage:
@@ -69,11 +71,13 @@ def _open_database(url: str, *, heartbeat: int, retries: int) -> RDBStorage:
         return RDBStorage(
             url,
             engine_kwargs=(
-                {"connect_args": {"timeout": _SQLITE_WAIT}} if url.startswith(SQLITE) else {}
+                {"connect_args": {"timeout": _SQLITE_LOCK_TIMEOUT}}
+                if url.startswith(SQLITE)
+                else {}
             ),
             heartbeat_interval=heartbeat,
-            grace_period=HEARTBEATS_MISSED * heartbeat,
-            # What was reported before stays reported; see `trials`.
+            grace_period=MAX_MISSED_HEARTBEATS * heartbeat,
+            # A new attempt keeps the scores reported by earlier ones; see `trials`.
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(
                 max_retry=retries, inherit_intermediate_values=True
             ),
@@ -81,10 +85,10 @@ def _open_database(url: str, *, heartbeat: int, retries: int) -> RDBStorage:
 
 
 def _is_race(error: sqlalchemy.exc.DBAPIError) -> bool:
-    """Tells whether another worker was making the same tables at the same moment."""
+    """Returns whether another worker was creating the same tables at the same time."""
     message = f"{error.orig}"
     return isinstance(error, sqlalchemy.exc.IntegrityError) or any(
-        sign in message for sign in ("already exists", "database is locked", "Duplicate")
+        part in message for part in ("already exists", "database is locked", "Duplicate")
     )
 
 
@@ -93,9 +97,9 @@ def _check_file(path: str, *, create: bool) -> None:
     if not create and not file.is_file():
         raise ValueError(f"There is no study in {path}: no such file.")
     if not file.parent.is_dir():
-        raise ValueError(f"--storage={path} cannot be made: there is no folder {file.parent}.")
+        raise ValueError(f"--storage={path} cannot be created: there is no folder {file.parent}.")
 
 
-def _shown(url: str) -> str:
-    """Returns a URL without its password, even if it is no proper URL."""
+def _hide_password(url: str) -> str:
+    """Masks the password in a URL, even in a malformed one."""
     return re.sub(r":[^/@]*@", ":***@", url)

@@ -1,4 +1,4 @@
-"""A study in its storage: what draws its trials, what gives them up, and what it is a study of."""
+"""A study in its storage: its sampler, its pruner, and the identity its workers share."""
 
 import json
 from collections.abc import Mapping
@@ -10,37 +10,37 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 
 from agarnet_jax.configs import differences
-from experiments.sweeping.pruners import AshaPruner, HyperbandOfSurvivors
+from experiments.sweeping.pruners import RetryAwareAsha, RetryAwareHyperband
 from experiments.sweeping.spaces import Space
 
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("asha", "hyperband", "none")
-_IDENTITY = "identity"  # one attribute, as workers that begin together must not see half of it
+_IDENTITY = "identity"  # a single attribute, so that no other worker can see half of it
 
 
 def make_sampler(name: str, space: Space) -> BaseSampler:
-    """Makes a sampler; raises ValueError if a grid is asked of a space without one."""
+    """Returns a sampler; raises ValueError for grid search in a space without a grid."""
     if name == "grid":
         if space.grid is None:
             raise ValueError(
-                f"--sampler=grid needs the values: define GRID = {{parameter: [value, …]}} in the "
+                f"--sampler=grid needs a grid: define GRID = {{parameter: [value, …]}} in the "
                 f"space {space.name}, or choose tpe or random."
             )
-        return GridSampler(space.grid, seed=0)  # every worker has the same order
+        return GridSampler(space.grid, seed=0)  # the same order in every worker
     if name == "random":
         return RandomSampler()
-    return TPESampler(constant_liar=True)  # else workers would try the same at the same time
+    return TPESampler(constant_liar=True)  # keeps workers from trying similar parameters at once
 
 
 def make_pruner(name: str, *, first_step: int, last_step: int, reduction: int) -> BasePruner:
-    """Makes a pruner with rungs at `first_step` times powers of `reduction`.
+    """Returns a pruner with rungs at `first_step` times powers of `reduction`.
 
     One in `reduction` trials passes each rung.
     """
     if name == "asha":
-        return AshaPruner(min_resource=first_step, reduction_factor=reduction)
+        return RetryAwareAsha(min_resource=first_step, reduction_factor=reduction)
     if name == "hyperband":
-        return HyperbandOfSurvivors(
+        return RetryAwareHyperband(
             min_resource=first_step, max_resource=last_step, reduction_factor=reduction
         )
     return NopPruner()
@@ -48,24 +48,32 @@ def make_pruner(name: str, *, first_step: int, last_step: int, reduction: int) -
 
 def identity(config: Mapping[str, Any], space: Space) -> dict[str, Any]:
     """Returns what all workers of a study must agree on, as plain JSON."""
-    identified = {"config": config, "space": space.name, "space_sha256": space.sha256}
-    return json.loads(json.dumps(identified))
+    shared = {"config": config, "space": space.name, "space_sha256": space.sha256}
+    return json.loads(json.dumps(shared))
 
 
 def join(
     name: str,
     storage: optuna.storages.BaseStorage,
-    identified: Mapping[str, Any],
+    expected: Mapping[str, Any],
     *,
     folder: epath.Path,
     sampler: BaseSampler,
     pruner: BasePruner,
 ) -> optuna.Study:
-    """Opens a study, or begins it. `folder` is that of its trials.
+    """Opens a study, or creates it.
+
+    Args:
+      name: of the study.
+      storage: where it is stored.
+      expected: its `identity`.
+      folder: the folder of its trials.
+      sampler: draws the parameters of trials.
+      pruner: stops poor trials early.
 
     Raises:
-      ValueError: there is such a study already, of another configuration or space; or the folder
-        has trials that the storage does not know, whose training would count for others.
+      ValueError: the study exists with another identity, or the folder has trials that the storage
+        does not know and whose checkpoints would be used for new trials.
     """
     study = optuna.create_study(
         storage=storage,
@@ -75,20 +83,20 @@ def join(
         direction="maximize",
         load_if_exists=True,
     )
-    known = study.user_attrs.get(_IDENTITY)
-    if known is None:
+    stored = study.user_attrs.get(_IDENTITY)
+    if stored is None:
         if folder.is_dir() and any(folder.iterdir()):
             raise ValueError(
-                f"{folder} has trials, but the storage knows no study {name}; give the --storage "
-                "they were made with, or another --study, or remove the folder."
+                f"{folder} has trials, but the storage has no study {name!r}; give the --storage "
+                "that they were run with or another --study, or remove the folder."
             )
-        study.set_user_attr(_IDENTITY, dict(identified))
+        study.set_user_attr(_IDENTITY, dict(expected))
         return study
-    for key, value in identified.items():
-        if difference := next(differences(known.get(key), value, key), ""):
+    for key, value in expected.items():
+        if difference := next(differences(stored.get(key), value, key), ""):
             raise ValueError(
-                f"The study {name} was begun with {difference} as now; "
-                "use what it was begun with, or another --study."
+                f"The study {name!r} was created with {difference}; use its settings or another "
+                "--study."
             )
     return study
 
@@ -99,4 +107,4 @@ def load(name: str, storage: optuna.storages.BaseStorage) -> optuna.Study:
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError:
         names = ", ".join(optuna.get_all_study_names(storage)) or "none"
-        raise ValueError(f"The storage has no study {name!r}; it has: {names}.") from None
+        raise ValueError(f"The storage has no study {name!r}; its studies: {names}.") from None

@@ -1,4 +1,4 @@
-"""One trial: an experiment of its own, trained in its own folder, its scores reported."""
+"""One trial: trains an experiment in its own folder and reports its scores."""
 
 import dataclasses
 import gc
@@ -18,12 +18,12 @@ from experiments.config import ExperimentConfig
 from experiments.sweeping import spaces
 from experiments.sweeping.attempts import first_number, requeue
 
-INTERRUPTED = 130  # the exit code that shells give it
-REASON = "reason"  # user attribute: why a trial failed, or was pruned when not for its score
+INTERRUPTED = 130  # exit code after SIGINT, as of shells
+REASON = "reason"  # user attribute: why a trial failed, or was pruned other than by the pruner
 
 
 class TrainingRun(Protocol):
-    """What trains: `experiments.training_run.run`, or a stand-in for it."""
+    """A function that trains: `experiments.training_run.run`, or a stand-in for it."""
 
     def __call__(
         self,
@@ -35,19 +35,19 @@ class TrainingRun(Protocol):
     ) -> Any: ...
 
 
-class TakenOver(BaseException):
-    """The sign that another worker goes on with this trial, as this one gave no sign of life.
+class TrialTakenOver(BaseException):
+    """Another worker has taken over the trial, because this one missed its heartbeats.
 
-    It is no Exception, as Optuna would try to close the trial on one.
+    Not an Exception: on those, Optuna would try to finish the trial.
     """
 
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """What a study maximizes: the score of the last evaluation.
+    """The objective that a study maximizes: the score of the last evaluation.
 
-    A trial runs in this process, so that its reports need no way across processes; what JAX
-    compiled for it is dropped at its end.
+    Trials run in this process, so no reports need to cross processes. JAX's compiled programs are
+    dropped after each trial.
     """
 
     space: spaces.Space
@@ -59,22 +59,28 @@ class Objective:
         """Trains, continuing from the folder's checkpoint if there is one.
 
         Raises:
-          optuna.TrialPruned: the pruner gave it up, it diverged, or a score is not finite.
-          TakenOver: see there.
-          SystemExit: this worker was told to leave, and has queued the trial again.
-          Exception: what training raised, stored as the trial's reason.
+          optuna.TrialPruned: the pruner stopped the trial, or training or a score is not finite.
+          TrialTakenOver: another worker has the trial.
+          SystemExit: this worker was asked to exit, and has queued the trial again.
+          Exception: training failed; the error is stored as the trial's reason.
         """
         frozen = trial.study.get_trials(deepcopy=False)[trial.number]
         try:
-            return self._ended(trial, frozen)
+            return self._train_and_record(trial, frozen)
         except UpdateFinishedTrialError:
-            raise TakenOver(f"Trial {first_number(frozen)} goes on elsewhere.") from None
+            raise TrialTakenOver(
+                f"Trial {first_number(frozen)} was taken over by another worker."
+            ) from None
         finally:
             jax.clear_caches()
             gc.collect()
 
-    def _ended(self, trial: optuna.Trial, frozen: FrozenTrial) -> float:
-        """Trains like `__call__`; UpdateFinishedTrialError says another worker has the trial."""
+    def _train_and_record(self, trial: optuna.Trial, frozen: FrozenTrial) -> float:
+        """Trains, and stores the reason if that fails; a trial that has to stop is queued again.
+
+        Raises:
+          UpdateFinishedTrialError: another worker has the trial; otherwise as `__call__`.
+        """
         try:
             return self._train(trial, frozen)
         except (KeyboardInterrupt, SystemExit) as stop:
@@ -84,7 +90,7 @@ class Objective:
                 raise RuntimeError(code) from None
             requeue(trial.study, trial.number)
             raise SystemExit(INTERRUPTED if code is None else code) from None
-        except FloatingPointError as error:  # diverged, which samplers should learn from
+        except FloatingPointError as error:  # pruned, not failed: samplers learn from divergence
             trial.set_user_attr(REASON, f"{error}")
             raise optuna.TrialPruned from None
         except (optuna.TrialPruned, UpdateFinishedTrialError):
@@ -96,14 +102,14 @@ class Objective:
 
     def _train(self, trial: optuna.Trial, frozen: FrozenTrial) -> float:
         values = self.space.suggest(trial)
-        experiment = spaces.configured(self.base, values)
+        experiment = spaces.override(self.base, values)
         number, last = first_number(frozen), experiment.train.steps
-        shown = ", ".join(f"{name}={value}" for name, value in values.items())
-        print(f"Trial {number}: {shown}", flush=True)
+        assignments = ", ".join(f"{name}={value}" for name, value in values.items())
+        print(f"Trial {number}: {assignments}", flush=True)
         scores = dict(frozen.intermediate_values)
 
         def on_evaluation(step: int, score: float) -> None:
-            if step not in scores:  # else an earlier attempt reported it before it was saved
+            if step not in scores:  # an earlier attempt may have reported it and died before saving
                 scores[step] = score
                 trial.report(score if math.isfinite(score) else math.nan, step)
             if not math.isfinite(score):
@@ -119,11 +125,11 @@ class Objective:
             on_evaluation=on_evaluation,
             before_leaving=lambda: requeue(trial.study, trial.number),
         )
-        if last not in scores:  # told to leave, it saved and returned
+        if last not in scores:  # training saved and returned early on a signal
             raise SystemExit
         return scores[last]
 
 
 def study_folder(workdir: str | os.PathLike[str], study: str) -> epath.Path:
-    """Returns the folder of a study's trials, each in one of its own named by its first number."""
+    """Returns the folder of a study's trials, with a subfolder per trial named by first number."""
     return epath.Path(workdir) / "trials" / study

@@ -1,4 +1,4 @@
-"""A worker: runs trials of a study, one after the other, until the study has as many as asked."""
+"""A worker: runs trials of a study one after the other until the study has enough."""
 
 import time
 import warnings
@@ -8,14 +8,14 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.sweeping.attempts import first_number, latest
-from experiments.sweeping.trials import REASON, TakenOver
+from experiments.sweeping.attempts import first_number, latest_attempts
+from experiments.sweeping.trials import REASON, TrialTakenOver
 
-_FAILURES_IN_A_ROW = 3  # in one worker; more would tell nothing new
+_MAX_FAILURES_IN_A_ROW = 3  # in one worker
 
 
 class RepeatedFailureError(Exception):
-    """The failure of several trials in a row in one worker."""
+    """Raised when several trials in a row failed in one worker."""
 
 
 def work(
@@ -25,61 +25,66 @@ def work(
     trials: int,
     poll_seconds: float | None,
 ) -> None:
-    """Runs trials until the study, counting those of all its workers, has `trials` of them.
+    """Runs trials until the study has `trials` of them, counting those of all workers.
 
-    Trials that were left are taken up first. Where the storage tells of dead workers, this one
-    stays until the last trial is done, to take up those left until then; it looks every
-    `poll_seconds`. None: the storage cannot tell.
+    Abandoned trials are resumed first. With heartbeats, the worker waits until the last trial of
+    the study is done, to resume the trials of workers that die until then.
+
+    Args:
+      study: the study.
+      objective: trains a trial and returns its score.
+      trials: total number of trials of the study.
+      poll_seconds: how often to look for dead workers; None if the storage has no heartbeats.
 
     Raises:
-      RepeatedFailureError: see there.
+      RepeatedFailureError: three trials in a row failed.
     """
-    failures, stayed = 0, False
+    failures, announced = 0, False
     while True:
-        _queue_abandoned(study)
-        known = latest(study.get_trials(deepcopy=False))
-        states = {trial.state for trial in known}
-        if TrialState.WAITING in states or len(known) < trials:
-            failed = _one_trial(study, objective, trials) == TrialState.FAIL
+        _requeue_abandoned(study)
+        existing = latest_attempts(study.get_trials(deepcopy=False))
+        states = {trial.state for trial in existing}
+        if TrialState.WAITING in states or len(existing) < trials:
+            failed = _run_trial(study, objective, trials) == TrialState.FAIL
             failures = failures + 1 if failed else 0
-            if failures == _FAILURES_IN_A_ROW:
+            if failures == _MAX_FAILURES_IN_A_ROW:
                 raise RepeatedFailureError(
-                    f"{failures} trials in a row failed here. Mend the cause, then ask for more "
-                    "--trials: those that failed stay counted."
+                    f"{failures} trials in a row failed in this worker. Fix the cause, then raise "
+                    "--trials: failed trials count, too."
                 )
         elif TrialState.RUNNING in states and poll_seconds is not None:
-            if not stayed:
-                print("All trials are begun; staying until the last one is done.", flush=True)
-            stayed = True
+            if not announced:
+                print("All trials have started; waiting until the last one is done.", flush=True)
+            announced = True
             time.sleep(poll_seconds)
         else:
             return
 
 
-def _queue_abandoned(study: optuna.Study) -> None:
+def _requeue_abandoned(study: optuna.Study) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         optuna.storages.fail_stale_trials(study)
 
 
-def _one_trial(
+def _run_trial(
     study: optuna.Study, objective: Callable[[optuna.Trial], float], trials: int
 ) -> TrialState | None:
-    """Runs one trial; returns how it ended, None if another worker goes on with it."""
-    ended: list[FrozenTrial] = []
+    """Runs one trial and returns its final state; None if another worker has taken it over."""
+    finished: list[FrozenTrial] = []
     try:
-        # What makes one trial fail, such as too little memory for its width, may spare another.
+        # A failure such as too little memory for one width need not affect other trials.
         study.optimize(
             objective,
             n_trials=1,
             catch=(Exception,),
-            callbacks=[lambda _, trial: ended.append(trial)],
+            callbacks=[lambda _, trial: finished.append(trial)],
         )
-    except TakenOver as event:
+    except TrialTakenOver as event:
         print(f"{event}", flush=True)
         return None
-    (trial,) = ended
-    done = sum(t.state.is_finished() for t in latest(study.get_trials(deepcopy=False)))
+    (trial,) = finished
+    done = sum(t.state.is_finished() for t in latest_attempts(study.get_trials(deepcopy=False)))
     print(f"{_describe(trial)} ({done} of {trials} done)", flush=True)
     return trial.state
 

@@ -1,4 +1,4 @@
-"""A small study with a stand-in for training, in files of its own."""
+"""A small study with a stand-in for training, in its own files."""
 
 import pathlib
 
@@ -37,7 +37,7 @@ def space():
 
 @pytest.fixture
 def open_study(tmp_path, space):
-    """Another worker's view of the study; `where` as --storage."""
+    """Opens the study as another worker would; `where` is --storage."""
 
     def open_study(where=f"{tmp_path}/study.db", *, sampler="random", pruner="none", retries=5):
         return studies.join(
@@ -53,8 +53,10 @@ def open_study(tmp_path, space):
 
 
 class FakeRun:
-    """Counts steps in a file of the folder as training does in checkpoints: saves after it has
-    reported. The score is the learning rate plus a thousandth of the step."""
+    """Stands in for training: saves its step to a file of the folder, after reporting the score.
+
+    The score is the learning rate plus a thousandth of the step.
+    """
 
     def __init__(self):
         self.started_at = []

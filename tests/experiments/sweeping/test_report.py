@@ -14,7 +14,7 @@ from experiments.sweeping import plots, report
 
 @pytest.fixture
 def study():
-    """Four trials: 0 completes, 1 is given up early with the best score, 2 completes, 3 runs."""
+    """Four trials: 0 completes, 1 is pruned early with the best score, 2 completes, 3 runs."""
     study = optuna.create_study(direction="maximize")
     for score, step, state in ((0.1, 4, None), (0.9, 2, TrialState.PRUNED), (0.3, 4, None)):
         trial = study.ask()
@@ -26,14 +26,14 @@ def study():
     return study
 
 
-def test_best_first_and_only_what_completed_competes(study):
+def test_completed_trials_come_first_ordered_by_score(study):
     rows = report.rows(study)
     assert [row.trial for row in rows] == [2, 0, 1, 3]
     assert [row.state for row in rows] == ["complete", "complete", "pruned", "running"]
     assert [(row.score, row.step) for row in rows[1:]] == [(0.1, 4), (0.9, 2), (None, None)]
 
 
-def test_the_table_leaves_out_columns_with_nothing_to_tell(study):
+def test_the_table_omits_columns_without_information(study):
     header, rule, best, *_ = report.table(report.rows(study)).splitlines()
     assert [cell.strip() for cell in header.split("|")[1:-1]] == [
         "trial",
@@ -47,7 +47,7 @@ def test_the_table_leaves_out_columns_with_nothing_to_tell(study):
     assert best.split("|")[3].strip() == "0.3000"
 
 
-def test_csv_has_everything_in_full(study):
+def test_csv_has_all_columns_in_full_precision(study):
     rows = list(csv.DictReader(io.StringIO(report.csv_text(report.rows(study)))))
     assert [row["trial"] for row in rows] == ["2", "0", "1", "3"]
     assert float(rows[0]["rate"]) == study.trials[2].params["rate"]
@@ -55,7 +55,7 @@ def test_csv_has_everything_in_full(study):
     assert rows[3]["score"] == ""
 
 
-def test_plots_are_pictures(study):
+def test_plots_are_images(study):
     drawn = plots.draw(study)
     assert set(drawn) == {"history.png", "parallel_coordinates.png", "importance.png"}
     for png in drawn.values():
@@ -63,11 +63,11 @@ def test_plots_are_pictures(study):
             assert picture.width > 300
 
 
-def test_nothing_is_drawn_of_a_study_that_has_completed_nothing():
+def test_a_study_without_completed_trials_has_no_plots():
     assert plots.draw(optuna.create_study()) == {}
 
 
-def test_a_full_disk_is_named_after_the_table_is_printed(study, tmp_path, monkeypatch, capsys):
+def test_a_full_disk_is_reported_after_the_table_is_printed(study, tmp_path, monkeypatch, capsys):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -16,16 +16,16 @@ def load(tmp_path):
     return load
 
 
-def test_a_space_is_known_by_its_text(load):
+def test_a_space_is_identified_by_its_text(load):
     first, same, other = load(GOOD), load(GOOD), load(GOOD + "# other\n")
     assert first.sha256 == same.sha256 != other.sha256
     assert first.name == "space"
     assert first.grid is None
 
 
-def test_values_arrive_in_the_experiment(base):
+def test_values_override_the_settings_of_the_experiment(base):
     values = {"train.learning_rate": 1, "model.pixel_features": 6, "data.eval_qualities": (5, 6)}
-    experiment = spaces.configured(base, values)
+    experiment = spaces.override(base, values)
     assert experiment.train.learning_rate == 1.0
     assert experiment.model.pixel_features == 6
     assert experiment.data.eval_qualities == (5, 6)
@@ -36,19 +36,19 @@ def test_values_arrive_in_the_experiment(base):
     ("text", "message"),
     [
         ("x = 1", r"no function suggest\(trial\)"),
-        ("import nowhere", "does not run: ModuleNotFoundError: No module named 'nowhere'"),
-        ("def", "does not run: SyntaxError"),
+        ("import nowhere", "cannot be executed: ModuleNotFoundError: No module named 'nowhere'"),
+        ("def", "cannot be executed: SyntaxError"),
         (GOOD + "GRID = {'rate': 0.1}", "GRID of .* expected"),
     ],
 )
-def test_files_that_define_no_space(load, text, message):
+def test_files_that_define_no_space_are_rejected(load, text, message):
     with pytest.raises(ValueError, match=message) as error:
         load(text)
     assert "\n" not in f"{error.value}"
 
 
-def test_a_file_that_is_not_there():
-    with pytest.raises(ValueError, match=r"--space=nowhere\.py is no file"):
+def test_a_missing_file_is_rejected():
+    with pytest.raises(ValueError, match=r"--space=nowhere\.py does not exist"):
         spaces.load("nowhere.py")
 
 
@@ -63,21 +63,21 @@ def test_a_file_that_is_not_there():
         ([("train.steps", 4)], "expected {dotted name: value}"),
     ],
 )
-def test_settings_that_cannot_be(base, values, message):
+def test_invalid_settings_are_rejected(base, values, message):
     with pytest.raises(ValueError, match=message) as error:
-        spaces.configured(base, values)
+        spaces.override(base, values)
     assert "\n" not in f"{error.value}"
 
 
-def test_a_space_is_tried_without_a_study(base, load):
+def test_a_space_is_checked_without_a_study(base, load):
     spaces.check(load(GOOD), base)
     spaces.check(load(GOOD + "GRID = {'rate': [0.1]}"), base)
-    with pytest.raises(ValueError, match=r"parameters speed, but .* asks for rate"):
+    with pytest.raises(ValueError, match=r"parameters speed, but .* has rate"):
         spaces.check(load(GOOD + "GRID = {'speed': [0.1]}"), base)
 
 
 @pytest.mark.parametrize(("name", "size"), [("lr_width", 4), ("optimizers", 4), ("tiny_split", 4)])
-def test_the_shipped_spaces(repository, base, name, size):
+def test_shipped_spaces_are_valid(repository, base, name, size):
     space = spaces.load(f"{repository}/experiments/sweeps/{name}.py")
     spaces.check(space, base)
     assert space.grid_size == size

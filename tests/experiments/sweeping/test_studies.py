@@ -27,10 +27,10 @@ def join(tmp_path):
     return join
 
 
-def test_a_study_is_of_one_configuration_and_space(join, space):
+def test_a_study_has_one_configuration_and_space(join, space):
     join(CONFIG, space)
     assert join(CONFIG, space).user_attrs["identity"]["space"] == "rates"
-    with pytest.raises(ValueError, match=r"begun with config\.train\.steps = 4, not 5 as now"):
+    with pytest.raises(ValueError, match=r"created with config\.train\.steps = 4, not 5;"):
         join({"train": CONFIG["train"] | {"steps": 5}}, space)
     with pytest.raises(ValueError, match=r"config\.train\.more = None, not 1"):
         join({"train": CONFIG["train"] | {"more": 1}}, space)
@@ -38,22 +38,22 @@ def test_a_study_is_of_one_configuration_and_space(join, space):
         join(CONFIG, dataclasses.replace(space, sha256="other"))
 
 
-def test_workers_that_begin_a_study_together_all_join(join, space, monkeypatch):
-    told = optuna.Study.set_user_attr
+def test_workers_that_create_a_study_at_the_same_time_all_join(join, space, monkeypatch):
+    set_user_attr = optuna.Study.set_user_attr
 
-    def tell_while_another_joins(study, key, value):
-        told(study, key, value)
-        monkeypatch.setattr(optuna.Study, "set_user_attr", told)
+    def set_while_another_joins(study, key, value):
+        set_user_attr(study, key, value)
+        monkeypatch.setattr(optuna.Study, "set_user_attr", set_user_attr)
         join(CONFIG, space)
 
-    monkeypatch.setattr(optuna.Study, "set_user_attr", tell_while_another_joins)
+    monkeypatch.setattr(optuna.Study, "set_user_attr", set_while_another_joins)
     join(CONFIG, space)
 
 
-def test_trials_of_another_storage_are_not_taken_up(tmp_path, join, space):
+def test_a_folder_with_trials_of_another_storage_is_rejected(tmp_path, join, space):
     (tmp_path / "trials" / "00000").mkdir(parents=True)
-    for _ in range(2):  # refused once, it is not begun
-        with pytest.raises(ValueError, match="trials has trials, but the storage knows no study"):
+    for _ in range(2):  # a rejected study is not created
+        with pytest.raises(ValueError, match="trials has trials, but the storage has no study"):
             join(CONFIG, space)
     (tmp_path / "trials" / "00000").rmdir()
     join(CONFIG, space)
@@ -61,14 +61,14 @@ def test_trials_of_another_storage_are_not_taken_up(tmp_path, join, space):
     join(CONFIG, space)
 
 
-def test_a_study_that_is_not_there(tmp_path, join, space):
+def test_a_missing_study_is_reported_with_the_existing_ones(tmp_path, join, space):
     join(CONFIG, space)
     storage = open_storage(f"{tmp_path}/study.db", heartbeat=1, retries=1)
     assert studies.load("test", storage).study_name == "test"
-    with pytest.raises(ValueError, match="no study 'other'; it has: test"):
+    with pytest.raises(ValueError, match="no study 'other'; its studies: test"):
         studies.load("other", storage)
 
 
-def test_a_grid_needs_values(space):
+def test_grid_search_needs_a_grid(space):
     with pytest.raises(ValueError, match="define GRID"):
         studies.make_sampler("grid", dataclasses.replace(space, grid=None))

@@ -5,7 +5,7 @@ import pytest
 from optuna.trial import TrialState
 
 from experiments.sweeping import report, worker
-from experiments.sweeping.storage import HEARTBEATS_MISSED
+from experiments.sweeping.storage import MAX_MISSED_HEARTBEATS
 
 
 def work(study, objective, *, trials=3):
@@ -16,7 +16,7 @@ def states(study):
     return [trial.state for trial in study.trials]
 
 
-def test_three_trials_in_folders_of_their_own(open_study, objective, run, tmp_path, capsys):
+def test_each_trial_trains_in_its_own_folder(open_study, objective, run, tmp_path, capsys):
     study = open_study()
     work(study, objective)
     assert states(study) == [TrialState.COMPLETE] * 3
@@ -28,7 +28,7 @@ def test_three_trials_in_folders_of_their_own(open_study, objective, run, tmp_pa
     assert "Trial 2 complete, score" in capsys.readouterr().out
 
 
-def test_trials_count_for_the_study_not_for_the_worker(open_study, objective, run):
+def test_the_number_of_trials_is_that_of_the_study_not_of_the_worker(open_study, objective, run):
     work(open_study(), objective)
     work(open_study(), objective)
     assert len(run.started_at) == 3
@@ -36,26 +36,26 @@ def test_trials_count_for_the_study_not_for_the_worker(open_study, objective, ru
     assert len(run.started_at) == 4
 
 
-def test_a_grid_is_gone_through_once(open_study, objective):
+def test_grid_search_runs_each_combination_once(open_study, objective):
     study = open_study(sampler="grid")
     work(study, objective)
     assert sorted(trial.params["rate"] for trial in study.trials) == [0.25, 0.5, 0.75]
 
 
 @pytest.mark.parametrize(("sampler", "pruner"), [("tpe", "asha"), ("random", "hyperband")])
-def test_poor_trials_are_given_up_at_an_evaluation(open_study, objective, sampler, pruner):
-    def worse_and_worse(experiment, workdir, *, on_evaluation, before_leaving):
+def test_poor_trials_are_pruned_at_an_evaluation(open_study, objective, sampler, pruner):
+    def worse_each_time(experiment, workdir, *, on_evaluation, before_leaving):
         for step in (2, 4):
             on_evaluation(step, -float(pathlib.Path(workdir).name))
 
     study = open_study(sampler=sampler, pruner=pruner)
-    work(study, dataclasses.replace(objective, run=worse_and_worse))
+    work(study, dataclasses.replace(objective, run=worse_each_time))
     assert states(study) == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED]
     assert [trial.last_step for trial in study.trials] == [4, 2, 2]
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
-def test_a_score_that_is_not_finite_gives_a_trial_up(open_study, objective, score):
+def test_a_non_finite_score_prunes_the_trial(open_study, objective, score):
     def run(experiment, workdir, *, on_evaluation, before_leaving):
         on_evaluation(2, score)
 
@@ -66,7 +66,7 @@ def test_a_score_that_is_not_finite_gives_a_trial_up(open_study, objective, scor
     assert row.reason == f"score {score} at step 2"
 
 
-def test_training_that_diverges_is_given_up(open_study, objective):
+def test_a_diverged_training_is_pruned(open_study, objective):
     def run(experiment, workdir, *, on_evaluation, before_leaving):
         raise FloatingPointError("20 updates in a row were not finite")
 
@@ -76,7 +76,7 @@ def test_training_that_diverges_is_given_up(open_study, objective):
     assert report.rows(study)[0].reason == "20 updates in a row were not finite"
 
 
-def test_a_failure_keeps_its_reason_and_others_go_on(open_study, objective, run):
+def test_a_failure_is_stored_with_its_reason_and_other_trials_run(open_study, objective, run):
     def fails_once(experiment, workdir, *, on_evaluation, before_leaving):
         if workdir.endswith("00000"):
             raise MemoryError("too wide")
@@ -88,7 +88,7 @@ def test_a_failure_keeps_its_reason_and_others_go_on(open_study, objective, run)
     assert report.rows(study)[-1].reason == "MemoryError: too wide"
 
 
-def test_a_worker_where_everything_fails_stops(open_study, objective):
+def test_a_worker_stops_after_repeated_failures(open_study, objective):
     def run(experiment, workdir, *, on_evaluation, before_leaving):
         raise SystemExit("no such folder")  # as program.one_line_errors does
 
@@ -100,34 +100,34 @@ def test_a_worker_where_everything_fails_stops(open_study, objective):
 
 @pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit(143)])
 @pytest.mark.parametrize("where", ["{folder}/study.db", "journal:{folder}/study.log"])
-def test_a_worker_told_to_leave_hands_its_trial_on(
+def test_a_worker_that_is_asked_to_exit_requeues_its_trial(
     open_study, objective, run, tmp_path, signal, where
 ):
     where = where.format(folder=tmp_path)
 
-    def leave(step):
+    def exit_at_step_4(step):
         if step == 4:
             raise signal
 
-    run.before_saving = leave
-    with pytest.raises(SystemExit) as left:
+    run.before_saving = exit_at_step_4
+    with pytest.raises(SystemExit) as stopped:
         work(open_study(where), objective, trials=2)
-    assert left.value.code in (130, 143)
+    assert stopped.value.code in (130, 143)
 
     run.before_saving = lambda step: None
     study = open_study(where)
     work(study, objective, trials=2)
     assert run.started_at == [("00000", 0), ("00000", 2), ("00002", 0)]
-    left_trial, resumed, _ = study.trials
-    assert left_trial.state == TrialState.FAIL
-    assert resumed.params == left_trial.params
+    stopped_trial, resumed, _ = study.trials
+    assert stopped_trial.state == TrialState.FAIL
+    assert resumed.params == stopped_trial.params
     rate = resumed.params["rate"]
     assert resumed.intermediate_values == {2: rate + 0.002, 4: rate + 0.004}
     assert [row.attempts for row in report.rows(study) if row.trial == 0] == [2]
 
 
-def test_a_run_that_returns_early_is_handed_on(open_study, objective, run):
-    """As training does that was told by a signal to save and leave."""
+def test_a_training_that_returns_early_is_requeued(open_study, objective, run):
+    """As training does after a signal that makes it save and exit."""
 
     def stops(experiment, workdir, *, on_evaluation, before_leaving):
         on_evaluation(2, 0.5)
@@ -139,41 +139,43 @@ def test_a_run_that_returns_early_is_handed_on(open_study, objective, run):
 
 
 @pytest.mark.parametrize("end", [None, MemoryError("too wide"), SystemExit(143)])
-def test_a_worker_that_was_given_up_leaves_the_trial_to_the_other(
+def test_a_worker_leaves_its_trial_to_the_one_that_has_taken_it_over(
     open_study, objective, run, capsys, end
 ):
-    """It hangs before step 4, its heartbeats stop; another takes over and finishes. The first goes
-    on to its next evaluation, or to another end."""
+    """The worker hangs before step 4 without heartbeats, and another one finishes its trial.
+
+    The first worker then continues to its next evaluation, or ends with an error or a signal.
+    """
     study, other = open_study(), open_study()
-    objective_of_other = dataclasses.replace(objective, run=type(run)())
+    other_objective = dataclasses.replace(objective, run=type(run)())
 
     def hang(step):
         if step == 2:
             other._storage.set_trial_state_values(other.trials[0]._trial_id, state=TrialState.FAIL)
             other._storage.get_heartbeat_stale_trial_callback()(other, other.trials[0])
-            work(other, objective_of_other, trials=1)
+            work(other, other_objective, trials=1)
             if end is not None:
                 raise end
 
     run.before_saving = hang
     if isinstance(end, SystemExit):
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as stopped:
             work(study, objective, trials=1)
-        assert left.value.code == 143
+        assert stopped.value.code == 143
     else:
         work(study, objective, trials=1)
-        assert "Trial 0 goes on elsewhere" in capsys.readouterr().out
+        assert "Trial 0 was taken over by another worker." in capsys.readouterr().out
     (row,) = report.rows(study)
     assert (row.state, row.attempts) == ("complete", 2)
 
 
-def test_a_trial_whose_worker_leaves_without_saving_is_queued(open_study, objective):
-    """As a signal makes it before the first step, while the main thread compiles."""
+def test_a_trial_whose_worker_exits_without_saving_is_requeued(open_study, objective):
+    """As after a signal before the first step, while the main thread compiles."""
 
     def compiles(experiment, workdir, *, on_evaluation, before_leaving):
         before_leaving()
         assert states(study) == [TrialState.FAIL, TrialState.WAITING]
-        raise SystemExit(143)  # where the process really ends
+        raise SystemExit(143)  # ends the process in practice
 
     study = open_study()
     with pytest.raises(SystemExit):
@@ -181,7 +183,7 @@ def test_a_trial_whose_worker_leaves_without_saving_is_queued(open_study, object
     assert states(study) == [TrialState.FAIL, TrialState.WAITING]
 
 
-def test_a_trial_is_not_begun_more_often_than_allowed(open_study):
+def test_a_trial_is_not_restarted_more_often_than_allowed(open_study):
     study = open_study(retries=1)
     storage = study._storage
     for number in range(2):
@@ -195,6 +197,6 @@ def test_a_trial_is_not_begun_more_often_than_allowed(open_study):
     assert "--retries" in row.reason
 
 
-def test_dead_is_who_misses_several_heartbeats(open_study):
+def test_a_worker_counts_as_dead_after_several_missed_heartbeats(open_study):
     storage = open_study()._storage._backend
-    assert storage.grace_period == HEARTBEATS_MISSED * storage.heartbeat_interval
+    assert storage.grace_period == MAX_MISSED_HEARTBEATS * storage.heartbeat_interval
