@@ -42,7 +42,7 @@ def test_fixed_size_is_in_the_metadata(small_weights):
 def test_licence_of_shipped_and_other_weights(small_weights):
     shipped = weights.load("tiny")
     assert "research" in prepare(shipped, name="a-copy").metadata["licence"]
-    assert "maker" in prepare(small_weights, name="tiny").metadata["licence"]
+    assert "author" in prepare(small_weights, name="tiny").metadata["licence"]
     assert prepare(small_weights, name="tiny", licence="MIT").metadata["licence"] == "MIT"
 
 
