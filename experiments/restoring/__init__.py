@@ -1,1 +1,1 @@
-"""A corpus of images restored by an Apache Beam pipeline (extra `beam`)."""
+"""Restores a corpus of images with an Apache Beam pipeline (extra `beam`)."""

@@ -1,4 +1,4 @@
-"""Where a corpus's files lie and where their restored images go."""
+"""Paths of a corpus's files and of their restored images."""
 
 import dataclasses
 import posixpath
@@ -7,10 +7,10 @@ import re
 
 @dataclasses.dataclass(frozen=True)
 class CorpusNames:
-    """Names of the outputs of files that match a pattern.
+    """Maps the paths of input files to the paths of their outputs.
 
-    pattern: of the inputs, such as `gs://bucket/photos/**.jpg`. output: folder, without a slash at
-    its end. suffix: of restored images, with its dot.
+    pattern: of the inputs, such as `gs://bucket/photos/**.jpg`. output: folder, without a trailing
+    slash. suffix: of restored images, with its dot.
     """
 
     pattern: str
@@ -19,12 +19,12 @@ class CorpusNames:
 
     @property
     def root(self) -> str:
-        """The last folder before any wildcard; outputs keep the folders that inputs have below."""
-        fixed = re.split(r"[*?\[]", self.pattern, maxsplit=1)[0]
-        return fixed[: fixed.rfind("/") + 1]
+        """The last folder before any wildcard; outputs keep the folder structure below it."""
+        literal = re.split(r"[*?\[]", self.pattern, maxsplit=1)[0]
+        return literal[: literal.rfind("/") + 1]
 
-    def of(self, path: str) -> str:
-        """Returns a file's output. It keeps the whole input name, so that no two have the same."""
+    def output_path(self, path: str) -> str:
+        """Returns the path of a file's output, which keeps the whole input name to be unique."""
         if not path.startswith(self.root):
-            raise ValueError(f"{path!r} does not lie in {self.root!r}.")
+            raise ValueError(f"{path!r} is not in {self.root!r}.")
         return f"{posixpath.join(self.output, path[len(self.root) :])}{self.suffix}"

@@ -1,6 +1,6 @@
-"""The Beam pipeline: files are found, grouped by the shape they are computed in, and restored.
+"""The Beam pipeline: finds files, groups them by compiled shape, and restores them.
 
-Between the steps pass only paths, sizes and results, never an image.
+Only paths, shapes and results pass between the steps, never images.
 """
 
 import contextlib
@@ -24,18 +24,19 @@ from data_pipelines.preparation.quiet_beam import CompressionTypes, FileSystems,
 from experiments.restoring.names import CorpusNames
 
 FAILED, RESTORED, KEPT = "failed", "restored", "kept"
-_BATCH = 32  # files that a worker takes at a time
-_BATCH_SECONDS = 30  # how long it waits for them
-# How the restorer cuts large images, whose tiles share programs; small ones share them by sides
-# rounded up to multiples of 64.
+_BATCH_SIZE = 32  # files
+_BATCH_SECONDS = 30  # maximum wait for a full batch
+# The restorer's own tiling: large images share compiled programs by their tiles, small ones by
+# their sides rounded up to multiples of 64.
 _TILING = Tiling(LARGEST_TILE, OVERLAP, grid=64, padding="edge")
 
 
 @dataclasses.dataclass(frozen=True)
 class CorpusJob:
-    """What every worker knows. weights: a shipped name, a file, or the URL of one.
+    """What every worker needs to know.
 
-    skip_existing: files whose output is there already are left alone.
+    weights: a shipped name, a file, or the URL of one. skip_existing: skip inputs that already have
+    an output.
     """
 
     names: CorpusNames
@@ -45,22 +46,22 @@ class CorpusJob:
 
 
 def build(pipeline: beam.Pipeline, job: CorpusJob) -> None:
-    """Adds all steps; at the end the output holds `restored-*.jsonl` and `failed-*.jsonl`."""
+    """Adds all steps; they write `restored-*.jsonl` and `failed-*.jsonl` to the output folder."""
     found = (
         pipeline
         | "Pattern" >> beam.Create([job.names.pattern])
         | "Match" >> fileio.MatchAll()
-        | "Path" >> beam.FlatMap(_path).with_outputs(FAILED, main="found")
+        | "Path" >> beam.FlatMap(_utf8_path).with_outputs(FAILED, main="found")
     )
-    looked = (
+    keyed = (
         found.found
         | "Spread" >> beam.Reshuffle()
-        | "Look" >> beam.ParDo(_Look(job)).with_outputs(FAILED, KEPT, main="sized")
+        | "Shape" >> beam.ParDo(_AddShape(job)).with_outputs(FAILED, KEPT, main="shapes")
     )
     restoring = beam.ParDo(_Restore(job)).with_outputs(FAILED, main=RESTORED)
-    done = batches(looked.sized) | "Restore" >> restoring
-    failed = (found[FAILED], looked[FAILED], done[FAILED]) | "All failed" >> beam.Flatten()
-    restored = (looked[KEPT], done[RESTORED]) | "All restored" >> beam.Flatten()
+    done = batches(keyed.shapes) | "Restore" >> restoring
+    failed = (found[FAILED], keyed[FAILED], done[FAILED]) | "All failed" >> beam.Flatten()
+    restored = (keyed[KEPT], done[RESTORED]) | "All restored" >> beam.Flatten()
     for kind, lines in ((FAILED, failed), (RESTORED, restored)):
         _ = (
             lines
@@ -70,8 +71,8 @@ def build(pipeline: beam.Pipeline, job: CorpusJob) -> None:
         )
 
 
-def _path(match: Any) -> Iterator[Any]:
-    """Yields the path of a match, or a failure if Beam cannot pass it on as UTF-8."""
+def _utf8_path(match: Any) -> Iterator[Any]:
+    """Yields the path of a match, or a failure if Beam cannot encode the path as UTF-8."""
     try:
         match.path.encode()
     except UnicodeEncodeError:
@@ -81,26 +82,27 @@ def _path(match: Any) -> Iterator[Any]:
         yield match.path
 
 
-def batches(sized: beam.PCollection) -> beam.PCollection:
-    """Turns (shape, path) into (shape, some of its paths), for any worker to take."""
+def batches(shapes: beam.PCollection) -> beam.PCollection:
+    """Groups pairs (shape, path) to (shape, batch of paths), distributed over all workers."""
     return (
-        sized
-        # Keys must have one form in bytes; that these are text, Beam only knows if told.
+        shapes
+        # Keys need a deterministic encoding, so Beam must know that they are strings.
         | "As pairs" >> beam.Map(lambda pair: pair).with_output_types(tuple[str, str])
-        | "By shape" >> beam.GroupIntoBatches(_BATCH, max_buffering_duration_secs=_BATCH_SECONDS)
-        # One worker gets all files of a shape, and nearly all photographs share one.
+        | "By shape"
+        >> beam.GroupIntoBatches(_BATCH_SIZE, max_buffering_duration_secs=_BATCH_SECONDS)
+        # One worker has all batches of a shape, and nearly all photographs have the same shape.
         | "Spread batches" >> beam.Reshuffle()
     )
 
 
-class _Look(beam.DoFn):
-    """The step that gives each path the shape it is computed in, by the file's header."""
+class _AddShape(beam.DoFn):
+    """Reads each file's header and pairs its path with the shape it is computed in."""
 
     def __init__(self, job: CorpusJob):
         self._job = job
 
     def process(self, path: str) -> Iterator[Any]:
-        output = self._job.names.of(path)
+        output = self._job.names.output_path(path)
         if self._job.skip_existing and FileSystems.exists(output):
             line = {"source": path, "destination": output, "status": KEPT}
             yield beam.pvalue.TaggedOutput(KEPT, line)
@@ -114,7 +116,7 @@ class _Look(beam.DoFn):
                 Image.open(file) as image,
             ):
                 shape = shape_key(*image.size)
-        except Exception:  # whatever is wrong, the step that restores it says so in its words
+        except Exception:  # the restoring step reports the error
             shape = "unknown"
         yield shape, path
 
@@ -125,14 +127,14 @@ def shape_key(width: int, height: int) -> str:
 
 
 class _Restore(beam.DoFn):
-    """The step that restores files through local copies; it loads the network once a worker."""
+    """Restores files through local copies; loads the network once per worker."""
 
     def __init__(self, job: CorpusJob):
         self._job = job
         self._restorer: Any = None
 
     def setup(self) -> None:
-        # Imported late: the program that only builds the pipeline needs no JAX.
+        # Imported here, as the program that builds the pipeline needs no JAX.
         from agarnet_jax import runtime
         from agarnet_jax.restoration import Restorer
 
@@ -144,16 +146,16 @@ class _Restore(beam.DoFn):
         _, paths = group
         for path in paths:
             try:
-                yield self._restored(path)
+                yield self._restore(path)
             except InputError as error:
                 yield _failed(path, f"{error}")
-            except Exception as error:  # a decoder's or our own mistake is no reason to stop
+            except Exception as error:  # a bug, here or in a decoder, must not stop the pipeline
                 yield _failed(path, unexpected(path, error))
 
-    def _restored(self, path: str) -> dict[str, Any]:
-        output = self._job.names.of(path)
+    def _restore(self, path: str) -> dict[str, Any]:
+        output = self._job.names.output_path(path)
         with tempfile.TemporaryDirectory(prefix="agarnet-") as folder:
-            # Both keep their suffixes, by which formats are chosen.
+            # Suffixes determine the formats.
             source = pathlib.Path(folder, f"input{os.path.splitext(path)[1]}")
             source.write_bytes(files.read(path))
             target = pathlib.Path(folder, f"output{self._job.names.suffix}")
@@ -161,7 +163,7 @@ class _Restore(beam.DoFn):
                 result = one_file.restore_file(
                     source, target, restorer=self._restorer, options=self._job.options
                 )
-            except InputError as error:  # which names the copy
+            except InputError as error:  # its message names the copy
                 raise InputError(f"{error}".replace(f"{source}", path)) from None
             publish(target, output)
         line = result.as_json() | {"source": path, "destination": output, "status": RESTORED}
@@ -175,7 +177,7 @@ def _failed(path: str, error: str) -> beam.pvalue.TaggedOutput:
 
 
 def publish(source: pathlib.Path, output: str) -> None:
-    """Copies a file to its place, whole or not at all: object stores do so by themselves."""
+    """Copies a file to its output path atomically, as object stores do by themselves."""
     if not files.is_local(output):
         files.upload(str(source), output)
         return
@@ -191,7 +193,7 @@ def publish(source: pathlib.Path, output: str) -> None:
 
 @contextlib.contextmanager
 def _local_copy(weights: str) -> Iterator[str]:
-    """Gives a name or a local file as it is, a URL's contents as a local file."""
+    """Yields a shipped name or local path unchanged, and a URL as the path of a local copy."""
     if files.is_local(weights):
         yield weights
         return

@@ -1,4 +1,4 @@
-"""A whole corpus: what is asked for is checked, the pipeline run, its dead letters counted."""
+"""Restores a whole corpus: checks the arguments, runs the pipeline, collects the failures."""
 
 import dataclasses
 import functools
@@ -13,13 +13,13 @@ from data_pipelines.preparation.quiet_beam import FileSystems
 from experiments.restoring.names import CorpusNames
 from experiments.restoring.pipeline import FAILED, KEPT, RESTORED, CorpusJob, build
 
-# One process with all devices; a network in each of several would take memory and gain nothing.
+# One process with all devices: several would each hold the network, without being faster.
 _LOCAL_DEFAULTS = ("--direct_running_mode=in_memory",)
 
 
 @dataclasses.dataclass(frozen=True)
 class CorpusOutcome:
-    """How many files were restored now, or were there already; the failed ones' report lines."""
+    """Numbers of files restored and skipped, and the report lines of those that failed."""
 
     restored: int
     kept: int
@@ -39,17 +39,17 @@ def restore_corpus(
     """Restores all files that a pattern matches.
 
     Raises:
-      ValueError: a pattern without files, an unknown format, an output among the inputs, or no
-        such weights.
+      ValueError: no file matches the pattern, the format is unknown, the output lies among the
+        inputs, or the weights do not exist.
       PipelineError: the pipeline could not run, or failed.
     """
     pipeline_options = beam_options.parse([*_LOCAL_DEFAULTS, *beam_arguments])
     FileSystems.set_options(pipeline_options)
-    names = _names(pattern, output, format)
+    names = _checked_names(pattern, output, format)
     if files.is_local(weights):
-        from agarnet_jax.weights import load  # imported late, as it loads JAX
+        from agarnet_jax.weights import load  # imports JAX
 
-        load(weights)
+        load(weights)  # fails early if they do not exist
     _remove_reports(names.output)
     job = CorpusJob(names, options, weights, skip_existing)
     execution.run(functools.partial(build, job=job), pipeline_options)
@@ -57,7 +57,7 @@ def restore_corpus(
     return CorpusOutcome(done.count(RESTORED), done.count(KEPT), _lines(names.output, FAILED))
 
 
-def _names(pattern: str, output: str, format: str) -> CorpusNames:
+def _checked_names(pattern: str, output: str, format: str) -> CorpusNames:
     if format not in formats.BY_NAME:
         raise ValueError(f"Format {format!r} is unknown; use {', '.join(formats.BY_NAME)}.")
     if files.is_local(pattern):
@@ -67,22 +67,22 @@ def _names(pattern: str, output: str, format: str) -> CorpusNames:
     names = CorpusNames(
         pattern, files.resolve(output, "Output"), formats.BY_NAME[format].suffixes[0]
     )
-    # In local folders, links are resolved as they are in the output.
+    # The output's symbolic links are resolved, so a local input's must be, too.
     root = os.path.join(os.path.realpath(names.root), "") if files.is_local(pattern) else names.root
     if f"{names.output}/".startswith(root):
         raise ValueError(
-            f"Output folder {names.output!r} lies in the input folder {names.root!r}, where a "
-            "second run would take its images for inputs; give another one."
+            f"Output folder {names.output!r} is in the input folder {names.root!r}, where a second "
+            "run would read its images as inputs; choose another folder."
         )
     if not FileSystems.match([pattern], limits=[1])[0].metadata_list:
-        raise ValueError(f"No file matches {pattern!r}; '**' also stands for folders.")
+        raise ValueError(f"No file matches {pattern!r}; '**' also matches across folders.")
     return names
 
 
 def _remove_reports(output: str) -> None:
     for kind in (FAILED, RESTORED):
         files.delete(list(files.sizes(f"{output}/{kind}-*.jsonl")))
-        files.delete_folders(output, f"beam-temp-{kind}-")  # left by a run that did not end well
+        files.delete_folders(output, f"beam-temp-{kind}-")  # left by a killed run
 
 
 def _lines(output: str, kind: str) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""A corpus through Beam's local runner: what is restored, what is named as failed."""
+"""A corpus on Beam's local runner: restored files and reported failures."""
 
 import json
 import os
@@ -29,35 +29,35 @@ from experiments.restoring.run import restore_corpus
         ("/data/one.jpg", "/data/"),
     ],
 )
-def test_outputs_are_built_as_the_inputs_below_the_first_wildcard(pattern, root):
+def test_outputs_keep_the_folder_structure_below_the_first_wildcard(pattern, root):
     names = CorpusNames(pattern, "out", ".png")
     assert names.root == root
-    assert names.of(f"{root}deep/er/a.jpg") == "out/deep/er/a.jpg.png"
-    with pytest.raises(ValueError, match="does not lie in"):
-        names.of("/elsewhere/a.jpg")
+    assert names.output_path(f"{root}deep/er/a.jpg") == "out/deep/er/a.jpg.png"
+    with pytest.raises(ValueError, match="is not in"):
+        names.output_path("/elsewhere/a.jpg")
 
 
-def test_images_that_share_a_program_are_grouped():
+def test_images_that_share_a_compiled_program_have_the_same_key():
     assert shape_key(100, 40) == shape_key(65, 64) == "64x128"
     assert shape_key(4000, 3000) == shape_key(6000, 500) == "512x512"
     assert shape_key(520, 512) == "512x320"  # two tiles of 320
 
 
-def test_the_flags_that_are_documented_are_there(repository):
+def test_documented_flags_exist_and_those_said_to_be_missing_do_not(repository):
     page = (repository / "docs" / "restoration.md").read_text()
     section = page.split("\n## Corpora")[1].split("\n## ")[0]
     table = "".join(re.findall(r"^\| `--.+? \|", section, re.MULTILINE))
     (missing,) = re.findall(r"are not there: (.+?)\.\n", section, re.DOTALL)
     command = [sys.executable, "-m", "experiments.restore_corpus", "--help"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
-    there = set(re.findall(r"^  --(?:\[no\])?(\w+):", said, re.MULTILINE))
-    assert {name.removeprefix("no") for name in re.findall(r"--(\w+)", table)} == there
-    refused = {name.replace("-", "_") for name in re.findall(r"--([\w-]+)", missing)}
-    assert len(refused) > 5
-    assert not refused & there
+    help_text = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    existing = set(re.findall(r"^  --(?:\[no\])?(\w+):", help_text, re.MULTILINE))
+    assert {name.removeprefix("no") for name in re.findall(r"--(\w+)", table)} == existing
+    absent = {name.replace("-", "_") for name in re.findall(r"--([\w-]+)", missing)}
+    assert len(absent) > 5
+    assert not absent & existing
 
 
-# Six whole batches; each takes so long that one worker is not done with all before another begins.
+# Six full batches, slow enough that the second worker starts before the first has done them all.
 NOTE_WORKERS = """
 import os, pathlib, sys, time
 from data_pipelines.preparation import beam_options, execution
@@ -69,14 +69,14 @@ def note(batch, folder):
     time.sleep(0.5)
 
 def build(pipeline):
-    sized = pipeline | beam.Create([("512x512", f"{number}.jpg") for number in range(192)])
-    batches(sized) | beam.Map(note, sys.argv[1])
+    shapes = pipeline | beam.Create([("512x512", f"{number}.jpg") for number in range(192)])
+    batches(shapes) | beam.Map(note, sys.argv[1])
 
 execution.run(build, beam_options.parse(["--direct_num_workers=2"]))
 """
 
 
-def test_images_of_one_shape_are_shared_by_workers(tmp_path):
+def test_batches_of_one_shape_are_distributed_over_workers(tmp_path):
     subprocess.run([sys.executable, "-c", NOTE_WORKERS, tmp_path], check=True, timeout=120)
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -111,13 +111,13 @@ def _animation() -> bytes:
 
 
 @pytest.mark.slow
-def test_a_corpus_with_bad_files_among_them(corpus, tmp_path):
+def test_invalid_files_of_a_corpus_are_reported_and_the_others_restored(corpus, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "experiments.restore_corpus", f"--input={corpus}/**.jpg"]
     run = subprocess.run([*command, f"--output={out}"], capture_output=True, text=True, timeout=600)
 
     assert run.returncode == 1, run.stderr
-    assert "240 restored, 0 there already, 5 failed" in run.stdout
+    assert "240 restored, 0 skipped, 5 failed" in run.stdout
     failed = {line["source"]: line["error"] for line in _lines(out, "failed")}
     bad = ["empty.jpg", "text.jpg", "part1/header.jpg", "part2/zeros.jpg", "part3/animated.jpg"]
     assert sorted(failed) == sorted(str(corpus / name) for name in bad)
@@ -126,17 +126,17 @@ def test_a_corpus_with_bad_files_among_them(corpus, tmp_path):
     good = [path for path in sorted(corpus.rglob("*.jpg")) if str(path) not in failed]
     assert sorted(restored) == [str(path) for path in good]
     assert sorted(out.rglob("*.png")) == sorted(map(pathlib.Path, restored.values()))
-    for source in good[:2]:  # a gray one and one in colour, as the command restores them
+    for source in good[:2]:  # one gray, one in colour: same result as `agarnet restore`
         alone = tmp_path / f"{source.stem}.png"
         assert agarnet(["restore", str(source), "-o", str(alone)]) == 0
         difference = np.asarray(Image.open(alone)).astype(int)
         difference -= np.asarray(Image.open(restored[str(source)]))
-        assert abs(difference).max() <= 1  # roundings: in the one-file command devices differ
+        assert abs(difference).max() <= 1  # rounding: the one-file command uses other devices
 
     again = subprocess.run(
         [*command, f"--output={out}", "--skip_existing"], capture_output=True, text=True
     )
-    assert "0 restored, 240 there already, 5 failed" in again.stdout, again.stderr
+    assert "0 restored, 240 skipped, 5 failed" in again.stdout, again.stderr
 
 
 def _lines(folder: pathlib.Path, kind: str) -> list[dict[str, str]]:
@@ -144,9 +144,7 @@ def _lines(folder: pathlib.Path, kind: str) -> list[dict[str, str]]:
     return [json.loads(line) for part in parts for line in part.read_text().splitlines()]
 
 
-def test_a_file_that_breaks_the_decoder_or_has_no_name_in_text_does_not_stop_the_rest(
-    tmp_path, monkeypatch
-):
+def test_a_decoder_error_or_a_name_that_is_not_utf8_does_not_stop_the_rest(tmp_path, monkeypatch):
     def restore_file(source, target, **_):
         if source.read_text() == "b":
             raise MemoryError
@@ -184,11 +182,13 @@ def test_a_file_that_breaks_the_decoder_or_has_no_name_in_text_does_not_stop_the
         ({"pattern": "inside/*.gone"}, "No file matches .*gone"),
         ({"format": "gif"}, "Format 'gif' is unknown; use png"),
         ({"pattern": "."}, "is a folder; give a pattern"),
-        ({"output": "inside/it"}, "lies in the input folder"),
+        ({"output": "inside/it"}, "is in the input folder"),
         ({"weights": "nope"}, "No weights 'nope': neither a file nor a shipped name"),
     ],
 )
-def test_what_cannot_be_run_is_said_before_it_is(tmp_path, monkeypatch, changed, message):
+def test_invalid_arguments_are_rejected_before_the_pipeline_runs(
+    tmp_path, monkeypatch, changed, message
+):
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "a.jpg").touch()
     monkeypatch.chdir(tmp_path)
@@ -205,11 +205,11 @@ def test_what_cannot_be_run_is_said_before_it_is(tmp_path, monkeypatch, changed,
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_in_the_input_folder_is_seen_through_links(tmp_path):
+def test_an_output_in_the_input_folder_is_detected_through_symbolic_links(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a.jpg").touch()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    with pytest.raises(ValueError, match="lies in the input folder"):
+    with pytest.raises(ValueError, match="is in the input folder"):
         restore_corpus(
             f"{tmp_path}/link/**.jpg",
             f"{tmp_path}/link/out",
