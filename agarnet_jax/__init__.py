@@ -1,3 +1,3 @@
-"""AGARNet: removal of JPEG artifacts with one network for every quality, in JAX and Flax."""
+"""AGARNet: JPEG artifact removal with one network for all qualities, in JAX and Flax."""
 
 __version__ = "0.1.0"

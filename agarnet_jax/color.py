@@ -1,4 +1,4 @@
-"""Luma (NumPy only): BT.601 in full range (JFIF) and in studio range."""
+"""BT.601 luma and YCbCr matrices (NumPy only), in full range (JFIF) and studio range."""
 
 import enum
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from agarnet_jax.configs import member
 
-# BT.601 luma weights; JFIF (ITU-T T.871) uses them in full range.
+# BT.601 luma weights, which JFIF (ITU-T T.871) uses in full range.
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
-# JFIF's Y, Cb − 128 and Cr − 128 (rows) of R, G, B in full range.
+# Rows: Y, Cb − 128 and Cr − 128 of JFIF (full range), from R, G, B.
 RGB_TO_YCBCR = np.array(
     [
         [_RED, _GREEN, _BLUE],
@@ -20,20 +20,20 @@ YCBCR_TO_RGB = np.linalg.inv(RGB_TO_YCBCR)
 
 
 class LumaRange(enum.Enum):
-    """FULL: 0–255, what a colour JPEG file quantizes. STUDIO: 16–235, what papers evaluate on."""
+    """FULL: 0–255, as in colour JPEG files. STUDIO: 16–235, as in the evaluations of papers."""
 
     FULL = "full"
     STUDIO = "studio"
 
 
 def luma(rgb: np.ndarray, *, luma_range: LumaRange | str = LumaRange.FULL) -> np.ndarray:
-    """Luma (H, W) float64 in 0–255 of an (H, W, 3) image in 0–255, not rounded.
+    """Returns the luma (H, W), float64 and not rounded, of an (H, W, 3) image in 0–255.
 
-    STUDIO is Y = 16 + 65.481 R + 128.553 G + 24.966 B with R, G, B in [0, 1], the protocol of
-    `docs/evaluation.md`.
+    FULL is in 0–255. STUDIO is 16 + 65.481 R + 128.553 G + 24.966 B with R, G, B in [0, 1], the
+    protocol of `docs/evaluation.md`.
 
     Raises:
-      ValueError: no such range.
+      ValueError: unknown range.
     """
     rgb = np.asarray(rgb, np.float64)
     if member(LumaRange, luma_range, "luma_range") is LumaRange.STUDIO:
@@ -42,5 +42,5 @@ def luma(rgb: np.ndarray, *, luma_range: LumaRange | str = LumaRange.FULL) -> np
 
 
 def full_to_studio(luma_full: np.ndarray) -> np.ndarray:
-    """Full-range luma 0–255 compressed to studio range 16–235 (not rounded)."""
+    """Maps full-range luma 0–255 to studio range 16–235, not rounded."""
     return 16 + np.asarray(luma_full, np.float64) * (219 / 255)

@@ -1,7 +1,7 @@
-"""What frozen configuration dataclasses share: plain values in, plain values out.
+"""Base of frozen configuration dataclasses: type checks, and conversion from and to plain values.
 
 Values are checked against the annotations of the fields: int, float, bool, str, enums, tuples of
-these, and further dataclasses.
+these, and nested dataclasses.
 """
 
 import dataclasses
@@ -13,37 +13,39 @@ from typing import Any, TypeVar
 
 Choice = TypeVar("Choice", bound=enum.Enum)
 
-_IN_WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a string"}
+_TYPE_DESCRIPTIONS = {int: "an integer", float: "a number", bool: "True or False", str: "a string"}
 
 
 class Config:
-    """A base of frozen dataclasses whose fields are checked when one is made.
+    """Base of frozen dataclasses that check the types of their fields when constructed.
 
-    They take plain values too: an enum's value as a string, a list for a tuple.
+    Fields also accept plain values: an enum's value as a string, a list for a tuple.
     """
 
     def __post_init__(self) -> None:
         for name, kind in field_types(type(self)).items():
-            value = _typed(kind, getattr(self, name), f"{type(self).__name__}.{name}")
+            value = _convert(kind, getattr(self, name), f"{type(self).__name__}.{name}")
             object.__setattr__(self, name, value)
 
 
-def require(config: Any, words: str, holds: Callable[[Any], bool], *names: str) -> None:
-    """Checks fields of a configuration.
+def require(config: Any, requirement: str, is_valid: Callable[[Any], bool], *names: str) -> None:
+    """Checks the values of fields of a configuration.
 
     Args:
       config: the dataclass.
-      words: what a value must be, for the error.
-      holds: whether a value is that.
-      names: of the fields.
+      requirement: the condition in words, for the message "… must be {requirement}".
+      is_valid: whether a value meets the condition.
+      names: the fields to check.
 
     Raises:
-      ValueError: a value is not; names the first such field.
+      ValueError: a value is invalid; the message names the first such field.
     """
     for name in names:
         value = getattr(config, name)
-        if not holds(value):
-            raise ValueError(f"{type(config).__name__}.{name} is {value}; it must be {words}.")
+        if not is_valid(value):
+            raise ValueError(
+                f"{type(config).__name__}.{name} is {value}; it must be {requirement}."
+            )
 
 
 def field_types(kind: type) -> dict[str, Any]:
@@ -53,39 +55,41 @@ def field_types(kind: type) -> dict[str, Any]:
 
 
 def from_plain(kind: type, plain: Any, *, path: str = "") -> Any:
-    """Makes a dataclass of the given type, also of dataclasses; the inverse of `to_plain`.
+    """Constructs a dataclass, and those nested in it, from dicts; the inverse of `to_plain`.
 
-    Fields that `plain` does not name keep their defaults; `path` leads to it in messages.
+    Fields missing in `plain` keep their defaults. `path` is the prefix of field names in messages.
 
     Raises:
-      ValueError: a key that is no field, a value of another type than its field, or what the
-        dataclasses' own checks raise. The message is one line with the whole path.
+      ValueError: a key is not a field, a value does not have its field's type, or a check of the
+        dataclass itself failed. The message is one line and has the full path.
     """
     return kind(**typed_fields(field_types(kind), plain, path=path or kind.__name__))
 
 
 def typed_fields(kinds: Mapping[str, Any], plain: Any, *, path: str) -> dict[str, Any]:
-    """Converts the values of `plain` to the types that `kinds` says; raises as `from_plain`."""
+    """Converts each value of `plain` to its type in `kinds`; raises as `from_plain`."""
     if not isinstance(plain, Mapping):
-        raise ValueError(f"{path} is {plain!r}; it is a group of settings: {', '.join(kinds)}.")
+        raise ValueError(
+            f"{path} is {plain!r}; it must be a group of settings: {', '.join(kinds)}."
+        )
     for name in plain:
         if name not in kinds:
             raise ValueError(f"There is no {path}.{name}; {nearest(str(name), kinds)}.")
-    return {name: _typed(kinds[name], value, f"{path}.{name}") for name, value in plain.items()}
+    return {name: _convert(kinds[name], value, f"{path}.{name}") for name, value in plain.items()}
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Says which of `names` are most like one that is none of them; if none is, lists them all."""
+    """Returns "nearest: …" with the names similar to `name`, or "choose one of: …" with all."""
     names = list(names)
     close = difflib.get_close_matches(name, names, n=2)
     return f"nearest: {', '.join(close)}" if close else f"choose one of: {', '.join(names)}"
 
 
 def member(kind: type[Choice], value: Any, name: str) -> Choice:
-    """Returns the member of an enum that a value or member stands for.
+    """Returns the member of an enum given by a member or its value.
 
     Raises:
-      ValueError: none; names what was given as `name`, and what there is.
+      ValueError: there is no such member; the message has `name`, the value and the choices.
     """
     try:
         return kind(value)
@@ -94,10 +98,10 @@ def member(kind: type[Choice], value: Any, name: str) -> Choice:
         raise ValueError(f"{name} is {value!r}; {nearest(str(value), choices)}.") from None
 
 
-def _typed(kind: Any, value: Any, path: str) -> Any:
-    """Converts a value to the type of an annotation; raises ValueError with its path."""
+def _convert(kind: Any, value: Any, path: str) -> Any:
+    """Converts a value to the annotated type; raises ValueError with the value's path."""
     if typing.get_origin(kind) is tuple:
-        return _typed_tuple(typing.get_args(kind), value, path)
+        return _convert_tuple(typing.get_args(kind), value, path)
     if dataclasses.is_dataclass(kind):
         return (
             value if type(value) is kind else from_plain(typing.cast(type, kind), value, path=path)
@@ -107,11 +111,13 @@ def _typed(kind: Any, value: Any, path: str) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(f"{path} is {value!r}; it must be {_IN_WORDS.get(kind, kind.__name__)}.")
+        raise ValueError(
+            f"{path} is {value!r}; it must be {_TYPE_DESCRIPTIONS.get(kind, kind.__name__)}."
+        )
     return value
 
 
-def _typed_tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
+def _convert_tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
     if not isinstance(value, tuple | list):  # JSON has no tuples
         raise ValueError(f"{path} is {value!r}; it must be a sequence, such as (1, 2).")
     if kinds[-1] is Ellipsis:
@@ -119,20 +125,20 @@ def _typed_tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ..
     if len(value) != len(kinds):
         raise ValueError(f"{path} is {value!r}; it must have {len(kinds)} elements.")
     pairs = zip(kinds, value)
-    return tuple(_typed(kind, item, f"{path}[{i}]") for i, (kind, item) in enumerate(pairs))
+    return tuple(_convert(kind, item, f"{path}[{i}]") for i, (kind, item) in enumerate(pairs))
 
 
-def differences(known: Any, asked: Any, path: str) -> Iterator[str]:
-    """Yields "{path}.{name} = {known}, not {asked}" for what differs in two plain configs."""
-    if isinstance(known, Mapping) and isinstance(asked, Mapping):
-        for key in sorted(known.keys() | asked.keys()):
-            yield from differences(known.get(key), asked.get(key), f"{path}.{key}")
-    elif known != asked:
-        yield f"{path} = {known!r}, not {asked!r}"
+def differences(saved: Any, requested: Any, path: str) -> Iterator[str]:
+    """Yields "{path}.{name} = {saved}, not {requested}" for differences of two plain configs."""
+    if isinstance(saved, Mapping) and isinstance(requested, Mapping):
+        for key in sorted(saved.keys() | requested.keys()):
+            yield from differences(saved.get(key), requested.get(key), f"{path}.{key}")
+    elif saved != requested:
+        yield f"{path} = {saved!r}, not {requested!r}"
 
 
 def to_plain(config: Any) -> Any:
-    """Converts a dataclass, also of dataclasses, to a dict for JSON; enums become their values."""
+    """Converts a dataclass, and those nested in it, to dicts for JSON; enums become values."""
     if dataclasses.is_dataclass(config):
         return {f.name: to_plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
     return config.value if isinstance(config, enum.Enum) else config

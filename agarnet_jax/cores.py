@@ -1,9 +1,9 @@
-"""How many cores there are for this process."""
+"""The number of CPU cores that this process may use."""
 
 import os
 
 
 def available() -> int:
-    """Cores that this process may run on, where the system tells; else those of the machine."""
-    of_process = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-    return len(of_process(0)) if of_process else os.cpu_count() or 1
+    """Returns the number of cores in this process's affinity mask, or of the machine if unknown."""
+    get_affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    return len(get_affinity(0)) if get_affinity else os.cpu_count() or 1

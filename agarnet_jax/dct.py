@@ -1,7 +1,7 @@
-"""8×8 block DCT and its inverse as matrix products in float32 at highest precision.
+"""8×8 block DCT and its inverse, as matrix products in float32 at highest precision.
 
 Layout and scale follow `AGARNET.md` §1: orthonormal DCT-II without level shift (the DC
-coefficient is 8 × the block's mean), frequencies on axis 1 in JPEG zigzag order.
+coefficient is 8 × the mean of the block), frequencies on axis 1 in JPEG zigzag order.
 """
 
 import jax
@@ -18,21 +18,21 @@ def _basis_2d() -> np.ndarray:
     return basis[ZIGZAG].astype(np.float32)
 
 
-# (64, 8, 8) float32: the basis image of each frequency in zigzag order, as (frequency, y, x).
+# The basis images in zigzag order: (64, 8, 8) float32 with axes (frequency, y, x).
 BASIS = _basis_2d()
 
 
 def block_dct(image: ArrayLike) -> jax.Array:
-    """Transforms every 8×8 block by the DCT.
+    """Computes the DCT of every 8×8 block.
 
     Args:
-      image: (B, H, W, 1), H and W multiples of 8.
+      image: (B, H, W, 1); H and W are multiples of 8.
 
     Returns:
       (B, 64, H/8, W/8, 1) float32 coefficients.
 
     Raises:
-      ValueError: another shape.
+      ValueError: `image` has another shape.
     """
     image = jnp.asarray(image, jnp.float32)
     if image.ndim != 4 or image.shape[1] % BLOCK or image.shape[2] % BLOCK or image.shape[3] != 1:
@@ -50,7 +50,7 @@ def block_idct(coefficients: ArrayLike) -> jax.Array:
     """Inverts `block_dct`: (B, 64, h, w, 1) to (B, 8h, 8w, 1) float32.
 
     Raises:
-      ValueError: another shape.
+      ValueError: `coefficients` has another shape.
     """
     coefficients = jnp.asarray(coefficients, jnp.float32)
     if coefficients.ndim != 5 or (coefficients.shape[1], coefficients.shape[4]) != (FREQUENCIES, 1):

@@ -1,4 +1,4 @@
-"""The vectors that block DCTs project on (NumPy): for `dct`, and for code that loads no JAX."""
+"""The basis of the block DCT (NumPy only), for `dct` and for code that does not load JAX."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from agarnet_jax.jpeg_tables import BLOCK
 
 
 def basis_1d() -> np.ndarray:
-    """Returns (8, 8) float64, whose row u is the orthonormal DCT-II basis vector of frequency u."""
+    """Returns the orthonormal DCT-II basis, (8, 8) float64; row u is the vector of frequency u."""
     position = np.arange(BLOCK)
     frequency = position[:, None]
     basis = np.cos((2 * position + 1) * frequency * np.pi / (2 * BLOCK)) * np.sqrt(2 / BLOCK)

@@ -1,7 +1,7 @@
 """JPEG quantization tables (NumPy only): Annex K, quality scaling, and coefficient orders.
 
 Sources: ITU-T T.81 Annex K (tables K.1 and K.2), the quality scaling of the IJG library,
-and `AGARNET.md` §1 for the order and scale in which the released network reads a table.
+and `AGARNET.md` §1 for the order and scale of the released network's table input.
 """
 
 import enum
@@ -55,18 +55,18 @@ def _zigzag_order() -> np.ndarray:
 
 # ZIGZAG[k] is the raster index (8·row + col) of the k-th coefficient in JPEG order: 0, 1, 8, 16, …
 ZIGZAG = _zigzag_order()
-# The same walk over the transposed block: 0, 8, 1, 2, 9, 16, … (`AGARNET.md` §1a).
+# The zigzag order of the transposed block: 0, 8, 1, 2, 9, 16, … (`AGARNET.md` §1a).
 TRANSPOSED_ZIGZAG = (ZIGZAG % BLOCK) * BLOCK + ZIGZAG // BLOCK
-# Where each entry of a transposed table stands in the network's order of the table.
+# For tables in the network's order: table[_TRANSPOSED_ENTRIES] is the transposed table.
 _TRANSPOSED_ENTRIES = np.argsort(TRANSPOSED_ZIGZAG)[ZIGZAG]
 
 
 class TableScaling(enum.Enum):
     """How quality 1–100 scales an Annex K table.
 
-    LIBJPEG: integer scale 5000 // q below 50, as every IJG-derived encoder writes.
-    FLOAT: real scale 5000 / q below 50, as the released AGARNet computed (`AGARNET.md` §1b).
-    Both use 200 − 2q from 50 on and agree there.
+    LIBJPEG: integer scale 5000 // q below 50, as in all encoders derived from the IJG library.
+    FLOAT: real scale 5000 / q below 50, as in the released AGARNet (`AGARNET.md` §1b).
+    From 50 on both use 200 − 2q and agree.
     """
 
     LIBJPEG = "libjpeg"
@@ -79,15 +79,15 @@ def quality_table(
     scaling: TableScaling | str = TableScaling.LIBJPEG,
     base: np.ndarray = ANNEX_K_LUMINANCE,
 ) -> np.ndarray:
-    """Makes the quantization table of a quality: (8, 8) int64 in raster order, entries 1–255.
+    """Returns the quantization table of a quality: (8, 8) int64 in raster order, entries 1–255.
 
     Args:
-      quality: an integer, 1–100.
+      quality: an integer in 1–100.
       scaling: how quality scales the base table.
       base: the (8, 8) table of quality 50, in raster order.
 
     Raises:
-      ValueError: `quality` is not an integer in 1–100, or no such scaling.
+      ValueError: `quality` is not an integer in 1–100, or `scaling` is unknown.
     """
     scaling = member(TableScaling, scaling, "scaling")
     if quality != int(quality) or not MIN_QUALITY <= quality <= MAX_QUALITY:
@@ -105,30 +105,30 @@ def quality_table(
 
 
 def network_order(table: np.ndarray) -> np.ndarray:
-    """Puts raster (…, 8, 8) tables in the network's order: (…, 64), transposed zigzag (§1a)."""
+    """Reorders raster (…, 8, 8) tables to (…, 64) in transposed zigzag order (`AGARNET.md` §1a)."""
     return np.asarray(table).reshape(*np.shape(table)[:-2], FREQUENCIES)[..., TRANSPOSED_ZIGZAG]
 
 
 def network_table(table: np.ndarray) -> np.ndarray:
-    """Converts raster (…, 8, 8) tables to what the network reads: (…, 64) float32 in (0, 1].
+    """Converts raster (…, 8, 8) tables to the network's input: (…, 64) float32 in (0, 1].
 
-    Transposed zigzag order, divided by 255 (`AGARNET.md` §1a).
+    The entries are in transposed zigzag order, divided by 255 (`AGARNET.md` §1a).
     """
     return (network_order(table) / 255).astype(np.float32)
 
 
 def transposed_network_table(table: np.ndarray) -> np.ndarray:
-    """Exchanges the rows and columns of tables (…, 64) that are in the network's form."""
+    """Exchanges rows and columns of tables (…, 64) in the network's format."""
     return table[..., _TRANSPOSED_ENTRIES]
 
 
 def network_tables_by_quality(
     scaling: TableScaling | str, *, base: np.ndarray = ANNEX_K_LUMINANCE
 ) -> np.ndarray:
-    """Lists the tables of all qualities in the network's form: (101, 64) float32, row q for q.
+    """Returns the tables of all qualities in the network's format, (101, 64) float32.
 
-    Row 0 repeats row 1, so that a quality rounded to an integer indexes it directly. `scaling` and
-    `base` are those of `quality_table`.
+    Row q is the table of quality q; row 0 repeats row 1, so that a quality rounded to an integer is
+    an index. `scaling` and `base` are as in `quality_table`.
     """
     scaling = member(TableScaling, scaling, "scaling")
     return _network_tables_by_quality(scaling, np.asarray(base, np.int64).tobytes())
@@ -136,28 +136,27 @@ def network_tables_by_quality(
 
 @functools.cache
 def _network_tables_by_quality(scaling: TableScaling, base: bytes) -> np.ndarray:
-    steps = np.frombuffer(base, np.int64).reshape(BLOCK, BLOCK)
+    base_table = np.frombuffer(base, np.int64).reshape(BLOCK, BLOCK)
     qualities = (max(q, MIN_QUALITY) for q in range(MAX_QUALITY + 1))
     tables = network_table(
-        np.stack([quality_table(q, scaling=scaling, base=steps) for q in qualities])
+        np.stack([quality_table(q, scaling=scaling, base=base_table) for q in qualities])
     )
-    tables.flags.writeable = False  # the cache's own
+    tables.flags.writeable = False  # shared by all callers
     return tables
 
 
 def effective_quality(table: np.ndarray, *, base: np.ndarray = ANNEX_K_LUMINANCE) -> int:
-    """Finds the quality 1–100 whose libjpeg table loses as much as `table`.
+    """Returns the quality 1–100 whose libjpeg table is closest in expected squared error.
 
-    That is, in expected squared error. An IJG table gives back its own quality; where several
-    qualities lose the same, the highest.
+    For an IJG table this is its own quality; of several equally close qualities, the highest.
 
     Args:
       table: (8, 8) or (64,), in raster order.
-      base: the (8, 8) table that libjpeg scales, in raster order.
+      base: the (8, 8) table of quality 50, in raster order.
     """
     errors = _errors_by_quality(np.asarray(base, np.int64).tobytes())
-    excess = np.log(errors / _expected_error(np.asarray(table)))
-    return int(MAX_QUALITY - np.argmin(np.abs(excess[::-1])))
+    log_ratios = np.log(errors / _expected_error(np.asarray(table)))
+    return int(MAX_QUALITY - np.argmin(np.abs(log_ratios[::-1])))
 
 
 @functools.cache
@@ -170,12 +169,12 @@ def _errors_by_quality(base: bytes) -> np.ndarray:
 
 
 def _expected_error(table: np.ndarray) -> float:
-    """Estimates the mean squared error, in gray levels, that a table leaves in a natural image.
+    """Estimates the mean squared error, in gray levels, of quantizing a natural image.
 
-    A coefficient loses step²/12 where steps are fine, and its variance where they are so coarse
-    that it becomes zero; in between, the harmonic sum. The standard deviation is 40 / |frequency|,
-    which made the answers nearest to qualities of equal squared error on photographs; that of the
-    mean (frequency 0) is taken as unlimited.
+    The squared error of a coefficient is step²/12 for fine steps, and the coefficient's variance
+    for steps so coarse that it is quantized to zero; in between, their harmonic sum is used. The
+    standard deviation is modelled as 40 / |frequency|, the constant for which `effective_quality`
+    was closest to the quality of equal squared error on photographs, and as infinite for DC.
     """
     vertical, horizontal = np.mgrid[:BLOCK, :BLOCK]
     distance = np.hypot(vertical, horizontal)

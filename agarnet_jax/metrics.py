@@ -1,7 +1,7 @@
 """Image quality metrics on (B, H, W, C) images in [0, 1]; one float32 value per image.
 
-The metrics raise ValueError for two images of different shapes, for other than four axes, and for
-integers: 8-bit images are divided by 255 first, as `as_batch` does.
+The metrics raise ValueError for images of different shapes, for other than four axes, and for
+integers: divide 8-bit images by 255 first, as `as_batch` does.
 """
 
 import enum
@@ -20,9 +20,10 @@ _PEAK_DB = 20 * math.log10(255)
 
 
 class Rounding(enum.Enum):
-    """How restored values become the 8-bit levels that are scored (`docs/evaluation.md`).
+    """How restored images are converted to the 8-bit levels that are compared.
 
-    ROUND to the nearest level; TRUNCATE towards zero as the authors' script does.
+    ROUND: to the nearest level. TRUNCATE: towards zero, as in the authors' script. See
+    `docs/evaluation.md`.
     """
 
     ROUND = "round"
@@ -30,10 +31,10 @@ class Rounding(enum.Enum):
 
 
 def to_levels(image: ArrayLike, *, rounding: Rounding | str = Rounding.ROUND) -> jax.Array:
-    """Scales an image in [0, 1] to levels 0–255 (float32, whole numbers), clipped.
+    """Converts an image in [0, 1] to integer levels, float32, clipped to 0–255.
 
     Raises:
-      ValueError: no such rounding, or an image of integers.
+      ValueError: unknown rounding, or an integer image.
     """
     rounding = member(Rounding, rounding, "rounding")
     levels = jnp.clip(as_float32(image, "image") * 255, 0, 255)
@@ -41,9 +42,7 @@ def to_levels(image: ArrayLike, *, rounding: Rounding | str = Rounding.ROUND) ->
 
 
 def as_batch(levels: np.ndarray) -> np.ndarray:
-    """Converts an image of levels 0–255, (H, W[, C]), to what the metrics take.
-
-    That is (1, H, W, C) float32 in [0, 1].
+    """Converts one image of levels 0–255, (H, W[, C]), to (1, H, W, C) float32 in [0, 1].
 
     Raises:
       ValueError: another number of axes.
@@ -53,14 +52,14 @@ def as_batch(levels: np.ndarray) -> np.ndarray:
     return levels.reshape(1, *levels.shape[:2], -1).astype(np.float32) / 255
 
 
-def _levels_of_both(
+def _both_to_levels(
     image: ArrayLike, reference: ArrayLike, rounding: Rounding | str
 ) -> tuple[jax.Array, jax.Array]:
-    """Levels of an image and of its reference; raises the ValueErrors of metrics."""
+    """Checks an image and its reference as metrics do, and converts both to levels."""
     image, reference = as_images(image, "image"), as_images(reference, "reference")
     if image.shape != reference.shape:
         raise ValueError(
-            "Metrics compare images of equal shapes (B, H, W, C); got "
+            "Metrics compare images of equal shape (B, H, W, C), got "
             f"{image.shape} and {reference.shape}."
         )
     return to_levels(image, rounding=rounding), to_levels(reference)
@@ -73,7 +72,7 @@ def psnr(
 
     The peak is 255; nothing is cropped from the borders.
     """
-    levels, expected = _levels_of_both(image, reference, rounding)
+    levels, expected = _both_to_levels(image, reference, rounding)
     error = jnp.mean((levels - expected) ** 2, axis=(1, 2, 3))
     return _PEAK_DB - 10 * jnp.log10(error)
 
@@ -83,29 +82,32 @@ def psnr_b(
 ) -> jax.Array:
     """Computes PSNR with the blocking effect of the 8×8 grid added to the error, in dB: (B,).
 
-    Yim and Bovik, "Quality assessment of deblocked images", IEEE TIP 2011: where steps across
-    block boundaries exceed steps inside blocks, the excess of their mean squares, times
-    log2(8) / log2(shorter side), counts as error.
+    Yim and Bovik, "Quality assessment of deblocked images", IEEE TIP 2011: if the mean squared
+    difference of neighbours is larger across block boundaries than inside blocks, the excess,
+    times log2(8) / log2(shorter side), is added to the mean squared error.
     """
-    levels, expected = _levels_of_both(image, reference, rounding)
+    levels, expected = _both_to_levels(image, reference, rounding)
     error = jnp.mean((levels - expected) ** 2, axis=(1, 2, 3))
-    across, inside = _steps(levels)
-    side = max(2, min(levels.shape[1:3]))  # lines of one pixel count as of two
+    across, inside = _squared_differences(levels)
+    side = max(2, min(levels.shape[1:3]))  # 1 counts as 2, since log2(1) is 0
     weight = math.log2(BLOCK) / math.log2(side)
     blocking = weight * jnp.maximum(across - inside, 0)
     return _PEAK_DB - 10 * jnp.log10(error + blocking)
 
 
-def _steps(levels: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mean squared steps between neighbours across block boundaries, and inside blocks. (B,)."""
+def _squared_differences(levels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns neighbours' mean squared differences across block boundaries and inside blocks, (B,).
+
+    Over horizontal and vertical neighbours; 0 if there are none.
+    """
 
     def mean(across: bool) -> jax.Array:
         chosen = []
         for axis in (1, 2):
-            place = np.arange(1, levels.shape[axis])
-            steps = jnp.diff(levels, axis=axis)
-            at = np.flatnonzero((place % BLOCK == 0) == across)
-            chosen.append(jnp.take(steps, at, axis=axis).reshape(len(levels), -1))
+            position = np.arange(1, levels.shape[axis])
+            indices = np.flatnonzero((position % BLOCK == 0) == across)
+            differences = jnp.take(jnp.diff(levels, axis=axis), indices, axis=axis)
+            chosen.append(differences.reshape(len(levels), -1))
         squares = jnp.concatenate(chosen, axis=1) ** 2
         return squares.sum(axis=1) / max(squares.shape[1], 1)
 
@@ -113,7 +115,7 @@ def _steps(levels: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 class SsimWindow(enum.Enum):
-    """The windows of SSIM's local statistics; values of one and the other are not comparable.
+    """The window of SSIM's local statistics; SSIM with different windows is not comparable.
 
     UNIFORM: 8×8, equal weights, as in the paper. GAUSSIAN: 11×11, σ = 1.5, as in newer papers.
     """
@@ -123,7 +125,7 @@ class SsimWindow(enum.Enum):
 
     @property
     def weights(self) -> np.ndarray:
-        """The weights along one axis, of sum 1."""
+        """The weights along one axis; their sum is 1."""
         if self is SsimWindow.UNIFORM:
             return np.full(8, 1 / 8)
         weights = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
@@ -139,30 +141,30 @@ def ssim(
 ) -> jax.Array:
     """Computes structural similarity, the mean over channels and windows inside the image: (B,).
 
-    Wang et al., IEEE TIP 2004, with K1 = 0.01, K2 = 0.03 and population (co)variances. Images need
-    at least the window's 8 or 11 pixels a side, or it raises ValueError.
+    Wang et al., IEEE TIP 2004, with K1 = 0.01, K2 = 0.03 and population (co)variances. Raises
+    ValueError if a side is shorter than the window, 8 or 11 pixels.
     """
     window = member(SsimWindow, window, "window")
-    x, y = (levels - 128 for levels in _levels_of_both(image, reference, rounding))
+    x, y = (levels - 128 for levels in _both_to_levels(image, reference, rounding))
     if min(x.shape[1:3]) < len(window.weights):
         raise ValueError(
-            f"image has shape {x.shape}; ssim's window {window.value!r} needs sides of at least "
+            f"image has shape {x.shape}; the SSIM window {window.value!r} needs sides of at least "
             f"{len(window.weights)} pixels."
         )
-    # One array: XLA:CPU computes five of them anew for every pixel that reads them.
+    # One array, since XLA:CPU would recompute five separate ones for every pixel that reads them.
     products = jnp.concatenate([x, y, x * x, y * y, x * y])
     means = jnp.split(_window_means(products, window.weights), 5)
     mean_x, mean_y, mean_xx, mean_yy, mean_xy = means
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    spread = mean_xx - mean_x**2 + mean_yy - mean_y**2
-    shared = mean_xy - mean_x * mean_y
-    mean_x, mean_y = mean_x + 128, mean_y + 128  # centred until here for precision's sake
+    variance_sum = mean_xx - mean_x**2 + mean_yy - mean_y**2
+    covariance = mean_xy - mean_x * mean_y
+    mean_x, mean_y = mean_x + 128, mean_y + 128  # centred until here, for precision
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    return jnp.mean(luminance * (2 * shared + c2) / (spread + c2), axis=(1, 2, 3))
+    return jnp.mean(luminance * (2 * covariance + c2) / (variance_sum + c2), axis=(1, 2, 3))
 
 
 def _window_means(values: jax.Array, weights: np.ndarray) -> jax.Array:
-    """Weighted means over all windows inside (B, H, W, C), by sums of shifted images."""
+    """Computes weighted means over all windows inside (B, H, W, C), by adding shifted images."""
     for axis in (1, 2):
         count = values.shape[axis] - len(weights) + 1
         values = sum(

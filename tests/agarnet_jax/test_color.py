@@ -15,16 +15,18 @@ def test_studio_luma_equals_scikit_image(astronaut):
 
 def test_full_luma_equals_pillow(astronaut):
     expected = np.asarray(Image.fromarray(astronaut).convert("YCbCr"))[..., 0]
-    assert np.abs(np.rint(color.luma(astronaut)) - expected).max() <= 1  # Pillow's fixed point
+    assert (
+        np.abs(np.rint(color.luma(astronaut)) - expected).max() <= 1
+    )  # Pillow computes in fixed point
 
 
-def test_full_to_studio_agrees_with_the_direct_formula(astronaut):
+def test_full_to_studio_equals_the_direct_formula(astronaut):
     direct = color.luma(astronaut, luma_range=LumaRange.STUDIO)
     np.testing.assert_allclose(color.full_to_studio(color.luma(astronaut)), direct, atol=1e-9)
 
 
 @pytest.mark.parametrize(("level", "studio"), [(0, 16), (255, 235)])
-def test_range_ends(level, studio):
+def test_range_limits(level, studio):
     gray = np.full((1, 1, 3), level)
     assert color.luma(gray, luma_range=LumaRange.STUDIO).item() == pytest.approx(studio)
     assert color.luma(gray).item() == pytest.approx(level)

@@ -1,4 +1,4 @@
-"""Plain values become typed configurations, or one line says what is wrong."""
+"""Plain values are converted to typed configurations, or raise one-line errors."""
 
 import dataclasses
 import enum
@@ -23,12 +23,12 @@ class Colour(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Inner:
-    share: float = 0.5
+    fraction: float = 0.5
     name: str = "x"
 
     def __post_init__(self):
-        if self.share > 1:
-            raise ValueError(f"Inner.share is {self.share}.")
+        if self.fraction > 1:
+            raise ValueError(f"Inner.fraction is {self.fraction}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +44,16 @@ class Outer(Config):
 FULL = Outer(3, True, Colour.BLUE, (4, 0.5), ((1, 2), (3, 4)), Inner(0.25, "y"))
 
 
-def test_json_brings_a_configuration_back():
+def test_configuration_survives_a_round_trip_through_json():
     assert from_plain(Outer, json.loads(json.dumps(to_plain(FULL)))) == FULL
     assert from_plain(Outer, {}) == Outer()
 
 
-def test_values_take_the_types_of_their_fields():
-    made = from_plain(Outer, {"pair": [1, 2], "inner": {"share": 1}, "colour": Colour.BLUE})
-    assert isinstance(made.pair[1], float)
-    assert isinstance(made.inner.share, float)
-    assert made.colour is Colour.BLUE
+def test_values_are_converted_to_the_types_of_their_fields():
+    config = from_plain(Outer, {"pair": [1, 2], "inner": {"fraction": 1}, "colour": Colour.BLUE})
+    assert isinstance(config.pair[1], float)
+    assert isinstance(config.inner.fraction, float)
+    assert config.colour is Colour.BLUE
     assert Outer(pairs=[[1, 2]], colour="blue") == Outer(pairs=((1, 2),), colour=Colour.BLUE)
 
 
@@ -62,7 +62,7 @@ def test_values_take_the_types_of_their_fields():
     [
         ({"cuont": 2}, "There is no c.cuont; nearest: count."),
         ({"xyz": 2}, "There is no c.xyz; choose one of: count, on, colour, pair, pairs, inner."),
-        ({"inner": {"shares": 1}}, "There is no c.inner.shares; nearest: share."),
+        ({"inner": {"fractions": 1}}, "There is no c.inner.fractions; nearest: fraction."),
         ({"count": 2.0}, "c.count is 2.0; it must be an integer."),
         ({"count": True}, "c.count is True; it must be an integer."),
         ({"count": None}, "c.count is None; it must be an integer."),
@@ -74,20 +74,20 @@ def test_values_take_the_types_of_their_fields():
         ({"pair": (1,)}, "c.pair is (1,); it must have 2 elements."),
         ({"pair": "12"}, "c.pair is '12'; it must be a sequence, such as (1, 2)."),
         ({"pairs": ((1, 2), (1, "b"))}, "c.pairs[1][1] is 'b'; it must be an integer."),
-        ({"inner": {"share": "1"}}, "c.inner.share is '1'; it must be a number."),
-        ({"inner": {"share": False}}, "c.inner.share is False; it must be a number."),
+        ({"inner": {"fraction": "1"}}, "c.inner.fraction is '1'; it must be a number."),
+        ({"inner": {"fraction": False}}, "c.inner.fraction is False; it must be a number."),
         ({"inner": {"name": 3}}, "c.inner.name is 3; it must be a string."),
-        ({"inner": 3}, "c.inner is 3; it is a group of settings: share, name."),
-        ({"inner": {"share": 2.0}}, "Inner.share is 2.0."),
+        ({"inner": 3}, "c.inner is 3; it must be a group of settings: fraction, name."),
+        ({"inner": {"fraction": 2.0}}, "Inner.fraction is 2.0."),
     ],
 )
-def test_what_does_not_fit_is_named_on_one_line(plain, message):
-    with pytest.raises(ValueError) as raised:  # noqa: PT011, compared whole
+def test_invalid_values_raise_one_line_errors_with_their_path(plain, message):
+    with pytest.raises(ValueError) as raised:  # noqa: PT011, the whole message is compared
         from_plain(Outer, plain, path="c")
     assert str(raised.value) == message
 
 
-def test_configurations_made_directly_are_checked_too():
+def test_configurations_are_checked_when_constructed():
     with pytest.raises(ValueError, match=r"^Outer.count is 'a'; it must be an integer.$"):
         Outer(count="a")
 
@@ -95,7 +95,7 @@ def test_configurations_made_directly_are_checked_too():
 IMAGES = np.random.default_rng(0).random((2, 1, 16, 16, 1), np.float32)
 CELLS = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
 NARROW, WIDE = {"a": np.ones(2), "b": np.ones(1)}, {"a": np.zeros(3), "b": np.zeros(1)}
-CHOOSING = {
+ENUM_FUNCTIONS = {
     "to_levels": (metrics.Rounding, lambda how: metrics.to_levels(IMAGES, rounding=how)),
     "psnr": (metrics.Rounding, lambda how: metrics.psnr(*IMAGES, rounding=how)),
     "psnr_b": (metrics.Rounding, lambda how: metrics.psnr_b(*IMAGES, rounding=how)),
@@ -131,8 +131,8 @@ CHOOSING = {
 }
 
 
-@pytest.mark.parametrize(("kind", "function"), CHOOSING.values(), ids=CHOOSING)
-def test_a_choice_may_be_given_by_its_value(kind, function):
+@pytest.mark.parametrize(("kind", "function"), ENUM_FUNCTIONS.values(), ids=ENUM_FUNCTIONS)
+def test_enum_arguments_may_be_given_by_value(kind, function):
     def outcome(choice):
         try:
             return jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), function(choice))
@@ -140,7 +140,7 @@ def test_a_choice_may_be_given_by_its_value(kind, function):
             return str(error)
 
     outcomes = [outcome(choice) for choice in kind]
-    assert outcomes[0] != outcomes[-1]  # it matters
+    assert outcomes[0] != outcomes[-1]  # the choice has an effect
     assert [outcome(choice.value) for choice in kind] == outcomes
     with pytest.raises(ValueError, match="is 'bogus'; choose one of: "):
         function("bogus")

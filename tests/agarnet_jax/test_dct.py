@@ -21,7 +21,7 @@ def test_block_dct_equals_scipy(image):
         for col in range(5):
             block = image[:, 8 * row : 8 * row + 8, 8 * col : 8 * col + 8, 0]
             expected = scipy.fft.dctn(block, axes=(1, 2), norm="ortho").reshape(2, 64)[:, ZIGZAG]
-            # 64 products of values below 1 in float32
+            # Sums of 64 products of values below 1, in float32.
             np.testing.assert_allclose(coefficients[:, :, row, col, 0], expected, atol=1e-5)
 
 
@@ -30,7 +30,7 @@ def test_dc_is_eight_times_the_mean(image):
     assert dc == pytest.approx(8 * image[0, :8, :8].mean(), rel=1e-6)
 
 
-def test_inverse_is_exact_to_a_millionth(image):
+def test_inverse_restores_the_image(image):
     restored = block_idct(block_dct(jnp.asarray(image)))
     np.testing.assert_allclose(restored, image, atol=1e-6)  # AGARNET.md §1
 
@@ -38,20 +38,20 @@ def test_inverse_is_exact_to_a_millionth(image):
 @pytest.mark.parametrize(
     "shape", [(1, 12, 8, 1), (1, 8, 12, 1), (1, 8, 8, 3), (8, 8), (1, 8, 8), (1, 1, 8, 8, 1)]
 )
-def test_shapes_that_do_not_fit_are_named(shape):
+def test_images_of_invalid_shape_raise(shape):
     with pytest.raises(ValueError, match="multiples of 8"):
         block_dct(jnp.zeros(shape))
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 4, 4, 1), (1, 64, 4, 4), (1, 64, 4, 4, 3), (64,)])
-def test_coefficients_that_do_not_fit_are_named(shape):
+def test_coefficients_of_invalid_shape_raise(shape):
     with pytest.raises(ValueError, match=rf"\(B, 64, h, w, 1\), got {re.escape(str(shape))}"):
         block_idct(jnp.zeros(shape))
 
 
-def test_whole_numbers_are_transformed_as_they_are(image):
+def test_integers_are_transformed_without_scaling(image):
     levels = np.rint(255 * image).astype(np.uint8)
     coefficients = block_dct(levels)
     np.testing.assert_array_equal(coefficients, block_dct(levels.astype(np.float32)))
-    whole = np.rint(coefficients).astype(np.int16)
-    np.testing.assert_array_equal(block_idct(whole), block_idct(whole.astype(np.float32)))
+    integers = np.rint(coefficients).astype(np.int16)
+    np.testing.assert_array_equal(block_idct(integers), block_idct(integers.astype(np.float32)))

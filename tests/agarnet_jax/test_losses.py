@@ -18,7 +18,7 @@ from agarnet_jax.losses import (
 def pair():
     rng = np.random.default_rng(0)
     clean = rng.random((2, 16, 24, 1), np.float32)
-    errors = rng.normal(0, [[[[0.02]]], [[[0.3]]]], clean.shape)  # each image has its own
+    errors = rng.normal(0, [[[[0.02]]], [[[0.3]]]], clean.shape)  # of different size per image
     return (clean + errors).astype(np.float32), clean
 
 
@@ -31,37 +31,37 @@ DISTANCES = {
 
 
 @pytest.mark.parametrize("kind", LossKind)
-def test_each_kind_is_its_mean_distance(pair, kind):
+def test_image_loss_computes_each_kind(pair, kind):
     difference = np.subtract(*(image.astype(np.float64) for image in pair))
     config = LossConfig(kind=kind, charbonnier_epsilon=0.05)
     # Float32 sums of 768 values.
     assert image_loss(*pair, config) == pytest.approx(DISTANCES[kind](difference), rel=1e-5)
 
 
-def test_charbonnier_of_equal_images_is_zero_and_flat(pair):
+def test_charbonnier_is_zero_and_quadratic_for_equal_images(pair):
     image = pair[0]
     assert charbonnier(image, image, epsilon=1e-3) == 0
     assert charbonnier(image + 1e-5, image, epsilon=1e-3) < 1e-7
 
 
-def test_the_root_is_smooth_where_images_are_equal(pair):
+def test_rmse_has_a_zero_gradient_for_equal_images(pair):
     gradient = jax.grad(rmse)(pair[1], pair[1])
     np.testing.assert_array_equal(gradient, 0)
 
 
-def test_frequency_l1_is_that_of_scipys_block_dct(pair):
+def test_frequency_l1_equals_l1_of_scipys_block_dct(pair):
     difference = np.subtract(*(image.astype(np.float64) for image in pair))
     blocks = difference.reshape(2, 2, 8, 3, 8)
     expected = np.abs(scipy.fft.dctn(blocks, axes=(2, 4), norm="ortho")).mean()
     assert frequency_l1(*pair) == pytest.approx(expected, rel=1e-5)
 
 
-def test_an_error_in_one_coefficient_costs_an_eighth_of_l1(pair):
+def test_frequency_l1_of_a_dc_error_is_an_eighth_of_its_l1(pair):
     image = pair[0]
     assert frequency_l1(image + 0.5, image) == pytest.approx(0.5 / 8, rel=1e-4)
 
 
-def test_shapes_must_be_equal(pair):
+def test_different_shapes_raise(pair):
     image, other = pair
     for loss in (mse, rmse, frequency_l1, lambda a, b: charbonnier(a, b, epsilon=1e-3)):
         with pytest.raises(ValueError, match="equal shapes"):
@@ -76,6 +76,6 @@ def test_shapes_must_be_equal(pair):
         ({"kind": "l2"}, "LossConfig.kind is 'l2'; choose one of: l1, charbonnier, mse, rmse"),
     ],
 )
-def test_impossible_settings_are_named(options, message):
+def test_invalid_settings_raise(options, message):
     with pytest.raises(ValueError, match=message):
         LossConfig(**options)

@@ -37,13 +37,13 @@ def test_psnr_of_equal_images_is_infinite(pair):
     assert np.isinf(psnr(pair[1], pair[1])).all()
 
 
-def test_psnr_b_of_lines_is_finite():
+def test_psnr_b_of_one_pixel_wide_images_is_finite():
     clean = np.linspace(0, 1, 40, dtype=np.float32).reshape(1, 1, 40, 1)
     for line in (clean, clean.swapaxes(1, 2)):
         assert 20 < psnr_b(line[..., ::-1, :] * 0.9, line[..., ::-1, :]).item() < 30
 
 
-def test_an_image_file_becomes_a_batch_of_one(astronaut):
+def test_as_batch_converts_8_bit_images(astronaut):
     for image in (astronaut, astronaut[..., 0]):
         batch = as_batch(image)
         assert batch.shape == (1, 512, 512, 3 if image.ndim == 3 else 1)
@@ -55,10 +55,10 @@ def test_levels_are_clipped():
     assert levels.tolist() == [0, 0, 128, 255, 255]
 
 
-def test_l1_is_the_mean_and_refuses_to_broadcast(pair):
+def test_l1_is_the_mean_and_does_not_broadcast(pair):
     noisy, clean = map(jnp.asarray, pair)
     assert l1(noisy, clean) == pytest.approx(np.abs(pair[0] - pair[1]).mean(), rel=1e-5)
-    with pytest.raises(ValueError, match="must be equal"):
+    with pytest.raises(ValueError, match="equal shapes"):
         l1(noisy, clean[:1])
 
 
@@ -72,7 +72,7 @@ def test_ssim_equals_scikit_image(pair):
             noisy[i], clean[i], gaussian_weights=True, sigma=1.5, win_size=11, **options
         )
         assert gaussian[i] == pytest.approx(expected, abs=1e-5)
-        # scikit-image takes no even windows: the definition, by hand.
+        # By definition, since scikit-image does not support even windows.
         x, y = (sliding_window_view(image[i], (8, 8)) for image in (noisy, clean))
         means = x.mean((2, 3)), y.mean((2, 3))
         covariance = (x * y).mean((2, 3)) - means[0] * means[1]
@@ -82,17 +82,17 @@ def test_ssim_equals_scikit_image(pair):
         assert uniform[i] == pytest.approx(index.mean(), abs=1e-5)
 
 
-def test_psnr_b_adds_the_excess_of_steps_at_block_boundaries():
+def test_psnr_b_adds_the_excess_of_differences_at_block_boundaries():
     height, width = 16, 24
-    blocks = 10.0 * np.add.outer(np.arange(height) // 8, np.arange(width) // 8)  # steps of 10
+    blocks = 10.0 * np.add.outer(np.arange(height) // 8, np.arange(width) // 8)  # differences of 10
     clean = np.full((1, height, width, 1), 100, np.float32)
     image = clean + blocks[None, ..., None].astype(np.float32)
-    boundary_steps = (height * 2 + width) * 100 / (height * 2 + width)
-    error = np.square(blocks).mean() + math.log2(8) / math.log2(16) * boundary_steps
+    excess = (height * 2 + width) * 100 / (height * 2 + width)
+    error = np.square(blocks).mean() + math.log2(8) / math.log2(16) * excess
     expected = 10 * np.log10(255**2 / error)
     assert float(psnr_b(image / 255, clean / 255)[0]) == pytest.approx(expected, abs=1e-4)
     slope = np.add.outer(np.arange(height), np.arange(width)).astype(np.float32)
-    smooth = clean + slope[None, ..., None]  # no step is special
+    smooth = clean + slope[None, ..., None]  # equal differences everywhere
     plain = float(psnr(smooth / 255, clean / 255)[0])
     assert float(psnr_b(smooth / 255, clean / 255)[0]) == pytest.approx(plain, abs=1e-5)
 
@@ -103,7 +103,7 @@ def test_psnr_b_adds_the_excess_of_steps_at_block_boundaries():
     ids=["psnr", "psnr_b", *(f"ssim {window.value}" for window in SsimWindow)],
 )
 @pytest.mark.parametrize("shape", [(1, 16, 16, 1), (2, 16, 16, 3), (2, 1, 16, 1)])
-def test_images_of_other_shapes_are_not_spread_over_each_other(metric, shape):
+def test_images_of_different_shapes_are_not_broadcast(metric, shape):
     image, other = np.zeros((2, 16, 16, 1), np.float32), np.zeros(shape, np.float32)
     for pair in ((image, other), (other, image)):
         named = rf"{re.escape(str(pair[0].shape))} and {re.escape(str(pair[1].shape))}"
