@@ -1,10 +1,13 @@
-"""Planes through the networks: in tiles, or several images at a time; smaller when memory lacks."""
+"""Runs image planes through the networks: tile by tile, or batched over several small images.
+
+Falls back to smaller tiles when a device runs out of memory.
+"""
 
 import functools
 import logging
 import numbers
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -13,38 +16,45 @@ from agarnet_jax import weights
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.models import CELL, CellPlacement
 from agarnet_jax.restoration import memory, planning
+from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Change, Components
 from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.quality import QualityMap
-from agarnet_jax.restoration.quality_choice import Assumed, QualityChoice
+from agarnet_jax.restoration.quality_choice import AssumedQuality, QualityChooser
 from agarnet_jax.restoration.request import QualitySource, Request
 from agarnet_jax.restoration.tiling import (
-    BandRows,
-    Layer,
+    BandReader,
+    PlaneInputs,
     TileFunction,
     Tiling,
     apply_grouped,
     apply_tiled,
-    bands,
-    whole_rows,
+    iter_bands,
 )
-from agarnet_jax.restoration.traces.earlier_jpeg import changes_of_originals
+from agarnet_jax.restoration.traces.earlier_jpeg import changes_to_originals
 
-# Its cells see 90 pixels around them.
+# The estimator's cells depend on the 90 pixels around them.
 _ESTIMATOR_TILE, _ESTIMATOR_OVERLAP = 12 * CELL, 2 * CELL
-# Of images computed together: most planes for each device at a time, and most of their pixels.
-_BATCH, _BATCH_PIXELS = 8, 2**17
+# Limits of a batch over several images, for each device.
+_BATCH_PLANES, _BATCH_PIXELS = 8, 2**17
 
-Computed = tuple[Assumed, list[Change]]
 _log = logging.getLogger(__name__)
 
 
-class Engine:
-    """Computes what changes in the planes of images, at the quality that is chosen for them.
+class Restoration(NamedTuple):
+    """What restores an image: the changes of its planes, and the detail added in merging them."""
 
-    Args, errors: as of `restorer.Restorer`.
+    assumed: AssumedQuality
+    changes: list[Change]
+    detail: Detail | None
+
+
+class Engine:
+    """Computes how planes of images change at the quality that is chosen for them.
+
+    Arguments and errors: see `restorer.Restorer`.
     """
 
     def __init__(
@@ -57,23 +67,25 @@ class Engine:
         read_steps: bool,
     ):
         if tile == "auto":
-            on = jax.local_devices() if devices is None else devices
+            used_devices = jax.local_devices() if devices is None else devices
             features = trained.restorer_config.pixel_features
-            tile = memory.fitting_tile(features, on, overlap=overlap)
-        whole = isinstance(tile, numbers.Integral)
-        if tile is not None and (not whole or tile < CELL or tile % CELL):
+            tile = memory.fitting_tile(features, used_devices, overlap=overlap)
+        is_integer = isinstance(tile, numbers.Integral)
+        if tile is not None and (not is_integer or tile < CELL or tile % CELL):
             raise ValueError(
                 f'tile is {tile}; use a multiple of {CELL}, "auto", or None for no tiles.'
             )
-        whole = isinstance(overlap, numbers.Integral)
-        if not whole or overlap < 0 or overlap % BLOCK or (tile and 2 * overlap >= tile):
-            raise ValueError(f"overlap is {overlap}; use a multiple of 8 below half of the tile.")
+        is_integer = isinstance(overlap, numbers.Integral)
+        if not is_integer or overlap < 0 or overlap % BLOCK or (tile and 2 * overlap >= tile):
+            raise ValueError(
+                f"overlap is {overlap}; use a multiple of {BLOCK} less than half of the tile."
+            )
         self._config = trained.restorer_config
         self._placement = trained.estimator_config.cells
-        self._choice = QualityChoice(self._placement, read_steps=read_steps)
+        self._chooser = QualityChooser(self._placement, read_steps=read_steps)
         self.networks = Networks(trained, devices=devices)
-        self._restoring = Tiling(tile, overlap, grid=BLOCK, padding="edge")
-        self._estimating = Tiling(
+        self.restorer_tiling = Tiling(tile, overlap, grid=BLOCK, padding="edge")
+        self.estimator_tiling = Tiling(
             None if tile is None else _ESTIMATOR_TILE,
             _ESTIMATOR_OVERLAP,
             grid=CELL,
@@ -81,97 +93,108 @@ class Engine:
             scale=CELL,
         )
 
-    def computed(self, parts: Components, request: Request) -> Computed:
-        """Quality and changes of one image; the changes are computed when they are read."""
-        parts = self._choice.prepared(parts, request)
-        assumed = self._choice.assumed(parts, request, lambda: self._cells(parts))
+    def restore(self, components: Components, request: Request) -> Restoration:
+        """Restores one image. Its changes are computed where they are read."""
+        components = self._chooser.undo_recompressions(components, request)
+        assumed = self._chooser.choose(components, request, lambda: self._cells(components))
         changes: list[Change] = []
-        for group in planning.groups(parts, assumed, request, self._config):
-            pieces = bands(
+        groups = planning.grouped_network_inputs(components, assumed, request, self._config)
+        for group in groups:
+            bands = iter_bands(
                 self._change(request),
-                [layer for _, layer in group],
-                tiling=self._restoring,
+                [inputs for _, inputs in group],
+                tiling=self.restorer_tiling,
                 batch_size=self.networks.device_count,
             )
-            changes.append(changes_of_originals([plane for plane, _ in group], BandRows(pieces)))
-        return assumed, changes
+            changes.append(changes_to_originals([plane for plane, _ in group], BandReader(bands)))
+        return Restoration(assumed, changes, planning.detail_settings(components, assumed, request))
 
-    def computed_together(self, images: Sequence[Components], request: Request) -> list[Computed]:
-        """Does what `computed` does for images of one tile each (`is_one_tile`), all at once."""
-        images = [self._choice.prepared(parts, request) for parts in images]
+    def restore_batch(self, images: Sequence[Components], request: Request) -> list[Restoration]:
+        """Does what `restore` does for images that fit into one tile each, in shared batches."""
+        images = [self._chooser.undo_recompressions(image, request) for image in images]
         cells: list[np.ndarray] = []
         if request.is_estimated:
-            leads = [[parts.lead] for parts in images]
-            cells = self._grouped(self.networks.cells, leads, self._estimating)
-        results: list[Computed] = []
-        planned: list[tuple[int, Plane]] = []
-        layers: list[Layer] = []
-        for number, parts in enumerate(images):
-            given_cells = functools.partial(cells.__getitem__, number)
-            assumed = self._choice.assumed(parts, request, given_cells)
-            results.append((assumed, []))
-            for plane, layer in planning.layers(parts, assumed, request, self._config):
-                planned.append((number, plane))
-                layers.append(layer)
-        changes = self._grouped(self._change(request), layers, self._restoring)
-        for (number, plane), change in zip(planned, changes):
-            results[number][1].append(changes_of_originals([plane], whole_rows(change)))
+            leads = [[image.lead] for image in images]
+            cells = self._apply_grouped(self.networks.cells, leads, self.estimator_tiling)
+        results: list[Restoration] = []
+        restored: list[tuple[int, Plane]] = []
+        inputs: list[PlaneInputs] = []
+        for index, image in enumerate(images):
+            image_cells = functools.partial(cells.__getitem__, index)
+            assumed = self._chooser.choose(image, request, image_cells)
+            detail = planning.detail_settings(image, assumed, request)
+            results.append(Restoration(assumed, [], detail))
+            for plane, plane_inputs in planning.network_inputs(
+                image, assumed, request, self._config
+            ):
+                restored.append((index, plane))
+                inputs.append(plane_inputs)
+        changes = self._apply_grouped(self._change(request), inputs, self.restorer_tiling)
+        for (index, plane), change in zip(restored, changes):
+            reader = BandReader(iter([change[None]]))
+            results[index].changes.append(changes_to_originals([plane], reader))
         return results
 
-    def is_one_tile(self, parts: Components) -> bool:
-        """Whether every plane is."""
+    def fits_into_one_tile(self, components: Components) -> bool:
+        """Whether every plane does, for both networks.
+
+        Never with released cell placement: those cells depend on the size of the whole image.
+        """
         if self._placement is not CellPlacement.PLACED:
             return False
-        planes = [(self._estimating, parts.lead), *((self._restoring, p) for p in parts.planes)]
-        return all(t.side(side) >= side for t, plane in planes for side in plane.shape)
+        tiled = [(self.restorer_tiling, plane) for plane in components.planes]
+        tiled.append((self.estimator_tiling, components.lead))
+        return all(tiling.side(side) >= side for tiling, plane in tiled for side in plane.shape)
 
     def use_smaller_tiles(self, error: jax.errors.JaxRuntimeError, size: tuple[int, int]) -> None:
         """Halves the tiles of all later images.
 
-        Raises `error` again where it is not lack of memory, or tiles cannot be smaller.
+        Raises `error` again if it is not a lack of memory, or tiles cannot be smaller.
 
-        size: of the image that was too much.
+        size: of the image that needed too much memory.
         """
-        tilings = self._restoring, self._estimating
+        tilings = self.restorer_tiling, self.estimator_tiling
         halved = [tiling.halved(max(size), unit=CELL) for tiling in tilings]
         if not is_out_of_memory(error) or halved == [None, None]:
             raise error
-        self._restoring = halved[0] or self._restoring
-        self._estimating = halved[1] or self._estimating
+        self.restorer_tiling = halved[0] or self.restorer_tiling
+        self.estimator_tiling = halved[1] or self.estimator_tiling
         _log.warning(
-            "A device ran out of memory; going on with tiles of %s pixels.", self._restoring.largest
+            "A device ran out of memory; continuing with tiles of %s pixels.",
+            self.restorer_tiling.largest,
         )
 
-    def estimates(self, parts: Components) -> dict[QualitySource, np.ndarray | QualityMap]:
-        """Quality by its source, of an image of which nothing else is known."""
-        return self._choice.estimates(parts, self._cells)
+    def estimate(self, components: Components) -> dict[QualitySource, np.ndarray | QualityMap]:
+        """Estimates the quality of an image, by source."""
+        return self._chooser.estimate(components, self._cells)
 
-    def _cells(self, parts: Components) -> np.ndarray:
-        """The estimator's cells (rows, columns) of the leading plane, not clipped."""
+    def _cells(self, components: Components) -> np.ndarray:
+        """Returns the estimator's cells (rows, columns) of the primary plane, not clipped."""
         if self._placement is CellPlacement.PLACED:
             return apply_tiled(
                 self.networks.cells,
-                [parts.lead],
-                tiling=self._estimating,
+                [components.lead],
+                tiling=self.estimator_tiling,
                 batch_size=self.networks.device_count,
             )
-        # The released graph's cells stretch over a whole image.
-        return self.networks.cells(parts.lead[:, :][None, ..., None])[0, ..., 0]
+        return self.networks.cells(components.lead[:, :][None, ..., None])[0, ..., 0]
 
     def _change(self, request: Request) -> TileFunction:
         change = self.networks.change
         return ensembled(change) if request.ensemble > 1 else change
 
-    def _grouped(
-        self, function: TileFunction, layers: Sequence[Layer], tiling: Tiling
+    def _apply_grouped(
+        self, function: TileFunction, planes: Sequence[PlaneInputs], tiling: Tiling
     ) -> list[np.ndarray]:
         devices = self.networks.device_count
 
-        def batch_size(pixels: int, waiting: int) -> int:
-            """A power of 2 for each device, so that there are few programs to compile."""
-            if waiting < devices:
-                return waiting
-            each = min(_BATCH, max(1, _BATCH_PIXELS // pixels), -(-waiting // devices))
-            return devices * 2 ** (each.bit_length() - 1)
+        def batch_size(pixels: int, remaining: int) -> int:
+            """Returns a power of 2 for each device, so that few programs are compiled."""
+            if remaining < devices:
+                return remaining
+            per_device = min(
+                _BATCH_PLANES, max(1, _BATCH_PIXELS // pixels), -(-remaining // devices)
+            )
+            return devices * 2 ** (per_device.bit_length() - 1)
 
-        return apply_grouped(function, layers, tiling=tiling, batch_size=batch_size)
+        return apply_grouped(function, planes, tiling=tiling, batch_size=batch_size)

@@ -1,4 +1,4 @@
-"""What a JPEG file's header says of its compression: tables, sampling and colour coding."""
+"""How a JPEG file is coded, read from its header: tables, sampling factors and colour coding."""
 
 import dataclasses
 import enum
@@ -10,9 +10,9 @@ from agarnet_jax.jpeg_tables import BLOCK
 
 
 class Coding(enum.StrEnum):
-    """What a JPEG file's components are.
+    """The colour space of a JPEG file's components.
 
-    YCbCr is JFIF's (BT.601, full range), YCCK the same with inverted ink and a black plane.
+    YCbCr is that of JFIF (BT.601, full range); YCCK is YCbCr of the inverted inks, and black.
     """
 
     GRAY = "gray"
@@ -24,13 +24,13 @@ class Coding(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class JpegHeader:
-    """How a JPEG file is coded, one entry a component.
+    """How a JPEG file is coded; `tables` and `sampling` have one entry for each component.
 
     tables: (8, 8) int64 quantization tables in raster order, entries of at least 1.
-    sampling: sampling factors (horizontal, vertical), 1–4: luma of 4:2:0 has (2, 2), its chroma
-      (1, 1).
-    coding: what the components are.
-    progressive: whether it is sent in several scans.
+    sampling: sampling factors (horizontal, vertical), 1–4: in 4:2:0, (2, 2) of luma and (1, 1) of
+      chroma.
+    coding: the colour space of the components.
+    progressive: whether the file is a progressive JPEG.
     """
 
     tables: tuple[np.ndarray, ...]
@@ -40,23 +40,23 @@ class JpegHeader:
 
     @classmethod
     def of(cls, image: JpegImagePlugin.JpegImageFile) -> "JpegHeader":
-        """The header of an opened JPEG file.
+        """Returns the header of a JPEG file opened by Pillow.
 
         Raises:
           ValueError: a component's quantization table is missing from the header.
-          TypeError: it is no JPEG file opened by Pillow.
+          TypeError: `image` is not a JPEG file opened by Pillow.
         """
         if not isinstance(image, JpegImagePlugin.JpegImageFile):
             raise TypeError(
-                f"A {type(image).__name__} has no JPEG header; give a JPEG file as PIL.Image.open "
-                "returns it (what is converted or cropped from it has lost the header)."
+                f"A {type(image).__name__} has no JPEG header; pass a JPEG file as PIL.Image.open "
+                "returns it (converted or cropped copies have lost the header)."
             )
         tables = []
         for identifier, _, _, table in image.layer:
             if table not in image.quantization:
                 raise ValueError(
                     f"The header has no quantization table {table}, which component {identifier} "
-                    "names; the file is damaged, save it anew with another program."
+                    "refers to; the file is damaged, save it again with another program."
                 )
             steps = np.array(image.quantization[table], np.int64).reshape(BLOCK, BLOCK)
             tables.append(np.maximum(steps, 1))
@@ -77,7 +77,7 @@ class JpegHeader:
 
 
 def _coding(image: JpegImagePlugin.JpegImageFile) -> Coding:
-    """Decides the coding as libjpeg does (`default_decompress_parms` in jdapimin.c)."""
+    """Determines the coding as libjpeg does (`default_decompress_parms` in jdapimin.c)."""
     transform = image.info.get("adobe_transform") if "adobe" in image.info else None
     if len(image.layer) == 1:
         return Coding.GRAY

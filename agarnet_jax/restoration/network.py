@@ -92,9 +92,9 @@ def check_devices(devices: Any) -> None:
     if devices is None:
         return
     if not isinstance(devices, Sequence) or not all(isinstance(d, jax.Device) for d in devices):
-        raise TypeError(f"devices is {devices!r}; give a list, such as jax.local_devices()[:1].")
+        raise TypeError(f"devices is {devices!r}; pass a list, such as jax.local_devices()[:1].")
     if not devices:
-        raise ValueError("devices is empty; give at least one, or None for all local ones.")
+        raise ValueError("devices is empty; pass at least one, or None for all local ones.")
 
 
 def _on_devices(

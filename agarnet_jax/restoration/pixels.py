@@ -1,4 +1,4 @@
-"""Arrays and Pillow pictures read and written by pieces, so that none is copied whole (NumPy)."""
+"""Reads arrays and Pillow pictures in parts, so that no image is copied whole (NumPy)."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -9,26 +9,27 @@ from PIL import Image
 _STRIP_PIXELS = 2**18
 INTEGER_PEAKS: dict[np.dtype[Any], int] = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
-_FAR_BELOW, _FAR_ABOVE = -0.5, 2.0  # what filters overshoot by is less, and is clipped
-# Pillow modes that are read as they are; every other mode becomes RGB, with alpha where it has it.
+_FAR_BELOW, _FAR_ABOVE = -0.5, 2.0  # filters overshoot [0, 1] by less, which is clipped
+# Pillow modes that are read without conversion.
 _READ_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "YCbCr", "CMYK")
-_DEEP_GRAY_MODES = ("I", "I;16B", "I;16L", "I;16N")  # 16-bit gray files, however Pillow holds them
-_SIMPLE_MODES = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
+_DEEP_GRAY_MODES = ("I", "I;16B", "I;16L", "I;16N")  # of 16-bit gray files, besides I;16
+# All other modes become RGB.
+_CONVERTED_MODES = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
 Picture = np.ndarray | Image.Image  # (H, W) or (H, W, C)
 
 
 class PlaneReader(Protocol):
-    """A plane read by pieces: an array (H, W), or what behaves like one, as `Plane` does."""
+    """A plane that is read in parts: an array (H, W), or an object that acts like one."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
 
-    def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray: ...
+    def __getitem__(self, index: tuple[slice, slice]) -> np.ndarray: ...
 
 
 class Pixels(Protocol):
-    """An image: what it is, and pieces of it.
+    """An image that is read in parts.
 
     shape: (H, W, channels). dtype: uint8, uint16, or floating point in [0, 1].
     """
@@ -37,15 +38,15 @@ class Pixels(Protocol):
     dtype: np.dtype[Any]
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
-        """(rows, columns, channels)."""
+        """Returns (rows, columns, channels)."""
 
 
 class ArrayPixels:
     """Pixels of an array (H, W) or (H, W, C).
 
     Raises:
-      ValueError: another shape or dtype, an empty image, or values that are not finite, or far
-        from [0, 1].
+      ValueError: another shape or dtype, an empty image, or values that are not finite or far
+        outside of [0, 1].
     """
 
     def __init__(self, image: np.ndarray):
@@ -75,8 +76,8 @@ def _check_range(image: np.ndarray, shape: tuple[int, ...]) -> None:
         if not np.isfinite(low) or not np.isfinite(high):
             raise ValueError("An image array must hold finite values, got NaN or infinity.")
         if low < _FAR_BELOW or high > _FAR_ABOVE:
-            of_levels = high > _FAR_ABOVE
-            remedy = "divide 8-bit levels by 255" if of_levels else "bring [-1, 1] to (x + 1) / 2"
+            is_8_bit = high > _FAR_ABOVE
+            remedy = "divide 8-bit levels by 255" if is_8_bit else "map [-1, 1] to (x + 1) / 2"
             raise ValueError(
                 f"A floating point image must be in [0, 1], got values from {low:g} to {high:g}; "
                 f"{remedy}."
@@ -92,16 +93,18 @@ class PicturePixels:
         self.shape = (picture.height, picture.width, len(picture.getbands()))
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
-        piece = self._picture.crop((columns.start, rows.start, columns.stop, rows.stop))
-        pixels = np.asarray(piece)
+        crop = self._picture.crop((columns.start, rows.start, columns.stop, rows.stop))
+        pixels = np.asarray(crop)
         return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
 def readable(picture: Image.Image) -> Image.Image:
-    """A picture in a mode that `PicturePixels` takes: palettes become RGB, 16-bit gray I;16.
+    """Converts a picture to a mode of `PicturePixels`: 16-bit gray to I;16, palettes to RGB.
+
+    Transparency becomes alpha.
 
     Raises:
-      ValueError: a floating point picture, whose range nobody knows, or an empty one.
+      ValueError: a floating point picture, whose range is unknown, or an empty one.
     """
     if 0 in picture.size:
         raise ValueError(f"A picture must not be empty, got {picture.width}×{picture.height}.")
@@ -109,34 +112,36 @@ def readable(picture: Image.Image) -> Image.Image:
     if mode in _DEEP_GRAY_MODES:
         return Image.fromarray(np.clip(np.asarray(picture), 0, 65535).astype(np.uint16))
     if mode == "F":
-        raise ValueError("Floating point pictures are ambiguous in range; pass an array in [0, 1].")
-    if "transparency" in picture.info:  # one colour of it, or the alpha of a palette's
+        raise ValueError(
+            "The range of a floating point picture is unknown; pass an array in [0, 1]."
+        )
+    if "transparency" in picture.info:  # a transparent colour, or alpha of a palette
         mode = {"1": "LA", "L": "LA", "RGB": "RGBA", "P": "RGBA"}.get(mode, mode)
     if mode in _READ_MODES:
         return picture if mode == picture.mode else picture.convert(mode)
-    return picture.convert(_SIMPLE_MODES.get(mode, "RGB"))
+    return picture.convert(_CONVERTED_MODES.get(mode, "RGB"))
 
 
 def array_from_picture(picture: Image.Image) -> np.ndarray:
-    """A Pillow picture of any mode as a gray or RGB array, with alpha where it has it.
+    """Converts a Pillow picture of any mode to a gray or RGB array, with alpha if it has any.
 
-    Palette, CMYK, YCbCr and other modes become RGB; gray of 16 bits becomes uint16.
+    Palette, CMYK, YCbCr and other modes become RGB; 16-bit gray becomes uint16.
 
     Raises:
-      ValueError: as `readable`.
+      ValueError: see `readable`.
     """
     picture = readable(picture)
     return np.asarray(picture.convert("RGB") if picture.mode in ("YCbCr", "CMYK") else picture)
 
 
 def strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Rows of (H, W, …) in pieces small enough that intermediate results need little memory."""
+    """Splits the rows of (H, W, …) into strips whose intermediate results need little memory."""
     rows = max(1, _STRIP_PIXELS // shape[1])
     return (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
 
 
-def encoded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values in [0, 1] in a dtype: clipped, and rounded for integers."""
+def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Converts values in [0, 1] to a dtype: clipped, and for integers scaled and rounded."""
     peak = INTEGER_PEAKS.get(dtype, 1)
     scaled = np.clip(values, 0, 1) * peak
     return (np.rint(scaled) if dtype in INTEGER_PEAKS else scaled).astype(dtype)

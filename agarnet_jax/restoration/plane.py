@@ -1,4 +1,4 @@
-"""One component of an image, taken from its pixels piece by piece (NumPy)."""
+"""One component of an image, computed from its pixels in parts (NumPy)."""
 
 import dataclasses
 import functools
@@ -12,19 +12,21 @@ from agarnet_jax.restoration.traces import quantization_steps
 from agarnet_jax.restoration.traces.subsampling import saturated
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
-_FLAT = 0.25 / 255  # floating point makes of gray that much color, and less
+_FLAT = 0.25 / 255  # rounding of floating point gives gray images that much chroma, and less
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plane:
-    """One component, read by pieces: `plane[rows, columns]` with slices inside of it is float32.
+    """One component, read in parts: `plane[rows, columns]` with slices inside of it, float32.
 
-    Values are in [0, 1]: level / 255; whole levels of 8-bit images unless subsampling is undone.
+    Values are levels / 255 in [0, 1]; levels of 8-bit images are whole unless subsampling is
+    inverted.
 
-    chroma: whether it is chroma; all else is treated as luma.
-    upsampling: from it to the image.
-    table: its quantization table (8, 8) in raster order where a header told it.
-    weights, offset: it is offset + weights · channels of the image in [0, 1].
+    chroma: whether the component is chroma; all others are treated as luma.
+    upsampling: from the component to the image.
+    table: quantization table (8, 8) in raster order; None without a header.
+    weights, offset: the component is offset + weights · channels of the image in [0, 1].
+    pixels: the image.
     """
 
     chroma: bool
@@ -36,51 +38,54 @@ class Plane:
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.upsampling.coded_size
+        return self.upsampling.component_size
 
     @property
     def annex_k(self) -> np.ndarray:
-        """The table of ITU-T T.81 that encoders scale for such a component."""
+        """The table of ITU-T T.81 that encoders scale for this kind of component."""
         return ANNEX_K_CHROMINANCE if self.chroma else ANNEX_K_LUMINANCE
 
     @functools.cached_property
     def header_quality(self) -> float | None:
-        """1–100, what its table amounts to; None without one."""
+        """The quality 1–100 of the table; None without one."""
         if self.table is None:
             return None
         return float(effective_quality(self.table, base=self.annex_k))
 
     @functools.cached_property
     def detected_quality(self) -> float | None:
-        """1–100, which its quantization steps show, if they do (`quantization_steps.quality`).
+        """The quality 1–100 detected from quantization steps (`quantization_steps.detect_quality`).
 
-        That of its table where they do not, as in small images, or show a better one: nothing is
-        better than its last compression, but pixels that clip hide steps.
+        The header's quality where none is detected, as in small images, or where a higher one is:
+        an image is no better than its last compression, but clipped pixels hide steps.
         """
-        shown, stated = quantization_steps.quality(self, table=self.table), self.header_quality
-        return stated if shown is None else min(shown, stated or shown)
+        detected = quantization_steps.detect_quality(self, table=self.table)
+        if detected is None:
+            return self.header_quality
+        return min(detected, self.header_quality or detected)
 
     def has_table_of(self, quality: float) -> bool:
-        """Whether its own table amounts to a quality, and its steps do not show another."""
+        """Whether the table has this quality and no other is detected from quantization steps."""
         return quality == self.header_quality == self.detected_quality
 
-    def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
-        inside = (slice(*part.indices(side)[:2]) for part, side in zip(place, self.shape))
-        return self.upsampling.coded(self._at_full_size, *inside)
+    def __getitem__(self, index: tuple[slice, slice]) -> np.ndarray:
+        rows, columns = (slice(*part.indices(side)[:2]) for part, side in zip(index, self.shape))
+        return self.upsampling.invert(self._at_full_size, rows, columns)
 
     def subsampled(self, rows: slice) -> np.ndarray:
-        """Rows of it as an encoder would make them of the image: means of pixels."""
+        """Subsamples rows of the component from the image as an encoder does: means of pixels."""
         factor, (height, width) = self.upsampling.factors[0], self.upsampling.size
         pixels = slice(factor * rows.start, min(height, factor * rows.stop))
         return block_means(self._at_full_size(pixels, slice(0, width)), self.upsampling.factors)
 
-    def lost(self, rows: slice) -> np.ndarray:
-        """Where some rows cannot be told, as the plane is mixed of channels that were clipped.
+    def unreliable_samples(self, rows: slice) -> np.ndarray:
+        """Marks samples whose value is unknown because channels they are computed from are clipped.
 
-        Where it was upsampled, so are the samples next to these: the way back spreads the error.
+        Where the component was upsampled, neighbours of such samples are marked, too: inverting
+        the upsampling spreads the error.
 
         Returns:
-          (rows, w) boolean. False for a plane that is a channel of the image.
+          (rows, w) boolean; all False for a component that is a channel of the image.
         """
         count, width = self.shape
         if np.count_nonzero(self.weights) == 1:
@@ -89,36 +94,36 @@ class Plane:
         first, last = max(0, rows.start - reach), min(count, rows.stop + reach)
         factors, size = self.upsampling.factors, self.upsampling.size
         pixels = slice(factors[0] * first, min(size[0], factors[0] * last))
-        share = block_means(self._clipped(pixels).astype(np.float32), factors)
+        clipped_fraction = block_means(self._is_clipped(pixels).astype(np.float32), factors)
         missing = first - (rows.start - reach), rows.stop + reach - last
-        padded = np.pad(share > 0, (missing, (reach, reach)))
+        padded = np.pad(clipped_fraction > 0, (missing, (reach, reach)))
         return np.any(sliding_window_view(padded, (2 * reach + 1,) * 2), axis=(2, 3))
 
-    def strays(self, rows: slice) -> np.ndarray:
-        """By how much pixels differ from what upsampling makes of the plane's samples.
+    def upsampling_residual(self, rows: slice) -> np.ndarray:
+        """Returns how far pixels deviate from the component's upsampled samples.
 
         Returns:
-          (rows, width) of the image, in [0, 1]; 0 where channels that it is mixed of were clipped.
+          (rows, width) of the image, in [0, 1]; 0 where a channel is clipped.
         """
         columns = slice(0, self.upsampling.size[1])
-        upsampled = self.upsampling.rows(lambda first, last: self[first:last, :], rows)
-        difference = np.abs(self._at_full_size(rows, columns) - upsampled)
-        return np.where(self._clipped(rows), 0, difference)
+        upsampled = self.upsampling.apply(lambda first, last: self[first:last, :], rows)
+        residual = np.abs(self._at_full_size(rows, columns) - upsampled)
+        return np.where(self._is_clipped(rows), 0, residual)
 
-    def _clipped(self, rows: slice) -> np.ndarray:
-        """Where channels that the plane is mixed of are black or white, (rows, width) boolean."""
+    def _is_clipped(self, rows: slice) -> np.ndarray:
+        """Marks pixels with a channel of the component at an end of its range, (rows, width)."""
         pixels = self.pixels.read(rows, slice(0, self.upsampling.size[1]))
         return saturated(pixels[..., np.flatnonzero(self.weights)])
 
     def levels(self) -> np.ndarray:
-        """Returns the whole plane in 8 bits, (H, W) uint8."""
+        """Returns the whole component in 8 bits, (H, W) uint8."""
         result = np.empty(self.shape, np.uint8)
         for rows in strips(self.shape):
             result[rows] = np.rint(255 * self[rows, :].clip(0, 1))
         return result
 
     def is_flat(self) -> bool:
-        """Whether it has one value only, as chroma of gray images has."""
+        """Whether the component has one value throughout, like chroma of gray images."""
         low, high = np.inf, -np.inf
         for rows in strips(self.shape):
             values = self[rows, :]
@@ -136,6 +141,6 @@ class Plane:
             values = pixels[..., : len(self.weights)].astype(np.float32) @ self.weights
         values = values / np.float32(INTEGER_PEAKS.get(self.pixels.dtype, 1))
         values += np.float32(self.offset)
-        if self.pixels.dtype == np.uint8:  # what the decoder had before it made RGB of it
+        if self.pixels.dtype == np.uint8:  # as the decoder had it before conversion to RGB
             values = np.rint(255 * values) / 255
         return values

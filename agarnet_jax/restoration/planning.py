@@ -1,4 +1,4 @@
-"""What the network gets of each plane of an image: quality and tables beside the pixels."""
+"""Plans a restoration: which planes pass through the network, with which quality and tables."""
 
 from collections.abc import Iterator
 
@@ -12,49 +12,64 @@ from agarnet_jax.jpeg_tables import (
     transposed_network_table,
 )
 from agarnet_jax.models import AGARNetConfig
+from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.plane import Plane
-from agarnet_jax.restoration.quality import QualityMap, strengthened
-from agarnet_jax.restoration.quality_choice import Assumed
+from agarnet_jax.restoration.quality import QualityMap, apply_strength
+from agarnet_jax.restoration.quality_choice import AssumedQuality
 from agarnet_jax.restoration.request import Orientation, Request
-from agarnet_jax.restoration.tiling import Everywhere, Layer
+from agarnet_jax.restoration.tiling import Constant, PlaneInputs
 
 
-def layers(
-    parts: Components, assumed: Assumed, request: Request, config: AGARNetConfig
-) -> Iterator[tuple[Plane, Layer]]:
-    """The planes to restore, each with what `Networks.change` gets of it."""
+def network_inputs(
+    components: Components, assumed: AssumedQuality, request: Request, config: AGARNetConfig
+) -> Iterator[tuple[Plane, PlaneInputs]]:
+    """Yields the planes to restore, each with the inputs of `Networks.change` for it."""
     if request.strength == 0:
         return
-    for plane in parts.planes:
+    for plane in components.planes:
         if plane.is_flat() or (plane.chroma and not request.chroma):
             continue
-        quality = assumed.of_plane(plane)
-        entry: Everywhere | QualityMap
+        quality = assumed.for_plane(plane)
+        quality_input: Constant | QualityMap
         if isinstance(quality, QualityMap):
-            entry = quality.for_plane(plane.upsampling.factors, request.strength)
+            quality_input = quality.for_plane(plane.upsampling.factors, request.strength)
         else:
-            entry = Everywhere(strengthened(quality, request.strength).reshape(1, 1, 1))
-        by_header = assumed.quality is None
-        yield plane, [plane, entry, Everywhere(_tables(plane, by_header, request, config))]
+            quality_input = Constant(apply_strength(quality, request.strength).reshape(1, 1, 1))
+        tables = _tables(plane, assumed.is_from_header, request, config)
+        yield plane, [plane, quality_input, Constant(tables)]
 
 
-def groups(
-    parts: Components, assumed: Assumed, request: Request, config: AGARNetConfig
-) -> list[list[tuple[Plane, Layer]]]:
-    """`layers`, those of one shape together."""
-    by_shape: dict[tuple[int, int], list[tuple[Plane, Layer]]] = {}
-    for plane, layer in layers(parts, assumed, request, config):
-        by_shape.setdefault(plane.shape, []).append((plane, layer))
+def grouped_network_inputs(
+    components: Components, assumed: AssumedQuality, request: Request, config: AGARNetConfig
+) -> list[list[tuple[Plane, PlaneInputs]]]:
+    """Returns `network_inputs`, grouped by the shape of planes."""
+    by_shape: dict[tuple[int, int], list[tuple[Plane, PlaneInputs]]] = {}
+    for plane, inputs in network_inputs(components, assumed, request, config):
+        by_shape.setdefault(plane.shape, []).append((plane, inputs))
     return list(by_shape.values())
 
 
-def _tables(plane: Plane, by_header: bool, request: Request, config: AGARNetConfig) -> np.ndarray:
-    """(101, 64): the table of every quality, or all the same where it is known."""
-    known = plane.table if by_header else None if plane.chroma else request.table
+def detail_settings(
+    components: Components, assumed: AssumedQuality, request: Request
+) -> Detail | None:
+    """Returns how much of luma's detail is added to restored chroma; None without chroma."""
+    chroma = [plane for plane in components.planes if plane.chroma]
+    if not chroma or request.strength == 0:
+        return None
+    quality = assumed.for_plane(chroma[0])
+    mean = quality.mean() if isinstance(quality, QualityMap) else quality
+    return Detail(min(1.0, request.strength), float(mean))
+
+
+def _tables(
+    plane: Plane, is_from_header: bool, request: Request, config: AGARNetConfig
+) -> np.ndarray:
+    """Returns (101, 64): the table of every quality, or a known table repeated."""
+    known = plane.table if is_from_header else None if plane.chroma else request.table
     if known is None:
         derived = network_tables_by_quality(config.table_scaling, base=plane.annex_k)
-        turned = request.orientation is Orientation.TRANSPOSED
-        return transposed_network_table(derived) if turned else derived
+        is_transposed = request.orientation is Orientation.TRANSPOSED
+        return transposed_network_table(derived) if is_transposed else derived
     steps = np.clip(np.rint(request.strength * np.asarray(known, np.float64)), 1, 255)
     return np.broadcast_to(network_table(steps), (MAX_QUALITY + 1, BLOCK * BLOCK))

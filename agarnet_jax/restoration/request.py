@@ -1,4 +1,4 @@
-"""What is asked of a restoration, checked when made; loads no JAX."""
+"""The validated arguments of a restoration; loads no JAX."""
 
 import dataclasses
 import enum
@@ -14,12 +14,12 @@ ENSEMBLE_SIZES = (1, 8)
 
 
 class QualitySource(enum.StrEnum):
-    """Where quality comes from.
+    """Where the quality comes from.
 
-    IMAGE: estimated from the pixels, once for the image (AGARNet-EST).
-    MAP: so, but pixel-wise (-ESP).
-    HEADER: from the file's quantization tables, which then stand in for those of a quality; of
-      recompressed images they tell the last compression only.
+    IMAGE: one value for the image, estimated from its pixels (AGARNet-EST).
+    MAP: a value for each pixel, estimated likewise (AGARNet-ESP).
+    HEADER: the quantization tables of the file, which the network then gets instead of tables
+      derived from a quality. For a recompressed image they describe the last compression only.
     """
 
     IMAGE = "auto"
@@ -27,22 +27,22 @@ class QualitySource(enum.StrEnum):
     HEADER = "header"
 
 
-ESTIMATED = (QualitySource.IMAGE, QualitySource.MAP)
+ESTIMATED_SOURCES = (QualitySource.IMAGE, QualitySource.MAP)
 
 
 class Orientation(enum.Enum):
-    """How an image lies beside the one that was compressed.
+    """How an image is oriented relative to the one that was compressed.
 
-    TRANSPOSED: rows and columns are exchanged, and so are they in tables derived from quality.
-    Mirroring either way changes only signs of coefficients, hence no table.
+    TRANSPOSED: rows and columns are exchanged, so tables derived from a quality are transposed.
+    Mirroring only changes signs of coefficients and needs no other tables.
     """
 
     UPRIGHT = "upright"
     TRANSPOSED = "transposed"
 
 
-class ManyOptions(TypedDict, total=False):
-    """Arguments of `Restorer.restore_many` besides the number of bits, for its overloads."""
+class RestoreManyOptions(TypedDict, total=False):
+    """Arguments of `Restorer.restore_many` other than `bits`, for its overloads."""
 
     quality: float | np.ndarray | QualitySource | str | None
     strength: float
@@ -50,8 +50,8 @@ class ManyOptions(TypedDict, total=False):
     ensemble: int
 
 
-class Options(ManyOptions, total=False):
-    """Arguments of `Restorer.restore`, likewise."""
+class RestoreOptions(RestoreManyOptions, total=False):
+    """Arguments of `Restorer.restore` other than `bits`, for its overloads."""
 
     header: JpegHeader | None
     table: np.ndarray | None
@@ -60,10 +60,10 @@ class Options(ManyOptions, total=False):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Request:
-    """How to restore: arguments of `Restorer.restore`, checked.
+    """How to restore an image: the validated arguments of `Restorer.restore`.
 
     Raises:
-      ValueError: a quality, table, strength, number of bits or ensemble that does not exist.
+      ValueError: an invalid quality, table, strength, number of bits or ensemble size.
     """
 
     quality: float | np.ndarray | QualitySource = QualitySource.IMAGE
@@ -76,38 +76,28 @@ class Request:
 
     @property
     def is_estimated(self) -> bool:
-        """Whether quality comes from the pixels."""
-        return isinstance(self.quality, QualitySource) and self.quality in ESTIMATED
+        """Whether the quality is estimated from the pixels."""
+        return isinstance(self.quality, QualitySource) and self.quality in ESTIMATED_SOURCES
 
     def __post_init__(self) -> None:
         check_quality(self.quality)
         check_strength(self.strength)
         check_bits(self.bits)
         check_ensemble(self.ensemble)
-        if self.table is None:
-            return
-        table = np.asarray(self.table)
-        if table.shape != (BLOCK, BLOCK) or table.dtype.kind not in "iuf":
-            raise ValueError(
-                f"A quantization table must be (8, 8) numbers, got {table.dtype} {table.shape}."
-            )
-        if not (np.isfinite(table) & (table >= 1)).all():
-            raise ValueError(
-                "Entries of a quantization table must be at least 1, got "
-                f"{table.min()} to {table.max()}."
-            )
+        if self.table is not None:
+            _check_table(np.asarray(self.table))
 
 
 def check_quality(quality: float | np.ndarray | QualitySource) -> None:
-    """Checks a number; of pixel-wise ones, that they are numbers."""
+    """Checks the range of a single quality, and only the dtype of a pixel-wise one."""
     if isinstance(quality, QualitySource):
         return
     values = np.asarray(quality)
-    numbers = values.dtype.kind in "iuf"
-    if not numbers or not (values.ndim > 0 or MIN_QUALITY <= values <= MAX_QUALITY):
+    is_numeric = values.dtype.kind in "iuf"
+    if not is_numeric or not (values.ndim > 0 or MIN_QUALITY <= values <= MAX_QUALITY):
         raise ValueError(
-            f"quality is {_shown(quality)}; use a JPEG quality, {MIN_QUALITY}–{MAX_QUALITY}, or "
-            "'auto', 'map' or 'header'."
+            f"quality is {_describe(quality)}; use a JPEG quality, {MIN_QUALITY}–{MAX_QUALITY}, "
+            "or 'auto', 'map' or 'header'."
         )
 
 
@@ -120,8 +110,8 @@ def check_strength(strength: float) -> None:
     values = np.asarray(strength)
     if values.ndim or values.dtype.kind not in "iuf" or not 0 <= values <= MAX_STRENGTH:
         raise ValueError(
-            f"strength is {_shown(strength)}; use a number from 0 (nothing changes) to "
-            f"{MAX_STRENGTH}, 1 for what the quality asks for."
+            f"strength is {_describe(strength)}; use a number from 0 (no change) to "
+            f"{MAX_STRENGTH}; 1 is neutral."
         )
 
 
@@ -130,6 +120,18 @@ def check_ensemble(size: int) -> None:
         raise ValueError(f"ensemble is {size!r}; use 1 (none) or 8.")
 
 
-def _shown(value: object) -> str:
+def _check_table(table: np.ndarray) -> None:
+    if table.shape != (BLOCK, BLOCK) or table.dtype.kind not in "iuf":
+        raise ValueError(
+            f"A quantization table must be (8, 8) numbers, got {table.dtype} {table.shape}."
+        )
+    if not (np.isfinite(table) & (table >= 1)).all():
+        raise ValueError(
+            "Entries of a quantization table must be at least 1, got "
+            f"{table.min()} to {table.max()}."
+        )
+
+
+def _describe(value: object) -> str:
     array = np.asarray(value)
     return f"{array.dtype} {array.shape}" if array.ndim else f"{value!r:.50}"

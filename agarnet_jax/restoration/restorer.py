@@ -1,11 +1,10 @@
-"""Blind restoration of arrays and pictures: the library's front door."""
+"""Blind restoration of arrays and Pillow pictures: the library's main entry point."""
 
-import dataclasses
 import functools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Generic, Literal, TypeVar, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import jax
 import numpy as np
@@ -14,78 +13,41 @@ from PIL import Image
 from agarnet_jax import weights
 from agarnet_jax.configs import member
 from agarnet_jax.restoration.components import Components
-from agarnet_jax.restoration.engine import Computed, Engine
+from agarnet_jax.restoration.engine import Engine, Restoration
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.network import check_devices, is_out_of_memory
 from agarnet_jax.restoration.pixels import Picture
 from agarnet_jax.restoration.quality import QualityMap
 from agarnet_jax.restoration.request import (
-    ESTIMATED,
-    ManyOptions,
-    Options,
+    ESTIMATED_SOURCES,
     Orientation,
     QualitySource,
     Request,
+    RestoreManyOptions,
+    RestoreOptions,
 )
+from agarnet_jax.restoration.restored import ImageT, Restored, assemble
 from agarnet_jax.restoration.splitting import as_image, own_header, split
 from agarnet_jax.restoration.tiling import OVERLAP
 from agarnet_jax.restoration.traces.subsampling import Subsampling
 
 __all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
 
-# `restore_many` reads ahead so many images, or so many pixels.
-_MANY_IMAGES, _MANY_PIXELS = 32, 2**22
-
-
-Kind = TypeVar("Kind", np.ndarray, Image.Image)
-
-
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Restored(Generic[Kind]):
-    """image: as it was given, restored. quality_map: (H, W) float32 in 1–100, what was assumed.
-
-    The map takes memory only where quality differs between pixels.
-
-    overruled: 1–100, an estimate that was not assumed, as nothing in the pixels supported it; the
-      quality of the header was, or that which steps show, or 100 where there is no trace of a JPEG.
-    """
-
-    image: Kind
-    quality_map: np.ndarray
-    overruled: float | None = None
-
-    def __repr__(self) -> str:
-        image = self.image
-        shown = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else repr(image)
-        low, high = self.quality_map.min(), self.quality_map.max()
-        return (
-            f"Restored(image={shown}, quality_map={self.quality_map.shape} in {low:g}–{high:g}, "
-            f"overruled={self.overruled})"
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles one value of a map that takes the memory of one."""
-        one = not any(self.quality_map.strides)
-        kept = self.quality_map[:1, :1] if one else self.quality_map
-        return _unpickled, (self.image, kept, self.quality_map.shape, self.overruled)
-
-
-def _unpickled(
-    image: Any, kept: np.ndarray, shape: tuple[int, int], overruled: float | None
-) -> Restored:
-    quality_map = kept if kept.shape == shape else np.broadcast_to(kept, shape)
-    return Restored(image, quality_map, overruled)
+# `restore_many` reads ahead until it has this many images or pixels.
+_READ_AHEAD_IMAGES, _READ_AHEAD_PIXELS = 32, 2**22
 
 
 class Restorer:
     """Removes JPEG artifacts with one set of weights.
 
-    Images are processed from top to bottom, planes with a side of more than `tile` in overlapping
-    tiles, one on each device at a time: besides the image and its result, memory grows with the
-    width only, and all large images share one compiled program; smaller ones are compiled once for
-    each (padded) size. A device that runs out of memory gets tiles of half the side from then on.
-    Programs call `agarnet_jax.runtime.prepare` first, which is faster on CPU. Threads may share a
-    restorer; pickled for another process, it is made anew there.
+    Images are processed from top to bottom. Planes with a side of more than `tile` pixels are cut
+    into overlapping tiles, one for each device at a time. So besides the image and its result,
+    memory grows only with the width, and all large images share one compiled program; smaller ones
+    are compiled once for each (padded) size. When a device runs out of memory, tiles have
+    half the side from then on.
+
+    Thread-safe. Unpickling in another process rebuilds the restorer there. Programs should call
+    `agarnet_jax.runtime.prepare` first, which makes restoration faster on CPU.
 
         restorer = Restorer.from_pretrained("tiny")
         restorer.restore(Image.open("photo.jpg")).image.save("photo.png")
@@ -103,27 +65,28 @@ class Restorer:
         """
         Args:
           trained: the weights.
-          tile: largest side of a tile, a multiple of 64; "auto" takes 512 or what fits into the
-            memory that is free (`memory.py`), and None processes planes whole.
-          overlap: how many pixels around a tile are computed and thrown away, a multiple of 8.
-            Pixels more than 32 away change the result of `tiny` by at most 1.7 of 255 levels at
-            Q 1 and 3, 0.5 at Q 10 and 0.04 at Q 40 (9 crops of 320×320, 2026-11-30); those more
-            than 48 away do not. Deeper networks see further.
-          devices: what computes; None: all local devices. Restorers of one device each, called
-            from threads, restore several images at a time.
-          read_steps: whether pixels tell what they can; otherwise estimates are the network's
-            alone. Recompressions that show in luma are undone before anything else
-            (`earlier_jpeg.py`). One estimate for an image leaves out flat areas
-            (`flat_areas.py`), and becomes the quality that quantization steps show where it is
-            near it (`quantization_steps.py`); where they confirm a header, each plane takes its
-            own table; so it does where a far lower estimate has no trace in the pixels
-            (`compression_history.contradicts`). Of a map, cells become exact from quality 90 on,
-            and cells that are plain or near the estimate of the image become that. Weights with
-            `CellPlacement.RELEASED` estimate as the release does, without.
+          tile: maximum side of a tile, a multiple of 64. "auto" is 512, or less if the free memory
+            requires it (`memory.py`); None processes planes whole.
+          overlap: width of the margin that is computed around a tile and discarded, a multiple of
+            8. Pixels more than 32 away change the result of `tiny` by at most 1.7 of 255 levels at
+            Q 1 and 3, 0.5 at Q 10 and 0.04 at Q 40 (9 crops of 320×320, 2026-11-30); pixels more
+            than 48 away do not change it. Deeper networks have a larger receptive field.
+          devices: the devices to use; None: all local devices. To restore several images at a time,
+            call restorers of one device each from threads.
+          read_steps: whether to use compression traces in the pixels; without them, estimates are
+            the network's alone, as always with weights of `CellPlacement.RELEASED`. With them:
+            - Recompressions detected in luma are undone first (`earlier_jpeg.py`).
+            - The estimate for an image ignores flat areas (`flat_areas.py`). If it is near the
+              quality detected from quantization steps, it becomes that (`quantization_steps.py`).
+            - Each plane uses its own table from the header if the steps confirm the header, or if a
+              far lower estimate has no trace in the pixels
+              (`compression_history.is_spurious_estimate`).
+            - In a map, cells become exact from quality 90 on, and flat cells and those near the
+              image's estimate become that estimate.
 
         Raises:
-          ValueError: an impossible tile or overlap, or no device.
-          TypeError: no weights, or other things than devices.
+          ValueError: an invalid tile or overlap, or no device.
+          TypeError: `trained` is not Weights, or `devices` not a sequence of devices.
         """
         if not isinstance(trained, weights.Weights):
             raise TypeError(
@@ -146,7 +109,7 @@ class Restorer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._options["devices"] is not None:
-            raise TypeError("devices belong to one process; make a Restorer in each.")
+            raise TypeError("devices belong to one process; create a Restorer in each.")
         return functools.partial(type(self), **self._options), (self.weights,)
 
     @classmethod
@@ -159,23 +122,24 @@ class Restorer:
         devices: Sequence[jax.Device] | None = None,
         read_steps: bool = True,
     ) -> "Restorer":
-        """Shipped weights by name, or a weights file; options as of the class.
+        """Creates a restorer with shipped weights, by name, or with a weights file.
+
+        Other arguments and errors are those of the class.
 
         Raises:
-          ValueError: there are no such weights, or as the class.
-          TypeError: as the class.
+          ValueError: there are no such weights.
         """
         trained = weights.load(name_or_path)
         return cls(trained, tile=tile, overlap=overlap, devices=devices, read_steps=read_steps)
 
     @overload
     def restore(
-        self, image: Kind, *, bits: None = None, **options: Unpack[Options]
-    ) -> Restored[Kind]: ...
+        self, image: ImageT, *, bits: None = None, **options: Unpack[RestoreOptions]
+    ) -> Restored[ImageT]: ...
 
     @overload
     def restore(
-        self, image: Picture, *, bits: int | None = None, **options: Unpack[Options]
+        self, image: Picture, *, bits: int | None = None, **options: Unpack[RestoreOptions]
     ) -> Restored[Any]: ...
 
     def restore(
@@ -191,48 +155,49 @@ class Restorer:
         bits: int | None = None,
         ensemble: int = 1,
     ) -> Restored:
-        """Restores one image; alpha is kept.
+        """Restores one image.
 
-        The 8×8 grid of the compression is taken to start at the top left corner. Components that
-        have one value throughout, as chroma of gray pictures has, stay as they are.
+        The 8×8 grid of the compression is assumed to start at the top left corner. Alpha is kept,
+        and so are components with one value throughout, like chroma of gray pictures.
 
             result = restorer.restore(np.asarray(picture), quality=30, strength=0.8)
             deep = restorer.restore(Image.open("photo.jpg"), bits=16).image  # (H, W, 3) uint16
 
         Args:
           image: an array (H, W) or (H, W, 1–4), uint8, uint16 or floating point in [0, 1] (see
-            `splitting.split`), or a Pillow picture. One opened by `draft("YCbCr", None)` keeps
-            what RGB would clip.
-          quality: JPEG quality 1–100, one number or pixel-wise (H, W); or where it comes from,
-            also as a string ("auto", "map", "header"); None, as "auto", estimates one value.
-            Chroma takes the same quality (a map is averaged to its resolution) and the Annex K
-            chroma table of it, unless a header tells its own and steps confirm that header.
-            Recompressions are undone (see `read_steps`) unless it comes from the header, or the
-            table is given.
-          header: the JPEG file's, which tells how chroma is subsampled (without it, that is found
-            from the pixels), and tables for `QualitySource.HEADER` and where pixels confirm them.
-            Files opened by Pillow have their own.
-          table: the luma quantization table (8, 8), raster order, where it is known, lying as
-            the image does; otherwise it is derived from the quality.
+            `splitting.split`), or a Pillow picture. One opened with `draft("YCbCr", None)` keeps
+            values that conversion to RGB would clip.
+          quality: the JPEG quality 1–100, one number or pixel-wise (H, W), or its source, also as a
+            string ("auto", "map", "header"). None is "auto": one value is estimated. Chroma uses
+            the same quality (a map is averaged to its resolution) with the Annex K chroma table,
+            unless quantization steps confirm a header, whose tables are then used. Recompressions
+            are undone (see `read_steps`) unless quality is "header" or `table` is given.
+          header: that of the JPEG file. It gives the subsampling of chroma, otherwise detected from
+            the pixels, and the tables for `QualitySource.HEADER` and wherever pixels confirm them.
+            Files opened by Pillow bring their own.
+          table: the luma quantization table (8, 8) in raster order, oriented like the image;
+            None: derived from the quality.
           orientation: TRANSPOSED, or "transposed", for an image that was transposed after its
-            compression; the header stays the file's.
-          strength: 0–1.5, multiplies the quantization steps that the network is told of
-            (`quality.strengthened`): less changes less, 0 nothing at all.
-          chroma: whether chroma is restored, or only luma (and colours or inks without chroma).
-          bits: 8 or 16 a sample of the result; None: as the image has.
+            compression; pass the header of the file as it is.
+          strength: 0–1.5, a factor on the quantization steps that the network is given
+            (`quality.apply_strength`): the smaller, the less changes; 0 changes nothing.
+          chroma: whether to restore chroma; if not, only luma (and colours or inks of images coded
+            without chroma).
+          bits: bits per sample of the result, 8 or 16; None: those of the image.
           ensemble: 8 for the mean over rotations and mirrorings (`ensemble.py`), at eight times
             the work.
 
         Returns:
-          An image like the one given, and the quality map. Pictures in modes of other colours, such
-          as palette or YCbCr, come back as RGB; asked for other bits than they have, as arrays.
-          Their `info` is kept, such as EXIF, whose orientation is not applied, and ICC profile.
+          The restored image, of the type given, and the quality map. Pictures of other colour
+          modes, such as palette or YCbCr, become RGB; with `bits` other than their own, pictures
+          become arrays. Pictures keep their `info`: the ICC profile, and EXIF, whose orientation
+          is not applied.
 
         Raises:
-          ValueError: an unsupported image, a header that does not fit, or a value out of range.
+          ValueError: an unsupported image, a header that does not fit it, or a value out of range.
         """
         request = Request(
-            quality=_checked_quality(quality),
+            quality=_parse_quality(quality),
             table=table,
             orientation=member(Orientation, orientation, "orientation"),
             strength=strength,
@@ -240,16 +205,20 @@ class Restorer:
             bits=bits,
             ensemble=ensemble,
         )
-        return self._restored(image, _parts(image, header, request), request)
+        return self._restore(image, _split(image, header, request), request)
 
     @overload
     def restore_many(
-        self, images: Iterable[Kind], *, bits: None = None, **options: Unpack[ManyOptions]
-    ) -> Iterator[Restored[Kind]]: ...
+        self, images: Iterable[ImageT], *, bits: None = None, **options: Unpack[RestoreManyOptions]
+    ) -> Iterator[Restored[ImageT]]: ...
 
     @overload
     def restore_many(
-        self, images: Iterable[Picture], *, bits: int | None = None, **options: Unpack[ManyOptions]
+        self,
+        images: Iterable[Picture],
+        *,
+        bits: int | None = None,
+        **options: Unpack[RestoreManyOptions],
     ) -> Iterator[Restored[Any]]: ...
 
     def restore_many(
@@ -262,90 +231,90 @@ class Restorer:
         bits: int | None = None,
         ensemble: int = 1,
     ) -> Iterator[Restored]:
-        """Restores images in order, planes of equal (padded) size in the same calls.
+        """Restores images in order, batching small images of equal (padded) size.
 
-        Small images gain most: devices work on several at a time. Up to 32 images, or 4 megapixels,
-        are read ahead; `images` may change or close one when the next is asked for. Results are
-        those of `restore`, within roundings of float.
+        Up to 32 images, or 4 megapixels, are read ahead; `images` may change or close an image when
+        the next one is requested. Results equal those of `restore` up to floating point rounding.
 
             paths = sorted(folder.glob("*.jpg"))
             pictures = (Image.open(path) for path in paths)
             for path, result in zip(paths, restorer.restore_many(pictures)):
                 result.image.save(path.with_suffix(".png"))
 
-        Arguments, results and errors are those of `restore`. Errors of arguments come at the call;
-        one of an image, or of `images`, ends the iteration after the results of all before it.
+        Arguments, results and errors are those of `restore`. Invalid arguments raise at the call.
+        An error of one image, or of `images`, ends the iteration after all results before it.
         """
         request = Request(
-            quality=_checked_quality(quality),
+            quality=_parse_quality(quality),
             strength=strength,
             chroma=chroma,
             bits=bits,
             ensemble=ensemble,
         )
-        return self._restored_many(iter(images), request)
+        return self._restore_many(iter(images), request)
 
-    def _restored_many(self, images: Iterator[Picture], request: Request) -> Iterator[Restored]:
-        for window in _windows(images, request):
-            together = self._computed_together([parts for _, parts in window], request)
-            for image, parts in window:
-                if parts in together:
-                    yield _result(image, parts, together[parts], request)
+    def _restore_many(self, images: Iterator[Picture], request: Request) -> Iterator[Restored]:
+        for batch in _read_ahead(images, request):
+            restorations = self._restore_small([components for _, components in batch], request)
+            for image, components in batch:
+                if components in restorations:
+                    yield assemble(image, components, restorations[components], request)
                 else:
-                    yield self._restored(image, parts, request)
+                    yield self._restore(image, components, request)
 
     def estimate(
         self,
         image: Picture,
         *,
         header: JpegHeader | None = None,
-        sources: QualitySource | str | Sequence[QualitySource | str] = ESTIMATED,
+        sources: QualitySource | str | Sequence[QualitySource | str] = ESTIMATED_SOURCES,
     ) -> dict[QualitySource, np.ndarray]:
-        """What `restore` would estimate of an image, in several forms at the cost of one.
+        """Estimates the quality that `restore` would, for several sources at the cost of one.
 
         Args:
-          image, header: as of `restore`.
-          sources: IMAGE and MAP, or one of them; "auto" and "map" as strings.
+          image, header: see `restore`.
+          sources: IMAGE and MAP, or one of them; also as strings, "auto" and "map".
 
         Returns:
           Quality 1–100, float32: () for `QualitySource.IMAGE`, (H, W) for MAP.
 
         Raises:
-          ValueError: as `restore`, or another source.
+          ValueError: see `restore`, or another source.
         """
-        named = [sources] if isinstance(sources, str) else sources
-        members = [member(QualitySource, source, "sources") for source in named]
+        requested = [sources] if isinstance(sources, str) else sources
+        members = [member(QualitySource, source, "sources") for source in requested]
         if QualitySource.HEADER in members:
             raise ValueError("sources has HEADER, which is read, not estimated; use IMAGE or MAP.")
-        parts = split(image, header=header, subsampling=Subsampling.S444)
-        estimates = self._engine.estimates(parts)
-        asked = {source: estimates[source] for source in members}
-        return {
-            source: quality.whole() if isinstance(quality, QualityMap) else quality
-            for source, quality in asked.items()
-        }
+        components = split(image, header=header, subsampling=Subsampling.S444)
+        estimates = self._engine.estimate(components)
+        results = {}
+        for source in members:
+            quality = estimates[source]
+            results[source] = quality.to_array() if isinstance(quality, QualityMap) else quality
+        return results
 
-    def _restored(self, image: Picture, parts: Components, request: Request) -> Restored:
+    def _restore(self, image: Picture, components: Components, request: Request) -> Restored:
         while True:
             try:
-                return _result(image, parts, self._engine.computed(parts, request), request)
+                restoration = self._engine.restore(components, request)
+                return assemble(image, components, restoration, request)
             except jax.errors.JaxRuntimeError as error:
-                self._engine.use_smaller_tiles(error, parts.size)
+                self._engine.use_smaller_tiles(error, components.size)
 
-    def _computed_together(
+    def _restore_small(
         self, images: Sequence[Components], request: Request
-    ) -> dict[Components, Computed]:
-        """Computes the small images together, or none if that takes too much memory."""
-        small = [parts for parts in images if self._engine.is_one_tile(parts)]
+    ) -> dict[Components, Restoration]:
+        """Restores the small images in shared batches, or none if that takes too much memory."""
+        small = [components for components in images if self._engine.fits_into_one_tile(components)]
         try:
-            return dict(zip(small, self._engine.computed_together(small, request)))
+            return dict(zip(small, self._engine.restore_batch(small, request)))
         except jax.errors.JaxRuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             return {}
 
 
-def _checked_quality(
+def _parse_quality(
     quality: float | np.ndarray | QualitySource | str | None,
 ) -> float | np.ndarray | QualitySource:
     if quality is None:
@@ -353,56 +322,38 @@ def _checked_quality(
     return member(QualitySource, quality, "quality") if isinstance(quality, str) else quality
 
 
-def _parts(image: Picture, header: JpegHeader | None, request: Request) -> Components:
-    """The image's components; nobody asks for the subsampling of chroma that is kept."""
-    known = None if request.chroma else Subsampling.S444
+def _split(image: Picture, header: JpegHeader | None, request: Request) -> Components:
+    """Splits an image; the subsampling of chroma is detected only if chroma is restored."""
+    subsampling = None if request.chroma else Subsampling.S444
     if isinstance(header, JpegHeader) and request.orientation is Orientation.TRANSPOSED:
         header = header.transposed()
-    return split(image, header=header, subsampling=known)
+    return split(image, header=header, subsampling=subsampling)
 
 
-def _result(image: Picture, parts: Components, computed: Computed, request: Request) -> Restored:
-    assumed, changes = computed
-    detail = assumed.detail(parts, request)
-    if isinstance(image, Image.Image) and parts.has_bits(request.bits):
-        result: Any = parts.picture(changes, detail=detail)
-        result.info = _kept_info(image)
-    else:
-        result = parts.merge(changes, bits=request.bits, detail=detail)
-    return Restored(result, assumed.whole_map(parts), assumed.overruled)
-
-
-def _kept_info(picture: Image.Image) -> dict[str | tuple[int, int], Any]:
-    """What is still true of it; transparency has become alpha, a profile of LAB is not RGB's."""
-    gone = {"transparency", "compression"}  # JPEG, in TIFF: saved, it would be compressed again
-    if picture.mode == "LAB":
-        gone.add("icc_profile")
-    return {name: value for name, value in picture.info.items() if name not in gone}
-
-
-def _windows(
+def _read_ahead(
     images: Iterator[Picture], request: Request
 ) -> Iterator[list[tuple[Picture, Components]]]:
-    """The images in runs of at most so many, and so many pixels.
+    """Yields batches of images with their components, limited in images and pixels.
 
-    What `images` may change or close before the run is over, as it is asked for more, is copied.
+    All but the last image of a batch are copied, since `images` may change or close an image when
+    the next one is requested.
     """
-    window: list[tuple[Picture, Components]] = []
+    batch: list[tuple[Picture, Components]] = []
     pixels = 0
     try:
         for given in images:
             image = as_image(given)
             header = own_header(image)  # copies have none
             pixels += math.prod(image.size if isinstance(image, Image.Image) else image.shape[:2])
-            full = len(window) + 1 == _MANY_IMAGES or pixels >= _MANY_PIXELS
-            image = image if full else image.copy()
-            window.append((image, _parts(image, header, request)))
-            if full:
-                yield window
-                window, pixels = [], 0
+            is_full = len(batch) + 1 == _READ_AHEAD_IMAGES or pixels >= _READ_AHEAD_PIXELS
+            image = image if is_full else image.copy()
+            batch.append((image, _split(image, header, request)))
+            if is_full:
+                yield batch
+                batch, pixels = [], 0
     except Exception:
-        if window:
-            yield window
+        if batch:
+            yield batch
         raise
-    if window:
-        yield window
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""An image split into the components that a JPEG of it stores (NumPy)."""
+"""Splits an image into the components that a JPEG of it stores (NumPy)."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from agarnet_jax import color
-from agarnet_jax.restoration.components import CHROMA_MIDDLE, Components
+from agarnet_jax.restoration.components import CHROMA_ZERO, Components
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.pixels import (
     ArrayPixels,
@@ -24,9 +24,10 @@ from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.traces.subsampling import Subsampling, find_subsampling, saturated
 from agarnet_jax.restoration.upsampling import Upsampling
 
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of arrays, by channels
+_ARRAY_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by number of channels
 _COLOR_CHANNELS = {"L": 1, "LA": 1, "I;16": 1, "RGB": 3, "RGBA": 3, "YCbCr": 3, "CMYK": 4}
 _BYTES = (bytes, bytearray, memoryview)
+# By number of color channels; the first is assumed without a header.
 _CODINGS = {1: (Coding.GRAY,), 3: (Coding.YCBCR, Coding.RGB), 4: (Coding.CMYK, Coding.YCCK)}
 
 
@@ -40,45 +41,45 @@ def split(
 
     Args:
       image: an array (H, W) or (H, W, 1–4): gray, gray + alpha, RGB, RGB + alpha; uint8, uint16
-        or floating point in [0, 1]. Or a Pillow picture; YCbCr ones, as JPEG files opened by
+        or floating point in [0, 1]. Or a Pillow picture. YCbCr pictures, as JPEG files opened with
         `draft("YCbCr", None)` are, give luma and chroma without the clipping of RGB.
-      header: of the file; JPEG files opened by Pillow have their own.
-      subsampling: of chroma, where there is no header; None: found from the pixels.
+      header: that of the file; JPEG files opened by Pillow bring their own.
+      subsampling: that of chroma, used without a header; None: detected from the pixels.
 
     Raises:
-      ValueError: no such image, or one that the header does not fit.
-      TypeError: the header is none.
+      ValueError: an unsupported image, or a header that does not fit it.
+      TypeError: `header` is not a JpegHeader.
     """
     if not isinstance(header, JpegHeader | None):
         raise TypeError(
-            f"header is a {type(header).__name__}; give JpegHeader.of(a JPEG file that Pillow "
-            "opened)."
+            f"header is a {type(header).__name__}; pass JpegHeader.of(picture) of a JPEG file "
+            "opened by Pillow."
         )
     image = as_image(image)
     if isinstance(image, Image.Image):
         header = header or own_header(image)
         image = readable(image)
         pixels: Pixels = PicturePixels(image)
-        mode, flat = image.mode, len(image.getbands()) == 1
+        mode, is_2d = image.mode, len(image.getbands()) == 1
     else:
-        pixels, flat = ArrayPixels(image), image.ndim == 2
-        mode = _MODES[pixels.shape[2]]
+        pixels, is_2d = ArrayPixels(image), image.ndim == 2
+        mode = _ARRAY_MODES[pixels.shape[2]]
         if header is not None and header.coding in _CODINGS[4] and mode == "RGBA":
             mode = "CMYK"
     coding = _coding(mode, header)
-    weights, offsets, mixing = _space(mode, coding)
+    weights, offsets, mixing = _color_transform(mode, coding)
     planes = [
         Plane(
-            chroma=coding in (Coding.YCBCR, Coding.YCCK) and number in (1, 2),
+            chroma=coding in (Coding.YCBCR, Coding.YCCK) and index in (1, 2),
             upsampling=Upsampling(pixels.shape[:2], (1, 1)),
-            table=None if header is None else header.tables[number],
+            table=None if header is None else header.tables[index],
             weights=plane_weights,
             offset=offset,
             pixels=pixels,
         )
-        for number, (plane_weights, offset) in enumerate(zip(weights, offsets))
+        for index, (plane_weights, offset) in enumerate(zip(weights, offsets))
     ]
-    factors = _factors(planes, header=header, subsampling=subsampling)
+    factors = _upsampling_factors(planes, header=header, subsampling=subsampling)
     planes = [
         dataclasses.replace(plane, upsampling=Upsampling(pixels.shape[:2], f))
         for plane, f in zip(planes, factors)
@@ -89,19 +90,19 @@ def split(
         lead=planes[1 if coding in (Coding.RGB, Coding.CMYK) else 0],
         pixels=pixels,
         mode="RGB" if mode == "YCbCr" else mode,
-        flat=flat,
+        is_2d=is_2d,
         mixing=mixing,
-        rgb_of_ycbcr=mode == "YCbCr",
+        from_ycbcr=mode == "YCbCr",
     )
 
 
 def leading_plane(image: Picture) -> Plane:
-    """Returns `Components.lead` at the picture's size, for callers that need no other plane."""
+    """Returns the primary plane (`Components.lead`), for callers that need no other."""
     return split(image, subsampling=Subsampling.S444).lead
 
 
 def as_image(image: Any) -> Picture:
-    """A Pillow picture as it is, all else as an array; bfloat16, as JAX has it, becomes float32.
+    """Returns a Pillow picture as it is, all else as an array; bfloat16 becomes float32.
 
     Raises:
       ValueError: a path, bytes, a file or None.
@@ -112,64 +113,65 @@ def as_image(image: Any) -> Picture:
     if is_path or image is None or isinstance(image, _BYTES) or hasattr(image, "read"):
         given = repr(image) if is_path or image is None else f"of type {type(image).__name__}"
         raise ValueError(
-            f"image is {given}; give an array, or a picture as PIL.Image.open returns it."
+            f"image is {given}; pass an array, or a picture as PIL.Image.open returns it."
         )
     array = np.asarray(image)
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def own_header(image: Picture) -> JpegHeader | None:
-    """The header of a JPEG file opened by Pillow; copies of it have none."""
+    """Returns the header of a JPEG file opened by Pillow; None for copies and all else."""
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        with contextlib.suppress(ValueError):  # tables are missing, yet it was decoded
+        with contextlib.suppress(ValueError):  # tables are missing, yet the file was decoded
             return JpegHeader.of(image)
     return None
 
 
 def _coding(mode: str, header: JpegHeader | None) -> Coding:
-    """What the components are; without a header, what is likeliest."""
+    """Returns the header's coding; without a header, the most likely one."""
     possible = _CODINGS[_COLOR_CHANNELS[mode]]
     if header is None:
         return possible[0]
     if header.coding not in possible or (mode == "YCbCr" and header.coding is Coding.RGB):
         raise ValueError(
-            f"The header is of a JPEG coded as {header.coding.value}, the image's mode is {mode}; "
-            "pass the image as it was decoded, or no header."
+            f"The header is that of a JPEG coded as {header.coding.value}, but the image's mode is "
+            f"{mode}; pass the image as it was decoded, or no header."
         )
     return header.coding
 
 
-def _space(mode: str, coding: Coding) -> tuple[np.ndarray, list[float], np.ndarray]:
-    """Weights (planes, channels) and offsets of planes, and (channels, planes), the way back.
+def _color_transform(mode: str, coding: Coding) -> tuple[np.ndarray, list[float], np.ndarray]:
+    """Returns weights (planes, channels) and offsets of planes, and the inverse (channels, planes).
 
-    Pillow inverts the inks of JPEG files, as Adobe's are; YCCK is made of them inverted twice.
+    Pillow inverts the inks of JPEG files, which Adobe stores inverted; YCCK is computed from inks
+    inverted twice.
     """
-    forward, back = np.eye(_COLOR_CHANNELS[mode]), np.eye(_COLOR_CHANNELS[mode])
+    forward, inverse = np.eye(_COLOR_CHANNELS[mode]), np.eye(_COLOR_CHANNELS[mode])
     offsets = [0.0] * len(forward)
     if mode == "CMYK":
-        forward, back, offsets = -forward, -back, [1.0] * 4
+        forward, inverse, offsets = -forward, -inverse, [1.0] * 4
     if coding in (Coding.YCBCR, Coding.YCCK):
-        back[:3, :3] = color.YCBCR_TO_RGB
-        offsets[:3] = 0.0, CHROMA_MIDDLE, CHROMA_MIDDLE
+        inverse[:3, :3] = color.YCBCR_TO_RGB
+        offsets[:3] = 0.0, CHROMA_ZERO, CHROMA_ZERO
         forward[:3, :3] = color.RGB_TO_YCBCR
         if mode == "YCbCr":
             forward, offsets = np.eye(3), [0.0] * 3
-    return forward.astype(np.float32), offsets, back.astype(np.float32)
+    return forward.astype(np.float32), offsets, inverse.astype(np.float32)
 
 
-def _factors(
+def _upsampling_factors(
     planes: Sequence[Plane], *, header: JpegHeader | None, subsampling: Subsampling | None
 ) -> list[tuple[int, int]]:
-    """Pixels a sample of every plane, (vertical, horizontal)."""
+    """Returns (vertical, horizontal) pixels per sample of each plane."""
     if header is not None:
         horizontal, vertical = (max(sides) for sides in zip(*header.sampling))
         return [(vertical // v, horizontal // h) for h, v in header.sampling]
     if subsampling is None:
-        subsampling = _found_subsampling(planes)
+        subsampling = _detect_subsampling(planes)
     return [subsampling.factors if plane.chroma else (1, 1) for plane in planes]
 
 
-def _found_subsampling(planes: Sequence[Plane]) -> Subsampling:
+def _detect_subsampling(planes: Sequence[Plane]) -> Subsampling:
     chroma = [plane for plane in planes if plane.chroma]
     if not chroma:
         return Subsampling.S444

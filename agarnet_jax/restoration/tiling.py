@@ -1,4 +1,4 @@
-"""Functions of tiles applied to planes: cut, compute in batches, put together downwards."""
+"""Applies functions of tiles to planes: cuts tiles, computes them in batches, joins the results."""
 
 import dataclasses
 import itertools
@@ -10,13 +10,13 @@ import numpy as np
 TileFunction = Callable[..., np.ndarray]  # of arrays (B, …), the first (B, tile height, width, 1)
 T = TypeVar("T")
 
-LARGEST_TILE, OVERLAP = 512, 32  # a restorer's, unless it is told others; see `Restorer`
-_SHARE_UNIT = 64
+LARGEST_TILE, OVERLAP = 512, 32  # defaults of `Restorer`, which documents them
+_SIDE_UNIT = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """Along one axis: a tile begins at `start`, and its results count in [`first`, `last`)."""
+    """A tile along one axis: it begins at `start`; its results in [`first`, `last`) are kept."""
 
     start: int
     first: int
@@ -25,13 +25,13 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Tiling:
-    """How planes are cut.
+    """How planes are cut into tiles.
 
-    largest: side of a tile, a multiple of `grid`; None leaves planes whole.
+    largest: maximum side of a tile, a multiple of `grid`; None leaves planes whole.
     overlap: how far a result may depend on pixels around it; a multiple of `grid`.
-    grid: what tiles are aligned to.
-    padding: mode of `np.pad` that continues the plane to the grid.
-    scale: how many times smaller than the tile its result is.
+    grid: positions and sides of tiles are multiples of it.
+    padding: mode of `np.pad` that extends a plane to the grid.
+    scale: ratio of a tile's side to that of its result.
     """
 
     largest: int | None
@@ -41,9 +41,10 @@ class Tiling:
     scale: int = 1
 
     def side(self, length: int) -> int:
-        """The tile for a plane's side: all of it, up to the grid, or about an even share.
+        """Returns the side of the tiles that cover a plane's side of `length`.
 
-        Shares are rounded up to 64: planes of many sizes have few sizes of tiles to compile for.
+        That is the whole length, padded to the grid, or else an even share of it, rounded up to a
+        multiple of 64 so that few tile sizes need compiling.
         """
         whole = -(-length // self.grid) * self.grid
         if self.largest is None or whole <= self.largest:
@@ -51,13 +52,13 @@ class Tiling:
         shared = 2 * self.overlap
         count = -(-(whole - shared) // (self.largest - shared))
         share = -(-(whole - shared) // count) + shared
-        return min(self.largest, -(-share // _SHARE_UNIT) * _SHARE_UNIT)
+        return min(self.largest, -(-share // _SIDE_UNIT) * _SIDE_UNIT)
 
     def spans(self, length: int) -> list[Span]:
-        """Spans that cover [0, length) once, every result at least `overlap` from a cut.
+        """Returns spans that cover [0, length) once, every result at least `overlap` from a cut.
 
-        The last tile ends where the plane does, up to the grid, and not beyond: the border of
-        the image is where the network pads, as it learned to.
+        The last tile ends where the plane, padded to the grid, does: the network learned to pad at
+        the border of an image.
         """
         tile = self.side(length)
         step = (tile - 2 * self.overlap) // self.grid * self.grid
@@ -67,9 +68,9 @@ class Tiling:
         return [Span(*bounds) for bounds in zip(starts, cuts, cuts[1:])]
 
     def halved(self, length: int, *, unit: int) -> "Tiling | None":
-        """Returns a tiling of half the side for planes of sides up to `length`; None: too small.
+        """Returns this tiling with tiles of half the side that planes of `length` have now.
 
-        Tiles stay multiples of `unit` and have results of their own within the overlap.
+        The new side is a multiple of `unit`. None if it would not exceed twice the overlap.
         """
         half = self.side(length) // 2 // unit * unit
         if half <= 2 * self.overlap:
@@ -78,121 +79,117 @@ class Tiling:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Everywhere:
-    """What a function gets of every tile of a plane as it is, without the axis of the batch."""
+class Constant:
+    """An input that is the same for every tile of a plane, without the batch axis."""
 
     value: np.ndarray
 
 
-# What a function gets of a plane: first its pixels (H, W), then more of that shape, or Everywhere.
-# Anything with a shape that is read by [rows, columns] will do.
-Layer = Sequence[Any]
+# Inputs of a function for one plane: its pixels (H, W), then further arrays of that shape or
+# `Constant`. An array may be anything that has a shape and is read by [rows, columns].
+PlaneInputs = Sequence[Any]
 
 
-def bands(
-    function: TileFunction, layers: Sequence[Layer], *, tiling: Tiling, batch_size: int
+def iter_bands(
+    function: TileFunction, planes: Sequence[PlaneInputs], *, tiling: Tiling, batch_size: int
 ) -> Iterator[np.ndarray]:
-    """What `function` makes of planes of one shape, from top to bottom.
+    """Applies `function` to planes of one shape, one row of tiles after the other.
 
     Args:
-      function: of an array for each entry of a layer, (batch_size, …), (batch_size, h, w, 1) for
-        entries that are cut; with a result of the first one's shape divided by `tiling.scale`.
-      layers: the planes.
+      function: takes an array for each input of a plane, (batch_size, h, w, 1), or (batch_size, …)
+        for a `Constant`; its result has the shape of the first, divided by `tiling.scale`.
+      planes: the inputs for each plane.
       tiling: how to cut.
-      batch_size: tiles at a time, if there are so many; the last batch is filled up with copies.
+      batch_size: number of tiles in a call, unless there are fewer; copies fill up the last batch.
 
     Yields:
-      (planes, rows, ⌈W / scale⌉) float32; in all ⌈H / scale⌉ rows.
+      (planes, rows, ⌈W / scale⌉) float32; ⌈H / scale⌉ rows in all.
     """
-    height, width = layers[0][0].shape
+    height, width = planes[0][0].shape
     shape = (tiling.side(height), tiling.side(width))
     rows, columns = tiling.spans(height), tiling.spans(width)
-    places = itertools.product(rows, columns, layers)
-    inputs = ([_cut(entry, tile, shape, tiling) for entry in layer] for *tile, layer in places)
-    size = min(batch_size, len(rows) * len(columns) * len(layers))
+    tiles = itertools.product(rows, columns, planes)
+    inputs = ([_cut(entry, tile, shape, tiling) for entry in plane] for *tile, plane in tiles)
+    size = min(batch_size, len(rows) * len(columns) * len(planes))
     outputs = (output for batch in _batches(inputs, size) for output in _run(function, batch, size))
     for row in rows:
-        counting = _scaled(row, tiling.scale)
+        kept = _kept_results(row, tiling.scale)
         band = np.empty(
-            (len(layers), counting.stop - counting.start, -(-width // tiling.scale)), np.float32
+            (len(planes), kept.stop - kept.start, -(-width // tiling.scale)), np.float32
         )
-        for column, number in itertools.product(columns, range(len(layers))):
-            output = next(outputs)[*(_counting(span, tiling.scale) for span in (row, column)), 0]
-            band[number, :, _scaled(column, tiling.scale)] = output
+        for column, index in itertools.product(columns, range(len(planes))):
+            output = next(outputs)[
+                *(_kept_in_tile(span, tiling.scale) for span in (row, column)), 0
+            ]
+            band[index, :, _kept_results(column, tiling.scale)] = output
         yield band
 
 
 def apply_tiled(
-    function: TileFunction, layer: Layer, *, tiling: Tiling, batch_size: int
+    function: TileFunction, plane: PlaneInputs, *, tiling: Tiling, batch_size: int
 ) -> np.ndarray:
-    """All of `bands` of one plane: (⌈H / scale⌉, ⌈W / scale⌉) float32."""
-    pieces = bands(function, [layer], tiling=tiling, batch_size=batch_size)
-    return np.concatenate([band[0] for band in pieces])
+    """Returns all of `iter_bands` of one plane: (⌈H / scale⌉, ⌈W / scale⌉) float32."""
+    bands = iter_bands(function, [plane], tiling=tiling, batch_size=batch_size)
+    return np.concatenate([band[0] for band in bands])
 
 
 def apply_grouped(
     function: TileFunction,
-    layers: Sequence[Layer],
+    planes: Sequence[PlaneInputs],
     *,
     tiling: Tiling,
     batch_size: Callable[[int, int], int],
 ) -> list[np.ndarray]:
-    """What `function` makes of planes that are one tile each: equal padded shapes share calls.
+    """Applies `function` to planes of one tile each, batching those of equal padded shape.
 
     Args:
-      function, tiling: as of `bands`.
-      layers: planes of any shapes.
-      batch_size: how many of them at a time, by tile shape and how many there are.
+      function, tiling: see `iter_bands`.
+      planes: the inputs for each plane; planes may differ in shape.
+      batch_size: returns the size of the next batch for (pixels of a tile, planes left).
 
     Returns:
       For each plane (⌈H / scale⌉, ⌈W / scale⌉) float32.
     """
     groups: dict[tuple, list[int]] = {}
     inputs = []
-    for number, layer in enumerate(layers):
-        shape = [tiling.side(side) for side in layer[0].shape]
-        whole = (Span(0, 0, layer[0].shape[0]), Span(0, 0, layer[0].shape[1]))
-        inputs.append([_cut(entry, whole, shape, tiling) for entry in layer])
-        groups.setdefault(tuple(array.shape for array in inputs[-1]), []).append(number)
+    for index, plane in enumerate(planes):
+        shape = [tiling.side(side) for side in plane[0].shape]
+        whole = [Span(0, 0, side) for side in plane[0].shape]
+        inputs.append([_cut(entry, whole, shape, tiling) for entry in plane])
+        groups.setdefault(tuple(array.shape for array in inputs[-1]), []).append(index)
     results: dict[int, np.ndarray] = {}
-    for shapes, numbers in groups.items():
-        waiting = numbers
-        while waiting:
-            size = batch_size(shapes[0][0] * shapes[0][1], len(waiting))
-            chunk, waiting = waiting[:size], waiting[size:]
-            outputs = _run(function, [inputs[number] for number in chunk], size)
-            for number, output in zip(chunk, outputs):
-                rows, columns = (-(-side // tiling.scale) for side in layers[number][0].shape)
-                results[number] = output[:rows, :columns, 0]
-    return [results[number] for number in range(len(layers))]
+    for shapes, remaining in groups.items():
+        while remaining:
+            size = batch_size(shapes[0][0] * shapes[0][1], len(remaining))
+            batch, remaining = remaining[:size], remaining[size:]
+            outputs = _run(function, [inputs[index] for index in batch], size)
+            for index, output in zip(batch, outputs):
+                rows, columns = (-(-side // tiling.scale) for side in planes[index][0].shape)
+                results[index] = output[:rows, :columns, 0]
+    return [results[index] for index in range(len(planes))]
 
 
-class BandRows:
-    """Rows of bands (planes, rows, width) that come one after another.
+class BandReader:
+    """Reads rows from successive bands (planes, rows, width).
 
     Called with first and last rows that never decrease, it returns (planes, last − first, width)
-    and forgets the bands that end before.
+    and drops the bands that end before.
     """
 
-    def __init__(self, source: Iterator[np.ndarray]):
-        self._source = source
+    def __init__(self, bands: Iterator[np.ndarray]):
+        self._bands = bands
         self._kept: list[tuple[int, np.ndarray]] = []
         self._end = 0
 
     def __call__(self, first: int, last: int) -> np.ndarray:
         while self._end < last:
-            band = next(self._source)
+            band = next(self._bands)
             self._kept.append((self._end, band))
             self._end += band.shape[1]
         self._kept = [(start, band) for start, band in self._kept if start + band.shape[1] > first]
         return np.concatenate(
             [band[:, max(0, first - start) : last - start] for start, band in self._kept], axis=1
         )
-
-
-def whole_rows(result: np.ndarray) -> Callable[[int, int], np.ndarray]:
-    """Reads rows as `BandRows` does, of one plane (H, W) that is there already."""
-    return lambda first, last: result[None, first:last]
 
 
 def _run(function: TileFunction, batch: Sequence[Sequence[np.ndarray]], size: int) -> np.ndarray:
@@ -207,8 +204,8 @@ def _batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
 
 
 def _cut(entry: Any, tile: Sequence[Span], shape: Sequence[int], tiling: Tiling) -> np.ndarray:
-    """Cuts one tile of an entry of a layer, without the axis of the batch."""
-    if isinstance(entry, Everywhere):
+    """Cuts a tile out of one input of a plane, without the batch axis."""
+    if isinstance(entry, Constant):
         return entry.value
     rows, columns = (slice(span.start, span.start + side) for span, side in zip(tile, shape))
     part = entry[rows, columns]
@@ -216,12 +213,12 @@ def _cut(entry: Any, tile: Sequence[Span], shape: Sequence[int], tiling: Tiling)
     return np.pad(part, missing, mode=tiling.padding)[..., None]  # type: ignore[call-overload]
 
 
-def _scaled(span: Span, scale: int) -> slice:
-    """Returns where a span's results count, in results."""
+def _kept_results(span: Span, scale: int) -> slice:
+    """Returns the kept results of a tile, as positions in the plane's results."""
     return slice(span.first // scale, -(-span.last // scale))
 
 
-def _counting(span: Span, scale: int) -> slice:
-    """Returns the part of a tile's results that counts."""
-    place, start = _scaled(span, scale), span.start // scale
-    return slice(place.start - start, place.stop - start)
+def _kept_in_tile(span: Span, scale: int) -> slice:
+    """Returns the kept results of a tile, as positions in the tile's results."""
+    kept, start = _kept_results(span, scale), span.start // scale
+    return slice(kept.start - start, kept.stop - start)

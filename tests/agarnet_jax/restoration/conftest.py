@@ -1,4 +1,4 @@
-"""Fakes, so that tests of files need no network."""
+"""A fake restorer, so that tests of files need no network; files and metadata."""
 
 import dataclasses
 import io
@@ -7,6 +7,8 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+
+from agarnet_jax.restoration.merging import merge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Restored:
 
 
 class FakeRestorer:
-    """Makes every sample brighter by one level (alpha too), and says the quality was 42."""
+    """Makes every sample brighter by one level, alpha included, and assumes quality 42."""
 
     def __init__(self):
         self.calls = []
@@ -51,7 +53,7 @@ def fake_restorer():
 
 @dataclasses.dataclass(frozen=True)
 class Extras:
-    """What a camera writes beside the pixels, and programs after it."""
+    """Metadata that cameras and programs write."""
 
     exif: bytes
     icc_profile: bytes
@@ -73,7 +75,7 @@ def extras():
 
 @pytest.fixture(scope="session")
 def photo_bytes(astronaut, extras):
-    """A JPEG file of 48×32 pixels with everything a file can say."""
+    """A JPEG file of 48×32 pixels with all kinds of metadata."""
     buffer = io.BytesIO()
     Image.fromarray(astronaut[:32, 200:248]).save(
         buffer,
@@ -90,7 +92,7 @@ def photo_bytes(astronaut, extras):
 
 @pytest.fixture(scope="session")
 def encoded():
-    """(array or picture, format, options) → bytes of a file."""
+    """Encodes (array or picture, format, options), returns the bytes of a file."""
 
     def encoded(image, format, **options):
         buffer = io.BytesIO()
@@ -103,7 +105,7 @@ def encoded():
 
 @pytest.fixture(scope="session")
 def without_marker():
-    """(JPEG file, marker) → the file without the segments of that marker."""
+    """Removes the segments of a marker from a JPEG file."""
 
     def without_marker(contents, marker):
         result, position = bytearray(contents[:2]), 2
@@ -119,17 +121,17 @@ def without_marker():
 
 @pytest.fixture(scope="session")
 def with_planes():
-    """Merges components with other planes in the place of theirs; None keeps one."""
+    """Merges components with their planes replaced by others; None keeps one."""
 
     def change(plane, values):
         return lambda first, last: (values[first:last] - plane[first:last, :])[None]
 
-    def merged(parts, planes, **options):
+    def merged(components, planes, **options):
         changes = [
             ((plane,), change(plane, values))
-            for plane, values in zip(parts.planes, planes, strict=True)
+            for plane, values in zip(components.planes, planes, strict=True)
             if values is not None
         ]
-        return parts.merge(changes, **options)
+        return merge(components, changes, **options)
 
     return merged

@@ -1,4 +1,4 @@
-"""Headers of files that Pillow wrote, changed by hand where it cannot write them."""
+"""Headers of files that Pillow wrote, edited by hand where Pillow cannot write them."""
 
 import io
 
@@ -31,7 +31,7 @@ def test_tables_and_sampling_of_each_component(encode, rgb, subsampling, luma):
         np.testing.assert_array_equal(table, quality_table(35, base=base))
 
 
-def test_the_header_of_a_transposed_image(encode, rgb):
+def test_transposed_headers_have_transposed_tables_and_sampling_factors(encode, rgb):
     header = header_of(encode(rgb, 35, subsampling="4:2:2"))
     turned = header.transposed()
     assert turned.sampling == ((1, 2), (1, 1), (1, 1))
@@ -40,7 +40,7 @@ def test_the_header_of_a_transposed_image(encode, rgb):
     assert (turned.tables[0] != header.tables[0]).any()  # luma's of Annex K is not symmetric
 
 
-def test_progressive_and_gray(encode, rgb):
+def test_progressive_and_gray_files_are_recognized(encode, rgb):
     assert not header_of(encode(rgb, 50)).progressive
     header = header_of(encode(rgb[..., 0], 50, progressive=True))
     assert header.progressive
@@ -48,7 +48,7 @@ def test_progressive_and_gray(encode, rgb):
     assert len(header.tables) == len(header.sampling) == 1
 
 
-def test_coding_as_libjpeg_decides(encoded, rgb, without_marker):
+def test_coding_is_determined_as_in_libjpeg(encoded, rgb, without_marker):
     picture = Image.fromarray(rgb)
     by_identifiers = encoded(picture, "JPEG", keep_rgb=True)
     assert header_of(by_identifiers).coding is Coding.RGB
@@ -61,21 +61,21 @@ def test_coding_as_libjpeg_decides(encoded, rgb, without_marker):
     cmyk = encoded(picture.convert("CMYK"), "JPEG")
     assert header_of(cmyk).coding is Coding.CMYK
     adobe = cmyk.index(b"Adobe")
-    for transform in (1, 2, 3):  # libjpeg warns of others than 0 and 2, and takes them for 2
+    for transform in (1, 2, 3):  # libjpeg warns of values other than 0 and 2, and treats them as 2
         changed = cmyk[: adobe + 11] + bytes([transform]) + cmyk[adobe + 12 :]
         assert header_of(changed).coding is Coding.YCCK
     assert header_of(without_marker(cmyk, 0xEE)).coding is Coding.CMYK
 
 
-def test_a_missing_table_is_named(encode, rgb):
+def test_a_missing_table_is_refused_by_name(encode, rgb):
     contents = encode(rgb, 50)
     frame = contents.index(b"\xff\xc0")
     broken = contents[: frame + 12] + b"\3" + contents[frame + 13 :]
-    with pytest.raises(ValueError, match="no quantization table 3, which component 1 names"):
+    with pytest.raises(ValueError, match="no quantization table 3, which component 1 refers to"):
         header_of(broken)
 
 
-def test_a_step_of_zero_counts_as_one(encode, rgb):
+def test_a_step_of_zero_is_read_as_one(encode, rgb):
     contents = bytearray(encode(rgb[..., 0], 50))
     table = contents.index(b"\xff\xdb") + 5
     contents[table + 1] = 0  # libjpeg decodes it
@@ -85,7 +85,7 @@ def test_a_step_of_zero_counts_as_one(encode, rgb):
     np.testing.assert_array_equal(steps, expected)
 
 
-def test_only_a_jpeg_file_has_a_header(encode, rgb):
+def test_only_jpeg_files_opened_by_pillow_have_a_header(encode, rgb):
     picture = Image.open(io.BytesIO(encode(rgb, 35)))
     for other in (picture.convert("L"), encode(rgb, 35), "photo.jpg"):
         with pytest.raises(TypeError, match=rf"{type(other).__name__} has no JPEG header; .*open"):

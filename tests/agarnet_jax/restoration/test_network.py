@@ -24,7 +24,7 @@ def planes(gray_photo):
     return np.stack([gray_photo[:32, :32], gray_photo[64:96, 64:96]])[..., None] / np.float32(255)
 
 
-def test_it_is_the_network_with_a_table_of_its_own_for_each_plane(tiny, planes):
+def test_restore_planes_is_the_network_with_a_table_for_each_plane(tiny, planes):
     bases = (jpeg_tables.ANNEX_K_LUMINANCE, ANNEX_K_CHROMINANCE)
     scaling = tiny.restorer_config.table_scaling
     tables = np.stack([jpeg_tables.network_tables_by_quality(scaling, base=b) for b in bases])
@@ -42,7 +42,7 @@ def test_it_is_the_network_with_a_table_of_its_own_for_each_plane(tiny, planes):
 
 
 def test_networks_of_one_configuration_share_programs_and_keep_their_weights(tiny, planes):
-    """So that a second restorer, of other weights, begins at once."""
+    """So a second restorer, with other weights, needs no compilation."""
     halved = jax.tree.map(lambda leaf: leaf / 2, tiny.estimator_params)
     first = network.Networks(tiny, devices=None)
     second = network.Networks(
@@ -59,7 +59,7 @@ def test_networks_of_one_configuration_share_programs_and_keep_their_weights(tin
     assert (others != cells).all()
 
 
-def test_planes_that_are_fewer_than_devices(tiny, planes):
+def test_batches_may_be_smaller_than_the_number_of_devices(tiny, planes):
     networks = network.Networks(tiny, devices=None)
     assert networks.device_count == 2
     images = planes.repeat(2, axis=1).repeat(2, axis=2)
@@ -67,15 +67,15 @@ def test_planes_that_are_fewer_than_devices(tiny, planes):
     np.testing.assert_allclose(np.concatenate(alone), networks.cells(images), rtol=1e-5)
 
 
-def test_lack_of_memory_is_told_from_other_failures():
+def test_running_out_of_memory_is_distinguished_from_other_failures():
     lack = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
     other = jax.errors.JaxRuntimeError("INTERNAL: broken")
     assert network.is_out_of_memory(lack)
     assert not network.is_out_of_memory(other)
 
 
-def test_forward_mode_takes_the_native_formulations(tiny, planes):
-    """Others have derivatives of their own, for reverse mode."""
+def test_forward_mode_derivatives_need_the_native_formulations(tiny, planes):
+    """The others have custom reverse-mode derivatives."""
     native = dataclasses.replace(tiny.restorer_config, conv2d="native", conv3d="native")
     packed = dataclasses.replace(tiny.restorer_config, conv2d="packed", conv3d="winograd")
     tables = jpeg_tables.network_tables_by_quality(native.table_scaling)[None]

@@ -10,7 +10,7 @@ from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.splitting import split
 
 
-def test_a_table_has_to_amount_to_the_quality_that_shows(astronaut, encode):
+def test_a_table_has_a_quality_only_if_that_is_also_detected(astronaut, encode):
     picture = Image.open(io.BytesIO(encode(astronaut[:256, :256], 80)))
     right = split(picture).lead
     assert right.has_table_of(80)
@@ -22,7 +22,7 @@ def test_a_table_has_to_amount_to_the_quality_that_shows(astronaut, encode):
 
 
 def line_art():
-    """Black on white, where pixels that clip hide the steps."""
+    """Black on white: clipped pixels hide the steps."""
     picture = Image.new("L", (384, 384), 255)
     draw, random = ImageDraw.Draw(picture), np.random.default_rng(2)
     for line in random.integers(0, 384, (40, 4)).tolist():
@@ -31,14 +31,14 @@ def line_art():
 
 
 @pytest.mark.parametrize("quality", [50, 75, 90])
-def test_no_file_shows_a_better_quality_than_its_header_states(astronaut, encode, quality):
-    """And as good a one where nothing shows."""
+def test_the_detected_quality_does_not_exceed_the_headers(astronaut, encode, quality):
+    """And equals it if no steps are detected."""
     ramp = np.linspace(0, 255, 256).round().astype(np.uint8)
     for pixels in (line_art(), np.tile(ramp, (256, 1)), astronaut, astronaut[64:88, 128:152]):
         file = Image.open(io.BytesIO(encode(pixels, quality)))
-        stated = effective_quality(JpegHeader.of(file).tables[0])
-        assert stated == quality
+        header_quality = effective_quality(JpegHeader.of(file).tables[0])
+        assert header_quality == quality
         lead = split(file).lead
-        assert lead.detected_quality == stated
-        if pixels.shape != astronaut.shape:  # its pixels alone do not tell
-            assert split(np.asarray(file)).lead.detected_quality != stated
+        assert lead.detected_quality == header_quality
+        if pixels.shape != astronaut.shape:  # pixels alone do not suffice
+            assert split(np.asarray(file)).lead.detected_quality != header_quality

@@ -3,11 +3,11 @@ import pytest
 
 from agarnet_jax.restoration.request import QualitySource, Request
 
-PLAIN = {"strength": 1.0, "chroma": True, "bits": None, "ensemble": 1}
+DEFAULTS = {"strength": 1.0, "chroma": True, "bits": None, "ensemble": 1}
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"strength": -0.1}, r"strength is -0\.1; use a number from 0"),
         ({"strength": float("nan")}, "strength is nan"),
@@ -26,16 +26,18 @@ PLAIN = {"strength": 1.0, "chroma": True, "bits": None, "ensemble": 1}
         ({"table": "luma"}, r"must be \(8, 8\) numbers, got .*\(\)"),
     ],
 )
-def test_impossible_wishes_are_named(values, said):
-    with pytest.raises(ValueError, match=said):
-        Request(**PLAIN | values)
+def test_invalid_values_are_refused_by_name(values, message):
+    with pytest.raises(ValueError, match=message):
+        Request(**DEFAULTS | values)
 
 
-@pytest.mark.parametrize(("quality", "estimated"), [(30.0, 0), *zip(QualitySource, (1, 1, 0))])
-def test_quality_is_estimated_unless_it_is_stated(quality, estimated):
-    assert Request(**PLAIN, quality=quality).is_estimated == estimated
+@pytest.mark.parametrize(
+    ("quality", "estimated"), [(30.0, False), *zip(QualitySource, (True, True, False))]
+)
+def test_quality_is_estimated_for_the_sources_image_and_map(quality, estimated):
+    assert Request(**DEFAULTS, quality=quality).is_estimated is estimated
 
 
 @pytest.mark.parametrize("strength", [0, 1.5, np.float32(0.5), np.array(0.8)])
-def test_numbers_of_any_type_are_strengths(strength):
-    assert Request(**PLAIN | {"strength": strength}).strength == strength
+def test_strength_may_be_any_numeric_type(strength):
+    assert Request(**DEFAULTS | {"strength": strength}).strength == strength

@@ -41,7 +41,7 @@ def color_photo(astronaut):
 
 @pytest.fixture(scope="module")
 def color_jpeg(color_photo, encode):
-    """(quality, subsampling, Pillow mode to open it in) → picture."""
+    """Returns a JPEG of a quality and subsampling, opened in a Pillow mode."""
 
     def make(quality, *, subsampling="4:2:0", mode="RGB"):
         picture = Image.open(io.BytesIO(encode(color_photo, quality, subsampling=subsampling)))
@@ -61,13 +61,13 @@ def score(image, clean):
     return float(psnr(*unit)[0])
 
 
-def test_restores_what_jpeg_took(restorer, degraded, gray_photo):
+def test_restoration_improves_psnr(restorer, degraded, gray_photo):
     jpeg = score(degraded, gray_photo)
     for quality in (20.0, None, QualitySource.MAP):
         assert score(restorer.restore(degraded, quality=quality).image, gray_photo) > jpeg + 0.5
 
 
-def test_estimates_the_quality(restorer, gray_photo, encode):
+def test_the_quality_is_estimated(restorer, gray_photo, encode):
     estimates = []
     for quality in (10, 40, 80):
         image = Image.open(io.BytesIO(encode(gray_photo, quality)))
@@ -78,7 +78,7 @@ def test_estimates_the_quality(restorer, gray_photo, encode):
     assert np.abs(np.array(estimates) - [10, 40, 80]).max() < 10
 
 
-def test_equals_the_network_applied_by_hand(restorer, degraded):
+def test_the_result_equals_the_network_applied_directly(restorer, degraded):
     trained = weights.load("tiny")
     out = jax.jit(AGARNet(trained.restorer_config).apply)(
         {"params": trained.restorer_params},
@@ -92,10 +92,10 @@ def test_equals_the_network_applied_by_hand(restorer, degraded):
 
 
 @pytest.mark.parametrize("source", [QualitySource.IMAGE, QualitySource.MAP])
-def test_the_leading_plane_may_be_subsampled(restorer, astronaut, encoded, source):
+def test_the_primary_plane_may_be_subsampled(restorer, astronaut, encoded, source):
     inks = Image.fromarray(astronaut[:256, 100:356]).convert("CMYK")
     picture = Image.open(io.BytesIO(encoded(inks, "JPEG", quality=30, subsampling="4:2:0")))
-    assert JpegHeader.of(picture).sampling[:2] == ((2, 2), (1, 1))  # magenta leads
+    assert JpegHeader.of(picture).sampling[:2] == ((2, 2), (1, 1))  # magenta is the primary plane
     restored = restorer.restore(picture, quality=source)
     assert restored.quality_map.shape == (256, 256)
     assert abs(restored.quality_map.mean() - 30) < 2
@@ -110,20 +110,20 @@ def test_tiles_leave_no_seams(restorer, astronaut, encode, quality):
     assert np.abs(tiled.image.astype(int) - whole.image).max() <= 1
 
 
-@pytest.mark.parametrize(("quality", "most"), [(1, 1.7), (3, 1.7), (10, 0.5), (40, 0.04)])
-def test_little_reaches_further_than_the_overlap(restorer, astronaut, encode, quality, most):
-    """As `Restorer` says; in sharper detail than `test_tiles_leave_no_seams` looks."""
+@pytest.mark.parametrize(("quality", "limit"), [(1, 1.7), (3, 1.7), (10, 0.5), (40, 0.04)])
+def test_pixels_beyond_the_overlap_change_little(restorer, astronaut, encode, quality, limit):
+    """By the amounts documented in `Restorer`, which are below the rounding to levels."""
     gray = np.asarray(Image.fromarray(astronaut[192:, 192:]).convert("L"))
     image = np.asarray(Image.open(io.BytesIO(encode(gray, quality)))) / np.float32(255)
     whole, near, far = (
-        Restorer(restorer.weights, **how).restore(image, quality=quality).image
-        for how in ({"tile": None}, {"tile": 192}, {"tile": 192, "overlap": 48})
+        Restorer(restorer.weights, **options).restore(image, quality=quality).image
+        for options in ({"tile": None}, {"tile": 192}, {"tile": 192, "overlap": 48})
     )
-    assert most / 10 < 255 * np.abs(near - whole).max() < most
+    assert limit / 10 < 255 * np.abs(near - whole).max() < limit
     assert 255 * np.abs(far - whole).max() < 0.005  # float32
 
 
-def test_quality_estimated_in_tiles_is_that_of_the_whole(restorer, astronaut, encode):
+def test_quality_estimated_in_tiles_equals_that_of_the_whole_image(restorer, astronaut, encode):
     image = np.asarray(Image.open(io.BytesIO(encode(astronaut[:70], 30))))[:, :, 0]
     image = np.tile(image, (1, 2))[:, :1000]  # wider than the estimator's tile
     whole = Restorer(restorer.weights, tile=None).restore(image, quality=QualitySource.MAP)
@@ -146,7 +146,7 @@ def test_quality_estimated_in_tiles_is_that_of_the_whole(restorer, astronaut, en
         (128, 8.0),
     ],
 )
-def test_impossible_tiles_are_named(restorer, tile, overlap):
+def test_invalid_tiles_and_overlaps_are_refused_by_name(restorer, tile, overlap):
     with pytest.raises(ValueError, match=f"tile is {tile}|overlap is {overlap}"):
         Restorer(restorer.weights, tile=tile, overlap=overlap)
 
@@ -159,7 +159,7 @@ def test_a_pixelwise_quality_is_used_and_returned(restorer, degraded):
     assert (result.image != restorer.restore(degraded, quality=15).image).any()
 
 
-def test_the_files_own_table_stands_in_for_the_derived_one(restorer, degraded):
+def test_a_given_table_replaces_the_derived_one(restorer, degraded):
     derived = restorer.restore(degraded, quality=20).image
     own = restorer.restore(degraded, quality=20, table=jpeg_tables.quality_table(20)).image
     flat = restorer.restore(degraded, quality=20, table=np.full((8, 8), 99)).image
@@ -167,7 +167,7 @@ def test_the_files_own_table_stands_in_for_the_derived_one(restorer, degraded):
     assert (flat != derived).any()
 
 
-def test_one_look_gives_every_estimate(restorer, degraded):
+def test_estimate_gives_the_quality_of_every_source(restorer, degraded):
     estimated = restorer.estimate(degraded)
     assert estimated.keys() == {QualitySource.IMAGE, QualitySource.MAP}
     for source, quality in estimated.items():
@@ -178,7 +178,9 @@ def test_one_look_gives_every_estimate(restorer, degraded):
     }
 
 
-def test_steps_make_an_estimate_exact_and_can_be_left_unread(restorer, astronaut, encode):
+def test_quantization_steps_make_estimates_exact_unless_read_steps_is_off(
+    restorer, astronaut, encode
+):
     picture = Image.fromarray(astronaut[:256, :320]).convert("L")
     image = np.asarray(Image.open(io.BytesIO(encode(np.asarray(picture), 30))))
     alone = Restorer(restorer.weights, read_steps=False)
@@ -192,10 +194,10 @@ def test_steps_make_an_estimate_exact_and_can_be_left_unread(restorer, astronaut
     assert restorer.restore(image).quality_map[0, 0] == 30
     maps = [each.estimate(image)[QualitySource.MAP] for each in (alone, restorer)]
     assert maps[0].std() > 0.1
-    assert (maps[1] == 30).all()  # its cells waver around the image's estimate
+    assert (maps[1] == 30).all()  # its cells are near the image's estimate
 
 
-def test_restorers_of_one_device_each_work_side_by_side(restorer, degraded):
+def test_restorers_of_one_device_each_run_in_parallel(restorer, degraded):
     expected = restorer.restore(degraded).image.astype(int)
     alone = [Restorer(restorer.weights, devices=[device]) for device in jax.local_devices()]
     assert len(alone) == 2
@@ -214,14 +216,14 @@ def test_bfloat16_is_computed_in_float32(restorer, degraded):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (7, 9), (8, 8), (65, 3)])
-def test_any_size(restorer, degraded, size):
+def test_images_of_any_size_are_restored(restorer, degraded, size):
     image = degraded[: size[0], : size[1]]
     result = restorer.restore(image)
     assert result.image.shape == result.quality_map.shape == size
     assert result.image.dtype == np.uint8
 
 
-def test_luma_alone_keeps_chroma(restorer, color_jpeg):
+def test_restoring_luma_only_keeps_chroma(restorer, color_jpeg):
     image = np.asarray(color_jpeg(20))
     result = restorer.restore(image, chroma=False)
     assert result.image.shape == image.shape
@@ -234,19 +236,19 @@ def test_luma_alone_keeps_chroma(restorer, color_jpeg):
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-def test_chroma_gains_too(restorer, color_jpeg, color_photo, subsampling):
+def test_restoring_chroma_improves_psnr_further(restorer, color_jpeg, color_photo, subsampling):
     picture = color_jpeg(20, subsampling=subsampling)
     luma = color_score(restorer.restore(picture, chroma=False).image, color_photo)
     both = restorer.restore(picture).image
     assert luma > color_score(picture, color_photo) + 0.5
     assert color_score(both, color_photo) > luma + 0.2
-    # An array tells its subsampling by its pixels, and by those next to clipped ones what to trust.
+    # For an array, subsampling is detected and chroma detail weighted by the residual of pixels.
     of_array = restorer.restore(np.asarray(picture)).image
     np.testing.assert_allclose(of_array, np.asarray(both), rtol=0, atol=1)
     assert (of_array == np.asarray(both)).mean() > 0.998
 
 
-def test_chroma_by_every_source_of_quality(restorer, color_jpeg, color_photo):
+def test_chroma_is_restored_with_every_source_of_quality(restorer, color_jpeg, color_photo):
     picture = color_jpeg(20)
     as_ycbcr = color_jpeg(20, mode="YCbCr")
     assert as_ycbcr.mode == "YCbCr"
@@ -264,32 +266,32 @@ def test_chroma_by_every_source_of_quality(restorer, color_jpeg, color_photo):
     assert max(scores) - min(scores) < 0.1
 
 
-def test_each_plane_is_restored_by_itself_with_its_table(restorer, color_jpeg, with_planes):
-    """Beside the gray restorer, given each component as an image of its own."""
+def test_each_plane_is_restored_independently_with_its_table(restorer, color_jpeg, with_planes):
+    """Compared with restoring each component as a gray image of its own."""
     picture = color_jpeg(30, mode="YCbCr")
-    parts = split(picture)
+    components = split(picture)
     tables = JpegHeader.of(picture).tables
     planes = [
         restorer.restore(np.array(plane[:, :]), quality=30, table=table).image
-        for plane, table in zip(parts.planes, tables, strict=True)
+        for plane, table in zip(components.planes, tables, strict=True)
     ]
-    expected = with_planes(parts, planes, bits=16, detail=Detail(1, 30)).astype(int)
+    expected = with_planes(components, planes, bits=16, detail=Detail(1, 30)).astype(int)
     for quality in (30.0, QualitySource.HEADER):
         actual = restorer.restore(picture, quality=quality, bits=16).image
-        # A plane alone is clipped to [0, 1]; sums in another order.
+        # A gray image is clipped to [0, 1]; another order of summation.
         near = np.abs(actual - expected) <= 65535 / 255 * 0.02
         assert near.mean() > 0.999, quality
 
 
-def test_the_header_of_a_drawing_overrules_an_estimate_without_a_trace(restorer, encode):
+def test_the_header_of_graphics_replaces_an_estimate_without_a_trace(restorer, encode):
     art = np.kron(np.random.default_rng(0).integers(0, 255, (32, 32)), np.ones((8, 8)))
     drawing = Image.open(io.BytesIO(encode(art.astype(np.uint8), 90)))
     estimate = restorer.estimate(drawing, sources=[QualitySource.IMAGE])[QualitySource.IMAGE]
     by_header = restorer.restore(drawing, quality=QualitySource.HEADER)
     assert by_header.overruled is None
     for source in (QualitySource.IMAGE, QualitySource.MAP):
-        (together,) = restorer.restore_many([drawing], quality=source)
-        for result in (restorer.restore(drawing, quality=source), together):
+        (batched,) = restorer.restore_many([drawing], quality=source)
+        for result in (restorer.restore(drawing, quality=source), batched):
             np.testing.assert_array_equal(result.image, by_header.image)
             assert result.overruled == pytest.approx(estimate.item(), abs=0.01)
     without_header = restorer.restore(np.asarray(drawing))
@@ -297,7 +299,7 @@ def test_the_header_of_a_drawing_overrules_an_estimate_without_a_trace(restorer,
     assert without_header.quality_map.mean() == pytest.approx(estimate.item(), abs=0.01)
 
 
-def test_a_header_that_steps_confirm_tells_the_quality_of_chroma(restorer, astronaut, encode):
+def test_a_header_confirmed_by_steps_gives_the_quality_of_chroma(restorer, astronaut, encode):
     luma = jpeg_tables.quality_table(70)
     chroma = jpeg_tables.quality_table(95, base=jpeg_tables.ANNEX_K_CHROMINANCE)
     tables = [table.ravel().tolist() for table in (luma, chroma)]
@@ -310,18 +312,18 @@ def test_a_header_that_steps_confirm_tells_the_quality_of_chroma(restorer, astro
     np.testing.assert_array_equal(blind.quality_map, 70)
     by_header = restorer.restore(opened(photo), quality=QualitySource.HEADER)
     np.testing.assert_array_equal(blind.image, by_header.image)
-    told = restorer.restore(opened(photo), quality=70)
-    assert color_score(blind.image, photo) > color_score(told.image, photo) + 0.1
+    given = restorer.restore(opened(photo), quality=70)
+    assert color_score(blind.image, photo) > color_score(given.image, photo) + 0.1
 
     older = np.asarray(Image.open(io.BytesIO(encode(photo, 15))))[4:, 4:]
     older_blind = restorer.restore(opened(older))
     assert older_blind.quality_map.max() < 30
     estimate = float(older_blind.quality_map[0, 0])
-    older_told = restorer.restore(opened(older), quality=estimate)
-    np.testing.assert_array_equal(older_blind.image, older_told.image)
+    older_given = restorer.restore(opened(older), quality=estimate)
+    np.testing.assert_array_equal(older_blind.image, older_given.image)
 
 
-def test_no_color_comes_into_gray(restorer, degraded):
+def test_gray_images_stay_gray(restorer, degraded):
     image = np.repeat(degraded[..., None], 3, axis=2)
     restored = restorer.restore(image, quality=20).image
     assert (restored == restored[..., :1]).all()
@@ -354,8 +356,7 @@ def test_sixteen_bits_are_finer_than_eight(restorer, degraded):
     np.testing.assert_allclose(sixteen / 65535, unit, atol=1e-5)
 
 
-def test_strength(restorer, color_jpeg):
-    """None changes nothing, one is neutral, more changes more."""
+def test_more_strength_changes_more_and_none_changes_nothing(restorer, color_jpeg):
     picture = color_jpeg(30)
     unchanged = restorer.restore(picture, strength=0)
     np.testing.assert_array_equal(np.asarray(unchanged.image), np.asarray(picture))
@@ -386,7 +387,7 @@ def test_strength(restorer, color_jpeg):
         ),
     ],
 )
-def test_tiles_of_colour_leave_no_seams(restorer, astronaut, encode, tile, subsampling):
+def test_tiles_of_colour_images_leave_no_seams(restorer, astronaut, encode, tile, subsampling):
     size = (200, 264) if tile == 128 else (390, 470)
     file = encode(astronaut[: size[0], 40 : 40 + size[1]], 15, subsampling=subsampling)
     picture = Image.open(io.BytesIO(file))
@@ -395,8 +396,8 @@ def test_tiles_of_colour_leave_no_seams(restorer, astronaut, encode, tile, subsa
     assert np.abs(np.asarray(tiled).astype(int) - np.asarray(whole)).max() <= 1
 
 
-def test_many_are_restored_as_one_by_one_and_in_order(restorer, color_photo, gray_photo, encode):
-    """Gray and colour, arrays and pictures, among them one of more than a tile."""
+def test_many_images_are_restored_in_order_as_one_by_one(restorer, color_photo, gray_photo, encode):
+    """Gray and colour, one of them larger than a tile."""
     other = Restorer(restorer.weights, tile=64, overlap=8)
     color = [color_photo[i : i + 64, :64] for i in range(3)]
     files = [encode(array, 20, subsampling="4:4:4") for array in color]
@@ -413,7 +414,7 @@ def test_many_are_restored_as_one_by_one_and_in_order(restorer, color_photo, gra
         np.testing.assert_array_equal(result.quality_map, expected.quality_map)
 
 
-def test_each_of_many_has_its_own_estimate(restorer, gray_photo, encode):
+def test_each_of_many_images_gets_its_own_estimate(restorer, gray_photo, encode):
     qualities = (10, 40, 80)
     files = [encode(gray_photo[:64, :64], quality) for quality in qualities]
     pictures = [np.asarray(Image.open(io.BytesIO(file))) for file in files]
@@ -426,7 +427,7 @@ def test_each_of_many_has_its_own_estimate(restorer, gray_photo, encode):
             )
 
 
-def test_many_small_images_share_calls(restorer, degraded, monkeypatch):
+def test_many_small_images_are_batched(restorer, degraded, monkeypatch):
     shapes = []
 
     def change(planes, *_):
@@ -441,23 +442,24 @@ def test_many_small_images_share_calls(restorer, degraded, monkeypatch):
         np.testing.assert_array_equal(result.image, tile)
 
 
-def test_an_error_of_the_images_comes_after_the_results_before_it(restorer, degraded):
+def test_an_error_of_the_iterable_is_raised_after_the_results_before_it(restorer, degraded):
     def images():
         yield from 3 * [degraded[:64, :64]]
-        raise OSError("the card was pulled")
+        raise OSError("the disk was removed")
 
     results = restorer.restore_many(images(), quality=20, strength=0)
     assert [next(results).image.shape for _ in range(3)] == 3 * [(64, 64)]
-    with pytest.raises(OSError, match="pulled"):
+    with pytest.raises(OSError, match="removed"):
         next(results)
 
 
 def pages(file):
-    """The same object for each page, as of a film."""
+    """Yields the same picture object for each page of a TIFF file."""
     return ImageSequence.Iterator(Image.open(file))
 
 
 def buffers(file):
+    """Yields the same array for each page."""
     buffer = np.empty((64, 64, 3), np.uint8)
     for page in pages(file):
         buffer[...] = page
@@ -465,6 +467,7 @@ def buffers(file):
 
 
 def closed(file):
+    """Yields a JPEG of each page, closed when the next is requested."""
     for page in pages(file):
         jpeg = io.BytesIO()
         page.save(jpeg, "JPEG", quality=20)
@@ -473,7 +476,7 @@ def closed(file):
 
 
 @pytest.mark.parametrize("images", [pages, buffers, closed])
-def test_many_may_be_one_object_that_changes_or_is_closed(restorer, astronaut, images):
+def test_iterables_may_change_or_close_an_image_before_the_next(restorer, astronaut, images):
     first, *others = (Image.fromarray(astronaut[i : i + 64, 150:214]) for i in range(0, 192, 64))
     file = io.BytesIO()
     first.save(file, "TIFF", save_all=True, append_images=others)
@@ -484,7 +487,7 @@ def test_many_may_be_one_object_that_changes_or_is_closed(restorer, astronaut, i
         assert np.abs(result.astype(int) - one).max() <= 1  # ties may round either way
 
 
-def test_arguments_of_many_are_checked_at_the_call(restorer, degraded):
+def test_arguments_of_restore_many_are_checked_at_the_call(restorer, degraded):
     for wrong in ({"quality": 500}, {"strength": 9}, {"ensemble": 2}, {"bits": 12}):
         with pytest.raises(
             ValueError, match=f"{next(iter(wrong))} is {next(iter(wrong.values()))}"
@@ -494,7 +497,7 @@ def test_arguments_of_many_are_checked_at_the_call(restorer, degraded):
         restorer.restore_many(Image.fromarray(degraded))
 
 
-def test_a_source_of_quality_has_a_name(restorer, degraded):
+def test_a_source_of_quality_may_be_a_string(restorer, degraded):
     named = restorer.restore(degraded, quality="map").quality_map
     np.testing.assert_array_equal(
         named, restorer.restore(degraded, quality=QualitySource.MAP).quality_map
@@ -503,8 +506,8 @@ def test_a_source_of_quality_has_a_name(restorer, degraded):
         restorer.restore(degraded, quality="mop")
 
 
-class Small:
-    """A function on a device that has memory for planes of so many pixels."""
+class LittleMemory:
+    """Runs a function on a device whose memory suffices for batches of so many pixels."""
 
     def __init__(self, function, pixels):
         self.function, self.pixels, self.sides = function, pixels, []
@@ -518,32 +521,31 @@ class Small:
         return self.function(planes, *others)
 
 
-def test_a_device_out_of_memory_gets_smaller_tiles(restorer, astronaut, monkeypatch, caplog):
+def test_after_running_out_of_memory_tiles_are_smaller(restorer, astronaut, monkeypatch, caplog):
     image = astronaut[..., 0]
     other = Restorer(restorer.weights)
-    small = Small(lambda planes, *_: (planes - 0.5) / 10, 2 * 128 * 128)
-    monkeypatch.setattr(other._engine.networks, "change", small)
+    limited = LittleMemory(lambda planes, *_: (planes - 0.5) / 10, 2 * 128 * 128)
+    monkeypatch.setattr(other._engine.networks, "change", limited)
     restored = other.restore(image, quality=20).image
     np.testing.assert_array_equal(restored, np.rint(np.clip(image * 1.1 - 12.75, 0, 255)))
-    assert small.sides[:2] == [512, 256]
-    assert set(small.sides[2:]) == {128}
+    assert limited.sides[:2] == [512, 256]
+    assert set(limited.sides[2:]) == {128}
     assert "out of memory" in caplog.text
-    small.sides.clear()
+    limited.sides.clear()
     other.restore(image, quality=20)
-    assert set(small.sides) == {128}  # it has learned
+    assert set(limited.sides) == {128}  # from the start
 
 
-def test_many_at_once_may_be_too_much(restorer, degraded, monkeypatch):
-    """One by one, they are not."""
+def test_a_batch_that_needs_too_much_memory_is_restored_one_by_one(restorer, degraded, monkeypatch):
     other = Restorer(restorer.weights)
-    small = Small(lambda planes, *_: np.zeros_like(planes), 2 * 64 * 64)
-    monkeypatch.setattr(other._engine.networks, "change", small)
+    limited = LittleMemory(lambda planes, *_: np.zeros_like(planes), 2 * 64 * 64)
+    monkeypatch.setattr(other._engine.networks, "change", limited)
     results = list(other.restore_many(4 * [degraded[:64, :64]], quality=20))
     assert len(results) == 4
-    assert len(small.sides) == 5
+    assert len(limited.sides) == 5
 
 
-def test_an_estimator_out_of_memory_gets_smaller_tiles(restorer, gray_photo, monkeypatch):
+def test_an_estimator_out_of_memory_also_gets_smaller_tiles(restorer, gray_photo, monkeypatch):
     def means(planes):
         count, height, width, _ = planes.shape
         cells = planes.reshape(count, height // 64, 64, width // 64, 64).mean(axis=(2, 4))
@@ -554,16 +556,16 @@ def test_an_estimator_out_of_memory_gets_smaller_tiles(restorer, gray_photo, mon
     monkeypatch.setattr(other._engine.networks, "cells", means)
     options = {"quality": QualitySource.MAP, "strength": 0}
     expected = other.restore(image, **options).quality_map
-    small = Small(means, 2 * 400 * 400)
-    monkeypatch.setattr(other._engine.networks, "cells", small)
+    limited = LittleMemory(means, 2 * 400 * 400)
+    monkeypatch.setattr(other._engine.networks, "cells", limited)
     actual = other.restore(image, **options).quality_map
     np.testing.assert_allclose(actual, expected, atol=1e-4)
-    assert small.sides[0] > small.sides[1]
+    assert limited.sides[0] > limited.sides[1]
 
 
-def test_memory_that_never_suffices_and_other_failures_are_told(restorer, degraded, monkeypatch):
+def test_insufficient_memory_and_other_failures_are_raised(restorer, degraded, monkeypatch):
     other = Restorer(restorer.weights)
-    monkeypatch.setattr(other._engine.networks, "change", Small(None, 0))
+    monkeypatch.setattr(other._engine.networks, "change", LittleMemory(None, 0))
     with pytest.raises(jax.errors.JaxRuntimeError, match="Out of memory"):
         other.restore(degraded, quality=20)
 
@@ -580,11 +582,11 @@ def test_memory_that_never_suffices_and_other_failures_are_told(restorer, degrad
             other.restore(large, quality=quality)
         with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
             list(other.restore_many([large], quality=quality))
-    assert len(calls) == 4  # nothing is tried again
+    assert len(calls) == 4  # without retries
 
 
 def test_memory_does_not_grow_with_the_image(restorer, monkeypatch):
-    """Beside the image and its result; what NumPy allocates, with networks that do nothing."""
+    """What NumPy allocates besides the image and its result, with networks that do nothing."""
     other = Restorer(restorer.weights, tile=128)
     networks = other._engine.networks
     monkeypatch.setattr(networks, "change", lambda planes, *_: np.zeros_like(planes))
@@ -598,16 +600,16 @@ def test_memory_does_not_grow_with_the_image(restorer, monkeypatch):
         image = np.random.default_rng(0).integers(0, 256, (height, 512, 3), np.uint8)
         tracemalloc.start()
         result = other.restore(image).image
-        _, most = tracemalloc.get_traced_memory()
+        _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         np.testing.assert_array_equal(result, image)
-        return most - result.nbytes
+        return peak_bytes - result.nbytes
 
     assert peak(4096) < 1.1 * peak(1024)
 
 
 @pytest.mark.parametrize(
-    ("image", "named"),
+    ("image", "name"),
     [
         ("photo.jpg", "'photo.jpg'"),
         (pathlib.Path("photo.jpg"), "Path('photo.jpg')"),
@@ -616,13 +618,13 @@ def test_memory_does_not_grow_with_the_image(restorer, monkeypatch):
         (io.BytesIO(b"\xff\xd8"), "of type BytesIO;"),
     ],
 )
-def test_what_is_no_image_is_named_with_the_remedy(restorer, image, named):
+def test_objects_that_are_not_images_are_refused_with_a_remedy(restorer, image, name):
     for use in (
         restorer.restore,
         restorer.estimate,
         lambda image: [*restorer.restore_many([image])],
     ):
-        with pytest.raises(ValueError, match=rf"{re.escape(named)}.*PIL\.Image\.open") as raised:
+        with pytest.raises(ValueError, match=rf"{re.escape(name)}.*PIL\.Image\.open") as raised:
             use(image)
         assert len(str(raised.value)) < 200
 
@@ -636,27 +638,27 @@ def test_an_orientation_may_be_a_string(restorer, degraded):
         restorer.restore(turned, quality=20, orientation="turned")
 
 
-def test_what_are_no_devices_is_refused(restorer):
+def test_invalid_devices_are_refused(restorer):
     with pytest.raises(ValueError, match="devices is empty"):
         Restorer(restorer.weights, devices=[])
     for wrong in ("cpu", jax.devices()[0], [0]):
-        with pytest.raises(TypeError, match=r"devices is .*; give a list, such as jax\.local_dev"):
+        with pytest.raises(TypeError, match=r"devices is .*; pass a list, such as jax\.local_dev"):
             Restorer(restorer.weights, devices=wrong)
 
 
 @pytest.mark.parametrize("wrong", ["tiny", pathlib.Path("tiny"), None])
-def test_weights_by_name_are_for_another_maker(wrong):
+def test_names_of_weights_are_refused_in_favour_of_from_pretrained(wrong):
     with pytest.raises(TypeError, match=rf"{type(wrong).__name__}; use Restorer\.from_pretrained"):
         Restorer(wrong)
 
 
-def test_a_header_is_no_picture(restorer, degraded, color_jpeg):
+def test_a_picture_is_refused_as_a_header(restorer, degraded, color_jpeg):
     for options in ({}, {"orientation": "transposed"}):
-        with pytest.raises(TypeError, match=r"header is a JpegImageFile; give JpegHeader\.of\("):
+        with pytest.raises(TypeError, match=r"header is a JpegImageFile; pass JpegHeader\.of\("):
             restorer.restore(degraded, header=color_jpeg(20), **options)
 
 
-def test_sources_of_an_estimate_may_be_one_and_strings(restorer, degraded):
+def test_sources_of_an_estimate_may_be_a_single_one_and_strings(restorer, degraded):
     expected = restorer.estimate(degraded)
     for sources in ("map", QualitySource.MAP, ["map"]):
         ((source, quality),) = restorer.estimate(degraded, sources=sources).items()
@@ -668,17 +670,17 @@ def test_sources_of_an_estimate_may_be_one_and_strings(restorer, degraded):
         restorer.estimate(degraded, sources=["header"])
 
 
-def test_a_copy_by_pickle_restores_the_same(restorer, degraded):
+def test_a_pickled_restorer_gives_the_same_result(restorer, degraded):
     other = pickle.loads(pickle.dumps(Restorer(restorer.weights, tile=128, overlap=16)))
     expected = Restorer(restorer.weights, tile=128, overlap=16).restore(degraded).image
     np.testing.assert_array_equal(other.restore(degraded).image, expected)
     assert repr(other) == "Restorer(tile=128, overlap=16, devices=None, read_steps=True)"
-    with pytest.raises(TypeError, match="devices belong to one process; make a Restorer in each"):
+    with pytest.raises(TypeError, match="devices belong to one process; create a Restorer in each"):
         pickle.dumps(Restorer(restorer.weights, devices=jax.local_devices()))
 
 
 @pytest.mark.slow
-def test_a_process_of_a_pool_restores_the_same(restorer, degraded):
+def test_a_process_of_a_pool_gives_the_same_result(restorer, degraded):
     with concurrent.futures.ProcessPoolExecutor(
         1, mp_context=multiprocessing.get_context("spawn")
     ) as pool:
@@ -688,7 +690,7 @@ def test_a_process_of_a_pool_restores_the_same(restorer, degraded):
     np.testing.assert_array_equal(result.quality_map, expected.quality_map)
 
 
-def test_results_are_pickled_and_shown_in_short(degraded):
+def test_results_have_a_small_pickle_and_a_short_repr(degraded):
     large = np.zeros((1000, 1000, 3), np.uint8)
     maps = np.broadcast_to(np.float32(30), (1000, 1000)), np.linspace(1, 2, 12).reshape(3, 4)
     for image, quality_map in zip((large[:2], degraded), maps, strict=True):
@@ -703,11 +705,11 @@ def test_results_are_pickled_and_shown_in_short(degraded):
         assert (result == again) is False
 
 
-def test_a_picture_keeps_what_it_says_of_itself(restorer, photo_bytes, extras):
+def test_pictures_keep_their_info(restorer, photo_bytes, extras):
     picture = Image.open(io.BytesIO(photo_bytes))
     restored = restorer.restore(picture).image
     assert restored.size == picture.size
-    assert restored.getexif()[0x0112] == 6  # it lies as it did
+    assert restored.getexif()[0x0112] == 6  # orientation is not applied
     file = io.BytesIO()
     restored.save(file, "PNG")
     assert Image.open(file).info["icc_profile"] == extras.icc_profile
@@ -715,8 +717,8 @@ def test_a_picture_keeps_what_it_says_of_itself(restorer, photo_bytes, extras):
     assert many.image.info == restored.info == picture.info
 
 
-def test_what_is_not_true_of_the_result_is_not_kept(restorer, astronaut, extras):
-    """Alpha stands for a transparent colour, RGB for LAB."""
+def test_info_that_does_not_hold_for_the_result_is_dropped(restorer, astronaut, extras):
+    """A transparent colour becomes alpha, LAB becomes RGB."""
     photo = Image.fromarray(astronaut[:32, :48])
     gray, lab = photo.convert("L"), photo.convert("LAB")
     gray.info = {"transparency": 3, "compression": "jpeg", "dpi": (72, 72)}
@@ -727,12 +729,12 @@ def test_what_is_not_true_of_the_result_is_not_kept(restorer, astronaut, extras)
         assert restored.info == kept
 
 
-def test_a_header_is_needed_to_trust_it(restorer, degraded):
+def test_quality_from_the_header_needs_a_header(restorer, degraded):
     with pytest.raises(ValueError, match="header"):
         restorer.restore(degraded, quality=QualitySource.HEADER)
 
 
-def test_formats_agree_within_a_level(restorer, degraded):
+def test_results_of_all_dtypes_agree_within_half_a_level(restorer, degraded):
     expected = restorer.restore(degraded).image.astype(float)
     wide = restorer.restore(degraded.astype(np.uint16) * 257).image
     unit = restorer.restore(degraded.astype(np.float32) / 255).image
@@ -745,11 +747,11 @@ def test_formats_agree_within_a_level(restorer, degraded):
 
 
 @pytest.mark.parametrize("quality", [0, 101, float("nan"), np.ones((3, 3))])
-def test_impossible_quality_is_named(restorer, degraded, quality):
+def test_invalid_quality_is_refused_with_the_valid_range_or_shape(restorer, degraded, quality):
     with pytest.raises(ValueError, match=r"1–100|shape"):
         restorer.restore(degraded, quality=quality)
 
 
-def test_an_impossible_table_is_named(restorer, degraded):
+def test_an_invalid_table_is_refused_by_its_shape(restorer, degraded):
     with pytest.raises(ValueError, match=r"\(8, 8\)"):
         restorer.restore(degraded, quality=20, table=np.ones(64))
