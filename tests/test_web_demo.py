@@ -333,7 +333,7 @@ def test_tiles_lie_as_in_python(page, restorer):
     lengths = [*range(1, 2200, 7), 512, 520, 768, 832, 960]
     engine = restorer._engine
     for actual, tiling in zip(
-        page.evaluate(SPANS, lengths), (engine._estimating, engine._restoring)
+        page.evaluate(SPANS, lengths), (engine.estimator_tiling, engine.restorer_tiling)
     ):
         spans = [[[s.start, s.first, s.last] for s in tiling.spans(n)] for n in lengths]
         assert actual == spans
@@ -354,8 +354,8 @@ def test_steps_show_what_they_show_in_python(page, astronaut, encode):
     arguments = [[[*plane.shape, plane.ravel().tolist()] for plane in planes], estimates]
     expected = []
     for plane in (levels.astype(np.float32) / 255 for levels in planes):
-        shown = quantization_steps.quality(plane)
-        refined = [quantization_steps.refined(estimate, shown) for estimate in estimates]
+        shown = quantization_steps.detect_quality(plane)
+        refined = [quantization_steps.refine_estimate(estimate, shown) for estimate in estimates]
         expected.append([shown, *refined])
     known = [99.5, 10, 35, 80, 97, 99.5, 35, None, 98, None, 94, None, None, None, 80]
     assert [shown for shown, *_ in expected] == known
@@ -371,7 +371,7 @@ def test_plain_areas_count_as_little_as_in_python(page, astronaut, encode):
         cells = np.random.default_rng(0).uniform(1, 100, [-(-side // 64) for side in plane.shape])
         pairs.append([[*x.shape, x.ravel().tolist()] for x in (plane, cells)])
         levels = plane.astype(np.float32) / 255
-        shares = flat_areas.shares_of_detail(levels)
+        shares = flat_areas.detail_fractions(levels)
         expected.append(flat_areas.mean_quality(cells, shares, plane.shape))
     whole = mean_over_area(
         cells[None, ..., None], height=70, width=65, placement=CellPlacement.PLACED

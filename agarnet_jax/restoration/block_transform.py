@@ -1,6 +1,6 @@
-"""The DCT of the 8×8 blocks of a plane, and back, in NumPy: for pieces, without compilation.
+"""The DCT of a plane's 8×8 blocks and its inverse in NumPy, for strips, without JAX compilation.
 
-Scale and frequencies are those of `agarnet_jax.dct`, the order is raster.
+Scale and frequencies are those of `agarnet_jax.dct`; the order is raster.
 """
 
 import numpy as np
@@ -12,7 +12,10 @@ _BASIS = basis_1d().astype(np.float32)
 
 
 def forward(plane: np.ndarray) -> np.ndarray:
-    """(8 rows, 8 columns) to (rows, columns, 8, 8) float32: vertical, then horizontal frequency."""
+    """Transforms (8 rows, 8 columns) to (rows, columns, 8, 8) float32.
+
+    The last two axes are vertical and horizontal frequency.
+    """
     rows, columns = (side // BLOCK for side in plane.shape)
     blocks = plane.astype(np.float32).reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2)
     return _BASIS @ blocks @ _BASIS.T
@@ -26,6 +29,6 @@ def inverse(coefficients: np.ndarray) -> np.ndarray:
 
 
 def largest_change(pixel: float) -> np.ndarray:
-    """(8, 8): by how much coefficients may change where every pixel does by at most `pixel`."""
-    along = np.abs(_BASIS).sum(axis=1)
-    return pixel * np.outer(along, along)
+    """Returns (8, 8): how far each coefficient can move if no pixel moves by more than `pixel`."""
+    absolute_sums = np.abs(_BASIS).sum(axis=1)
+    return pixel * np.outer(absolute_sums, absolute_sums)

@@ -1,13 +1,14 @@
-"""How libjpeg brings subsampled components to the image's size, and the way back (NumPy only).
+"""Upsampling of subsampled components as in libjpeg, and its inverse (NumPy only).
 
-Twofold subsampling is undone by a triangle filter ("fancy upsampling", libjpeg-turbo's jdsample.c):
-each pixel takes 3/4 of the sample it lies in and 1/4 of the next one on its side, at the sides of
-the image the same sample again. Other factors repeat samples.
+For 2:1 subsampling, libjpeg upsamples with a triangle filter ("fancy upsampling", libjpeg-turbo's
+jdsample.c): each pixel is 3/4 of the sample it lies in plus 1/4 of the next sample on its side. At
+the sides of the image, the missing neighbour is the same sample again. For other factors, samples
+are repeated.
 
-The way back: the mean of each pair of pixels is the samples filtered by (1, 6, 1) / 8, which has a
-short inverse, √2 r^|distance| with r = √8 − 3. Noise in the pixels comes out as in the best of
-linear inverses, by a factor of 1.03 (least squares: 1.00). Functions work on pieces of planes, so
-that nobody needs to hold a whole one.
+The inverse: the mean of each pair of pixels equals the samples filtered by (1, 6, 1) / 8. That
+filter has a short inverse, √2 r^|distance| with r = √8 − 3. It amplifies noise by a factor of 1.03
+relative to the best linear inverse (least squares, 1.00). All functions work on parts of a plane,
+so no caller needs to hold a whole one.
 """
 
 import dataclasses
@@ -15,112 +16,115 @@ from collections.abc import Callable
 
 import numpy as np
 
-_REACH = 6  # |r|^7 of 255 levels is 0.001
+_REACH = 6  # taps on each side of the inverse filter; |r|^7 of 255 levels is 0.001
 _INVERSE = (2**0.5 * (8**0.5 - 3) ** np.abs(np.arange(-_REACH, _REACH + 1))).astype(np.float32)
 _SMOOTH_FACTORS = ((1, 2), (2, 1), (2, 2))  # (vertical, horizontal)
 
-Reader = Callable[[slice, slice], np.ndarray]  # of rows and columns, inside the image
-Rows = Callable[[int, int], np.ndarray]  # reads rows [first, last): (…, last − first, width)
+RegionReader = Callable[[slice, slice], np.ndarray]  # reads (rows, columns) inside the image
+RowReader = Callable[[int, int], np.ndarray]  # reads rows [first, last): (…, last − first, width)
 
 
 @dataclasses.dataclass(frozen=True)
 class Upsampling:
-    """The way from a component to an image.
+    """The upsampling of a component to the size of its image.
 
     size: the image's (height, width).
-    factors: (vertical, horizontal), pixels to a sample.
+    factors: (vertical, horizontal) pixels per sample.
     """
 
     size: tuple[int, int]
     factors: tuple[int, int] = (1, 1)
 
     @property
-    def coded_size(self) -> tuple[int, int]:
-        """Height and width of the component."""
+    def component_size(self) -> tuple[int, int]:
+        """The component's (height, width)."""
         height, width = (-(-side // f) for side, f in zip(self.size, self.factors))
         return height, width
 
     @property
     def smooth(self) -> bool:
-        """Whether libjpeg filters; very narrow components it repeats."""
-        enough = self.factors[1] == 1 or self.coded_size[1] > 2
-        return self.factors in _SMOOTH_FACTORS and enough
+        """Whether libjpeg filters; very narrow components are upsampled by repetition."""
+        wide_enough = self.factors[1] == 1 or self.component_size[1] > 2
+        return self.factors in _SMOOTH_FACTORS and wide_enough
 
-    def rows(self, coded: Rows, rows: slice) -> np.ndarray:
-        """Rows of the image, (…, rows, width), float.
+    def apply(self, component: RowReader, rows: slice) -> np.ndarray:
+        """Upsamples a component. Returns rows of the image, (…, rows, width), float.
 
         Args:
-          coded: reads samples [first, last) of the component's rows, (…, last − first, w).
-          rows: which rows of the image.
+          component: reads the component's rows [first, last), (…, last − first, w).
+          rows: rows of the image.
         """
-        factor, count = self.factors[0], self.coded_size[0]
-        around = 1 if self.smooth and factor > 1 else 0
-        first = max(0, rows.start // factor - around)
-        last = min(count, -(-rows.stop // factor) + around)
-        values = coded(first, last)
-        for axis, places, origin in (
+        factor, count = self.factors[0], self.component_size[0]
+        margin = 1 if self.smooth and factor > 1 else 0
+        first = max(0, rows.start // factor - margin)
+        last = min(count, -(-rows.stop // factor) + margin)
+        values = component(first, last)
+        for axis, positions, origin in (
             (-2, np.arange(rows.start, rows.stop), first),
             (-1, np.arange(self.size[1]), 0),
         ):
-            values = self._interpolated(values, axis, places, origin)
+            values = self._interpolate(values, axis, positions, origin)
         return values
 
-    def _interpolated(
-        self, values: np.ndarray, axis: int, places: np.ndarray, origin: int
+    def _interpolate(
+        self, values: np.ndarray, axis: int, positions: np.ndarray, origin: int
     ) -> np.ndarray:
-        """Values at pixels `places` of an axis; the first of the samples has number `origin`."""
-        factor, count = self.factors[axis], self.coded_size[axis]
+        """Returns the values at pixel `positions` along an axis whose first sample is `origin`."""
+        factor, count = self.factors[axis], self.component_size[axis]
         if factor == 1:
             return values
-        near = places // factor
-        nearest = values.take(near - origin, axis)
+        nearest = positions // factor
+        nearest_values = values.take(nearest - origin, axis)
         if not self.smooth:
-            return nearest
-        next_one = np.clip(near + np.where(places % 2, 1, -1), 0, count - 1)
-        return 0.75 * nearest + 0.25 * values.take(next_one - origin, axis)
+            return nearest_values
+        next_nearest = np.clip(nearest + np.where(positions % 2, 1, -1), 0, count - 1)
+        return 0.75 * nearest_values + 0.25 * values.take(next_nearest - origin, axis)
 
-    def coded(self, read: Reader, rows: slice, columns: slice) -> np.ndarray:
-        """Samples [rows, columns] of the component that an image came from, float.
+    def invert(self, read: RegionReader, rows: slice, columns: slice) -> np.ndarray:
+        """Recovers samples [rows, columns] of the component from the upsampled image, float.
 
         Args:
-          read: gives pixels of the image.
-          rows, columns: which samples.
+          read: reads pixels of the image.
+          rows, columns: samples of the component.
         """
         reach = [_REACH if self.smooth and f > 1 else 0 for f in self.factors]
         wanted = (rows, columns)
-        inside = [
+        available = [
             slice(max(0, part.start - r), min(count, part.stop + r))
-            for part, r, count in zip(wanted, reach, self.coded_size)
+            for part, r, count in zip(wanted, reach, self.component_size)
         ]
         values = read(
             *(
                 slice(f * part.start, min(side, f * part.stop))
-                for f, part, side in zip(self.factors, inside, self.size)
+                for f, part, side in zip(self.factors, available, self.size)
             )
         )
         for axis in (0, 1):
-            values = _means(values, axis, self.factors[axis], extrapolate=self.smooth)
+            values = _group_means(values, axis, self.factors[axis], extrapolate=self.smooth)
             if reach[axis]:
-                missing = [
-                    reach[axis] - (wanted[axis].start - inside[axis].start),
-                    reach[axis] - (inside[axis].stop - wanted[axis].stop),
-                ]
-                values = _unfiltered(values, axis, missing)
+                missing = (
+                    reach[axis] - (wanted[axis].start - available[axis].start),
+                    reach[axis] - (available[axis].stop - wanted[axis].stop),
+                )
+                values = _inverse_filter(values, axis, missing)
         return values
 
 
 def block_means(values: np.ndarray, factors: tuple[int, int]) -> np.ndarray:
-    """Means over (vertical, horizontal) blocks of (H, W); those the sides cut are continued."""
+    """Returns the means of (vertical, horizontal) blocks of (H, W).
+
+    Partial blocks at the bottom and right are completed by repeating the last row and column.
+    """
     for axis, factor in enumerate(factors):
-        values = _means(values, axis, factor, extrapolate=False)
+        values = _group_means(values, axis, factor, extrapolate=False)
     return values
 
 
-def _means(values: np.ndarray, axis: int, factor: int, *, extrapolate: bool) -> np.ndarray:
-    """Means of every `factor` values along an axis; what the last lacks is continued.
+def _group_means(values: np.ndarray, axis: int, factor: int, *, extrapolate: bool) -> np.ndarray:
+    """Returns the means of every `factor` values along an axis; an incomplete last group is padded.
 
-    Of an odd side the last pixel's partner would be the last sample itself, which is extrapolated
-    from the two last pixels.
+    The padding repeats the last value. With `extrapolate` it is the last sample, computed from the
+    last two pixels, since libjpeg's filter gives the missing pixel of an odd side that value.
     """
     if factor == 1:
         return values
@@ -135,12 +139,13 @@ def _means(values: np.ndarray, axis: int, factor: int, *, extrapolate: bool) -> 
     return np.moveaxis(means, 0, axis)
 
 
-def _unfiltered(means: np.ndarray, axis: int, missing: list[int]) -> np.ndarray:
-    """Samples from means of pairs; the plane is mirrored at its sides, which libjpeg's rule is."""
+def _inverse_filter(means: np.ndarray, axis: int, missing: tuple[int, int]) -> np.ndarray:
+    """Returns samples from the means of pixel pairs.
+
+    `missing` means before and after are mirrored, which matches libjpeg's rule at the sides.
+    """
     padding = [missing if i == axis else (0, 0) for i in range(means.ndim)]
     padded = np.pad(means, padding, mode="symmetric")
     count = padded.shape[axis] - 2 * _REACH
-    pieces = (
-        tap * np.take(padded, np.arange(i, i + count), axis) for i, tap in enumerate(_INVERSE)
-    )
-    return sum(pieces, np.zeros(1, means.dtype))
+    terms = (tap * np.take(padded, np.arange(i, i + count), axis) for i, tap in enumerate(_INVERSE))
+    return sum(terms, np.zeros(1, means.dtype))

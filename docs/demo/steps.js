@@ -1,7 +1,7 @@
 // Quality from the quantization steps that coefficients show, as
 // agarnet_jax/restoration/traces/quantization_steps.py finds it; its reasons stand there.
 
-import { QUALITIES, ijg, continuedQuality } from "./table_law.js";
+import { QUALITIES, ijg, continuedQuality } from "./table_fit.js";
 
 const BLOCK = 8;
 const PIXELS_MAX = 2 ** 17;

@@ -1,1 +1,1 @@
-"""What pixels tell of how they were compressed, and were before."""
+"""Compression traces: what decoded pixels reveal of the last and earlier JPEG compressions."""

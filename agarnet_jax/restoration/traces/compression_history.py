@@ -1,9 +1,9 @@
-"""Was a JPEG file compressed once, with its own table, or does it hold an older JPEG?
+"""Decides whether a JPEG file was compressed once, with its own table, or holds an earlier JPEG.
 
-Consistency with the file (`consistency.project`) is right for the first kind only. Taking a single
-compression for a double one loses a little; the other way round does harm. So any trace of an
-earlier compression counts. An earlier one of higher quality leaves none: its errors are below what
-the last one's intervals allow, mostly.
+Consistency with the file (`consistency.project`) is right for single compression only. Classifying
+a single compression as double loses a little, the opposite error does harm; so any trace of an
+earlier compression counts. An earlier compression of higher quality leaves no trace: its errors are
+mostly smaller than the quantization intervals of the last one.
 """
 
 import dataclasses
@@ -13,29 +13,34 @@ import numpy as np
 from agarnet_jax.jpeg_tables import BLOCK, ZIGZAG, effective_quality, quality_table
 from agarnet_jax.restoration import block_transform
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
-from agarnet_jax.restoration.traces import double_quantization, quantization_steps, table_law
+from agarnet_jax.restoration.traces import double_quantization, quantization_steps, table_fit
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 
-# How far below the header's quality the pixels' estimate must lie. Depends on the estimator that
-# is shipped: measure anew with `python -m benchmarks.history` when it changes.
+# How far below the header's quality the estimate must lie to count. Depends on the shipped
+# estimator: measure it again with `python -m benchmarks.history` when that changes.
 ESTIMATE_BELOW_HEADER = 15.0
 
-# Component codings of which `assess` may say that they are single, and `contradicts` was measured.
-ASSESSED = (Coding.GRAY, Coding.YCBCR)
+# Component codings that `assess` may classify as single, and for which `is_spurious_estimate` was
+# measured.
+ASSESSED_CODINGS = (Coding.GRAY, Coding.YCBCR)
 
-# See `double_quantization.evidence`; photographs compressed once reach 0.006.
-_DOUBLE_QUANTIZATION = 0.012
-_FAR = 1.5  # times the steps of the header
-# What tells drawings from photographs (`_looks_drawn`); coefficients in levels.
+# Of `double_quantization.evidence`; photographs compressed once reach 0.006.
+_MIN_EVIDENCE = 0.012
+_FAR_RATIO = 1.5  # of steps, an estimate's to the header's
+# For `_looks_like_graphics`; coefficients in levels.
 _HIGH_FREQUENCIES = ZIGZAG[36:]  # the half beyond the longest diagonal
-_SHARP = 14.0  # root mean square of them; text, pixel art and noise have 15 to 75
-_ROUNDING = 0.6  # what pixels of a plain block make of it
-_FEW_DETAILED = 0.01  # share of blocks
+_SHARP = 14.0  # their root mean square; text, pixel art and noise have 15 to 75
+_ROUNDING = 0.6  # AC coefficients of a flat block stay below, despite rounding
+_MAX_DETAILED_FRACTION = 0.01  # of blocks, in an image of flat areas
 
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """single: nothing says that the file's compression was not the first. reasons: what does."""
+    """Whether a file was compressed once.
+
+    single: no trace of an earlier compression was found.
+    reasons: one phrase for each trace, or for why the file could not be assessed.
+    """
 
     single: bool
     reasons: tuple[str, ...]
@@ -48,92 +53,92 @@ def assess(
 
     Args:
       luma: (H, W) uint8, the first component as decoded, not converted to RGB and back.
-      header: the file's; None for files other than JPEG, which are never called single.
-      estimated_quality: 1–100, what the pixels look like; None: not estimated.
+      header: the file's header; None for files other than JPEG, which are never single.
+      estimated_quality: 1–100, estimated from the pixels; None: not estimated.
 
     Raises:
-      ValueError: luma is not uint8 of two dimensions.
+      ValueError: luma is not uint8 with two dimensions.
     """
     if luma.ndim != 2 or luma.dtype != np.uint8:
         raise ValueError(
             f"The first component must be (H, W) uint8, got {luma.dtype} {luma.shape}."
         )
     if header is None:
-        return History(False, ("the file is not a JPEG: its tables are unknown",))
-    if header.coding not in ASSESSED:
-        return History(False, (f"its components are {header.coding}, which was never measured",))
+        return History(False, ("the file is not a JPEG, so its quantization tables are unknown",))
+    if header.coding not in ASSESSED_CODINGS:
+        return History(False, (f"detection was not measured for {header.coding} components",))
     reasons = []
-    stated = effective_quality(header.tables[0])
-    if estimated_quality is not None and estimated_quality < stated - ESTIMATE_BELOW_HEADER:
-        reasons.append(f"its pixels look like quality {estimated_quality:.0f}, not {stated}")
+    quality = effective_quality(header.tables[0])
+    if estimated_quality is not None and estimated_quality < quality - ESTIMATE_BELOW_HEADER:
+        reasons.append(f"its pixels look like quality {estimated_quality:.0f}, not {quality}")
     if earlier := find_earlier_grid(luma):
-        reasons.append(other_grid(earlier))
-    if _is_quantized_twice(luma, header.tables[0]):
-        reasons.append(_quantized_before(luma, table=header.tables[0]))
+        reasons.append(describe_earlier_grid(earlier))
+    if _is_double_quantized(luma, header.tables[0]):
+        reasons.append(_describe_earlier_quantization(luma, table=header.tables[0]))
     return History(not reasons, tuple(reasons))
 
 
 def is_far_below(table: np.ndarray, estimated_quality: float) -> bool:
-    """Whether the estimate's steps are clearly coarser than those of a file's table (8, 8).
+    """Whether an estimate's steps are much coarser than those of a file's table (8, 8).
 
-    To believe it wrongly does harm then, and pixels tell (`contradicts`).
+    Using such an estimate wrongly does harm, and pixels can refute it (`is_spurious_estimate`).
     """
-    return bool(quality_table(round(estimated_quality)).mean() >= _FAR * np.mean(table))
+    return bool(quality_table(round(estimated_quality)).mean() >= _FAR_RATIO * np.mean(table))
 
 
-def contradicts(luma: np.ndarray, *, table: np.ndarray, estimated_quality: float) -> bool:
-    """Whether an estimate that is far below a file's table has no trace in the pixels.
+def is_spurious_estimate(luma: np.ndarray, *, table: np.ndarray, estimated_quality: float) -> bool:
+    """Whether an estimate far below a file's table is without any trace in the pixels.
 
-    Text, pixel art and noise look badly compressed to the network. Photographs that were show it,
-    by an earlier grid or quantization, and by how little is left in high frequencies where they
-    are too small to show a grid. In text another grid may seem to show, so the steps of the
-    earlier compression have to show on it, too.
+    The network treats text, pixel art and noise as coarsely compressed. A photograph that was in
+    fact compressed coarsely has traces of it: an earlier grid, double quantization or, if it is too
+    small for a grid to be detected, weak high frequencies. In text, an earlier grid may be detected
+    by chance, so the steps of the earlier compression must be detected on that grid, too.
 
     Args:
-      luma: as of `assess`.
-      table: (8, 8) in raster order, of the file's luma.
+      luma: as for `assess`.
+      table: (8, 8) in raster order, that of the file's luma.
       estimated_quality: 1–100.
     """
-    if not is_far_below(table, estimated_quality) or _is_quantized_twice(luma, table):
+    if not is_far_below(table, estimated_quality) or _is_double_quantized(luma, table):
         return False
-    if not _looks_drawn(_middle(luma, (0, 0))):
+    if not _looks_like_graphics(_crop_middle(luma, (0, 0))):
         return False
     earlier = find_earlier_grid(luma)
     if earlier is None:
         return True
-    found = quantization_steps.steps(_middle(luma, earlier))
-    shown = table_law.quality(found)  # of misread steps, too: the last compression blurred them
-    return shown is None or shown > effective_quality(table) - ESTIMATE_BELOW_HEADER / 2
+    steps = quantization_steps.detect_steps(_crop_middle(luma, earlier))
+    quality = table_fit.quality(steps)  # tolerates steps blurred by the last compression
+    return quality is None or quality > effective_quality(table) - ESTIMATE_BELOW_HEADER / 2
 
 
-def _middle(luma: np.ndarray, grid: tuple[int, int], *, most: int = 1024) -> np.ndarray:
-    """Returns the middle, of at most so many rows and columns, cut where blocks begin."""
-    starts = (g + max(0, side - most) // 2 // BLOCK * BLOCK for g, side in zip(grid, luma.shape))
-    return luma[tuple(slice(start, start + most) for start in starts)]
+def _crop_middle(luma: np.ndarray, grid: tuple[int, int], *, limit: int = 1024) -> np.ndarray:
+    """Returns the middle, at most `limit` pixels a side, aligned to the grid's blocks."""
+    starts = (g + max(0, side - limit) // 2 // BLOCK * BLOCK for g, side in zip(grid, luma.shape))
+    return luma[tuple(slice(start, start + limit) for start in starts)]
 
 
-def _looks_drawn(luma: np.ndarray) -> bool:
-    """Whether blocks are plain, or have more in high frequencies than a coarse JPEG leaves."""
+def _looks_like_graphics(luma: np.ndarray) -> bool:
+    """Whether blocks are flat, or have stronger high frequencies than a coarse JPEG leaves."""
     height, width = (side - side % BLOCK for side in luma.shape)
     blocks = block_transform.forward(luma[:height, :width].astype(np.float32))
     coefficients = blocks.reshape(-1, BLOCK * BLOCK)
     detailed = coefficients[(np.abs(coefficients[:, 1:]) >= _ROUNDING).any(axis=1)]
-    if len(detailed) <= _FEW_DETAILED * len(coefficients):
+    if len(detailed) <= _MAX_DETAILED_FRACTION * len(coefficients):
         return True
     return bool(np.sqrt(np.square(detailed[:, _HIGH_FREQUENCIES]).mean()) >= _SHARP)
 
 
-def _is_quantized_twice(luma: np.ndarray, table: np.ndarray) -> bool:
-    return double_quantization.evidence(luma, table=table) > _DOUBLE_QUANTIZATION
+def _is_double_quantized(luma: np.ndarray, table: np.ndarray) -> bool:
+    return double_quantization.evidence(luma, table=table) > _MIN_EVIDENCE
 
 
-def _quantized_before(luma: np.ndarray, *, table: np.ndarray) -> str:
-    """The words for coefficients quantized twice, the second time by `table`."""
-    quality = double_quantization.earlier_quality(luma, table=table)
-    by_quality = "" if quality is None else f", by quality {quality}"
-    return f"its coefficients bear the marks of an earlier, coarser quantization{by_quality}"
+def _describe_earlier_quantization(luma: np.ndarray, *, table: np.ndarray) -> str:
+    """Describes, for the user, a quantization before that by `table`."""
+    quality = double_quantization.detect_earlier_quality(luma, table=table)
+    at_quality = "" if quality is None else f" at quality {quality}"
+    return f"its coefficients show an earlier, coarser quantization{at_quality}"
 
 
-def other_grid(place: tuple[int, int]) -> str:
-    """The words for an earlier grid's (row, column)."""
-    return f"another 8×8 grid shows, at row {place[0]}, column {place[1]}"
+def describe_earlier_grid(grid: tuple[int, int]) -> str:
+    """Describes, for the user, an earlier grid at (row, column)."""
+    return f"another 8×8 grid was detected at row {grid[0]}, column {grid[1]}"

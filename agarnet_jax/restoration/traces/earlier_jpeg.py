@@ -1,9 +1,9 @@
-"""An earlier JPEG on the same grid, recovered from the one that was made of it (NumPy).
+"""Recovers an earlier JPEG from an aligned recompression of it (NumPy).
 
-Where the last compression was finer than the one before, each of its coefficients lies within half
-a last step of a multiple of the earlier step, and steps of the earlier are longer than that: so
-there is one such multiple, and it is the earlier coefficient. What the last compression added is
-undone, and the restorer sees what it was trained for, a single JPEG of a known quality.
+Where the last compression used a finer step than the one before, each decoded coefficient lies
+within half a last step of a multiple of the earlier step. As earlier steps are longer than that,
+only one multiple qualifies, and it is the earlier coefficient. Undoing the last compression gives
+the restorer what it was trained on: a single JPEG of known quality.
 """
 
 import dataclasses
@@ -17,65 +17,74 @@ from agarnet_jax.restoration import block_transform
 from agarnet_jax.restoration.components import Change
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.traces import double_quantization, quantization_steps
-from agarnet_jax.restoration.upsampling import Rows
+from agarnet_jax.restoration.upsampling import RowReader
 
-_MIDDLE = 128  # levels; JPEG's zero
-_ROUNDING = 1.0  # levels; by how much rounding of pixels moves a coefficient, mostly
-# Of a block's coefficients that are not zero; the rest clipped. A block with less was changed.
-_LEAST_SHARE = 0.75
+_MIDDLE = 128  # levels; JPEG's level shift
+_ROUNDING = 1.0  # levels; pixel rounding moves most coefficients by no more than this
+# Fraction of a block's nonzero coefficients that must fit the earlier steps; the rest may have
+# been clipped. A block below it was edited between the compressions.
+_MIN_FITTING_FRACTION = 0.75
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Recompression:
-    """quality: 1–100, of the earlier compression. last: table (8, 8), raster order, of the last."""
+    """A compression that followed a coarser one.
+
+    quality: 1–100, of the earlier, coarser compression.
+    last_table: (8, 8) in raster order, the quantization table of the later one.
+    """
 
     quality: int
-    last: np.ndarray
+    last_table: np.ndarray
 
-    def undone(self, levels: np.ndarray) -> np.ndarray:
-        """Whole blocks as they were decoded before the last compression, in whole levels.
+    def undo(self, levels: np.ndarray) -> np.ndarray:
+        """Returns whole blocks as decoded before the later compression, in whole levels.
 
-        Blocks that changed in between stay as they are.
+        Blocks edited between the two compressions are left unchanged.
 
         Args:
-          levels: (8 rows, 8 columns), 0–255, as decoded after the last compression.
+          levels: (8 rows, 8 columns), 0–255, as decoded after the later compression.
         """
         steps = quality_table(self.quality)
         coefficients = block_transform.forward(levels - _MIDDLE)
         earlier = np.rint(coefficients / steps) * steps
-        coarser = steps > self.last
-        fits = np.abs(earlier - coefficients) <= self.last / 2 + _ROUNDING
-        telling = coarser & (np.abs(coefficients) > self.last / 2)
-        kept = (telling & fits).sum(axis=(2, 3)) >= _LEAST_SHARE * telling.sum(axis=(2, 3))
+        coarser = steps > self.last_table
+        fits = np.abs(earlier - coefficients) <= self.last_table / 2 + _ROUNDING
+        informative = coarser & (np.abs(coefficients) > self.last_table / 2)
+        fitting = (informative & fits).sum(axis=(2, 3))
+        unedited = fitting >= _MIN_FITTING_FRACTION * informative.sum(axis=(2, 3))
         moved = np.where(coarser & fits, earlier, coefficients).astype(np.float32)
         undone = np.clip(np.rint(block_transform.inverse(moved) + _MIDDLE), 0, 255)
-        return np.where(kept.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1), undone, levels)
+        return np.where(unedited.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1), undone, levels)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RecoveredPlane(Plane):
-    """A plane as it was before recompressions.
+    """A plane as it was before one or more recompressions.
 
-    original: as it is. undone: recompressions, the last one first. share: how much of the
-    difference is applied, 0–1.
+    original: the plane as decoded.
+    recompressions: those to undo, the last one first.
+    fraction: 0–1, how much of the difference to `original` is applied.
     """
 
     original: Plane
-    undone: tuple[Recompression, ...]
-    share: float
+    recompressions: tuple[Recompression, ...]
+    fraction: float
 
     @functools.cached_property
     def detected_quality(self) -> float:
-        return float(self.undone[-1].quality)
+        return float(self.recompressions[-1].quality)
 
     @classmethod
-    def of(cls, plane: Plane, undone: tuple[Recompression, ...], share: float) -> "RecoveredPlane":
+    def of(
+        cls, plane: Plane, recompressions: tuple[Recompression, ...], fraction: float
+    ) -> "RecoveredPlane":
         fields = {field.name: getattr(plane, field.name) for field in dataclasses.fields(Plane)}
-        return cls(**fields, original=plane, undone=undone, share=share)
+        return cls(**fields, original=plane, recompressions=recompressions, fraction=fraction)
 
-    def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
-        inside = [slice(*part.indices(side)[:2]) for part, side in zip(place, self.shape)]
-        # Whole blocks. Those that a side cuts off were continued anew by each encoder.
+    def __getitem__(self, region: tuple[slice, slice]) -> np.ndarray:
+        inside = [slice(*part.indices(side)[:2]) for part, side in zip(region, self.shape)]
+        # Whole blocks only: each encoder pads the partial blocks at the sides in its own way.
         around = [
             slice(part.start // BLOCK * BLOCK, min(-(-part.stop // BLOCK) * BLOCK, side))
             for part, side in zip(inside, self.shape)
@@ -83,9 +92,9 @@ class RecoveredPlane(Plane):
         values = self.original[around[0], around[1]]
         whole = tuple(slice(0, side // BLOCK * BLOCK) for side in values.shape)
         levels = 255 * values[whole]
-        for recompression in self.undone:
-            levels = recompression.undone(levels)
-        values[whole] += self.share * (levels / 255 - values[whole])
+        for recompression in self.recompressions:
+            levels = recompression.undo(levels)
+        values[whole] += self.fraction * (levels / 255 - values[whole])
         rows, columns = (
             slice(part.start - outer.start, part.stop - outer.start)
             for part, outer in zip(inside, around)
@@ -93,37 +102,38 @@ class RecoveredPlane(Plane):
         return values[rows, columns]
 
 
-def recovered(plane: Plane, *, share: float = 1.0) -> Plane:
-    """The plane before recompressions that show in it; the same plane if none does.
+def recover_earlier_jpeg(plane: Plane, *, fraction: float = 1.0) -> Plane:
+    """Returns the plane before all detected recompressions; `plane` itself if there are none.
 
     Args:
-      plane: luma, its grid at its corner. Where its table is not known, its steps have to show.
-      share: how much of the difference to what it is now is applied, 0–1.
+      plane: luma, with its grid at the top left corner. Without a known table, the last table must
+        be detectable from the coefficients.
+      fraction: 0–1, how much of the difference to `plane` is applied.
     """
-    last = plane.table
-    if last is None and (fitting := quantization_steps.fitting_quality(plane)):
-        last = quality_table(fitting)
-    undone: tuple[Recompression, ...] = ()
-    while last is not None:
-        seen = RecoveredPlane.of(plane, undone, share=1.0) if undone else plane
-        quality = double_quantization.earlier_quality(seen, table=last)
+    last_table = plane.table
+    if last_table is None and (fitting := quantization_steps.fitting_quality(plane)):
+        last_table = quality_table(fitting)
+    found: tuple[Recompression, ...] = ()
+    while last_table is not None:
+        recovered = RecoveredPlane.of(plane, found, fraction=1.0) if found else plane
+        quality = double_quantization.detect_earlier_quality(recovered, table=last_table)
         if quality is None:
             break
-        undone = (*undone, Recompression(quality, last))
-        last = quality_table(quality)
-    return RecoveredPlane.of(plane, undone, share) if undone else plane
+        found = (*found, Recompression(quality, last_table))
+        last_table = quality_table(quality)
+    return RecoveredPlane.of(plane, found, fraction) if found else plane
 
 
-def changes_of_originals(planes: Sequence[Plane], change: Rows) -> Change:
-    """What changes in planes, recovered ones among them, as changes of the originals."""
+def changes_to_originals(planes: Sequence[Plane], change: RowReader) -> Change:
+    """Expresses a change of planes, some of them recovered, as a change of the originals."""
     if not any(isinstance(plane, RecoveredPlane) for plane in planes):
         return planes, change
     originals = [p.original if isinstance(p, RecoveredPlane) else p for p in planes]
 
     def rows(first: int, last: int) -> np.ndarray:
-        place = slice(first, last), slice(0, planes[0].shape[1])
+        region = slice(first, last), slice(0, planes[0].shape[1])
         return change(first, last) + np.stack(
-            [plane[place] - original[place] for plane, original in zip(planes, originals)]
+            [plane[region] - original[region] for plane, original in zip(planes, originals)]
         )
 
     return originals, rows

@@ -1,7 +1,7 @@
-"""Areas without detail, such as borders and backgrounds, which tell nothing of a quality.
+"""Flat areas, such as borders and backgrounds, carry no information about the JPEG quality.
 
-Every JPEG leaves a flat areas as it was. The estimator has learned photographs and takes it for
-the work of a coarse one, so a wide border would decide what is assumed of all.
+JPEG at any quality leaves a flat area unchanged. The estimator was trained on photographs and
+treats it as coarsely compressed, so a wide border would dominate the estimate for the whole image.
 """
 
 import numpy as np
@@ -10,11 +10,13 @@ from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY
 from agarnet_jax.models import CELL
 from agarnet_jax.restoration.pixels import PlaneReader
 
-_DIFFERENT = 0.5 / 255  # pixels are, from half a level on
+_MIN_DIFFERENCE = 0.5 / 255  # above half a level, neighbouring pixels count as different
 
 
-def shares_of_detail(plane: PlaneReader) -> np.ndarray:
-    """Returns each cell's share of 8×8 blocks in which pixels differ from those right or below.
+def detail_fractions(plane: PlaneReader) -> np.ndarray:
+    """Returns each cell's fraction of 8×8 blocks with detail.
+
+    A block has detail if one of its pixels differs from the next pixel to the right or below.
 
     Args:
       plane: (H, W) in [0, 1].
@@ -24,35 +26,35 @@ def shares_of_detail(plane: PlaneReader) -> np.ndarray:
     """
     height, width = plane.shape
     blocks = np.outer(_counts(height, BLOCK), _counts(width, BLOCK))
-    return np.stack([_with_detail(plane, top) for top in range(0, height, CELL)]) / blocks
+    return np.stack([_blocks_with_detail(plane, top) for top in range(0, height, CELL)]) / blocks
 
 
-def mean_quality(cells: np.ndarray, shares: np.ndarray, size: tuple[int, int]) -> float | None:
-    """The mean of cells by their area and the squares of their shares; None if all are plain.
+def mean_quality(cells: np.ndarray, fractions: np.ndarray, size: tuple[int, int]) -> float | None:
+    """Returns the mean of cells by area and squared detail fraction; None if all cells are flat.
 
-    Squared, for at the edge of a flat areas the estimator sees it from the next cell, too.
+    The fractions are squared because the estimator sees a flat area from neighbouring cells, too.
     """
-    weights = np.outer(*(_counts(side, 1) for side in size)) * shares**2
+    weights = np.outer(*(_counts(side, 1) for side in size)) * fractions**2
     total = weights.sum()
     return float((weights * cells).sum() / total) if total else None
 
 
-def filled(cells: np.ndarray, shares: np.ndarray, estimate: float) -> np.ndarray:
-    """The cells of a map, plain ones with the image's estimate.
+def fill_flat_cells(cells: np.ndarray, fractions: np.ndarray, estimate: float) -> np.ndarray:
+    """Returns the cells of a map with flat ones replaced by the image's estimate.
 
-    The better an image, the more of its blocks keep detail: plain are cells of less than so many
-    hundredths.
+    A cell is flat if its detail fraction is below estimate / 100: the higher the quality, the more
+    blocks keep their detail.
     """
-    return np.where(shares < estimate / MAX_QUALITY, np.float32(estimate), cells)
+    return np.where(fractions < estimate / MAX_QUALITY, np.float32(estimate), cells)
 
 
-def _with_detail(plane: PlaneReader, top: int) -> np.ndarray:
-    """Counts the blocks with detail in each cell of a row."""
+def _blocks_with_detail(plane: PlaneReader, top: int) -> np.ndarray:
+    """Counts the blocks with detail in each cell of the row of cells that begins at `top`."""
     height, width = plane.shape
     pixels = plane[top : min(height, top + CELL + 1), 0:width]
     differs = np.zeros((CELL, -(-width // CELL) * CELL), bool)
-    below = np.abs(np.diff(pixels, axis=0)) > _DIFFERENT
-    right = np.abs(np.diff(pixels[:CELL], axis=1)) > _DIFFERENT
+    below = np.abs(np.diff(pixels, axis=0)) > _MIN_DIFFERENCE
+    right = np.abs(np.diff(pixels[:CELL], axis=1)) > _MIN_DIFFERENCE
     differs[: len(below), :width] |= below
     differs[: len(right), : width - 1] |= right
     blocks = differs.reshape(CELL // BLOCK, BLOCK, -1, BLOCK).any(axis=(1, 3))
@@ -60,6 +62,6 @@ def _with_detail(plane: PlaneReader, top: int) -> np.ndarray:
 
 
 def _counts(side: int, unit: int) -> np.ndarray:
-    """Counts the units, begun ones included, that each cell of an axis has."""
+    """Counts the units, partial ones included, in each cell along an axis."""
     pixels = np.clip(side - CELL * np.arange(-(-side // CELL)), 0, CELL)
     return -(-pixels // unit)

@@ -1,12 +1,13 @@
-"""Where the 8×8 grid of a JPEG lies in a picture of it, from the pixels alone (NumPy only).
+"""Detects the 8×8 blocking grid of a JPEG from decoded pixels alone (NumPy only).
 
-Quantization makes most high frequencies of a block exactly zero, and rounding the decoded pixels
-moves them by less than half a level; blocks cut anywhere else have fewer zeros. So the phase with
-most zeros is the grid's (Nikoukhah et al., "JPEG Grid Detection based on the Number of DCT Zeros",
-CVPRW 2019; "ZERO", IPOL 2021). They let pixels vote and count the votes; we compare the sums of
-zeros of the 64 phases, which finds grids in smaller pictures. At low quality nearly all of a block
-is zero wherever it is cut; there steps across block boundaries tell (Fan & de Queiroz, IEEE TIP
-2003; Chen & Hsu, ICIP 2008 for steps against the steps beside them), as a second witness only.
+Quantization makes most high-frequency coefficients of a block exactly zero, and rounding the
+decoded pixels moves them by less than half a level; blocks at any other phase have fewer zeros. The
+phase with the most zeros is therefore that of the grid (Nikoukhah et al., "JPEG Grid Detection
+based on the Number of DCT Zeros", CVPRW 2019; "ZERO", IPOL 2021). Those papers let pixels vote and
+count the votes; comparing the sums of zeros over the 64 phases finds grids in smaller images. At
+low quality, nearly all coefficients are zero at every phase. Discontinuities across block
+boundaries are informative there (Fan & de Queiroz, IEEE TIP 2003; Chen & Hsu, ICIP 2008, for
+comparing them with neighbouring differences); they only serve as supporting evidence.
 """
 
 import dataclasses
@@ -24,23 +25,23 @@ from agarnet_jax.restoration.traces.grid_traces import PHASES
 
 Either = TypeVar("Either", bound=Picture)
 
-# Chosen on training and validation pictures; `python -m benchmarks.grid` measures the result.
-_CONFIDENT = 4.5  # zeros alone
-# How far above any phase but its neighbours. Enlarged pixels have several equally good phases.
-_LEAST_LEAD = 0.5
-_SUPPORTED = 2.5  # zeros, where steps find the same phase
-_LEAST_STEP_LEAD = 1.0  # standard errors
-_LEAST_CELLS = 12
+# Chosen on training and validation images; `python -m benchmarks.grid` measures the result.
+_MIN_CONFIDENCE = 4.5  # from zeros alone
+# Lead over every phase that is not adjacent. Enlarged pixels have several equally good phases.
+_MIN_LEAD = 0.5
+_MIN_SUPPORTED_CONFIDENCE = 2.5  # where discontinuities find the same phase
+_MIN_DISCONTINUITY_LEAD = 1.0  # standard errors
+_MIN_CELLS = 12
 
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """Where blocks begin.
+    """The phase of the 8×8 grid.
 
-    row, column: the first row and column of pixels that begin a block, 0–7. What lies before are
-      the last `row` rows of blocks that the side cut: −row mod 8 of their rows are missing.
-    confidence: how far the zeros of this phase stand out from those of all 64, in (robust) standard
-      deviations; pictures without a grid reach 4.
+    row, column: 0–7, the first row and column of pixels that begin a block. The rows before `row`
+      are the end of partial blocks, of which −row mod 8 rows are missing.
+    confidence: how far this phase's zeros exceed the median of all 64 phases, in robust standard
+      deviations; images without a grid reach 4.
     """
 
     row: int
@@ -50,10 +51,10 @@ class Grid:
 
 @dataclasses.dataclass(frozen=True)
 class Alignment:
-    """Brings a picture's grid to the top left corner, and back; no pixel is lost.
+    """Pads an image so that its grid begins at the top left corner, and crops it again.
 
-    rows, columns: 0–7, how many the picture is continued by at the top and left (its outermost
-      pixels repeated), so that blocks which these sides cut are whole.
+    rows, columns: 0–7, how many rows and columns of edge pixels are repeated at the top and left to
+      complete the partial blocks there.
     """
 
     rows: int
@@ -64,40 +65,40 @@ class Alignment:
         return cls(-grid.row % BLOCK, -grid.column % BLOCK)
 
     def apply(self, image: Either) -> Either:
-        """(H, W[, C]) to (rows + H, columns + W[, C]), of the same dtype, or mode of a picture."""
+        """Pads (H, W[, C]) to (rows + H, columns + W[, C]), keeping dtype or Pillow mode."""
 
-        def continued(image: np.ndarray) -> np.ndarray:
+        def pad(image: np.ndarray) -> np.ndarray:
             before = [(self.rows, 0), (self.columns, 0), *[(0, 0)] * (image.ndim - 2)]
             return np.pad(image, before, mode="edge")
 
-        return _changed(image, continued)
+        return _map_pixels(image, pad)
 
     def undo(self, image: Either) -> Either:
-        """The part of (rows + H, columns + W[, C]) that the picture given to `apply` became."""
-        return _changed(image, lambda image: image[self.rows :, self.columns :])
+        """Crops (rows + H, columns + W[, C]) to (H, W[, C])."""
+        return _map_pixels(image, lambda image: image[self.rows :, self.columns :])
 
 
-def _changed(image: Either, change: Callable[[np.ndarray], np.ndarray]) -> Either:
-    """An array changed; a picture stays one of its mode."""
-    changed = change(np.asarray(image))
+def _map_pixels(image: Either, function: Callable[[np.ndarray], np.ndarray]) -> Either:
+    """Applies a function to an array, or to a Pillow picture's pixels, keeping its mode."""
+    result = function(np.asarray(image))
     if isinstance(image, Image.Image):
-        raw = np.ascontiguousarray(changed).tobytes()
-        return cast(Either, Image.frombytes(image.mode, changed.shape[1::-1], raw))
-    return cast(Either, changed)
+        raw = np.ascontiguousarray(result).tobytes()
+        return cast(Either, Image.frombytes(image.mode, result.shape[1::-1], raw))
+    return cast(Either, result)
 
 
 def find_grid(luma: np.ndarray | Plane) -> Grid | None:
-    """The grid of the last JPEG compression, or None where there is none to be seen.
+    """Returns the grid of the last JPEG compression, or None if none is detected.
 
-    None for pictures that were never compressed, were rescaled or blurred afterwards, are flat, or
-    have sides of less than 40 or so. Of large pictures, parts spread over them are looked at.
+    None is expected for images that were never compressed, were rescaled or blurred afterwards, are
+    flat, or have sides below about 40 pixels. Of large images, only bands spread over the image are
+    read.
 
     Args:
-      luma: (H, W), uint8, or floating point in [0, 1] from pixels of 8 bits or more; only what is
-        looked at is read.
+      luma: (H, W), uint8, or floating point in [0, 1] from pixels of 8 bits or more.
 
     Raises:
-      ValueError: another shape or dtype.
+      ValueError: wrong shape or dtype.
     """
     parts = list(grid_traces.bands(luma))
     cells = np.concatenate(
@@ -105,50 +106,52 @@ def find_grid(luma: np.ndarray | Plane) -> Grid | None:
     )
     spread = cells.std(axis=1, keepdims=True)
     informative = spread[:, 0] > 0
-    if informative.sum() < _LEAST_CELLS:
+    if informative.sum() < _MIN_CELLS:
         return None
     cells, spread = cells[informative], spread[informative]
     relative = (cells - cells.mean(axis=1, keepdims=True)) / spread
-    # All zeros alike, which rich cells dominate, and all cells alike must agree.
-    scores = [_deviations(counts.sum(axis=0)) for counts in (cells, relative)]
-    best, other = (int(score.argmax()) for score in scores)
-    if best != other:
+    # Weighting all zeros equally (which favours detailed cells) and all cells equally must agree.
+    scores = [_robust_z_scores(counts.sum(axis=0)) for counts in (cells, relative)]
+    best, best_relative = (int(score.argmax()) for score in scores)
+    if best != best_relative:
         return None
     confidence = min(float(score[best]) for score in scores)
     lead = min(_lead(score, best) for score in scores)
-    by_zeros = confidence >= _CONFIDENT and lead >= _LEAST_LEAD
-    if not by_zeros and (confidence < _SUPPORTED or _phase_by_steps(parts) != best):
+    sufficient = confidence >= _MIN_CONFIDENCE and lead >= _MIN_LEAD
+    if not sufficient and (
+        confidence < _MIN_SUPPORTED_CONFIDENCE or _phase_by_discontinuities(parts) != best
+    ):
         return None
     return Grid(*divmod(best, BLOCK), confidence)
 
 
-def _phase_by_steps(parts: list[np.ndarray]) -> int | None:
-    """8·row + column where blocks begin by steps across their boundaries."""
-    found = []
-    for turned in ([band.T for band in parts], parts):
-        cells = np.concatenate([grid_traces.column_steps(band) for band in turned])
+def _phase_by_discontinuities(parts: list[np.ndarray]) -> int | None:
+    """Returns 8·row + column of the phase with the largest discontinuities; None if ambiguous."""
+    phase = []
+    for oriented in ([band.T for band in parts], parts):
+        cells = np.concatenate([grid_traces.column_discontinuities(band) for band in oriented])
         mean, error = cells.mean(axis=0), cells.std(axis=0) / np.sqrt(len(cells))
         second, first = np.sort(mean)[-2:]
-        if first - second < _LEAST_STEP_LEAD * np.median(error):
+        if first - second < _MIN_DISCONTINUITY_LEAD * np.median(error):
             return None
-        found.append(int(mean.argmax()))
-    return BLOCK * found[0] + found[1]
+        phase.append(int(mean.argmax()))
+    return BLOCK * phase[0] + phase[1]
 
 
-def _deviations(scores: np.ndarray) -> np.ndarray:
-    """Returns distances from the median, in standard deviations of a normal distribution."""
-    centred = scores - np.median(scores)
+def _robust_z_scores(values: np.ndarray) -> np.ndarray:
+    """Returns deviations from the median, divided by the scaled median absolute deviation."""
+    centred = values - np.median(values)
     spread = 1.4826 * np.median(np.abs(centred))
-    return centred / max(spread, 1e-6 * np.abs(scores).max())
+    return centred / max(spread, 1e-6 * np.abs(values).max())
 
 
-def _lead(deviations: np.ndarray, best: int) -> float:
-    """Returns how far a phase leads all but its neighbours, which smooth blocks make alike."""
+def _lead(scores: np.ndarray, best: int) -> float:
+    """Returns a phase's lead over all but adjacent phases, which smooth blocks make similar."""
     row, column = divmod(best, BLOCK)
     rows, columns = np.divmod(np.arange(PHASES), BLOCK)
-    apart = np.maximum(_cyclic(rows - row), _cyclic(columns - column))
-    return float(deviations[best] - deviations[apart > 1].max())
+    distance = np.maximum(_cyclic_distance(rows - row), _cyclic_distance(columns - column))
+    return float(scores[best] - scores[distance > 1].max())
 
 
-def _cyclic(distance: np.ndarray) -> np.ndarray:
-    return np.minimum(distance % BLOCK, -distance % BLOCK)
+def _cyclic_distance(difference: np.ndarray) -> np.ndarray:
+    return np.minimum(difference % BLOCK, -difference % BLOCK)

@@ -1,4 +1,4 @@
-"""What 8×8 blocks leave in pixels, measured for every phase the grid could have (NumPy only)."""
+"""Traces of 8×8 blocks in pixels, measured for each of the 64 possible grid phases (NumPy)."""
 
 from collections.abc import Iterator
 
@@ -12,27 +12,27 @@ PHASES = BLOCK * BLOCK
 ROUNDED_ZERO = 0.5  # levels; rounding of pixels moves a coefficient by 0.29 (standard deviation)
 
 _BASIS = basis_1d().astype(np.float32)
-_STEP_CAP = 4  # levels; higher steps are edges of the picture
-_CELL_ROWS = 4  # in a band
-_PIXELS_MAX = 2**18  # looked at; more find no more grids
+_MAX_DISCONTINUITY = 4  # levels; larger ones are edges in the image
+_CELL_ROWS = 4  # per band
+_MAX_PIXELS = 2**18  # examined; more pixels do not reveal more grids
 
 
 def bands(luma: np.ndarray | Plane) -> Iterator[np.ndarray]:
-    """Strips of the picture, evenly spread, in gray levels: (39 or fewer, W) float32.
+    """Yields evenly spread horizontal strips of the image in levels, (39 or fewer, W) float32.
 
-    They begin on multiples of 8 rows and hold whole cells of 8×8 neighbouring blocks, that is, 7
-    rows more than the cells themselves. Pictures too small for a cell have none.
+    Each begins at a multiple of 8 rows and holds whole cells of 8×8 neighbouring blocks, hence 7
+    more rows than the cells. Images smaller than a cell have no bands.
 
     Args:
       luma: (H, W), uint8, or floating point in [0, 1].
 
     Raises:
-      ValueError: another shape or dtype.
+      ValueError: wrong shape or dtype.
     """
     corner = luma[:1, :1]
     if len(luma.shape) != 2 or (corner.dtype != np.uint8 and corner.dtype.kind != "f"):
         raise ValueError(
-            f"A grid is looked for in luma (H, W), uint8 or floating point in [0, 1]; got "
+            "Grid detection needs luma (H, W), uint8 or floating point in [0, 1]; got "
             f"{corner.dtype} {luma.shape}."
         )
     height, width = luma.shape
@@ -40,8 +40,8 @@ def bands(luma: np.ndarray | Plane) -> Iterator[np.ndarray]:
     if rows < 1 or width < 2 * BLOCK - 1:
         return
     count = -(-rows // _CELL_ROWS)
-    wanted = min(count, max(1, _PIXELS_MAX // (_CELL_ROWS * BLOCK * width)))
-    for band in np.unique(np.linspace(0, count - 1, wanted).round().astype(int)):
+    examined = min(count, max(1, _MAX_PIXELS // (_CELL_ROWS * BLOCK * width)))
+    for band in np.unique(np.linspace(0, count - 1, examined).round().astype(int)):
         first = band * _CELL_ROWS
         last = min(rows, first + _CELL_ROWS)
         strip = luma[first * BLOCK : (last + 1) * BLOCK - 1, :]
@@ -50,11 +50,11 @@ def bands(luma: np.ndarray | Plane) -> Iterator[np.ndarray]:
 
 
 def zero_counts(band: np.ndarray, *, zero: float = ROUNDED_ZERO) -> np.ndarray:
-    """How many of the 63 AC coefficients are below `zero` levels, in blocks of every phase.
+    """Counts the AC coefficients, of 63, with magnitude below `zero` levels for every grid phase.
 
     Returns:
-      (cells, 64) float32: of each cell of 8×8 neighbouring blocks, the one that begins at row
-      r and column c, modulo 8, at 8·r + c.
+      (cells, 64) float32. In each cell of 8×8 neighbouring blocks, entry 8·r + c is the count of
+      the block that begins at row r and column c, modulo 8.
     """
     rows, columns = (side // BLOCK for side in np.subtract(band.shape, BLOCK - 1))
     width = columns * BLOCK
@@ -70,16 +70,17 @@ def zero_counts(band: np.ndarray, *, zero: float = ROUNDED_ZERO) -> np.ndarray:
     return cells.reshape(-1, PHASES).astype(np.float32)
 
 
-def column_steps(band: np.ndarray) -> np.ndarray:
-    """How much a step between neighbours in a row exceeds those before and after it.
+def column_discontinuities(band: np.ndarray) -> np.ndarray:
+    """Measures how far the difference of horizontal neighbours exceeds those before and after it.
 
     Returns:
-      (cells, 8) float32 in −1 to 1: means over cells, of steps into a column of 0–7 modulo 8; 1
+      (cells, 8) float32 in −1 to 1: cell means, by the column (modulo 8) of the right neighbour; 1
       stands for 4 levels or more.
     """
-    steps = np.abs(np.diff(band, axis=1))
-    excess = steps[:, 1:-1] - np.maximum(steps[:, :-2], steps[:, 2:])  # the first is into column 2
-    capped = np.clip(excess / _STEP_CAP, -1, 1)
+    differences = np.abs(np.diff(band, axis=1))
+    excess = differences[:, 1:-1] - np.maximum(differences[:, :-2], differences[:, 2:])
+    capped = np.clip(excess / _MAX_DISCONTINUITY, -1, 1)
     rows, columns = (side // BLOCK for side in capped.shape)
     cells = capped[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
-    return np.roll(cells.mean(axis=1).reshape(-1, BLOCK), 2, axis=1)
+    means = cells.mean(axis=1).reshape(-1, BLOCK)
+    return np.roll(means, 2, axis=1)  # the first right neighbour is in column 2

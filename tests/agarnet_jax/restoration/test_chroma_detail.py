@@ -7,11 +7,12 @@ from PIL import Image
 from scipy import ndimage
 
 from agarnet_jax.restoration import chroma_detail, pixels
+from agarnet_jax.restoration.merging import merge
 from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.subsampling import Subsampling
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
-FULL = chroma_detail.Detail(share=1, quality=50)
+FULL = chroma_detail.Detail(fraction=1, quality=50)
 SUBSAMPLINGS = [(2, 2), (1, 2), (2, 1), (1, 4)]
 
 
@@ -19,45 +20,47 @@ def rows_of(values):
     return lambda first, last: values[..., first:last, :]
 
 
-def detail_of(chroma, luma, factors, rows=None, wanted=FULL):
+def detail_of(chroma, luma, factors, rows=None, settings=FULL):
     upsampling = Upsampling(luma.shape, factors)
     rows = rows or slice(0, luma.shape[0])
-    return chroma_detail.detail(rows_of(chroma), rows_of(luma), upsampling, rows, wanted=wanted)
+    return chroma_detail.detail_from_luma(
+        rows_of(chroma), rows_of(luma), upsampling, rows, settings=settings
+    )
 
 
 def upsampled(values, size, factors):
-    return Upsampling(size, factors).rows(rows_of(values), slice(0, size[0]))
+    return Upsampling(size, factors).apply(rows_of(values), slice(0, size[0]))
 
 
-def fitted_one_by_one(luma, chroma, fades):
-    """Least squares in each 5×5 window, with 25 more points that pull the slope to 0.
+def fit_each_window(luma, chroma, regularizer):
+    """Least squares in each 5×5 window, with 25 more points that pull the slope towards 0.
 
-    Slope, offset, and the mean square of what strays.
+    Returns slope, offset and mean squared residual.
     """
     found = np.empty((3, *chroma.shape))
     padded_luma, padded = (np.pad(values, 2, mode="edge") for values in (luma, chroma))
     for y, x in itertools.product(*map(range, luma.shape)):
         of_luma = padded_luma[y : y + 5, x : x + 5].ravel()
         of_chroma = padded[y : y + 5, x : x + 5].ravel()
-        deviations = np.concatenate([of_luma - of_luma.mean(), [fades / 255] * 25])
+        deviations = np.concatenate([of_luma - of_luma.mean(), [regularizer / 255] * 25])
         target = np.concatenate([of_chroma - of_chroma.mean(), [0.0] * 25])
-        (slope,), (strays,), *_ = np.linalg.lstsq(deviations[:, None], target, rcond=None)
-        found[:, y, x] = slope, of_chroma.mean() - slope * of_luma.mean(), strays / 25
+        (slope,), (squares,), *_ = np.linalg.lstsq(deviations[:, None], target, rcond=None)
+        found[:, y, x] = slope, of_chroma.mean() - slope * of_luma.mean(), squares / 25
     return found
 
 
-def test_lines_are_those_of_ridge_regression_in_windows():
+def test_detail_equals_ridge_regression_in_windows():
     luma, other = np.random.default_rng(0).uniform(size=(2, 32, 40))
     chroma = 0.3 * luma + 0.02 * other
     coarse, coarse_luma = block_means(chroma, (2, 2)), block_means(luma, (2, 2))
-    lines = fitted_one_by_one(coarse_luma, coarse, 1.5)
-    detail_slopes = fitted_one_by_one(coarse_luma, coarse, 12)[:1]
-    slopes, offsets, strays, detail_slopes = (
+    lines = fit_each_window(coarse_luma, coarse, 1.5)
+    detail_slopes = fit_each_window(coarse_luma, coarse, 12)[:1]
+    slopes, offsets, residual, detail_slopes = (
         np.pad(np.lib.stride_tricks.sliding_window_view(values, (5, 5)).mean(axis=(2, 3)), 2)
         for values in (*lines, *detail_slopes)
     )
-    share = (1.5 / 255) ** 2 / ((1.5 / 255) ** 2 + strays)
-    corrections = share * (slopes * coarse_luma + offsets - coarse)
+    wiener = (1.5 / 255) ** 2 / ((1.5 / 255) ** 2 + residual)
+    corrections = wiener * (slopes * coarse_luma + offsets - coarse)
     coarse_luma, corrections, detail_slopes = (
         upsampled(values, luma.shape, (2, 2))
         for values in (coarse_luma, corrections, detail_slopes)
@@ -71,7 +74,7 @@ def test_lines_are_those_of_ridge_regression_in_windows():
 
 
 @pytest.mark.parametrize("factors", SUBSAMPLINGS)
-def test_a_picture_of_two_colours_gets_its_chroma_back(gray_photo, factors):
+def test_chroma_of_a_two_colour_image_is_recovered(gray_photo, factors):
     luma = gray_photo[:61, :99].astype(np.float32) / 255
     chroma = np.stack([0.6 - 0.3 * luma, 0.2 + 0.4 * luma])
     coarse = np.stack([block_means(plane, factors) for plane in chroma])
@@ -83,7 +86,7 @@ def test_a_picture_of_two_colours_gets_its_chroma_back(gray_photo, factors):
     assert errors[1] < 0.2 * errors[0]
 
 
-def test_noise_is_moved_to_the_line(gray_photo):
+def test_noise_is_reduced_towards_the_line(gray_photo):
     luma = gray_photo[:64, :96].astype(np.float32) / 255
     chroma = 0.6 - 0.3 * block_means(luma, (2, 2))[None]
     noisy = chroma + np.random.default_rng(0).normal(0, 2 / 255, chroma.shape).astype(np.float32)
@@ -94,14 +97,14 @@ def test_noise_is_moved_to_the_line(gray_photo):
     assert errors[1] < 0.5 * errors[0]
 
 
-def test_even_chroma_gets_none(gray_photo):
+def test_flat_chroma_gets_no_detail(gray_photo):
     luma = gray_photo[:32, :32].astype(np.float32) / 255
     even = np.full((1, 16, 16), 0.3, np.float32)
     assert np.abs(detail_of(even, luma, (2, 2))).max() < 1e-5
 
 
 @pytest.mark.parametrize("strip", [1, 3, 7, 40])
-def test_strips_of_any_height_make_the_whole(astronaut, monkeypatch, strip):
+def test_strips_of_any_height_give_the_same_image(astronaut, monkeypatch, strip):
     image = astronaut[:45, :52]
     parts = split(image, subsampling=Subsampling.S420)
     random = np.random.default_rng(0)
@@ -110,47 +113,47 @@ def test_strips_of_any_height_make_the_whole(astronaut, monkeypatch, strip):
         (parts.planes[:1], rows_of(values[0][None])),
         (parts.planes[1:], rows_of(np.stack(values[1:]))),
     ]
-    whole = parts.merge(changes, detail=FULL)
+    whole = merge(parts, changes, detail=FULL)
     monkeypatch.setattr(pixels, "_STRIP_PIXELS", strip * image.shape[1])
-    np.testing.assert_array_equal(parts.merge(changes, detail=FULL), whole)
-    assert (whole != parts.merge(changes)).any()
+    np.testing.assert_array_equal(merge(parts, changes, detail=FULL), whole)
+    assert (whole != merge(parts, changes)).any()
 
 
-def test_luma_that_is_not_restored_shows_detail_too(astronaut):
+def test_unrestored_luma_guides_chroma_too(astronaut):
     parts = split(astronaut[:45, :52], subsampling=Subsampling.S420)
     none = [np.zeros((1, *plane.shape), np.float32) for plane in parts.planes]
     chroma = [([plane], rows_of(zeros)) for plane, zeros in zip(parts.planes[1:], none[1:])]
     with_luma = [([parts.planes[0]], rows_of(none[0])), *chroma]
     np.testing.assert_array_equal(
-        parts.merge(chroma, detail=FULL), parts.merge(with_luma, detail=FULL)
+        merge(parts, chroma, detail=FULL), merge(parts, with_luma, detail=FULL)
     )
-    unchanged = parts.merge(with_luma[:1], detail=FULL)
+    unchanged = merge(parts, with_luma[:1], detail=FULL)
     np.testing.assert_array_equal(unchanged, astronaut[:45, :52])
 
 
-def test_the_better_chroma_is_the_less_is_changed(gray_photo):
+def test_higher_chroma_quality_changes_less(gray_photo):
     luma = gray_photo[:64, :96].astype(np.float32) / 255
     chroma = np.random.default_rng(0).uniform(0.4, 0.6, (1, 32, 48)).astype(np.float32)
     added = [
-        np.abs(detail_of(chroma, luma, (2, 2), wanted=chroma_detail.Detail(1, quality))).mean()
+        np.abs(detail_of(chroma, luma, (2, 2), settings=chroma_detail.Detail(1, quality))).mean()
         for quality in (50, 80, 90, 95, 98, 100)
     ]
     assert added[0] == added[1]
     assert (np.diff(added[1:]) < 0).all()
-    half = detail_of(chroma, luma, (2, 2), wanted=chroma_detail.Detail(0.5, 50))
+    half = detail_of(chroma, luma, (2, 2), settings=chroma_detail.Detail(0.5, 50))
     np.testing.assert_allclose(half, detail_of(chroma, luma, (2, 2)) / 2, atol=1e-7)
 
 
-def test_the_most_that_strays_in_a_square_tells_how_much_is_trusted():
-    strays = np.random.default_rng(0).uniform(0, 0.06, (31, 40))
-    most = ndimage.maximum_filter(strays, 2 * chroma_detail.TRUST_REACH + 1)
+def test_trust_depends_on_the_largest_residual_in_a_square():
+    residual = np.random.default_rng(0).uniform(0, 0.06, (31, 40))
+    largest = ndimage.maximum_filter(residual, 2 * chroma_detail.TRUST_REACH + 1)
     inside = np.s_[2:-2, 2:-2]
-    found = chroma_detail.trust(strays)
-    np.testing.assert_allclose(found, 1 / (1 + (255 / 6 * most[inside]) ** 4))
+    found = chroma_detail.trust(residual)
+    np.testing.assert_allclose(found, 1 / (1 + (255 / 6 * largest[inside]) ** 4))
     assert found.min() < 0.1
 
 
-def test_what_was_pasted_in_after_decoding_gets_no_halo(astronaut, encode):
+def test_a_photo_pasted_in_after_decoding_gets_no_halo(astronaut, encode):
     photo = np.asarray(Image.open(io.BytesIO(encode(astronaut[40:120, 180:260], 90))))
     page = np.zeros((128, 128, 3), np.uint8)
     page[25:105, 25:105] = photo
@@ -160,11 +163,11 @@ def test_what_was_pasted_in_after_decoding_gets_no_halo(astronaut, encode):
     def merged(image):
         parts = split(image, subsampling=Subsampling.S420)
         none = np.zeros((2, *parts.planes[1].shape), np.float32)
-        return parts, parts.merge([(parts.planes[1:], rows_of(none))], detail=FULL)
+        return parts, merge(parts, [(parts.planes[1:], rows_of(none))], detail=FULL)
 
     parts, result = merged(page)
     assert result[outside].max() <= 6  # 17 without `trust`
     parts, result = merged(photo)
     assert np.abs(result.astype(int) - photo).max() > 10
-    strays = [plane.strays(slice(0, 80)) for plane in parts.planes[1:]]
-    assert np.quantile(strays, 0.99) < 2 / 255  # roundings to RGB
+    strays = [plane.upsampling_residual(slice(0, 80)) for plane in parts.planes[1:]]
+    assert np.quantile(strays, 0.99) < 2 / 255  # rounding to RGB

@@ -9,7 +9,7 @@ from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.request import Orientation
 from agarnet_jax.restoration.splitting import split
-from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recovered
+from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 
 WHOLE = slice(None), slice(None)
 
@@ -22,7 +22,7 @@ def photo():
 
 @pytest.fixture(scope="module")
 def saved(encode):
-    """(array, qualities) → the last of JPEG files made one of the other, as a picture."""
+    """(array, qualities) → the last of successively compressed JPEG files, as a picture."""
 
     def saved(image, *qualities):
         for quality in qualities:
@@ -47,43 +47,43 @@ def score(image, clean):
         *(((40, 60), known) for known in (True, False)),
         *(((55, 65), known) for known in (True, False)),
         *(((75, 85), known) for known in (True, False)),
-        ((20, 80), True),  # nearly as it was; by its pixels alone, it is taken for the first
+        ((20, 80), True),  # hardly changed; by its pixels alone, it fits the first
     ],
 )
 def test_the_earlier_jpeg_is_recovered(photo, saved, qualities, has_header):
     first, last = np.asarray(saved(photo, qualities[0])), saved(photo, *qualities)
-    plane = recovered(split(last if has_header else np.asarray(last)).lead)
+    plane = recover_earlier_jpeg(split(last if has_header else np.asarray(last)).lead)
     assert plane.detected_quality == pytest.approx(qualities[0], abs=1)
     blocks = slice(0, 192), slice(0, 232)
-    away = levels(plane)[blocks] - first[blocks]
-    before = np.asarray(last, float)[blocks] - first[blocks]
-    assert (away == 0).mean() > 0.9
-    assert (away**2).mean() < (before**2).mean() / 3
+    errors = levels(plane)[blocks] - first[blocks]
+    errors_before = np.asarray(last, float)[blocks] - first[blocks]
+    assert (errors == 0).mean() > 0.9
+    assert (errors**2).mean() < (errors_before**2).mean() / 3
     np.testing.assert_array_equal(levels(plane)[192:], np.asarray(last)[192:])
     np.testing.assert_array_equal(levels(plane)[:, 232:], np.asarray(last)[:, 232:])
 
 
 @pytest.mark.parametrize("qualities", [(60,), (60, 60), (80, 60)])
-def test_what_was_not_coarser_stays(photo, saved, qualities):
+def test_a_plane_without_a_coarser_earlier_jpeg_is_returned_as_is(photo, saved, qualities):
     plane = split(saved(photo, *qualities)).lead
-    assert recovered(plane) is plane
+    assert recover_earlier_jpeg(plane) is plane
 
 
-def test_several_are_undone_one_after_the_other(photo, saved):
-    plane = recovered(split(saved(photo, 40, 60, 80)).lead)
-    assert [step.quality for step in plane.undone] == [60, 40]
+def test_several_recompressions_are_undone_in_turn(photo, saved):
+    plane = recover_earlier_jpeg(split(saved(photo, 40, 60, 80)).lead)
+    assert [recompression.quality for recompression in plane.recompressions] == [60, 40]
     first = np.asarray(saved(photo, 40))
     assert (levels(plane) == first)[:192, :232].mean() > 0.9
 
 
-def test_what_was_drawn_in_between_stays(photo, saved):
+def test_blocks_edited_in_between_are_left_unchanged(photo, saved):
     drawn = saved(photo, 40).copy()
     ImageDraw.Draw(drawn).rectangle((64, 64, 127, 127), fill=200)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64))
     edited = np.array(drawn)
     edited[64:128, 64:128] = noise
     last = saved(edited, 60)
-    plane = recovered(split(last).lead)
+    plane = recover_earlier_jpeg(split(last).lead)
     assert isinstance(plane, RecoveredPlane)
     inside = slice(64, 128), slice(64, 128)
     same = (levels(plane) == np.asarray(last))[inside].reshape(8, 8, 8, 8).all(axis=(1, 3))
@@ -93,17 +93,20 @@ def test_what_was_drawn_in_between_stays(photo, saved):
     assert (levels(plane)[:192, :232] == np.asarray(edited)[:192, :232])[outside].mean() > 0.9
 
 
-@pytest.mark.parametrize("place", [(3, 20, 5, 13), (0, 8, 0, 8), (186, 195, 225, 236)])
-def test_pieces_are_those_of_the_whole(photo, saved, place):
-    plane = recovered(split(saved(photo, 40, 60)).lead)
-    top, bottom, left, right = place
-    piece = slice(top, bottom), slice(left, right)
-    np.testing.assert_array_equal(plane[piece], plane[WHOLE][piece])
+@pytest.mark.parametrize("region", [(3, 20, 5, 13), (0, 8, 0, 8), (186, 195, 225, 236)])
+def test_parts_equal_those_of_the_whole_plane(photo, saved, region):
+    plane = recover_earlier_jpeg(split(saved(photo, 40, 60)).lead)
+    top, bottom, left, right = region
+    part = slice(top, bottom), slice(left, right)
+    np.testing.assert_array_equal(plane[part], plane[WHOLE][part])
 
 
-def test_a_share_is_applied_in_part(photo, saved):
+def test_a_fraction_interpolates_between_both_planes(photo, saved):
     plane = split(saved(photo, 40, 60)).lead
-    now, before, half = (p[WHOLE] for p in (plane, recovered(plane), recovered(plane, share=0.5)))
+    now, before, half = (
+        p[WHOLE]
+        for p in (plane, recover_earlier_jpeg(plane), recover_earlier_jpeg(plane, fraction=0.5))
+    )
     np.testing.assert_allclose(half, (now + before) / 2, atol=1e-6)
 
 
@@ -118,38 +121,40 @@ def test_the_first_jpeg_is_restored(restorer, photo, saved, source, as_array):
     first, last = saved(photo, 40), saved(photo, 40, 60)
     image = np.asarray(last) if as_array else last
     blind = restorer.restore(image, quality=source)
-    assert blind.quality_map.mean() == pytest.approx(40, abs=2)  # cells of a map waver
+    assert blind.quality_map.mean() == pytest.approx(40, abs=2)  # the cells of a map are noisy
     assert np.shape(blind.image)[:2] == photo.shape or blind.image.size == photo.shape[::-1]
-    told = score(restorer.restore(first, quality=40).image, photo)
-    assert score(blind.image, photo) > told - 0.15
+    non_blind = score(restorer.restore(first, quality=40).image, photo)
+    assert score(blind.image, photo) > non_blind - 0.15
     network = Restorer(restorer.weights, read_steps=False)
     assert score(blind.image, photo) > score(network.restore(image).image, photo) + 0.2
 
 
-def test_the_estimate_is_of_the_first(restorer, photo, saved):
+def test_the_estimate_is_that_of_the_first_jpeg(restorer, photo, saved):
     again = np.asarray(saved(photo, 40, 60))
     assert restorer.estimate(again)[QualitySource.IMAGE] == pytest.approx(40, abs=0.5)
 
 
-def test_colour_keeps_its_chroma(restorer, astronaut, encode):
+def test_chroma_is_left_unchanged(restorer, astronaut, encode):
     picture = Image.open(io.BytesIO(encode(astronaut[:160, 100:292], 40, subsampling="4:4:4")))
     again = io.BytesIO()
     picture.save(again, "JPEG", quality=60, subsampling="4:4:4")
     last = Image.open(again)
     luma_only = np.asarray(restorer.restore(last, chroma=False).image, np.float32)
     chroma = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-    away = (luma_only - np.asarray(last)) @ chroma.T
-    assert np.median(np.abs(away)) < 0.5
+    changes = (luma_only - np.asarray(last)) @ chroma.T
+    assert np.median(np.abs(changes)) < 0.5
     clean = astronaut[:160, 100:292]
     network = Restorer(restorer.weights, read_steps=False)
-    both, told = (r.restore(last, quality=40, bits=16).image / 65535 for r in (restorer, network))
-    assert (np.abs((both - told) @ chroma.T) < 1e-4).mean() > 0.95  # the rest clips in RGB
+    both, without = (
+        r.restore(last, quality=40, bits=16).image / 65535 for r in (restorer, network)
+    )
+    assert (np.abs((both - without) @ chroma.T) < 1e-4).mean() > 0.95  # the rest clips in RGB
     assert score(luma_only / 255, clean / 255) > score(
         np.asarray(network.restore(last, chroma=False).image) / 255, clean / 255
     )
 
 
-def test_tiles_and_many_images_are_the_same(restorer, photo, saved):
+def test_tiles_and_batches_give_the_same_image(restorer, photo, saved):
     last = np.asarray(saved(photo, 40, 60))
     whole = restorer.restore(last)
     tiled = Restorer(restorer.weights, tile=128).restore(last)
@@ -159,13 +164,13 @@ def test_tiles_and_many_images_are_the_same(restorer, photo, saved):
     assert np.abs(of_many.image.astype(int) - whole.image).max() <= 1
 
 
-def test_who_states_the_compression_is_believed(restorer, photo, saved):
+def test_a_stated_compression_is_not_undone(restorer, photo, saved):
     last = saved(photo, 40, 60)
     network = Restorer(restorer.weights, read_steps=False)
     for arguments in (
         {"quality": QualitySource.HEADER},
         {"quality": 60, "table": np.asarray(split(last).lead.table)},
-        {"quality": 60, "orientation": Orientation.TRANSPOSED},  # it does not lie so
+        {"quality": 60, "orientation": Orientation.TRANSPOSED},  # not the actual orientation
     ):
         np.testing.assert_array_equal(
             np.asarray(restorer.restore(last, **arguments).image),

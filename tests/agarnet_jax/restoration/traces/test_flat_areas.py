@@ -5,28 +5,32 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.restoration import QualitySource, Restorer
-from agarnet_jax.restoration.traces.flat_areas import filled, mean_quality, shares_of_detail
+from agarnet_jax.restoration.traces.flat_areas import (
+    detail_fractions,
+    fill_flat_cells,
+    mean_quality,
+)
 
 
-def test_shares_are_counted_by_blocks():
+def test_detail_fractions_count_blocks():
     plane = np.full((70, 130), 0.25, np.float32)
     plane[20, 100] += 1 / 255  # one block
-    plane[:, 128:] = 0.75  # the blocks that it begins in, and their neighbours to the left
-    shares = shares_of_detail(plane)
-    np.testing.assert_allclose(shares, [[0, 9 / 64, 0], [0, 1 / 8, 0]])
+    plane[:, 128:] = 0.75  # the edge counts for the blocks to its left
+    fractions = detail_fractions(plane)
+    np.testing.assert_allclose(fractions, [[0, 9 / 64, 0], [0, 1 / 8, 0]])
     plane[20, 100] = 0.25 + 0.4 / 255  # less than a level
-    assert shares_of_detail(plane)[0, 1] == 8 / 64
+    assert detail_fractions(plane)[0, 1] == 8 / 64
 
 
-def test_any_size_has_a_share():
+def test_detail_fractions_exist_for_any_size():
     for height, width in ((1, 1), (1, 200), (63, 65), (128, 64)):
         plane = np.random.default_rng(0).random((height, width))
-        shares = shares_of_detail(plane)
-        assert shares.shape == (-(-height // 64), -(-width // 64))
-        assert (shares == 1).all() or height * width == 1
+        fractions = detail_fractions(plane)
+        assert fractions.shape == (-(-height // 64), -(-width // 64))
+        assert (fractions == 1).all() or height * width == 1
 
 
-def test_the_mean_is_by_area_and_squared_share():
+def test_cells_are_weighted_by_area_and_squared_fraction():
     cells = np.array([[10, 50, 90]], np.float32)
     assert mean_quality(cells, np.array([[1, 1, 1]]), (64, 144)) == pytest.approx(
         (64 * 10 + 64 * 50 + 16 * 90) / 144
@@ -35,14 +39,14 @@ def test_the_mean_is_by_area_and_squared_share():
     assert mean_quality(cells, np.zeros((1, 3)), (64, 144)) is None
 
 
-def test_plain_cells_are_filled():
-    cells, shares = np.array([[10, 50, 90]], np.float32), np.array([[0.59, 0.61, 1]])
-    np.testing.assert_array_equal(filled(cells, shares, 60.0), [[60, 50, 90]])
+def test_flat_cells_take_the_estimate():
+    cells, fractions = np.array([[10, 50, 90]], np.float32), np.array([[0.59, 0.61, 1]])
+    np.testing.assert_array_equal(fill_flat_cells(cells, fractions, 60.0), [[60, 50, 90]])
 
 
 @pytest.mark.parametrize("background", [0, 255])
 @pytest.mark.parametrize("quality", [40, 90])
-def test_a_border_does_not_decide(astronaut, encode, background, quality):
+def test_a_border_does_not_dominate_the_estimate(astronaut, encode, background, quality):
     picture = np.full((320, 448, 3), background, np.uint8)
     picture[60:260, 100:340] = astronaut[100:300, 100:340]
     restorer = Restorer.from_pretrained("tiny")
@@ -51,4 +55,4 @@ def test_a_border_does_not_decide(astronaut, encode, background, quality):
     assert abs(estimates[QualitySource.IMAGE] - quality) < 4
     assert abs(estimates[QualitySource.MAP].mean() - quality) < 8
     alone = Restorer(restorer.weights, read_steps=False).estimate(jpeg)
-    assert alone[QualitySource.IMAGE] < quality - 4  # as the network has it
+    assert alone[QualitySource.IMAGE] < quality - 4  # the network's own

@@ -1,5 +1,5 @@
 // Quality of quantization tables of other encoders than IJG's, from some of their steps, as
-// agarnet_jax/restoration/traces/table_law.py finds it; its reasons stand there.
+// agarnet_jax/restoration/traces/table_fit.py finds it; its reasons stand there.
 
 export const QUALITIES = Array.from({ length: 100 }, (_, i) => i + 1);
 
