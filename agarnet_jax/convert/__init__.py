@@ -1,1 +1,1 @@
-"""Weights from other frameworks to ours."""
+"""Converts weights from other frameworks."""

@@ -1,7 +1,7 @@
-"""The authors' checkpoints as our weights: reads TensorFlow 1 files, by TensorFlow (`convert`).
+"""Reads the authors' TensorFlow 1 checkpoints as weights; needs TensorFlow (extra `convert`).
 
-The release lies in two folders (`AGARNET.md` §7), each with a checkpoint of the V2 saver: a file
-`NAME.index`, one or more `NAME.data-…`, and `checkpoint`, which says what NAME is.
+The release has two folders (`AGARNET.md` §7), each with a checkpoint of the V2 saver: `NAME.index`,
+one or more files `NAME.data-…`, and the file `checkpoint`, which contains NAME.
 """
 
 import pathlib
@@ -18,16 +18,16 @@ RESTORER_FOLDER, ESTIMATOR_FOLDER = "reconstruction", "regression"
 
 
 def released_weights(checkpoint_dir: str | pathlib.Path) -> Weights:
-    """Reads the weights in `checkpoint_dir`, which holds `reconstruction/` and `regression/`.
+    """Reads the weights in `checkpoint_dir`, which contains `reconstruction/` and `regression/`.
 
-    The restorer's width f is that of the arrays. What training leaves in a checkpoint besides
-    the network, as optimizers do, is passed over.
+    The restorer's width f is inferred from the arrays. Other variables that training saves, such as
+    the optimizer's, are ignored.
 
     Raises:
-      ValueError: not such a folder or not such networks; it lists everything that is wrong.
+      ValueError: the folders are not those of the release; the message lists all problems.
       ModuleNotFoundError: TensorFlow is not installed.
     """
-    tensorflow = _tensorflow()
+    tensorflow = _import_tensorflow()
     problems: list[str] = []
     variables: dict[str, dict[str, np.ndarray] | None] = {}
     for name, scopes in (
@@ -37,7 +37,7 @@ def released_weights(checkpoint_dir: str | pathlib.Path) -> Weights:
         variables[name] = None
         folder = pathlib.Path(checkpoint_dir) / name
         try:
-            variables[name] = _read(tensorflow, _checkpoint_in(folder), scopes)
+            variables[name] = _read(tensorflow, _find_checkpoint(folder), scopes)
         except OSError as error:
             problems.append(f"{folder}: {error}")
     return released.released_weights(
@@ -47,7 +47,7 @@ def released_weights(checkpoint_dir: str | pathlib.Path) -> Weights:
     )
 
 
-def _tensorflow() -> ModuleType:
+def _import_tensorflow() -> ModuleType:
     try:
         import tensorflow
     except ModuleNotFoundError as error:
@@ -57,10 +57,10 @@ def _tensorflow() -> ModuleType:
     return tensorflow
 
 
-def _checkpoint_in(folder: pathlib.Path) -> pathlib.Path:
-    """Finds the checkpoint that a folder names or else holds: `FOLDER/NAME`, without any suffix.
+def _find_checkpoint(folder: pathlib.Path) -> pathlib.Path:
+    """Finds a folder's checkpoint, named in its file `checkpoint` or its only one: `FOLDER/NAME`.
 
-    The file `checkpoint` may name a path of the machine that trained, so only its last part counts.
+    Only the last part of the path in `checkpoint` is used: the path may be that of another machine.
     """
     if not folder.is_dir():
         raise FileNotFoundError("no such folder")
@@ -79,16 +79,16 @@ def _checkpoint_in(folder: pathlib.Path) -> pathlib.Path:
         raise FileNotFoundError("no checkpoint in it (NAME.index, NAME.data-00000-of-00001)")
     names = ", ".join(path.name for path in found)
     raise FileNotFoundError(
-        f"several checkpoints, and no file `checkpoint` that names one: {names}"
+        f"several checkpoints, and no file `checkpoint` that names one of them: {names}"
     )
 
 
 def _read(
     tensorflow: ModuleType, checkpoint: pathlib.Path, scopes: Iterable[str]
 ) -> dict[str, np.ndarray]:
-    """Reads the network's variables: those of `scopes` that do not belong to another variable.
+    """Reads the network's variables: those in `scopes`, without the optimizer's.
 
-    An optimizer calls what it keeps of a variable by the variable's own name, a "/" and more.
+    An optimizer's variables are named after the network's: "VARIABLE/…".
     """
     try:
         reader = tensorflow.train.load_checkpoint(str(checkpoint))
@@ -96,14 +96,14 @@ def _read(
         return {
             name: reader.get_tensor(name)
             for name in sorted(names)
-            if name.split("/")[0] in scopes and not _parents(name) & names
+            if name.split("/")[0] in scopes and not _parent_names(name) & names
         }
-    # TensorFlow's kinds of errors become Python's, a few of them by the text.
+    # TensorFlow translates its errors to Python's, some of them depending on the message.
     except (tensorflow.errors.OpError, IndexError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise OSError(f"{checkpoint.name} cannot be read ({reason}); copy it again") from error
 
 
-def _parents(name: str) -> set[str]:
+def _parent_names(name: str) -> set[str]:
     parts = name.split("/")
     return {"/".join(parts[:count]) for count in range(1, len(parts))}

@@ -1,9 +1,9 @@
-"""Trained weights: one safetensors file holds a restorer, its estimator and both configurations.
+"""Trained weights: one safetensors file with a restorer, its estimator and both configurations.
 
 Tensors are named `restorer/{parameter path}` and `estimator/{parameter path}`, float32. The
-configurations stand as JSON in the file's metadata, under the same two names, and a hash of all
-tensors as "sha256", so that a damaged copy is noticed; older files have none. Parameters are
-compared with the configurations when they are saved, and when a file without a hash is loaded.
+metadata has the configurations as JSON, under the same two names, and a hash of all tensors as
+"sha256", which reveals damaged files; older files have none. Parameters are checked against the
+configurations when they are saved, and when a file without a hash is loaded.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ PARTS = ("restorer", "estimator")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Weights:
-    """Everything blind restoration needs. Parameters are nested dicts of float32 arrays."""
+    """The networks for blind restoration. Parameters are nested dicts of float32 arrays."""
 
     restorer_config: AGARNetConfig
     restorer_params: Any = dataclasses.field(repr=False)
@@ -45,27 +45,27 @@ class Weights:
         for part in PARTS:
             if list(getattr(self, f"{part}_params")) == ["params"]:
                 raise ValueError(
-                    f"{part}_params are a model's variables; give variables['params']."
+                    f"{part}_params are a model's variables; pass variables['params']."
                 )
 
 
 def shipped_names() -> list[str]:
-    """Lists the names that `load` knows without a file."""
+    """Lists the names of the weights shipped with this package."""
     return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
 
 
 def path_of(name_or_path: str | os.PathLike) -> pathlib.Path:
-    """Finds the file of shipped weights by name, or the file given.
+    """Returns the path of shipped weights, or of the given file.
 
     Raises:
-      ValueError: neither a shipped name nor a file that may be read.
+      ValueError: neither a shipped name nor a readable file.
     """
     path = pathlib.Path(name_or_path)
     if os.fspath(name_or_path) in shipped_names():
         return _FOLDER / f"{name_or_path}{_SUFFIX}"
-    if os.path.isdir(path):  # other than those of pathlib, these take names of any length
+    if os.path.isdir(path):  # unlike pathlib, accepts names of any length
         raise ValueError(
-            f"{str(path)!r} is a folder, weights are a file; of training runs, make one by "
+            f"{str(path)!r} is a folder, weights are a file; create one from training runs with "
             "`python -m experiments.pack_weights --restorer=FOLDER --estimator=FOLDER "
             "--out=FILE.safetensors`."
         )
@@ -75,7 +75,7 @@ def path_of(name_or_path: str | os.PathLike) -> pathlib.Path:
             f"({', '.join(shipped_names())})."
         )
     if not os.access(path, os.R_OK):
-        raise ValueError(f"{str(path)!r} may not be read; change its permissions.")
+        raise ValueError(f"{str(path)!r} is not readable; change its permissions.")
     return path
 
 
@@ -83,8 +83,7 @@ def load(name_or_path: str | os.PathLike) -> Weights:
     """Loads shipped weights by name, or a file.
 
     Raises:
-      ValueError: neither a shipped name nor a file of this format, or its tensors are not those
-        that were saved.
+      ValueError: neither a shipped name nor a file of this format, or the file is damaged.
     """
     path = path_of(name_or_path)
     try:
@@ -96,9 +95,9 @@ def load(name_or_path: str | os.PathLike) -> Weights:
             raise ValueError(f"it has no {' and no '.join(missing)}")
         loaded = Weights(
             restorer_config=AGARNetConfig(**json.loads(metadata["restorer"])),
-            restorer_params=_part(tensors, "restorer"),
+            restorer_params=_params_of(tensors, "restorer"),
             estimator_config=EstimatorConfig(**json.loads(metadata["estimator"])),
-            estimator_params=_part(tensors, "estimator"),
+            estimator_params=_params_of(tensors, "estimator"),
         )
         if _HASH not in metadata:
             check(loaded)
@@ -110,30 +109,32 @@ def load(name_or_path: str | os.PathLike) -> Weights:
 
 
 class DamagedError(ValueError):
-    """A weights file's tensors are not those that were saved."""
+    """The tensors of a weights file do not have the hash that was saved with them."""
 
 
-def _check_hash(path: pathlib.Path, tensors: Mapping[str, np.ndarray], stated: str | None) -> None:
-    if stated is not None and stated != _hash(tensors):
+def _check_hash(
+    path: pathlib.Path, tensors: Mapping[str, np.ndarray], expected: str | None
+) -> None:
+    if expected is not None and expected != _hash(tensors):
         raise DamagedError(
             f"{str(path)!r} is damaged: its tensors do not have the hash that was saved with them; "
-            "copy it again from where it came from."
+            "copy it again from its source."
         )
 
 
 def check(weights: Weights) -> None:
-    """Compares names and shapes of parameters with those of new networks, which are only traced.
+    """Checks parameter names and shapes against the configurations, whose networks are traced.
 
     Raises:
-      ValueError: they are others; names the first.
+      ValueError: they differ; the message names the first that does.
     """
     image = jax.ShapeDtypeStruct((1, CELL, CELL, 1), np.float32)
     restorer = functools.partial(AGARNet(weights.restorer_config).init, quality=50.0)
     estimator = QualityEstimator(weights.estimator_config).init
     for part, init in zip(PARTS, (restorer, estimator)):
-        new = jax.eval_shape(lambda image, init=init: init(jax.random.key(0), image), image)
+        expected = jax.eval_shape(lambda image, init=init: init(jax.random.key(0), image), image)
         for name, (given, wanted) in shape_mismatches(
-            getattr(weights, f"{part}_params"), new["params"]
+            getattr(weights, f"{part}_params"), expected["params"]
         ).items():
             raise ValueError(
                 f"{part}_params do not fit {part}_config: {name} has shape "
@@ -143,10 +144,10 @@ def check(weights: Weights) -> None:
 
 
 def save(weights: Weights, path: str | os.PathLike) -> None:
-    """Writes weights to a file, whole or not at all.
+    """Writes weights to a file atomically.
 
     Raises:
-      OSError: it cannot be written.
+      OSError: the file cannot be written.
       ValueError: as `check`.
     """
     check(weights)
@@ -158,10 +159,10 @@ def save(weights: Weights, path: str | os.PathLike) -> None:
 
 
 def file_contents(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
-    """Makes the bytes of a safetensors file, with the hash of its tensors, which `load` checks.
+    """Serializes a safetensors file, with a hash of the tensors that `load` checks.
 
     Args:
-      tensors: the arrays by name.
+      tensors: arrays by name.
       metadata: strings by key.
     """
     return safetensors.numpy.save(dict(tensors), {**metadata, _HASH: _hash(tensors)})
@@ -170,12 +171,12 @@ def file_contents(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 def flat_tensors(
     weights: Weights, *, parts: Sequence[str] = PARTS, dtype: Any = np.float32
 ) -> dict[str, np.ndarray]:
-    """Lists the parameters of networks by name, `{part}/{parameter path}`.
+    """Returns the parameters of networks by name, `{part}/{parameter path}`.
 
     Args:
-      weights: whose parameters.
-      parts: the networks, of `PARTS`.
-      dtype: what to convert the parameters to.
+      weights: the weights.
+      parts: the networks, a subset of `PARTS`.
+      dtype: the data type of the result.
     """
     return {
         f"{part}/{name}": np.ascontiguousarray(value, dtype)
@@ -187,13 +188,13 @@ def flat_tensors(
 
 
 def digest(params: Any) -> str:
-    """Hashes parameters, nested dicts of arrays: SHA-256 of their names, shapes and values."""
+    """Returns the SHA-256 of the names, shapes and values of parameters, nested dicts of arrays."""
     flat = flax.traverse_util.flatten_dict(params, sep="/")
     return _hash({name: np.asarray(value) for name, value in flat.items()})
 
 
 def _hash(tensors: Mapping[str, np.ndarray]) -> str:
-    """Hashes names, shapes and little-endian values, in the order of names, by SHA-256."""
+    """Returns the SHA-256 of names, shapes and little-endian values, in the order of names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, tensor.dtype.str, tensor.shape]).encode())
@@ -201,7 +202,7 @@ def _hash(tensors: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _part(tensors: Mapping[str, np.ndarray], part: str) -> dict[str, Any]:
+def _params_of(tensors: Mapping[str, np.ndarray], part: str) -> dict[str, Any]:
     prefix = f"{part}/"
     flat = {
         name.removeprefix(prefix): tensor.astype(np.float32, copy=False)

@@ -22,7 +22,7 @@ def shapes(tree):
 
 
 @pytest.mark.parametrize("name", weights.shipped_names())
-def test_weights_fit_their_own_configuration_and_have_a_card(name):
+def test_shipped_weights_match_their_configuration_and_have_a_model_card(name):
     shipped = weights.load(name)
     assert f"# Model card: `{name}`" in weights.path_of(name).with_suffix(".md").read_text()
     image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
@@ -39,18 +39,18 @@ def test_weights_fit_their_own_configuration_and_have_a_card(name):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(shipped.restorer_params))
 
 
-def test_saved_weights_come_back_equal(shipped, tmp_path):
+def test_saved_weights_are_loaded_unchanged(shipped, tmp_path):
     path = tmp_path / "copy.safetensors"
     weights.save(shipped, path)
-    again = weights.load(path)
-    assert again.restorer_config == shipped.restorer_config
-    assert again.estimator_config == shipped.estimator_config
-    jax.tree.map(np.testing.assert_array_equal, again.restorer_params, shipped.restorer_params)
-    jax.tree.map(np.testing.assert_array_equal, again.estimator_params, shipped.estimator_params)
+    loaded = weights.load(path)
+    assert loaded.restorer_config == shipped.restorer_config
+    assert loaded.estimator_config == shipped.estimator_config
+    jax.tree.map(np.testing.assert_array_equal, loaded.restorer_params, shipped.restorer_params)
+    jax.tree.map(np.testing.assert_array_equal, loaded.estimator_params, shipped.estimator_params)
     assert [p.name for p in tmp_path.iterdir()] == ["copy.safetensors"]
 
 
-def test_parameters_that_are_not_the_configurations_are_named(shipped, tmp_path):
+def test_parameters_that_do_not_match_the_configurations_raise(shipped, tmp_path):
     wide = dataclasses.replace(shipped.restorer_config, pixel_features=24)
     without = {**shipped.estimator_params}
     removed = without.pop(sorted(without)[0])
@@ -82,42 +82,42 @@ def test_parameters_that_are_not_the_configurations_are_named(shipped, tmp_path)
         path.unlink()
 
 
-def test_variables_of_a_model_are_no_parameters(shipped):
+def test_model_variables_instead_of_parameters_raise(shipped):
     with pytest.raises(ValueError, match=r"estimator_params are .* variables\['params'\]"):
         dataclasses.replace(shipped, estimator_params={"params": shipped.estimator_params})
 
 
-def test_weights_are_shown_in_short(shipped):
+def test_repr_of_weights_omits_parameters(shipped):
     assert len(repr(shipped)) < 2000
     assert repr(shipped.restorer_config) in repr(shipped)
     assert shipped != weights.load("tiny")
 
 
-def test_an_unknown_name_lists_the_shipped_ones():
+def test_unknown_name_raises_and_lists_the_shipped_ones():
     with pytest.raises(ValueError, match=r"'huge'.*tiny"):
         weights.load("huge")
 
 
-def test_a_name_longer_than_any_file_has_is_unknown():
+def test_name_longer_than_the_file_system_allows_is_unknown():
     with pytest.raises(ValueError, match=r"No weights 'xxx.*neither a file nor a shipped name"):
         weights.path_of("x" * 300)
 
 
-def test_a_folder_is_no_file_but_a_run_may_become_one(tmp_path):
+def test_folder_raises_and_points_to_pack_weights(tmp_path):
     with pytest.raises(
         ValueError, match=r"is a folder.*experiments\.pack_weights --restorer=.*out="
     ):
         weights.path_of(tmp_path)
 
 
-def test_a_file_that_may_not_be_read_is_said(tmp_path, monkeypatch):
+def test_unreadable_file_raises(tmp_path, monkeypatch):
     weights.save(weights.load("tiny"), tmp_path / "mine")
     monkeypatch.setattr(weights.os, "access", lambda *_: False)  # root may read everything
-    with pytest.raises(ValueError, match="mine' may not be read; change its permissions"):
+    with pytest.raises(ValueError, match="mine' is not readable; change its permissions"):
         weights.load(tmp_path / "mine")
 
 
-def test_other_files_are_refused_by_name(tmp_path):
+def test_other_files_raise_with_their_name(tmp_path):
     text = tmp_path / "text.safetensors"
     text.write_text("not weights")
     foreign = tmp_path / "foreign.safetensors"
@@ -127,7 +127,7 @@ def test_other_files_are_refused_by_name(tmp_path):
             weights.load(path)
 
 
-def test_damage_is_noticed_and_older_files_load(shipped, tmp_path):
+def test_damaged_files_raise_and_older_files_without_a_hash_load(shipped, tmp_path):
     path = tmp_path / "copy.safetensors"
     weights.save(shipped, path)
     contents = path.read_bytes()

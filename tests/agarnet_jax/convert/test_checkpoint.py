@@ -1,4 +1,4 @@
-"""Checkpoints that TensorFlow wrote as its version 1 did, read in an environment that has it."""
+"""Checkpoints written in TensorFlow 1's format, read in an environment with TensorFlow."""
 
 import json
 import shutil
@@ -31,42 +31,42 @@ print(json.dumps(messages))
 
 @pytest.fixture(scope="module")
 def releases(write_releases, golden_restorer_arrays, released_arrays, tmp_path_factory):
-    """Folders as of the release, by what is special about them."""
+    """A folder of releases: complete, with optimizer state, and with missing variables."""
     restorer = golden_restorer_arrays | {
         "dct_input/weight": np.zeros((8, 8, 1, 64), np.float32),
         "Reconstruction/DCT_Domain2/idct/weight": np.zeros((8, 8, 1, 64), np.float32),
     }
     estimator = released_arrays(8, ("Estimation",))
-    kept_by_optimizer = {
+    training_state = {
         "Reconstruction/DCT_Domain2/conv_last/kernel/Adam": np.ones((3, 3, 3, 32, 32), np.float32),
         "beta1_power": np.float32(0.9),
         "global_step": np.int64(100),
     }
-    without_scopes = {
+    incomplete = {
         name: value
         for name, value in restorer.items()
         if not name.startswith("Generating_DCT/") and "Encoder_1x1/conv1/bias" not in name
     }
     wider = {"Generating_CNN/dense2/bias": np.zeros(64, np.float32)}
-    chosen = {
-        "whole": (restorer, estimator),
-        "trained": (restorer | kept_by_optimizer, estimator),
-        "lacking": (without_scopes | wider, {"Estimation_block2/conv1/kernel": np.zeros(3)}),
+    contents = {
+        "complete": (restorer, estimator),
+        "trained": (restorer | training_state, estimator),
+        "incomplete": (incomplete | wider, {"Estimation_block2/conv1/kernel": np.zeros(3)}),
     }
     root = tmp_path_factory.mktemp("releases")
-    write_releases({root / name: both for name, both in chosen.items()})
+    write_releases({root / name: both for name, both in contents.items()})
     return root
 
 
 @pytest.fixture(scope="module")
 def converted(releases, tensorflow_python, repository):
-    """By name of the release: what was wrong with it, and the weights."""
-    whole = releases / "whole"
-    for name in ("moved", "stateless", "damaged", "no_data", "several", "half"):
-        shutil.copytree(whole, releases / name)
+    """{name of the release: (error message or "", weights or None)}."""
+    complete = releases / "complete"
+    for name in ("moved", "no_state", "damaged", "no_data", "several", "half"):
+        shutil.copytree(complete, releases / name)
     state = releases / "moved" / "reconstruction" / "checkpoint"
     state.write_text(state.read_text().replace('"AGARNet', '"/home/author/logs/AGARNet'))
-    (releases / "stateless" / "regression" / "checkpoint").unlink()
+    (releases / "no_state" / "regression" / "checkpoint").unlink()
     data = "AGARNet-100.data-00000-of-00001"
     damaged = releases / "damaged" / "reconstruction" / data
     damaged.write_bytes(damaged.read_bytes()[:100_000])
@@ -90,8 +90,8 @@ def converted(releases, tensorflow_python, repository):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["whole", "trained", "moved", "stateless"])
-def test_a_release_becomes_our_weights(converted, name, golden_params, golden_estimator_params):
+@pytest.mark.parametrize("name", ["complete", "trained", "moved", "no_state"])
+def test_release_is_converted_to_weights(converted, name, golden_params, golden_estimator_params):
     message, result = converted[name]
     assert not message
     assert result.restorer_config == AGARNetConfig(pixel_features=8)
@@ -102,22 +102,22 @@ def test_a_release_becomes_our_weights(converted, name, golden_params, golden_es
 
 
 @pytest.mark.slow
-def test_everything_missing_is_named_at_once(converted):
-    lines = converted["lacking"][0].splitlines()
-    named = {line.strip() for line in lines[1:]}
-    # A scope, a variable and a shape; of the estimator's 18 variables the one there is misshapen.
-    assert len(named) == len(lines) - 1 == 3 + 18
+def test_all_problems_are_reported_at_once(converted):
+    lines = converted["incomplete"][0].splitlines()
+    problems = {line.strip() for line in lines[1:]}
+    # A scope, a variable and a shape; all 18 variables of the estimator, one of the wrong shape.
+    assert len(problems) == len(lines) - 1 == 3 + 18
     assert "21 problems" in lines[0]
-    assert "missing: scope Generating_DCT (4 variables)" in named
-    assert "missing: Reconstruction/Pixel_Domain/Encoder_1x1/conv1/bias" in named
-    assert "shape: Generating_CNN/dense2/bias is (64,), expected (32,)" in named
-    assert "missing: Estimation_block2/conv_last/bias" in named
-    assert "shape: Estimation_block2/conv1/kernel is (3,), expected (3, 3, 1, 32)" in named
+    assert "missing: scope Generating_DCT (4 variables)" in problems
+    assert "missing: Reconstruction/Pixel_Domain/Encoder_1x1/conv1/bias" in problems
+    assert "shape: Generating_CNN/dense2/bias is (64,), expected (32,)" in problems
+    assert "missing: Estimation_block2/conv_last/bias" in problems
+    assert "shape: Estimation_block2/conv1/kernel is (3,), expected (3, 3, 1, 32)" in problems
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "phrases"),
     [
         ("nowhere", ["reconstruction: no such folder", "regression: no such folder"]),
         ("half", ["reconstruction: no checkpoint in it", "regression: no such folder"]),
@@ -126,14 +126,14 @@ def test_everything_missing_is_named_at_once(converted):
         ("several", ["regression: several checkpoints", "Estimation-100, Estimation-200"]),
     ],
 )
-def test_files_that_cannot_be_read(converted, name, words):
+def test_unreadable_checkpoints_raise_with_their_folder(converted, name, phrases):
     message = converted[name][0]
     assert len(message.splitlines()) <= 3, message
-    for word in words:
-        assert word in message
+    for phrase in phrases:
+        assert phrase in message
 
 
-def test_tensorflow_is_asked_for(monkeypatch, tmp_path):
+def test_missing_tensorflow_raises_with_the_extra_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'agarnet-jax\[convert\]'"):
         checkpoint.released_weights(tmp_path)

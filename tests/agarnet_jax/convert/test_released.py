@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 
@@ -10,10 +11,10 @@ def test_constants_are_accepted_and_ignored(golden_restorer_arrays):
         "Reconstruction/DCT_Domain2/idct/weight": np.zeros((8, 8, 1, 64), np.float32),
     }
     params = released.restorer_params(golden_restorer_arrays | constants)
-    assert sum(p.size for p in _leaves(params)) == 1_813_293 - 701_665
+    assert sum(p.size for p in jax.tree.leaves(params)) == 1_813_293 - 701_665
 
 
-def test_every_problem_is_named_at_once(golden_restorer_arrays):
+def test_all_problems_are_reported_at_once(golden_restorer_arrays):
     arrays = dict(golden_restorer_arrays)
     missing = "Generating_CNN/dense2/bias"
     misshapen = "Reconstruction/DCT_Domain2/conv_last/kernel"
@@ -28,7 +29,7 @@ def test_every_problem_is_named_at_once(golden_restorer_arrays):
     assert f"shape: {misshapen} is (3, 3, 32, 32), expected (3, 3, 3, 32, 32)" in message
 
 
-def test_transposed_dense_kernel_is_not_taken_for_another_layout(golden_restorer_arrays):
+def test_transposed_dense_kernel_raises(golden_restorer_arrays):
     name = "Generating_CNN/dense2/kernel"
     arrays = dict(golden_restorer_arrays)
     arrays[name] = arrays[name].transpose(0, 1, 3, 2)
@@ -36,15 +37,15 @@ def test_transposed_dense_kernel_is_not_taken_for_another_layout(golden_restorer
         released.restorer_params(arrays)
 
 
-def test_an_empty_checkpoint_is_an_error_naming_what_is_missing():
+def test_empty_checkpoint_raises_with_the_missing_scopes():
     with pytest.raises(ValueError, match=r"missing: scope Estimation_block2 \(18 variables\)"):
         released.estimator_params({})
     with pytest.raises(ValueError, match="missing: scope Reconstruction"):
         released.restorer_params({})
 
 
-def test_the_width_is_that_of_most_layers(golden_restorer_arrays):
-    """One layer that is missing or of another width does not make the others wrong."""
+def test_width_is_the_most_frequent_one(golden_restorer_arrays):
+    """A single layer that is missing or of another width does not affect the others."""
     first = "Reconstruction/Pixel_Domain/Encoder_1x1/conv1/bias"
     arrays = dict(golden_restorer_arrays)
     del arrays[first]
@@ -57,22 +58,14 @@ def test_the_width_is_that_of_most_layers(golden_restorer_arrays):
     assert f"shape: {first} is (16,), expected (8,)" in str(error.value)
 
 
-def test_both_networks_and_what_was_wrong_before_are_told_together(golden_restorer_arrays):
+def test_problems_of_both_networks_and_earlier_ones_are_reported_together(golden_restorer_arrays):
     arrays = dict(golden_restorer_arrays)
     del arrays["Generating_CNN/dense2/bias"]
     with pytest.raises(ValueError, match="3 problems") as error:
-        released.released_weights(restorer=arrays, estimator={}, problems=["no luck"])
+        released.released_weights(restorer=arrays, estimator={}, problems=["earlier problem"])
     lines = str(error.value).splitlines()[1:]
     assert [line.strip() for line in lines] == [
-        "no luck",
+        "earlier problem",
         "missing: Generating_CNN/dense2/bias",
         "missing: scope Estimation_block2 (18 variables)",
     ]
-
-
-def _leaves(tree):
-    for value in tree.values():
-        if isinstance(value, dict):
-            yield from _leaves(value)
-        else:
-            yield value
