@@ -20,7 +20,7 @@ from agarnet_jax.models import CellPlacement
 from experiments import program
 from experiments.evaluating import tables
 from experiments.evaluating.evaluation import evaluate
-from experiments.evaluating.models import Treatment
+from experiments.evaluating.models import RestorationOptions
 from experiments.evaluating.report_parts import Report
 from experiments.evaluating.settings import ALL, Settings, parse_qualities, parse_suites
 
@@ -78,7 +78,7 @@ def settings() -> Settings:
         luma_range=_LUMA.value,
         rounding=_ROUNDING.value,
         cells=_CELLS.value,
-        treatment=Treatment(_ENSEMBLE.value, _CONSISTENT.value, _STEPS.value),
+        restoration=RestorationOptions(_ENSEMBLE.value, _CONSISTENT.value, _STEPS.value),
         images_per_set=_IMAGES_PER_SET.value,
     )
 

@@ -1,1 +1,1 @@
-"""Evaluation: suites of the paper's protocols, scores, tables, plots and a report to look at."""
+"""Evaluation: suites following the papers' protocols, scores, tables, plots and an HTML report."""

@@ -1,4 +1,4 @@
-"""Images that another tool restored, to score beside ours."""
+"""Images restored by other tools, scored for comparison with ours."""
 
 import collections
 import dataclasses
@@ -16,19 +16,20 @@ _EXAMPLES = 3
 
 
 class BaselineError(ValueError):
-    """An image that cannot be compared: `kind` says why, the same for all alike; `what` which."""
+    """Raised when a baseline's image cannot be scored; `reason` says why, `subject` which image."""
 
-    def __init__(self, kind: str, what: str):
-        super().__init__(f"{kind}: {what}")
-        self.kind, self.what = kind, what
+    def __init__(self, reason: str, subject: str):
+        super().__init__(f"{reason}: {subject}")
+        self.reason, self.subject = reason, subject
 
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """A folder of restored images, found by their names (`image_names`).
+    """A folder of restored images, matched by name (`image_names`).
 
-    Those of a case are in FOLDER/SET/CASE or FOLDER/CASE; where a run has `only_case`, perhaps
-    in FOLDER/SET or FOLDER itself, whose own folders may then be other cases.
+    The images of a case are in FOLDER/SET/CASE or FOLDER/CASE. If a run has only one case
+    (`only_case`), they may also be directly in FOLDER/SET or FOLDER; subfolders of these are then
+    ignored, since they may belong to other cases.
     """
 
     name: str
@@ -36,82 +37,82 @@ class Baseline:
     only_case: bool
 
     def image(self, case: Case, name: str, *, like: np.ndarray) -> np.ndarray:
-        """Reads the image of a case, uint8 of the shape of `like`.
+        """Reads an image of a case as uint8 with the shape of `like`.
 
         Raises:
-          BaselineError: there is none, it cannot be read, or is of another size.
+          BaselineError: the image is missing, unreadable, or of a different size.
         """
-        where = f"{case.images}/{case.folder}/{name}"
-        files = self._files(case)
+        location = f"{case.images}/{case.folder}/{name}"
+        files = self._find_files(case)
         if files is None:
-            raise BaselineError("has no folder for", f"{case.images}/{case.folder}")
-        if not set(files) & {name}:
-            raise BaselineError("has no image named", where)
+            raise BaselineError("missing folder", f"{case.images}/{case.folder}")
+        if name not in files:
+            raise BaselineError("missing image", location)
         try:
             image = decode(files[name])
         except (UnusableImageError, OSError) as error:
-            raise BaselineError(f"cannot be read ({error})", where) from None
+            raise BaselineError(f"unreadable image ({error})", location) from None
         if like.ndim == 2 and image.ndim == 3 and (image == image[..., :1]).all():
-            image = image[..., 0]  # gray, saved as colour
+            image = image[..., 0]  # gray saved as colour
         if image.shape != like.shape:
-            sizes = " against ".join("×".join(map(str, side.shape)) for side in (image, like))
-            raise BaselineError("is of another size than the reference", f"{where} ({sizes})")
+            sizes = " instead of ".join("×".join(map(str, array.shape)) for array in (image, like))
+            raise BaselineError("size differs from the reference", f"{location} ({sizes})")
         return image
 
     def try_image(self, case: Case, name: str, *, like: np.ndarray) -> np.ndarray | None:
-        """Returns what `image` returns, or None where it raises."""
+        """Returns `image(…)`, or None if it raises BaselineError."""
         try:
             return self.image(case, name, like=like)
         except BaselineError:
             return None
 
-    def _files(self, case: Case) -> dict[str, str] | None:
-        own = self.folder / case.images
-        for place in (own / case.folder, self.folder / case.folder):
-            if place.is_dir():
-                return _by_name(place)
-        for place in (own, self.folder) if self.only_case else ():
-            if here := _by_name(place, deep=False):
-                return here
+    def _find_files(self, case: Case) -> dict[str, str] | None:
+        set_folder = self.folder / case.images
+        for folder in (set_folder / case.folder, self.folder / case.folder):
+            if folder.is_dir():
+                return _images_by_name(folder)
+        for folder in (set_folder, self.folder) if self.only_case else ():
+            if images := _images_by_name(folder, recursive=False):
+                return images
         return None
 
 
-@functools.cache  # asked for every image
-def _by_name(place: pathlib.Path, *, deep: bool = True) -> dict[str, str]:
-    """Finds the images in a folder by name, with `deep` also those in folders inside it."""
-    paths = [path for path in find_images(place) if deep or pathlib.Path(path).parent == place]
-    return dict(zip(image_names(paths, folder=place), paths))
+@functools.cache  # called for every image
+def _images_by_name(folder: pathlib.Path, *, recursive: bool = True) -> dict[str, str]:
+    """Returns the paths of the images in a folder by name."""
+    paths = [p for p in find_images(folder) if recursive or pathlib.Path(p).parent == folder]
+    return dict(zip(image_names(paths, folder=folder), paths))
 
 
-def parse(text: str, *, flag: str) -> tuple[str, str]:
-    """Splits NAME=PLACE of a flag.
+def parse_named_path(text: str, *, flag: str) -> tuple[str, str]:
+    """Splits a flag's NAME=PATH.
 
     Raises:
-      ValueError: it is not of this form.
+      ValueError: the text does not have this form.
     """
-    name, separator, place = text.partition("=")
-    if not (name and separator and place):
-        raise ValueError(f"--{flag}={text} is not of the form NAME=PLACE, such as mine=FOLDER.")
-    return name, place
+    name, separator, path = text.partition("=")
+    if not (name and separator and path):
+        raise ValueError(f"--{flag}={text} is not of the form NAME=PATH, such as mine=FOLDER.")
+    return name, path
 
 
 def open_baseline(text: str, *, only_case: bool) -> Baseline:
-    """Opens a flag's NAME=FOLDER; raises ValueError if there is no such folder."""
-    name, place = parse(text, flag="baseline")
-    if not pathlib.Path(place).is_dir():
-        raise ValueError(f"--baseline={text}: {place!r} is not a folder.")
-    return Baseline(name, pathlib.Path(place), only_case)
+    """Opens the NAME=FOLDER of --baseline; raises ValueError if there is no such folder."""
+    name, path = parse_named_path(text, flag="baseline")
+    if not pathlib.Path(path).is_dir():
+        raise ValueError(f"--baseline={text}: {path!r} is not a folder.")
+    return Baseline(name, pathlib.Path(path), only_case)
 
 
-def in_words(name: str, errors: list[BaselineError]) -> list[str]:
-    """Describes errors, one line for each kind."""
-    by_kind: dict[str, list[str]] = collections.defaultdict(list)
+def summarize_errors(name: str, errors: list[BaselineError]) -> list[str]:
+    """Describes the errors of a baseline, one line per reason."""
+    by_reason: dict[str, set[str]] = collections.defaultdict(set)
     for error in errors:
-        if error.what not in by_kind[error.kind]:
-            by_kind[error.kind].append(error.what)
-    return [
-        f"Baseline {name} {kind}: {', '.join(sorted(what)[:_EXAMPLES])}"
-        f"{f' and {len(what) - _EXAMPLES} more' if len(what) > _EXAMPLES else ''}; its mean is "
-        "left out there."
-        for kind, what in by_kind.items()
-    ]
+        by_reason[error.reason].add(error.subject)
+    lines = []
+    for reason, subjects in by_reason.items():
+        examples = ", ".join(sorted(subjects)[:_EXAMPLES])
+        if len(subjects) > _EXAMPLES:
+            examples += f" and {len(subjects) - _EXAMPLES} more"
+        lines.append(f"Baseline {name}: {reason}: {examples}; its mean is omitted there.")
+    return lines

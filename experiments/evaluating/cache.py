@@ -1,4 +1,4 @@
-"""Scores that were computed before, found by all that they depend on."""
+"""A cache of computed scores, keyed by everything they depend on."""
 
 import dataclasses
 import functools
@@ -15,15 +15,15 @@ from experiments import evaluating
 from experiments.evaluating import environment
 from experiments.evaluating.scoring import Scores
 
-_COMPUTED_BY = (agarnet_jax, data_pipelines, evaluating)
+_PACKAGES = (agarnet_jax, data_pipelines, evaluating)
 
 
 class Cache:
-    """A folder with one small file for each image, degradation and method; None keeps nothing.
+    """A folder with one small file per image, degradation and method; without a folder, no cache.
 
-    Keys are plain values that say all that a score depends on, except for code, libraries and
-    devices: scores of others count as none. A file appears whole or not at all, and one that
-    cannot be read counts as none, so a run may be killed at any time.
+    Keys are plain values that name everything a score depends on, except for code, libraries and
+    devices, which are added here. Files are written atomically and unreadable ones are ignored, so
+    a run may be killed at any time.
     """
 
     def __init__(self, folder: pathlib.Path | None):
@@ -39,7 +39,8 @@ class Cache:
             return None
 
     def put(self, key: Mapping[str, Any], scores: Scores) -> None:
-        """
+        """Stores scores.
+
         Raises:
           OSError: the file cannot be written.
         """
@@ -52,24 +53,24 @@ class Cache:
 
     def _path(self, key: Mapping[str, Any]) -> pathlib.Path:
         assert self._folder is not None
-        whole = {"computed by": _computed_by(), **key}
-        name = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+        full_key = {"computed by": _environment_digest(), **key}
+        name = hashlib.sha256(json.dumps(full_key, sort_keys=True).encode()).hexdigest()
         return self._folder / name[:2] / f"{name[2:]}.json"
 
 
 @functools.cache
-def _computed_by() -> str:
-    """Digests what scores depend on besides their key: source files, libraries, devices."""
-    folders = [pathlib.Path(folder) for package in _COMPUTED_BY for folder in package.__path__]
+def _environment_digest() -> str:
+    """Returns a digest of what scores depend on besides their key: code, libraries, devices."""
+    folders = [pathlib.Path(folder) for package in _PACKAGES for folder in package.__path__]
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    beside = environment.versions(), environment.devices()
-    return digest(*(file.read_bytes() for file in files), *map(str.encode, beside))
+    environment_parts = environment.versions(), environment.devices()
+    return digest(*(file.read_bytes() for file in files), *map(str.encode, environment_parts))
 
 
 def digest(*parts: bytes) -> str:
-    """Returns the SHA-256 of all parts in order."""
-    whole = hashlib.sha256()
+    """Returns the SHA-256 of all parts, each prefixed with its length."""
+    sha256 = hashlib.sha256()
     for part in parts:
-        whole.update(f"{len(part)}:".encode())
-        whole.update(part)
-    return whole.hexdigest()
+        sha256.update(f"{len(part)}:".encode())
+        sha256.update(part)
+    return sha256.hexdigest()

@@ -1,37 +1,40 @@
-"""Is the JPEG itself what it is known to be? Without that, no row beside the papers' means much."""
+"""Checks the scores of the JPEG itself against reference values.
+
+If they differ, our rows are not comparable with the papers'.
+"""
 
 from collections.abc import Sequence
 
 from agarnet_jax.color import LumaRange
-from experiments.evaluating.published import LIVE1_RGB, SET_SIZES, known_rows
+from experiments.evaluating.published import LIVE1_RGB, SET_SIZES, reference_rows
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.suites import Case
 
 
-def jpeg_rows(cases: Sequence[Case], results: Results, *, luma_range: LumaRange) -> list[str]:
-    """Returns a line for each known value that is missed, and each set of another size than known.
+def check_jpeg_rows(cases: Sequence[Case], results: Results, *, luma_range: LumaRange) -> list[str]:
+    """Returns a line for each unmatched reference value and each set of an unexpected size.
 
-    Only cases with all of a set's images are checked.
+    Only cases that use all images of a set are checked.
     """
-    whole = {(case.images, case.course): case for case in cases if results.is_whole(case)}
+    complete = {(c.images, c.degradation): c for c in cases if results.is_complete(c)}
     lines = []
-    for name in dict.fromkeys(name for name, _ in whole if name in SET_SIZES):
-        found = next(results.size(case) for (images, _), case in whole.items() if images == name)
-        if found != SET_SIZES[name]:
+    sizes = {name: results.size(case) for (name, _), case in complete.items() if name in SET_SIZES}
+    for name, size in sizes.items():
+        if size != SET_SIZES[name]:
             lines.append(
-                f"{name} has {found} images here and {SET_SIZES[name]} in the papers, whose rows "
-                "do not compare."
+                f"{name} has {size} images here but {SET_SIZES[name]} in the papers, so their rows "
+                "are not comparable."
             )
-    for row in known_rows():
-        case = whole.get((row.images, row.degradation))
+    for row in reference_rows():
+        case = complete.get((row.images, row.degradation))
         if case is None or (row.images != LIVE1_RGB and row.luma_range is not luma_range):
             continue
         measured = results.mean(case, INPUT, row.metric)
-        if measured is None or not row.is_met(measured):
+        if measured is None or not row.matches(measured):
             shown = "missing" if measured is None else f"{measured:.{row.decimals + 1}f}"
             lines.append(
-                f"JPEG ROW OFF: {row.images} {row.label} {row.metric} is {shown}, known to be "
-                f"{row.value}: images, encoder or protocol are not the papers', whose rows do not "
-                "compare."
+                f"JPEG ROW MISMATCH: {row.images} {row.label} {row.metric} is {shown}, expected "
+                f"{row.value}: the images, encoder or protocol differ from the papers', so their "
+                "rows are not comparable."
             )
     return lines

@@ -1,4 +1,4 @@
-"""What scores depend on besides code and data: the versions of libraries, and the hardware."""
+"""Library versions and hardware, on which scores depend besides code and data."""
 
 import importlib.metadata
 import platform
@@ -12,7 +12,7 @@ _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "pillow", "av")
 
 
 def versions() -> str:
-    """Names the versions of this project, Python, and the libraries that compute and encode."""
+    """Lists the versions of this project, Python, and the libraries that compute and encode."""
     found = {"agarnet-jax": agarnet_jax.__version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -24,6 +24,6 @@ def versions() -> str:
 
 
 def devices() -> str:
-    """Names how many devices of which kind this process computes on."""
+    """Returns the number and kind of the devices this process computes on."""
     found = jax.local_devices()
     return f"{len(found)} × {found[0].device_kind} ({found[0].platform})"

@@ -1,27 +1,26 @@
-"""One evaluation from its settings to its report; what cannot be used is said and left out."""
+"""Runs an evaluation from its settings to its report; unusable inputs are reported and skipped."""
 
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
-from agarnet_jax.color import LumaRange
-from agarnet_jax.restoration.quality_choice import QualityChoice
+from agarnet_jax.restoration.quality_choice import QualityChooser
 from experiments.evaluating import baselines, checks, comparisons, models, report, suites, tables
 from experiments.evaluating.cache import Cache
-from experiments.evaluating.inputs import ImageSet, open_pictures
+from experiments.evaluating.inputs import ImageSet, open_still_images
 from experiments.evaluating.models import Model
 from experiments.evaluating.records import INPUT, Results
-from experiments.evaluating.report_parts import Plot, Report
+from experiments.evaluating.report_parts import Comparison, Plot, Report
 from experiments.evaluating.running import EvaluationRun
 from experiments.evaluating.settings import Settings
 from experiments.evaluating.suites import Case, Variant
 
-NAME = "AGARNet"  # what tables call the weights evaluated
+NAME = "AGARNet"  # the name in tables of the weights being evaluated
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """The report, and the results and plots it was made of."""
+    """A report, and the results and plots it was made from."""
 
     report: Report
     results: Results
@@ -31,83 +30,90 @@ class Evaluation:
 def evaluate(
     settings: Settings, *, show: Callable[[Report], object] = lambda report: None
 ) -> Evaluation:
-    """Computes, and where `settings.out` says so, writes the report.
+    """Computes the report and writes it to `settings.out`, if set.
 
     Args:
       settings: what to evaluate.
-      show: receives the report, without plots, before anything of it is drawn or written.
+      show: called with the report, still without plots and images, before it is written.
 
     Raises:
       ValueError, OSError, ModuleNotFoundError: the settings name nothing that can be evaluated, or
         an extra is missing.
     """
     if not (settings.suites or settings.images):
-        raise ValueError("Give --images=FOLDER, or --suite=NAME and --data_dir=FOLDER.")
+        raise ValueError("Set --images=FOLDER, or --suite=NAME and --data_dir=FOLDER.")
     if settings.out is not None:
         check_extra()
     networks, problems = open_networks(settings)
-    sets, more = open_images(settings)
-    problems += more
+    sets, image_problems = open_images(settings)
+    problems += image_problems
     cases = make_cases(settings, sets)
     if not cases:
         raise ValueError("\n".join([*problems, "There is nothing left to evaluate."]))
-    only_case = len({(case.images, case.course) for case in cases}) == 1
-    others = [baselines.open_baseline(text, only_case=only_case) for text in settings.baselines]
+    only_case = len({(case.images, case.degradation) for case in cases}) == 1
+    tools = [baselines.open_baseline(text, only_case=only_case) for text in settings.baselines]
     folder = None if settings.out is None else pathlib.Path(settings.out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     run = EvaluationRun(
         sets,
         networks=networks,
-        baselines=others,
-        treatment=settings.treatment,
+        baselines=tools,
+        restoration=settings.restoration,
         rounding=settings.rounding,
         cache=Cache(None if folder is None else folder / "cache"),
         limit=settings.images_per_set,
     )
-    results, more = run.results(cases)
-    problems += more
-    problems += checks.jpeg_rows(cases, results, luma_range=settings.luma_range)
-    problems += _harm(cases, results)
-    whole = _report(settings, cases, run, results, problems)
-    show(whole)
+    results, run_problems = run.results(cases)
+    problems += run_problems
+    problems += checks.check_jpeg_rows(cases, results, luma_range=settings.luma_range)
+    problems += _negative_gains(cases, results)
+    summary = _make_report(settings, cases, run, results, problems)
+    show(summary)
     if folder is None:
-        return Evaluation(whole, results, {})
-    return _written(folder, whole, cases, run, results)
+        return Evaluation(summary, results, {})
+    plots = _draw_plots(cases, results, settings)
+    complete = dataclasses.replace(
+        summary, plots=tuple(plots.values()), comparisons=_compare_images(cases, results, run)
+    )
+    report.write(complete, results, plots, folder)
+    return Evaluation(complete, results, plots)
 
 
 def check_extra() -> None:
-    """Raises ModuleNotFoundError, saying what to install, unless plots can be drawn."""
+    """Raises ModuleNotFoundError, naming the extra to install, if plots cannot be drawn."""
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "A report has plots, which need Matplotlib: pip install 'agarnet-jax[evaluate]'; "
-            "without --out there is only a table."
+            "The plots of a report need Matplotlib: pip install 'agarnet-jax[evaluate]'; without "
+            "--out, only tables are printed."
         ) from error
 
 
 def open_networks(settings: Settings) -> tuple[list[Model], list[str]]:
-    """Opens all weights, the evaluated first; returns a line for each unusable or partial one.
+    """Loads all weights, the evaluated ones first; returns a line per unusable or partial one.
 
     Raises:
-      ValueError: the first cannot be used, or two methods have one name.
+      ValueError: the evaluated weights are unusable, or two methods have the same name.
     """
     pairs = [(NAME, settings.weights)]
-    pairs += [baselines.parse(text, flag="other_weights") for text in settings.other_weights]
-    taken = [f"{name}{variant.value}" for name, _ in pairs for variant in Variant] + [INPUT]
-    taken += [baselines.parse(text, flag="baseline")[0] for text in settings.baselines]
-    for name in taken:
-        if taken.count(name) > 1:
-            raise ValueError(f"{name!r} names two methods; choose another name for one of them.")
+    pairs += [
+        baselines.parse_named_path(text, flag="other_weights") for text in settings.other_weights
+    ]
+    methods = [f"{name}{variant.value}" for name, _ in pairs for variant in Variant] + [INPUT]
+    methods += [baselines.parse_named_path(text, flag="baseline")[0] for text in settings.baselines]
+    for name in methods:
+        if methods.count(name) > 1:
+            raise ValueError(f"Two methods are named {name!r}; rename one of them.")
     networks, problems = [], []
-    for name, place in pairs:
+    for name, path in pairs:
         try:
-            network = models.load(name, place, cells=settings.cells)
+            network = models.load(name, path, cells=settings.cells)
         except ValueError as error:
             if name == NAME:
                 raise
-            problems.append(f"{name}: left out: {error}")
+            problems.append(f"{name}: skipped: {error}")
             continue
         if not network.estimates:
             problems.append(
@@ -115,22 +121,24 @@ def open_networks(settings: Settings) -> tuple[list[Model], list[str]]:
                 "quality only."
             )
         if not network.restores:
-            problems.append(f"{name}: {network.source} has no restorer, so it only estimates.")
+            problems.append(
+                f"{name}: {network.source} has no restorer; only its estimates are scored."
+            )
         networks.append(network)
     return networks, problems
 
 
 def open_images(settings: Settings) -> tuple[dict[str, ImageSet], list[str]]:
-    """Opens the sets of the suites and the user's own; returns a line for each left out.
+    """Opens the sets of the suites and the user's images; returns a line for each skipped one.
 
     Raises:
-      ValueError, OSError, ModuleNotFoundError: nothing in the user's own folder can be used.
+      ValueError, OSError, ModuleNotFoundError: the user's images are unusable.
     """
     sets: dict[str, ImageSet] = {}
     problems: list[str] = []
     if settings.suites:
         if not settings.data_dir:
-            raise ValueError("--suite needs the folder of the test sets: give --data_dir=FOLDER.")
+            raise ValueError("--suite needs the test sets; set --data_dir=FOLDER.")
         sets, problems = suites.open_sets(
             settings.suites, pathlib.Path(settings.data_dir), luma_range=settings.luma_range
         )
@@ -138,31 +146,31 @@ def open_images(settings: Settings) -> tuple[dict[str, ImageSet], list[str]]:
         name = pathlib.Path(settings.images).name or settings.images
         if name in sets:
             name = f"{name} (own)"
-        own = open_pictures(name, settings.images, luma_range=settings.luma_range)
+        own = open_still_images(name, settings.images, luma_range=settings.luma_range)
         sets[name] = own
         problems += own.problems
     return sets, problems
 
 
 def make_cases(settings: Settings, sets: Mapping[str, ImageSet]) -> list[Case]:
-    """Lists the cases of suites whose sets are there, then the user's own."""
+    """Lists the cases of the suites whose sets are available, then those of the user's images."""
     clips = [name for name, images in sets.items() if isinstance(images, suites.Clip)]
     cases = [
         case
         for suite in settings.suites
-        for case in suites.cases_of(suite, clips, among_all=settings.all_suites)
+        for case in suites.cases_of(suite, clips, in_all=settings.all_suites)
         if case.images in sets
     ]
     if settings.images:
         own = list(sets)[-1]
-        cases += suites.jpeg_cases(suites.OWN, own, settings.qualities, suites.ALL)
+        cases += suites.jpeg_cases(suites.OWN, own, settings.qualities, suites.ALL_VARIANTS)
     return cases
 
 
-def _harm(cases: Sequence[Case], results: Results) -> list[str]:
-    """Returns a line for each method that makes single JPEGs worse."""
+def _negative_gains(cases: Sequence[Case], results: Results) -> list[str]:
+    """Returns a line for each method that lowers the PSNR of single JPEGs."""
     lines = []
-    single = {(case.images, case.course): case for case in cases if case.x is not None}
+    single = {(case.images, case.degradation): case for case in cases if case.x is not None}
     for name in results.methods(single.values()):
         worse = [
             f"{case.images} {case.column} ({gain:+.2f} dB)"
@@ -170,75 +178,71 @@ def _harm(cases: Sequence[Case], results: Results) -> list[str]:
             if (gain := results.gain(case, name)) is not None and round(gain, 2) < 0
         ]
         if worse:
-            lines.append(f"{name} is below the JPEG: {', '.join(worse)}.")
+            lines.append(f"{name} lowers PSNR: {', '.join(worse)}.")
     return lines
 
 
-def _report(
+def _make_report(
     settings: Settings,
     cases: Sequence[Case],
     run: EvaluationRun,
     results: Results,
     problems: Sequence[str],
 ) -> Report:
-    paper = settings.luma_range is LumaRange.STUDIO and settings.images_per_set is None
     shown = [
         table
         for suite in dict.fromkeys(case.suite for case in cases)
-        for table in tables.of_suite(
-            suite, [case for case in cases if case.suite == suite], results, paper=paper
+        for table in tables.make_tables(
+            suite,
+            [case for case in cases if case.suite == suite],
+            results,
+            paper=settings.papers_protocol,
         )
     ]
     return Report(
         title=f"Evaluation of {settings.weights}",
-        facts=_facts(settings, run, paper),
+        facts=_facts(settings, run),
         warnings=tuple(problems),
         tables=tuple(shown),
     )
 
 
-def _facts(settings: Settings, run: EvaluationRun, paper: bool) -> dict[str, str]:
+def _facts(settings: Settings, run: EvaluationRun) -> dict[str, str]:
     facts = report.facts()
     for network in run.networks:
         facts[f"weights {network.name}"] = f"{network.source}, SHA-256 {network.sha256}"
     for baseline in run.baselines:
         facts[f"baseline {baseline.name}"] = f"images in {baseline.folder}"
-    treatment = settings.treatment
-    facts["luma"] = f"{settings.luma_range.value} range of BT.601; gray files as they are"
+    restoration = settings.restoration
+    facts["luma"] = f"BT.601, {settings.luma_range.value} range; gray files unchanged"
     facts["scores"] = (
-        f"peak 255, no border cropped, restored levels by {settings.rounding.value}; float32; "
+        f"peak 255, no border cropping, restored levels: {settings.rounding.value}; float32; "
         "mean over images"
     )
     facts["estimator's cells"] = settings.cells.value
-    facts["self-ensemble"] = "of 8" if treatment.ensemble else "no"
-    choice = QualityChoice(settings.cells, read_steps=treatment.read_steps)
-    facts["estimate from steps"] = "where near the network's" if choice.refines else "no"
-    facts["consistency"] = "with single gray JPEGs" if treatment.consistent else "no"
+    facts["self-ensemble"] = "8 flips and rotations" if restoration.ensemble else "no"
+    chooser = QualityChooser(settings.cells, read_steps=restoration.read_steps)
+    facts["estimate from steps"] = (
+        "if close to the network's estimate" if chooser.uses_traces else "no"
+    )
+    facts["consistency"] = "single gray JPEGs" if restoration.consistent else "no"
     facts["images"] = "; ".join(f"{name}: {len(images)}" for name, images in run.sets.items())
     if settings.images_per_set is not None:
         facts["limit"] = f"the first {settings.images_per_set} images of each set"
-    if not paper:
-        facts["published rows"] = "left out: this is another protocol than theirs"
+    if not settings.papers_protocol:
+        facts["published rows"] = "omitted: the protocol differs from the papers'"
     return facts
 
 
-def _written(
-    folder: pathlib.Path,
-    whole: Report,
-    cases: Sequence[Case],
-    run: EvaluationRun,
-    results: Results,
-) -> Evaluation:
+def _draw_plots(cases: Sequence[Case], results: Results, settings: Settings) -> dict[str, Plot]:
     from experiments.evaluating import plots
 
     single = [case for case in cases if case.x is not None]
-    paper = "published rows" not in whole.facts
-    drawn = plots.draw(single, results, paper=paper)
-    seen = [comparisons.compare(run, *chosen) for chosen in comparisons.choose(cases, results)]
-    whole = dataclasses.replace(
-        whole,
-        plots=tuple(drawn.values()),
-        comparisons=tuple(comparison for comparison in seen if comparison),
-    )
-    report.write(whole, results, drawn, folder)
-    return Evaluation(whole, results, drawn)
+    return plots.draw(single, results, paper=settings.papers_protocol)
+
+
+def _compare_images(
+    cases: Sequence[Case], results: Results, run: EvaluationRun
+) -> tuple[Comparison, ...]:
+    compared = (comparisons.compare(run, *chosen) for chosen in comparisons.choose(cases, results))
+    return tuple(comparison for comparison in compared if comparison is not None)

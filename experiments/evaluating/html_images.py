@@ -1,4 +1,4 @@
-"""Images of a report as they stand in its HTML: PNG files within data: URIs."""
+"""Encodes a report's images for HTML, as PNG files in data: URIs."""
 
 import base64
 import dataclasses
@@ -8,15 +8,15 @@ import math
 import numpy as np
 from PIL import Image
 
-# Viridis (van der Walt and Smith 2015): the higher the value the brighter, to all kinds of vision.
+# Viridis (van der Walt and Smith 2015): brightness grows with the value in all kinds of vision.
 _COLORS = "viridis"
-_STEP = 5  # both ends of a scale are multiples of this quality
-_LEAST_SPAN = 10  # in quality, so that noise of a constant map does not look like structure
+_STEP = 5  # both ends of a colour scale are multiples of this quality
+_MIN_SPAN = 10  # in quality, so that noise in a constant map does not look like structure
 
 
 @dataclasses.dataclass(frozen=True)
 class QualityPicture:
-    """A map of quality in colours, `uri`, and their scale, `scale_uri`, from `low` to `high`."""
+    """A colour-coded quality map, `uri`, and its scale, `scale_uri`, from `low` to `high`."""
 
     uri: str
     scale_uri: str
@@ -34,17 +34,17 @@ def image_uri(image: np.ndarray) -> str:
 
 
 def quality_picture(quality_map: np.ndarray) -> QualityPicture:
-    """Colours a map (H, W) in 1–100, finite, on a scale as wide as this map needs."""
+    """Colour-codes a finite map (H, W) in 1–100 on a scale adapted to its range."""
     low = _STEP * math.floor(quality_map.min() / _STEP)
     high = _STEP * math.ceil(quality_map.max() / _STEP)
-    while high - low < _LEAST_SPAN:
+    while high - low < _MIN_SPAN:
         low, high = max(low - _STEP, 0), min(high + _STEP, 100)
     scaled = (np.asarray(quality_map, np.float64) - low) / (high - low)
     return QualityPicture(_colored(scaled), _colored(np.linspace(0, 1, 256)[None]), low, high)
 
 
 def _colored(values: np.ndarray) -> str:
-    """Colours (H, W) in [0, 1] by a palette; the file is a third of the size of one in RGB."""
+    """Colours (H, W) in [0, 1] by a palette, for files a third of the size of RGB."""
     import matplotlib
 
     picture = Image.fromarray(np.rint(values * 255).astype(np.uint8)).convert("P")

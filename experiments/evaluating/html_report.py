@@ -1,11 +1,12 @@
-"""A report as one HTML file: it needs no network, and without JavaScript all of it can be read.
+"""Renders a report as a self-contained HTML file that is also readable without JavaScript.
 
-The static parts lie in page/: page.html is the frame, tables.js makes tables sortable, tools.html
-is what comparisons.js puts around the images of each comparison.
+The static parts are in page/: page.html is the frame, tables.js makes tables sortable, tools.html
+has the controls that comparisons.js adds to each image comparison.
 """
 
 import base64
 import hashlib
+import itertools
 import math
 import numbers
 import string
@@ -20,13 +21,14 @@ from experiments.evaluating.report_parts import Comparison, Gain, Plot, Report, 
 
 _STYLES = ("report.css", "tables.css", "comparisons.css")
 _SCRIPTS = ("tables.js", "comparisons.js")
-_ALIGNED = ' class="number"'
+_NUMBER = ' class="number"'
 
 
 def render(report: Report) -> str:
-    """Writes the document. All text of the report is escaped; images are embedded as PNG.
+    """Returns the document. All text of the report is escaped; images are embedded as PNG.
 
-    Raises ValueError if the images of a comparison, or its quality map, differ in size.
+    Raises:
+      ValueError: the images or the quality map of a comparison differ in size.
     """
     style = _lines(map(_static, _STYLES))
     scripts = [_static(name) for name in _SCRIPTS]
@@ -53,7 +55,7 @@ def _static(name: str) -> str:
 
 
 def _policy(style: str, scripts: list[str]) -> str:
-    """Makes a Content Security Policy: images in this file, these scripts and styles, no more."""
+    """Returns a Content Security Policy that allows only embedded images and these hashed texts."""
 
     def source(text: str) -> str:
         digest = hashlib.sha256(text.encode()).digest()
@@ -66,10 +68,7 @@ def _policy(style: str, scripts: list[str]) -> str:
 
 
 def _ids(kind: str) -> Iterator[str]:
-    number = 0
-    while True:
-        number += 1
-        yield f"{kind}-{number}"
+    return (f"{kind}-{number}" for number in itertools.count(1))
 
 
 def _lines(parts: Iterable[str]) -> str:
@@ -114,15 +113,15 @@ def _section(heading: str, identity: str, parts: Iterable[str]) -> str:
 
 def _table(identity: str, table: Table) -> str:
     head = "".join(
-        f'<th scope="col"{_ALIGNED if _has_numbers(table, number) else ""}>{_words(column)}</th>'
-        for number, column in enumerate(table.columns)
+        f'<th scope="col"{_NUMBER if _has_numbers(table, index) else ""}>{_words(column)}</th>'
+        for index, column in enumerate(table.columns)
     )
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return _lines(
         [
             f'<article id="{identity}" class="table">',
             f'<h3 id="{identity}-title">{escape(table.title)}</h3>',
-            # It scrolls on its own where it is too wide: focusable, for the arrow keys.
+            # Wide tables scroll on their own; focusable for scrolling with the arrow keys.
             f'<div class="scroll" role="region" aria-labelledby="{identity}-title" tabindex="0">',
             f'<table aria-labelledby="{identity}-title"><thead><tr>{head}</tr></thead><tbody>',
             *(_row(row, table.decimals) for row in table.rows),
@@ -146,20 +145,21 @@ def _row(row: tuple[str | float | None, ...], decimals: int) -> str:
 
 
 def _cell(value: str | float | None, decimals: int) -> tuple[str, str]:
-    """Returns a cell's attributes and text. Tables sort by data-value, which has all digits."""
+    """Returns a cell's attributes and text. Tables are sorted by the unrounded data-value."""
     if value is None:
-        return _ALIGNED, '<span aria-label="none">–</span>'
+        return _NUMBER, '<span aria-label="none">–</span>'
     if isinstance(value, str):
         return "", escape(value)
     number = float(value)
     if not math.isfinite(number):
+        if math.isnan(number):
+            return _NUMBER, "nan"
         sign = "-" if number < 0 else ""
-        known = "" if math.isnan(number) else f' data-value="{sign}Infinity"'
-        return _ALIGNED + known, "nan" if math.isnan(number) else f"{sign}∞"
-    # Counts and qualities are whole, and shown as such.
-    as_it_is = isinstance(value, numbers.Integral | Gain)
-    text = str(value) if as_it_is else f"{number:.{decimals}f}"
-    return f'{_ALIGNED} data-value="{number!r}"', text
+        return f'{_NUMBER} data-value="{sign}Infinity"', f"{sign}∞"
+    # Counts and qualities are integers and shown without decimals.
+    exact = isinstance(value, numbers.Integral | Gain)
+    text = str(value) if exact else f"{number:.{decimals}f}"
+    return f'{_NUMBER} data-value="{number!r}"', text
 
 
 def _plot(identity: str, plot: Plot) -> str:
@@ -176,9 +176,9 @@ def _comparison(identity: str, comparison: Comparison) -> str:
     name = escape(comparison.name)
     note = f'<p class="note">{escape(comparison.note)}</p>' if comparison.note else ""
     figures = (
-        f'<figure data-name="{escape(which)}">{_image(image, f"{comparison.name}: {which}")}'
-        f"<figcaption>{escape(which)}</figcaption></figure>"
-        for which, image in comparison.images.items()
+        f'<figure data-name="{escape(method)}">{_image(image, f"{comparison.name}: {method}")}'
+        f"<figcaption>{escape(method)}</figcaption></figure>"
+        for method, image in comparison.images.items()
     )
     quality_map = comparison.quality_map
     return _lines(
@@ -194,11 +194,11 @@ def _comparison(identity: str, comparison: Comparison) -> str:
 
 
 def _check_sizes(comparison: Comparison) -> None:
-    sizes = {which: image.shape[:2] for which, image in comparison.images.items()}
+    sizes = {method: image.shape[:2] for method, image in comparison.images.items()}
     if comparison.quality_map is not None:
         sizes["quality map"] = comparison.quality_map.shape
     if len(set(sizes.values())) > 1:
-        raise ValueError(f"images of {comparison.name!r} must be of one size, but are {sizes}")
+        raise ValueError(f"images of {comparison.name!r} must have the same size, but are {sizes}")
 
 
 def _image(image: np.ndarray, alt: str) -> str:
@@ -211,11 +211,11 @@ def _quality_map(name: str, quality_map: np.ndarray) -> str:
     picture = html_images.quality_picture(quality_map)
     height, width = quality_map.shape
     mean, low, high = quality_map.mean(), quality_map.min(), quality_map.max()
-    alt = escape(f"{name}: JPEG quality assumed at each pixel, {low:.1f} to {high:.1f}")
+    alt = escape(f"{name}: assumed JPEG quality of each pixel, {low:.1f} to {high:.1f}")
     return (
         f'<figure class="quality-map"><div class="overview"><img src="{picture.uri}" '
         f'width="{width}" height="{height}" alt="{alt}"></div><figcaption>'
-        f"Assumed JPEG quality: mean {mean:.1f}, from {low:.1f} to {high:.1f}"
+        f"Assumed JPEG quality: mean {mean:.1f}, range {low:.1f} to {high:.1f}"
         f'<span class="scale"><span>{picture.low}</span><img src="{picture.scale_uri}" alt="to">'
         f"<span>{picture.high}</span></span></figcaption></figure>"
     )

@@ -1,4 +1,4 @@
-"""What is evaluated on: sets of clean pictures, and clips."""
+"""Evaluation inputs: sets of clean images, and video clips."""
 
 import dataclasses
 import functools
@@ -22,25 +22,25 @@ from data_pipelines.transcoding import VideoCodec, transcode
 from experiments.evaluating.cache import digest
 from experiments.evaluating.names import image_names
 
-_IN_MEMORY = 64  # pictures of each set
+_IN_MEMORY = 64  # images cached per set
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoCoding:
-    """Coding of a clip as MPEG-2 at a constant bit rate (bits a second), perhaps then as JPEGs."""
+    """Codes a clip as MPEG-2 at a constant bit rate (bits per second), then optionally as JPEGs."""
 
     bit_rate: float
     jpeg: Jpeg | None = None
 
 
-Course = Degradation | VideoCoding  # what happens to an image
+AnyDegradation = Degradation | VideoCoding
 
 
-class Pictures:
-    """Clean images of a folder: their luma in `luma_range`, or with None, as they are.
+class StillImages:
+    """Clean still images: their luma in `luma_range`, or unchanged if it is None.
 
-    names, digests: of every image that can be used: what it is called, and the SHA-256 of its
-      pixels. problems: one line for each that cannot.
+    names, digests: the name of each usable image, and the SHA-256 of its pixels. problems: one line
+      for each unusable image.
     """
 
     def __init__(
@@ -55,73 +55,74 @@ class Pictures:
         self._luma_range = luma_range
         self._records = records
         self.problems: list[str] = []
-        self._numbers, names, digests = [], [], []
-        for number in range(len(records)):
+        self._record_indices, names, digests = [], [], []
+        for index in range(len(records)):
             try:
-                pixels = self._read(number)
+                pixels = self._read(index)
             except UnusableImageError as error:
-                self.problems.append(f"{name}: {records.name(number)} is left out: {error}.")
+                self.problems.append(f"{name}: {records.name(index)} skipped: {error}.")
                 continue
-            self._numbers.append(number)
-            names.append(record_names[number])
+            self._record_indices.append(index)
+            names.append(record_names[index])
             digests.append(digest(repr(pixels.shape).encode(), pixels.tobytes()))
         self.names, self.digests = tuple(names), tuple(digests)
-        self.pixels = functools.lru_cache(_IN_MEMORY)(lambda i: self._read(self._numbers[i]))
+        self.pixels = functools.lru_cache(_IN_MEMORY)(lambda i: self._read(self._record_indices[i]))
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def _read(self, number: int) -> np.ndarray:
-        image = self._records.read(number)
+    def _read(self, record_index: int) -> np.ndarray:
+        image = self._records.read(record_index)
         return image if self._luma_range is None else as_luma(image, self._luma_range)
 
-    def degraded(self, index: int, course: Course) -> Degraded:
-        """Degrades an image by its course."""
-        assert not isinstance(course, VideoCoding)
-        return course.apply(self.pixels(index))
+    def degraded(self, index: int, degradation: AnyDegradation) -> Degraded:
+        """Degrades an image."""
+        assert not isinstance(degradation, VideoCoding)
+        return degradation.apply(self.pixels(index))
 
 
-def open_pictures(
-    name: str, place: str | os.PathLike[str], *, luma_range: LumaRange | None
-) -> Pictures:
-    """Opens a folder, prepared shards or a TFDS dataset; `problems` name each file left out.
+def open_still_images(
+    name: str, path: str | os.PathLike[str], *, luma_range: LumaRange | None
+) -> StillImages:
+    """Opens a folder, prepared shards or a TFDS dataset; `problems` names each skipped file.
 
     Raises:
       FileNotFoundError, ValueError, ModuleNotFoundError: there is nothing usable.
     """
-    records = open_images(place).records
+    records = open_images(path).records
     if isinstance(records, FolderRecords):
         record_names = image_names(records.paths, folder=records.folder)
         unusable = sorted(set(find_images(records.folder)) - set(records.paths))
     else:
-        record_names, unusable = [f"record-{number:05d}" for number in range(len(records))], []
-    pictures = Pictures(name, records, record_names, luma_range=luma_range)
-    pictures.problems += [f"{name}: {path} is left out: {_why(path)}." for path in unusable]
-    if not pictures.names:
-        raise ValueError(f"{name}: none of the images in {os.fspath(place)!r} can be used.")
-    return pictures
+        record_names, unusable = [f"record-{index:05d}" for index in range(len(records))], []
+    images = StillImages(name, records, record_names, luma_range=luma_range)
+    images.problems += [f"{name}: {file} skipped: {_skip_reason(file)}." for file in unusable]
+    if not images.names:
+        raise ValueError(f"{name}: none of the images in {os.fspath(path)!r} can be used.")
+    return images
 
 
-def _why(path: str) -> str:
+def _skip_reason(path: str) -> str:
     try:
         image_size(path)
     except UnusableImageError as error:
         return f"{error}"
     except OSError as error:
         return f"unreadable: {error.strerror}"
-    return "it cannot be used"
+    return "unusable"
 
 
 class Clip:
-    """The first frames of a video: clean gray images (studio-range luma), and as codecs leave them.
+    """The first frames of a video: studio-range luma, clean and as decoded after coding.
 
-    Attributes are those of `Pictures`; `size` is (height, width).
+    Attributes are those of `StillImages`; `size` is (height, width).
     """
 
     def __init__(self, path: pathlib.Path, *, frames: int, longest_side: int):
-        """
+        """Reads the first `frames` frames, downscaled to at most `longest_side`.
+
         Raises:
-          ValueError, OSError: no video, or not one frame.
+          ValueError, OSError: the file is no video, or too short.
           ImportError: PyAV is not installed.
         """
         self.name = path.stem
@@ -129,14 +130,14 @@ class Clip:
         (first,) = clips.read_clip(path, frames=1)
         scale = -(-max(first.shape[:2]) // longest_side)
         self._fps = clips.frame_rate(path)
-        read = clips.read_clip(path, frames=frames, scale=scale)
-        self._frames = [as_luma(frame, LumaRange.STUDIO) for frame in read]
+        decoded = clips.read_clip(path, frames=frames, scale=scale)
+        self._frames = [as_luma(frame, LumaRange.STUDIO) for frame in decoded]
         self.size = self._frames[0].shape
-        self.names = tuple(f"{path.stem}-{number:02d}" for number in range(len(read)))
-        # A coded frame depends on all the others.
-        whole = digest(*[frame.tobytes() for frame in self._frames], repr(self._fps).encode())
-        self.digests = tuple(digest(whole.encode(), name.encode()) for name in self.names)
-        self._coding = threading.Lock()
+        self.names = tuple(f"{path.stem}-{index:02d}" for index in range(len(decoded)))
+        # A coded frame depends on all frames of the clip.
+        clip_digest = digest(*[frame.tobytes() for frame in self._frames], repr(self._fps).encode())
+        self.digests = tuple(digest(clip_digest.encode(), name.encode()) for name in self.names)
+        self._lock = threading.Lock()
         self._coded: dict[float, list[np.ndarray]] = {}
 
     def __len__(self) -> int:
@@ -145,19 +146,22 @@ class Clip:
     def pixels(self, index: int) -> np.ndarray:
         return self._frames[index]
 
-    def degraded(self, index: int, course: Course) -> Degraded:
-        """Returns a frame as the codec leaves it, saved as a JPEG if the course says so."""
-        assert isinstance(course, VideoCoding)
-        with self._coding:
-            if course.bit_rate not in self._coded:
-                self._coded[course.bit_rate] = transcode(
-                    self._frames, codec=VideoCodec.MPEG2, bit_rate=course.bit_rate, fps=self._fps
+    def degraded(self, index: int, degradation: AnyDegradation) -> Degraded:
+        """Returns a frame decoded after coding, then compressed if the degradation has a JPEG."""
+        assert isinstance(degradation, VideoCoding)
+        with self._lock:
+            if degradation.bit_rate not in self._coded:
+                self._coded[degradation.bit_rate] = transcode(
+                    self._frames,
+                    codec=VideoCodec.MPEG2,
+                    bit_rate=degradation.bit_rate,
+                    fps=self._fps,
                 )
-        image, quality = self._coded[course.bit_rate][index], 100
-        if course.jpeg is not None:
-            image, quality = course.jpeg.compress(image), course.jpeg.quality
+        image, quality = self._coded[degradation.bit_rate][index], 100
+        if degradation.jpeg is not None:
+            image, quality = degradation.jpeg.compress(image), degradation.jpeg.quality
         label = whole_image_label(quality, encoder_table(TableFamily.IJG, quality))
         return Degraded(image=image, clean=self._frames[index], **label)
 
 
-ImageSet = Pictures | Clip
+ImageSet = StillImages | Clip

@@ -1,4 +1,4 @@
-"""Networks to evaluate, from whatever holds them, and what they make of a degraded image."""
+"""Loads the networks to evaluate, and computes their outputs for a degraded image."""
 
 import dataclasses
 import functools
@@ -20,16 +20,16 @@ from data_pipelines.degradations.degraded import Degraded
 from experiments.evaluating.suites import Variant
 from experiments.trained import best_of
 
-_TILE = 1024  # the test sets' images stay whole
+_TILE = 1024  # larger than the images of the test sets
 _SOURCES = {Variant.IMAGE: QualitySource.IMAGE, Variant.MAP: QualitySource.MAP}
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """A network and the name it has in tables.
+    """A network and its name in tables.
 
-    sha256: of the weights file, or of the parameters of a training run. restores, estimates:
-    whether it has a restorer and an estimator; parameters of one that is not there are empty.
+    sha256: of the weights file, or of a training run's configuration and parameters. restores,
+    estimates: whether it has a restorer and an estimator; a missing one has empty parameters.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Model:
     estimates: bool = True
 
     def usable(self, variants: Sequence[Variant]) -> tuple[Variant, ...]:
-        """Returns the variants that this network can compute."""
+        """Returns those of the variants that this network can compute."""
         if self.restores and self.estimates:
             return tuple(variants)
         only = Variant.TRUE if self.restores else Variant.IMAGE
@@ -48,8 +48,8 @@ class Model:
 
 
 @dataclasses.dataclass(frozen=True)
-class Treatment:
-    """Options besides the network itself; see `restoration.ensemble` and `.consistency`."""
+class RestorationOptions:
+    """How networks are applied; see `Restorer` and `restoration.consistency`."""
 
     ensemble: bool = False
     consistent: bool = False
@@ -58,37 +58,36 @@ class Treatment:
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """What a network makes of an image under a variant.
+    """A network's output for an image under a variant.
 
-    image: floating point in [0, 1], not rounded; None from an estimator alone. assumed: the quality
-    1–100 that the network was told, () or (H, W).
+    image: floating point in [0, 1], not rounded; None from an estimator alone. quality: the quality
+    1–100 that the restorer was given, () or (H, W).
     """
 
     variant: Variant
     image: np.ndarray | None
-    assumed: np.ndarray
+    quality: np.ndarray
 
 
-def load(name: str, place: str, *, cells: CellPlacement) -> Model:
-    """Loads shipped weights by name, a weights file, or the working folder of a training run.
+def load(name: str, path: str, *, cells: CellPlacement) -> Model:
+    """Loads shipped weights by name, a weights file, or the best checkpoint of a training run.
 
     Raises:
-      ValueError: nothing of the kind.
+      ValueError: `path` names none of these.
     """
-    folder = epath.Path(place)
-    if place not in weights.shipped_names() and folder.is_dir():
-        model = _of_run(name, place)
+    if path not in weights.shipped_names() and epath.Path(path).is_dir():
+        model = _load_run(name, path)
     else:
-        trained = weights.load(place)
-        file = weights.path_of(place)
-        model = Model(name, place, hashlib.sha256(file.read_bytes()).hexdigest(), trained)
-    placed = dataclasses.replace(model.weights.estimator_config, cells=cells)
-    with_cells = dataclasses.replace(model.weights, estimator_config=placed)
+        trained = weights.load(path)
+        file = weights.path_of(path)
+        model = Model(name, path, hashlib.sha256(file.read_bytes()).hexdigest(), trained)
+    estimator_config = dataclasses.replace(model.weights.estimator_config, cells=cells)
+    with_cells = dataclasses.replace(model.weights, estimator_config=estimator_config)
     return dataclasses.replace(model, weights=with_cells)
 
 
-def _of_run(name: str, place: str) -> Model:
-    best = best_of(place)
+def _load_run(name: str, workdir: str) -> Model:
+    best = best_of(workdir)
     parts: dict[str, Any] = {
         "restorer_config": AGARNetConfig(),
         "restorer_params": {},
@@ -100,42 +99,41 @@ def _of_run(name: str, place: str) -> Model:
         joint = best.task == "joint"
         parts[f"{task}_config"] = getattr(best.model, task) if joint else best.model
         parts[f"{task}_params"] = best.params[task] if joint else best.params
-    whole = json.dumps(to_plain(best.model), sort_keys=True) + weights.digest(best.params)
+    content = json.dumps(to_plain(best.model), sort_keys=True) + weights.digest(best.params)
     return Model(
         name,
-        f"{place}, step {best.step}",
-        hashlib.sha256(whole.encode()).hexdigest(),
+        f"{workdir}, step {best.step}",
+        hashlib.sha256(content.encode()).hexdigest(),
         weights.Weights(**parts),
         restores="restorer" in tasks,
         estimates="estimator" in tasks,
     )
 
 
-def restorers(model: Model, treatment: Treatment) -> list[Restorer]:
-    """One for each local device, so that each works on an image of its own."""
-    steps = treatment.read_steps
+def make_restorers(model: Model, options: RestorationOptions) -> list[Restorer]:
+    """Creates one restorer per local device, so that each device restores its own images."""
     return [
-        Restorer(model.weights, tile=_TILE, devices=[device], read_steps=steps)
+        Restorer(model.weights, tile=_TILE, devices=[device], read_steps=options.read_steps)
         for device in jax.local_devices()
     ]
 
 
-def outputs(
+def compute_outputs(
     degraded: Degraded,
     variants: Sequence[Variant],
     *,
     model: Model,
     restorer: Restorer,
-    treatment: Treatment,
-    consistent: bool,
+    options: RestorationOptions,
+    single_gray_jpeg: bool,
 ) -> Iterator[Output]:
-    """Yields what each variant makes of an image; the estimator looks at it once.
+    """Yields the output of each variant; the estimator runs at most once.
 
-    `consistent`: whether the image is a single gray JPEG of `degraded.table`.
+    Consistency is applied only to a `single_gray_jpeg`, compressed with `degraded.table`.
     """
     image = degraded.image.astype(np.float32) / 255
     sources = [_SOURCES[variant] for variant in variants if variant in _SOURCES]
-    # Estimated late: an image that the estimator cannot take is restored with the true quality.
+    # Lazy, so that images the estimator rejects are still restored with the true quality.
     estimates = functools.cache(lambda: restorer.estimate(image, sources=sources))
     for variant in variants:
         if variant in _SOURCES:
@@ -145,8 +143,8 @@ def outputs(
         if not model.restores:
             yield Output(variant, None, quality)
             continue
-        turned = 8 if treatment.ensemble else 1
-        restored = restorer.restore(image, quality=quality, ensemble=turned).image
-        if treatment.consistent and consistent:
+        transforms = 8 if options.ensemble else 1
+        restored = restorer.restore(image, quality=quality, ensemble=transforms).image
+        if options.consistent and single_gray_jpeg:
             restored = project(restored, degraded=degraded.image, table=degraded.table[0, 0])
         yield Output(variant, restored, quality)

@@ -1,4 +1,4 @@
-"""What the images of a folder are called."""
+"""Short, unique names for the images of a folder."""
 
 import collections
 import os
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def image_names(paths: Sequence[str], *, folder: str | os.PathLike[str]) -> list[str]:
-    """Names images as briefly as keeps them apart: by stem, else folders too, then suffix too."""
+    """Returns each image's shortest unique name: stem, relative path without suffix, or with it."""
     relative = [pathlib.Path(path).relative_to(folder) for path in paths]
     forms = [
         [path.stem for path in relative],
@@ -16,6 +16,6 @@ def image_names(paths: Sequence[str], *, folder: str | os.PathLike[str]) -> list
     ]
     counts = [collections.Counter(form) for form in forms]
     return [
-        next(name for name, count in zip(of_path, counts) if count[name] == 1)
-        for of_path in zip(*forms)
+        next(name for name, count in zip(candidates, counts) if count[name] == 1)
+        for candidates in zip(*forms)
     ]

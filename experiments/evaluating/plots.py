@@ -17,42 +17,48 @@ _SIZE = (8, 4.5)
 
 
 def draw(cases: Sequence[Case], results: Results, *, paper: bool) -> dict[str, Plot]:
-    """Draws gain and estimate by quality, and error by frequency; keyed by file name.
+    """Draws PSNR gain and quality estimate by quality, and error by frequency.
 
-    Each set has its own plots, and again of other kinds of JPEG than the usual one.
+    Each set has its own plots, with separate ones for JPEGs of non-default settings.
 
-    `cases`: single JPEGs, their quality as `x`. `paper`: whether the paper's values compare.
+    Args:
+      cases: single JPEGs, with their quality as `x`.
+      results: scores of the cases.
+      paper: whether the paper's values are comparable and drawn too.
+
+    Returns:
+      Plots by file name.
     """
     matplotlib.use("Agg")
-    of_kind: dict[str, dict[int, Case]] = {}
+    groups: dict[str, dict[int, Case]] = {}
     for case in cases:
-        of_kind.setdefault(_kind(case), {})[case.x or 0] = case
+        groups.setdefault(_group_name(case), {})[case.x or 0] = case
     plots: dict[str, Plot] = {}
-    for kind, by_quality in of_kind.items():
+    for group, by_quality in groups.items():
         ordered = [by_quality[x] for x in sorted(by_quality)]
-        theirs = paper and kind == published.LIVE1
+        with_paper = paper and group == published.LIVE1
         drawn = {
-            "gain": _gain(kind, ordered, results, theirs),
-            "estimate": _estimate(kind, ordered, results, theirs),
-            "frequency": _frequency(kind, ordered, results),
+            "gain": _draw_gain(group, ordered, results, with_paper),
+            "estimate": _draw_estimate(group, ordered, results, with_paper),
+            "frequency": _draw_frequency_error(group, ordered, results),
         }
-        name = kind.translate({ord(" "): "_", ord(","): None, ord(":"): None})
-        plots |= {f"{what}_{name}.png": plot for what, plot in drawn.items() if plot}
+        name = group.translate({ord(" "): "_", ord(","): None, ord(":"): None})
+        plots |= {f"{kind}_{name}.png": plot for kind, plot in drawn.items() if plot}
     return plots
 
 
-def _kind(case: Case) -> str:
-    """Says of which images a case is, and how its course is unusual, but for its quality."""
+def _group_name(case: Case) -> str:
+    """Names a case's image set and its non-default JPEG settings other than quality."""
     settings = [
         str(getattr(value, "value", value))
-        for field in dataclasses.fields(case.course)
-        for value in [getattr(case.course, field.name)]
+        for field in dataclasses.fields(case.degradation)
+        for value in [getattr(case.degradation, field.name)]
         if field.name != "quality" and value != field.default
     ]
     return ", ".join([case.images, *settings])
 
 
-def _gain(kind: str, cases: Sequence[Case], results: Results, paper: bool) -> Plot | None:
+def _draw_gain(group: str, cases: Sequence[Case], results: Results, paper: bool) -> Plot | None:
     figure, axes = plt.subplots(figsize=_SIZE)
     for name in results.methods(cases):
         gains = [(case.x, results.gain(case, name)) for case in cases]
@@ -61,14 +67,16 @@ def _gain(kind: str, cases: Sequence[Case], results: Results, paper: bool) -> Pl
             axes.plot(*zip(*known), marker="o", markersize=3, label=name)
     drawn = bool(axes.lines)
     if drawn and paper:
-        about = published.FIGURE4
-        axes.plot([*about], [*about.values()], "k--", marker="x", label="AGARNet [paper, about]")
+        figure4 = published.FIGURE4
+        label = "AGARNet [paper, approx.]"
+        axes.plot([*figure4], [*figure4.values()], "k--", marker="x", label=label)
     axes.axhline(0, color="gray", linewidth=0.8)
-    _label(axes, f"{kind}: gain over the JPEG", "quality", "PSNR gain, dB")
-    return _plot(figure, drawn, f"{kind}: gain in PSNR over the JPEG by quality, a line a method")
+    _label(axes, f"{group}: PSNR gain over the JPEG", "JPEG quality", "PSNR gain (dB)")
+    alt = f"{group}: PSNR gain over the JPEG by quality, one line per method"
+    return _finish(figure, drawn, alt)
 
 
-def _estimate(kind: str, cases: Sequence[Case], results: Results, paper: bool) -> Plot | None:
+def _draw_estimate(group: str, cases: Sequence[Case], results: Results, paper: bool) -> Plot | None:
     figure, axes = plt.subplots(figsize=_SIZE)
     for name in results.methods(cases):
         found = [(case.x, results.estimate(case, name)) for case in cases]
@@ -80,9 +88,8 @@ def _estimate(kind: str, cases: Sequence[Case], results: Results, paper: bool) -
     if drawn and paper:
         means, spreads = zip(*published.ESTIMATES.values())
         true = np.array([*published.ESTIMATES])
-        beside = true + 0.7
         axes.errorbar(
-            beside,
+            true + 0.7,  # next to ours
             np.subtract(means, true),
             yerr=spreads,
             capsize=3,
@@ -90,12 +97,13 @@ def _estimate(kind: str, cases: Sequence[Case], results: Results, paper: bool) -
             label="Q_EST [paper]",
         )
     axes.axhline(0, color="gray", linewidth=0.8)
-    _label(axes, f"{kind}: estimated less true quality", "true quality", "mean ± std of images")
-    return _plot(figure, drawn, f"{kind}: error of the estimated quality by the true one")
+    title = f"{group}: error of the estimated quality"
+    _label(axes, title, "true quality", "estimated − true (mean ± std)")
+    return _finish(figure, drawn, f"{title} by true quality, one line per method")
 
 
-def _frequency(kind: str, cases: Sequence[Case], results: Results) -> Plot | None:
-    """Draws the error by frequency, at the lowest quality of 10 or more."""
+def _draw_frequency_error(group: str, cases: Sequence[Case], results: Results) -> Plot | None:
+    """Draws the error by frequency at the lowest quality that is at least 10."""
     case = next((case for case in cases if (case.x or 0) >= 10), cases[-1])
     figure, axes = plt.subplots(figsize=_SIZE)
     for name in results.methods(cases):
@@ -103,21 +111,22 @@ def _frequency(kind: str, cases: Sequence[Case], results: Results) -> Plot | Non
         if errors is not None:
             axes.plot(np.sqrt(errors), marker=".", label=name)
     drawn = bool(axes.lines)
-    title = f"{kind}, {case.column}: error by DCT frequency"
-    _label(axes, title, "frequency, zigzag order (0 = mean)", "root mean square error, levels")
-    return _plot(figure, drawn, f"{title}: root mean square of each coefficient, a line a method")
+    title = f"{group}, {case.column}: error by DCT frequency"
+    _label(axes, title, "frequency in zigzag order (0 = DC)", "RMSE (levels)")
+    alt = f"{title}: root mean square error of each coefficient, one line per method"
+    return _finish(figure, drawn, alt)
 
 
 def _label(axes: matplotlib.axes.Axes, title: str, x: str, y: str) -> None:
     axes.set(title=title, xlabel=x, ylabel=y)
-    axes.title.set_parse_math(False)  # a folder's name may have a $ in it
+    axes.title.set_parse_math(False)  # folder names may contain $
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
         for text in axes.legend(fontsize="small").get_texts():
             text.set_parse_math(False)
 
 
-def _plot(figure: matplotlib.figure.Figure, drawn: bool, alt: str) -> Plot | None:
+def _finish(figure: matplotlib.figure.Figure, drawn: bool, alt: str) -> Plot | None:
     title = figure.axes[0].get_title()
     buffer = io.BytesIO()
     if drawn:

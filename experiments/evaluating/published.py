@@ -1,8 +1,8 @@
-"""Numbers that papers state, and those of the JPEG itself that every protocol must reproduce.
+"""Published results, and reference scores of the JPEG itself that the protocol must reproduce.
 
-From the papers' tables, and for the rows of the JPEG from our own recomputation where the papers
-have none (benchmarks/jpeg_rows.py compares all of them with what comes out here). All are means
-over the images of a set.
+Results are from the papers' tables; `[paper]` marks the AGARNet paper, `[published]` others.
+Reference scores that the papers lack are our own computation. benchmarks/jpeg_rows.py recomputes
+all reference scores. All values are means over the images of a set.
 """
 
 import dataclasses
@@ -20,8 +20,8 @@ QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80)
 
 
 @dataclasses.dataclass(frozen=True)
-class KnownRow:
-    """A metric of the JPEG itself that is known, by set and degradation."""
+class ReferenceRow:
+    """The reference value of a metric of the JPEG itself on a set with a degradation."""
 
     images: str
     label: str
@@ -34,8 +34,8 @@ class KnownRow:
     def decimals(self) -> int:
         return scoring.DECIMALS[self.metric]
 
-    def is_met(self, measured: float) -> bool:
-        """Whether it is off by one in the last decimal at most; more is of another protocol."""
+    def matches(self, measured: float) -> bool:
+        """Whether a value differs by at most one unit in the last decimal."""
         return abs(round(measured, self.decimals) - self.value) <= 1.01 * 10**-self.decimals
 
 
@@ -69,10 +69,10 @@ TABLE2: dict[str, dict[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
             (0.837, 0.900, 0.925, 0.939, 0.948, 0.956, 0.964, 0.973),
         ),
         "AGARNet-EST [paper]": ((29.63, 32.01, 33.43, 34.42, 35.24, 36.06, 37.17, 38.81), ()),
-        "QGAC [table]": ((29.51, 31.83, 33.20, 34.16), ()),
-        "FBCNN (71.9 M) [table]": ((29.75, 32.13, 33.54, 34.53), ()),
-        "DRUNet [table]": ((29.79, 32.17, 33.59, 34.58), ()),
-        "SwinIR, one a quality [table]": ((29.86, 32.25, 33.69, 34.67), ()),
+        "QGAC [published]": ((29.51, 31.83, 33.20, 34.16), ()),
+        "FBCNN (71.9 M) [published]": ((29.75, 32.13, 33.54, 34.53), ()),
+        "DRUNet [published]": ((29.79, 32.17, 33.59, 34.58), ()),
+        "SwinIR, one model per quality [published]": ((29.86, 32.25, 33.69, 34.67), ()),
     },
     CLASSIC5: {
         "AGARNet (10.2 M) [paper]": (
@@ -81,7 +81,7 @@ TABLE2: dict[str, dict[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
         )
     },
 }
-# The estimator's mean and standard deviation over images, × 100 in the paper.
+# The estimator's mean and standard deviation over images (× 100 the values in the paper).
 ESTIMATES = {
     10: (10.32, 0.99),
     20: (20.24, 0.88),
@@ -92,10 +92,10 @@ ESTIMATES = {
     70: (70.38, 1.63),
     80: (80.74, 0.76),
 }
-# Read off the paper's figure 4: PSNR gain on LIVE1 by quality, to about 0.1 dB.
+# PSNR gain on LIVE1 by quality, read from figure 4 of the paper to about 0.1 dB.
 FIGURE4 = {1: 1.0, 10: 1.85, 40: 2.05, 60: 2.05, 80: 1.9, 90: 1.3}
 
-# Double JPEG off the grid by (4, 4), LIVE1, by (first, second) quality.
+# Non-aligned double JPEG, shifted by (4, 4), on LIVE1, by (first, second) quality.
 DOUBLE_JPEG = {
     (30, 10): 27.49,
     (50, 10): 27.65,
@@ -110,14 +110,14 @@ DOUBLE_JPEG = {
     (90, 10): 27.79,
 }
 DOUBLE = {
-    "FBCNN [table]": {
+    "FBCNN [published]": {
         (30, 10): 29.46,
         (10, 30): 28.29,
         (10, 50): 28.20,
         (30, 50): 31.96,
         (30, 30): 31.64,
     },
-    "FBCNN, trained on double JPEG [table]": {
+    "FBCNN, trained on double JPEG [published]": {
         (30, 10): 29.44,
         (10, 30): 29.38,
         (10, 50): 29.52,
@@ -126,8 +126,8 @@ DOUBLE = {
     },
 }
 
-# Aligned recompression, LIVE1 (paper, table 3), by groups of first and second quality: JPEG and
-# AGARNet-EST. The paper does not say which pairs of qualities a group has.
+# Aligned double JPEG on LIVE1 (paper, table 3), by groups of first and second quality: JPEG and
+# AGARNet-EST. The paper does not say which quality pairs a group contains.
 TABLE3 = {
     ("low", "high"): (29.70, 31.70),
     ("low", "ultra"): (29.44, 31.41),
@@ -141,7 +141,7 @@ TABLE3 = {
     ("ultra", "ultra"): (36.13, 38.22),
 }
 
-# Video, then JPEG (paper, table 4), its own clip: by Mbit/s and quality.
+# MPEG-2, then JPEG (paper, table 4), on the paper's own clip: by Mbit/s and quality.
 TABLE4 = {
     "MPEG-2 [paper]": {(1, 60): 35.34, (1, 80): 35.34, (4, 60): 35.55, (4, 80): 35.55},
     "MPEG-2, JPEG [paper]": {(1, 60): 34.72, (1, 80): 35.10, (4, 60): 34.87, (4, 80): 35.27},
@@ -155,18 +155,19 @@ _FULL_RANGE = {10: 27.02}
 COLOR_JPEG = {10: 25.69, 40: 30.28}
 
 
-def known_rows() -> Iterator[KnownRow]:
-    """Lists every known value of the JPEG itself."""
+def reference_rows() -> Iterator[ReferenceRow]:
+    """Yields every reference value of the JPEG itself."""
     for images, (psnr, ssim) in TABLE2_JPEG.items():
         for quality, level, similarity in zip(QUALITIES, psnr, ssim):
-            yield KnownRow(images, f"Q{quality}", Jpeg(quality), "psnr", level)
-            yield KnownRow(images, f"Q{quality}", Jpeg(quality), "ssim_uniform", similarity)
+            yield ReferenceRow(images, f"Q{quality}", Jpeg(quality), "psnr", level)
+            yield ReferenceRow(images, f"Q{quality}", Jpeg(quality), "ssim_uniform", similarity)
     for metric, values in (("ssim_gaussian", _GAUSSIAN_SSIM), ("psnr_b", _PSNR_B)):
         for quality, value in values.items():
-            yield KnownRow(LIVE1, f"Q{quality}", Jpeg(quality), metric, value)
+            yield ReferenceRow(LIVE1, f"Q{quality}", Jpeg(quality), metric, value)
     for quality, value in _FULL_RANGE.items():
-        yield KnownRow(LIVE1, f"Q{quality}", Jpeg(quality), "psnr", value, LumaRange.FULL)
+        yield ReferenceRow(LIVE1, f"Q{quality}", Jpeg(quality), "psnr", value, LumaRange.FULL)
     for quality, value in COLOR_JPEG.items():
-        yield KnownRow(LIVE1_RGB, f"4:2:0 Q{quality}", Jpeg(quality), "psnr", value)
+        yield ReferenceRow(LIVE1_RGB, f"4:2:0 Q{quality}", Jpeg(quality), "psnr", value)
     for pair, value in DOUBLE_JPEG.items():
-        yield KnownRow(LIVE1, f"{pair} shift (4, 4)", double(*pair, shift=(4, 4)), "psnr", value)
+        degradation = double(*pair, shift=(4, 4))
+        yield ReferenceRow(LIVE1, f"{pair} shift (4, 4)", degradation, "psnr", value)

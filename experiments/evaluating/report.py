@@ -1,4 +1,4 @@
-"""The report's files: numbers for programs, tables for texts, a page to look at."""
+"""Writes a report's files: JSON and CSV, Markdown tables, plots and an HTML page."""
 
 import dataclasses
 import datetime
@@ -19,7 +19,7 @@ from experiments.evaluating.report_parts import Plot, Report
 
 
 def facts() -> dict[str, str]:
-    """Returns command, date, versions and hardware, by name."""
+    """Returns the command, date, versions and hardware by name."""
     return {
         "command": f"python -m experiments.evaluate {shlex.join(sys.argv[1:])}".strip(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -29,7 +29,7 @@ def facts() -> dict[str, str]:
 
 
 def markdown(report: Report) -> str:
-    """Writes warnings, facts and all tables as Markdown."""
+    """Formats warnings, facts and all tables as Markdown."""
     parts = [f"# {report.title}"]
     if report.warnings:
         parts.append("\n".join(f"- **Warning**: {line}" for line in report.warnings))
@@ -41,7 +41,7 @@ def markdown(report: Report) -> str:
 def write(report: Report, results: Results, plots: Mapping[str, Plot], out: pathlib.Path) -> None:
     """Writes `report.json`, `scores.csv`, `tables.md`, `plots/*.png` and `report.html`.
 
-    Numbers of the JSON are in full; those that are not finite are null there.
+    The JSON file has unrounded numbers, with null for those that are not finite.
     """
     from experiments.evaluating import html_report
 
@@ -54,7 +54,7 @@ def write(report: Report, results: Results, plots: Mapping[str, Plot], out: path
         "warnings": list(report.warnings),
         "tables": [dataclasses.asdict(table) for table in report.tables],
         "scores": [
-            records.plain(record) | {"frequency_error": record.scores.frequency_error}
+            records.csv_row(record) | {"frequency_error": record.scores.frequency_error}
             for record in results.records
         ],
     }
@@ -64,7 +64,7 @@ def write(report: Report, results: Results, plots: Mapping[str, Plot], out: path
         "tables.md": markdown(report),
         "report.html": html_report.render(report),
     }
-    for name, text in texts.items():  # in which names of images may hold any bytes
+    for name, text in texts.items():  # image names may hold bytes that are not UTF-8
         atomic_files.write(out / name, text.encode(errors="backslashreplace"))
 
 

@@ -1,4 +1,4 @@
-"""What a report is made of, whatever it is written as."""
+"""The parts of a report, independent of its file format."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Gain(float):
-    """A gain in dB, shown with its sign and two decimals."""
+    """A gain in dB, shown with a sign and two decimals."""
 
     def __str__(self) -> str:
         return f"{float(self):+.2f}"
@@ -28,16 +28,16 @@ class Table:
 class Plot:
     title: str
     png: bytes
-    alt: str  # what it shows, in words
+    alt: str  # a textual description
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One image as it came in, as it was restored, and as it was: to be looked at.
+    """Versions of one image to compare: degraded, restored by each method, and clean.
 
-    images: by what a person calls them, "JPEG", "AGARNet-EST", "clean" and others, the first two
-      being those compared at first; all (H, W) or (H, W, 3) uint8 of one size.
-    quality_map: (H, W) in 1–100, what was assumed, or None.
+    images: by name, such as "JPEG", "AGARNet-EST" and "clean"; all (H, W) or (H, W, 3) uint8 of the
+      same size. The first two are compared initially.
+    quality_map: the assumed quality 1–100, (H, W), or None.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """All that an evaluation shows.
+    """The content of a report.
 
-    facts: command, date, weights and their hash, versions, … by name. warnings: shown loudly,
-      before all else.
+    facts: command, date, weights and their hash, versions and more, by name. warnings: shown
+      prominently at the top.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""How good a restored image is: every metric of `docs/evaluation.md` at once."""
+"""Scores of a restored image: all metrics of `docs/evaluation.md`."""
 
 import dataclasses
 import functools
@@ -20,12 +20,13 @@ METRICS = tuple(DECIMALS)
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Scores of one image by one method; None for those it has not.
+    """Scores of one image by one method; None for scores that do not apply.
 
-    psnr, psnr_b: dB, inf for equal images. ssim_*: by window; None for images smaller than it.
-    estimate: the quality 1–100 that was estimated, the mean of a map.
-    frequency_error: mean squared error of DCT coefficients on levels 0–255, gray images only: 64
-      values in zigzag order.
+    psnr, psnr_b: in dB, inf for identical images. ssim_*: by window; None if the image is smaller
+      than the window.
+    estimate: the estimated quality 1–100, or the mean of an estimated map.
+    frequency_error: mean squared error of the 64 DCT coefficients in zigzag order, on levels 0–255;
+      gray images only.
     """
 
     psnr: float | None = None
@@ -37,7 +38,7 @@ class Scores:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Scores":
-        """Inverts `dataclasses.asdict`, also after a way through JSON."""
+        """Inverts `dataclasses.asdict`, also after a JSON round trip."""
         errors = plain["frequency_error"]
         return cls(**plain | {"frequency_error": None if errors is None else tuple(errors)})
 
@@ -45,7 +46,7 @@ class Scores:
 def score(
     image: np.ndarray, clean: np.ndarray, *, rounding: Rounding, estimate: float | None = None
 ) -> Scores:
-    """Scores an image beside what it was.
+    """Scores an image against its clean version.
 
     Args:
       image: (H, W) or (H, W, 3), uint8 or floating point in [0, 1].
@@ -60,7 +61,7 @@ def score(
         batch = metrics.as_batch(image)
     else:
         batch = np.asarray(image, np.float32).reshape(1, *image.shape[:2], -1)
-    values = jax.device_get(every_metric(batch, metrics.as_batch(clean), rounding=rounding))
+    values = jax.device_get(all_metrics(batch, metrics.as_batch(clean), rounding=rounding))
     errors = values.pop("frequency_error", None)
     return Scores(
         **{name: float(value) for name, value in values.items()},
@@ -70,8 +71,8 @@ def score(
 
 
 @functools.partial(jax.jit, static_argnames="rounding")
-def every_metric(image: jax.Array, clean: jax.Array, *, rounding: Rounding) -> dict[str, jax.Array]:
-    """Measures an image (1, H, W, C) in [0, 1]: fields of `Scores` by name, but the estimate."""
+def all_metrics(image: jax.Array, clean: jax.Array, *, rounding: Rounding) -> dict[str, jax.Array]:
+    """Scores an image (1, H, W, C) in [0, 1]; returns all fields of `Scores` but the estimate."""
     sides = image.shape[1:3]
     values = {
         "psnr": metrics.psnr(image, clean, rounding=rounding)[0],
@@ -90,20 +91,20 @@ def every_metric(image: jax.Array, clean: jax.Array, *, rounding: Rounding) -> d
 
 
 def mean(values: list[float | None]) -> float | None:
-    """Averages values; None if there are none, or if one is missing."""
+    """Averages values; None if there are none or one is missing."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if values and len(known) == len(values) else None
 
 
 def gain(restored: Scores, before: Scores) -> float | None:
-    """Returns the gain in PSNR, 0 where both are infinite; None if one is missing."""
+    """Returns the PSNR gain, 0 if both are infinite; None if one is missing."""
     if restored.psnr is None or before.psnr is None:
         return None
     return 0.0 if restored.psnr == before.psnr else restored.psnr - before.psnr
 
 
 def mean_frequency_error(scores: list[Scores]) -> np.ndarray | None:
-    """Averages frequency errors over images: (64,); None if one has none."""
+    """Averages frequency errors over images, (64,); None if one is missing."""
     errors = [s.frequency_error for s in scores if s.frequency_error is not None]
     if not errors or len(errors) != len(scores):
         return None

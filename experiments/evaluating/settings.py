@@ -1,4 +1,4 @@
-"""What to evaluate, and how the flags that are lists are read."""
+"""Settings of an evaluation, and parsers of its list flags."""
 
 import dataclasses
 import itertools
@@ -9,7 +9,7 @@ from agarnet_jax.configs import nearest
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.metrics import Rounding
 from agarnet_jax.models import CellPlacement
-from experiments.evaluating.models import Treatment
+from experiments.evaluating.models import RestorationOptions
 from experiments.evaluating.suites import SUITES
 
 ALL = "all"
@@ -17,11 +17,11 @@ ALL = "all"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What to evaluate. `suites` need `data_dir`; `images` are of any folder, at `qualities`.
+    """What to evaluate: `suites`, which need `data_dir`, and `images` of any folder at `qualities`.
 
-    all_suites: whether "all" asked for them, where some take fewer images.
-    other_weights, baselines: NAME=PLACE. out: where the report and the cache of scores go; None
-    computes everything and writes nothing.
+    all_suites: whether "all" was requested, for which some suites use fewer images.
+    other_weights, baselines: NAME=PATH. out: folder of the report and the score cache; with None,
+    nothing is cached or written.
     """
 
     weights: str
@@ -36,15 +36,20 @@ class Settings:
     luma_range: LumaRange = LumaRange.STUDIO
     rounding: Rounding = Rounding.ROUND
     cells: CellPlacement = CellPlacement.PLACED
-    treatment: Treatment = Treatment()
+    restoration: RestorationOptions = RestorationOptions()
     images_per_set: int | None = None
+
+    @property
+    def papers_protocol(self) -> bool:
+        """Whether the papers' rows are comparable: studio-range luma, all images of each set."""
+        return self.luma_range is LumaRange.STUDIO and self.images_per_set is None
 
 
 def parse_qualities(texts: Sequence[str]) -> tuple[int, ...]:
-    """Reads qualities, each N or FIRST:LAST:STEP (both ends included), as ascending numbers.
+    """Parses qualities, each N or FIRST:LAST:STEP (both ends included), into ascending numbers.
 
     Raises:
-      ValueError: anything else, or out of 1–100.
+      ValueError: a text is of neither form, or a quality is outside 1–100.
     """
     found: set[int] = set()
     for text in texts:
@@ -56,7 +61,7 @@ def parse_qualities(texts: Sequence[str]) -> tuple[int, ...]:
             values = range(0)
         if not values or not MIN_QUALITY <= values[0] <= values[-1] <= MAX_QUALITY:
             raise ValueError(
-                f"--qualities has {text!r}; expected integers of {MIN_QUALITY}–{MAX_QUALITY} such "
+                f"--qualities has {text!r}; expected integers in {MIN_QUALITY}–{MAX_QUALITY} such "
                 "as 10,20,40, or a range such as 10:95:5."
             )
         found.update(values)
@@ -64,10 +69,10 @@ def parse_qualities(texts: Sequence[str]) -> tuple[int, ...]:
 
 
 def parse_suites(texts: Sequence[str]) -> tuple[str, ...]:
-    """Reads names of suites, "all" for each of them, in the order of `SUITES`.
+    """Parses suite names, or "all", into names in the order of `SUITES`.
 
     Raises:
-      ValueError: there is no such suite.
+      ValueError: a suite does not exist.
     """
     for text in texts:
         if text not in (*SUITES, ALL):

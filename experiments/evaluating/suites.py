@@ -1,4 +1,4 @@
-"""What is evaluated: each suite as a list of cases, a set of images on one course of events."""
+"""Evaluation suites: lists of cases, each a set of images with one degradation."""
 
 import dataclasses
 import enum
@@ -11,14 +11,21 @@ from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.mosaic import halves
 from data_pipelines.degradations.recompression import double
 from experiments.evaluating import published
-from experiments.evaluating.inputs import Clip, Course, ImageSet, VideoCoding, open_pictures
+from experiments.evaluating.inputs import (
+    AnyDegradation,
+    Clip,
+    ImageSet,
+    VideoCoding,
+    open_still_images,
+)
 from experiments.evaluating.published import CLASSIC5, LIVE1, LIVE1_RGB
 
 
 class Variant(enum.Enum):
-    """What the network is told of quality; the values are the paper's names.
+    """Which quality the restorer is given; the values are the paper's suffixes of method names.
 
-    TRUE: the quality, for mosaics its map. IMAGE: one estimate. MAP: a pixel-wise estimate.
+    TRUE: the true quality, or map of a mosaic (non-blind). IMAGE: one estimate per image (blind).
+    MAP: a pixel-wise estimate (blind).
     """
 
     TRUE = ""
@@ -28,15 +35,16 @@ class Variant(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """Every `every`th image of a set, after one course of events.
+    """Every `every`th image of a set with one degradation.
 
-    column: its place in the suite's table. folder: where baselines keep its images. x: its place
-    on a plot's axis, the quality of a single JPEG. variants: empty to score only the input.
+    column: the column in the suite's table. folder: the subfolder of a baseline with its images. x:
+    the quality of a single JPEG, the x coordinate in plots. variants: empty to score only the
+    input.
     """
 
     suite: str
     images: str
-    course: Course
+    degradation: AnyDegradation
     column: str
     folder: str
     variants: tuple[Variant, ...]
@@ -45,17 +53,17 @@ class Case:
 
 
 BLIND = (Variant.IMAGE,)
-TOLD_AND_BLIND = (Variant.TRUE, Variant.IMAGE)
-ESTIMATED = (Variant.IMAGE, Variant.MAP)
-ALL = tuple(Variant)
+NON_BLIND_AND_BLIND = (Variant.TRUE, Variant.IMAGE)
+BLIND_WITH_MAP = (Variant.IMAGE, Variant.MAP)
+ALL_VARIANTS = tuple(Variant)
 
-OWN = "own"
-# Figure 4 between the paper's qualities, from every third image; at those, it has table 2's.
+OWN = "own"  # the suite of --images
+# Figure 4 at qualities that table 2 does not have, on every third image.
 GAIN_QUALITIES = (1, 5, 15, 85, 90, 95, 97, 99, 100)
 THIRD = 3
-# Among all suites these take every third image, so that all take some 20 minutes on two cores.
-BRIEF_AMONG_ALL = ("double", "color")
-# The paper does not publish the pairs of its groups: here is one for each, of unequal qualities.
+# With --suite=all, these use every third image, so that it takes some 20 minutes on two cores.
+SUBSAMPLED_IN_ALL = ("double", "color")
+# The paper does not publish the quality pairs of its groups; here is one unequal pair for each.
 TABLE3_PAIRS = {
     ("low", "high"): (20, 60),
     ("low", "ultra"): (20, 80),
@@ -78,7 +86,7 @@ FRAMES, LONGEST_SIDE = 30, 320
 def jpeg_cases(
     suite: str, images: str, qualities: Sequence[int], variants: tuple[Variant, ...], every: int = 1
 ) -> list[Case]:
-    """Makes a case of a single JPEG at each quality."""
+    """Returns a case of single JPEGs for each quality."""
     return [
         Case(suite, images, Jpeg(q), f"Q{q}", f"q{q}", variants, x=q, every=every)
         for q in qualities
@@ -89,13 +97,13 @@ def table2() -> list[Case]:
     return [
         case
         for images in (LIVE1, CLASSIC5)
-        for case in jpeg_cases("table2", images, published.QUALITIES, TOLD_AND_BLIND)
+        for case in jpeg_cases("table2", images, published.QUALITIES, NON_BLIND_AND_BLIND)
     ]
 
 
 def gain() -> list[Case]:
     return [
-        *jpeg_cases("gain", LIVE1, published.QUALITIES, TOLD_AND_BLIND),
+        *jpeg_cases("gain", LIVE1, published.QUALITIES, NON_BLIND_AND_BLIND),
         *jpeg_cases("gain", LIVE1, GAIN_QUALITIES, BLIND, every=THIRD),
     ]
 
@@ -141,7 +149,7 @@ def mosaic() -> list[Case]:
             halves(left, right),
             f"{left} / {right}",
             f"mosaic_{left}_{right}",
-            ALL,
+            ALL_VARIANTS,
             every=THIRD,
         )
         for left, right in MOSAICS
@@ -157,11 +165,11 @@ def video(clips: Sequence[str]) -> list[Case]:
             for quality in VIDEO_QUALITIES:
                 name = f"{rate:g}M-{quality}"
                 saved = dataclasses.replace(coding, jpeg=Jpeg(quality))
-                cases.append(Case("video", clip, saved, name, name, ESTIMATED))
+                cases.append(Case("video", clip, saved, name, name, BLIND_WITH_MAP))
     return cases
 
 
-_CASES: dict[str, Callable[..., list[Case]]] = {  # "video" takes its clips
+_CASES: dict[str, Callable[..., list[Case]]] = {  # only "video" takes clip names
     "table2": table2,
     "gain": gain,
     "double": doubles,
@@ -173,14 +181,14 @@ _CASES: dict[str, Callable[..., list[Case]]] = {  # "video" takes its clips
 SUITES = tuple(_CASES)
 
 
-def cases_of(suite: str, clips: Sequence[str] = (), *, among_all: bool = False) -> list[Case]:
-    """Lists the cases of one of `SUITES`; `clips` names those that "video" has.
+def cases_of(suite: str, clips: Sequence[str] = (), *, in_all: bool = False) -> list[Case]:
+    """Lists the cases of one of `SUITES`; `clips` are the names of the clips for "video".
 
-    `among_all`: whether it was asked for by "all", which takes fewer images of some suites.
+    `in_all`: whether the suite is part of "all", for which some suites use fewer images.
     """
     list_cases = _CASES[suite]
     cases = list_cases(clips) if suite == "video" else list_cases()
-    if among_all and suite in BRIEF_AMONG_ALL:
+    if in_all and suite in SUBSAMPLED_IN_ALL:
         return [dataclasses.replace(case, every=THIRD) for case in cases]
     return cases
 
@@ -188,10 +196,10 @@ def cases_of(suite: str, clips: Sequence[str] = (), *, among_all: bool = False) 
 def open_sets(
     suites: Sequence[str], data: pathlib.Path, *, luma_range: LumaRange
 ) -> tuple[dict[str, ImageSet], list[str]]:
-    """Opens the sets and clips that suites need, by name; returns a line for each left out.
+    """Opens the sets and clips that suites need, by name; also returns a line per skipped one.
 
     `data` has `test/LIVE1_gray`, `test/LIVE1_color`, `test/Classic5` and `video/`. Full-range luma
-    is taken of the colour pictures, since the gray ones hold luma in studio range.
+    is computed from the colour images, since the gray ones hold studio-range luma.
     """
     opened: dict[str, ImageSet] = {}
     problems = []
@@ -199,18 +207,20 @@ def open_sets(
     openers: dict[str, Callable[[], ImageSet]] = {}
     for name in sorted(names):
         if name == CLASSIC5 and luma_range is LumaRange.FULL:
-            problems.append("Classic5: left out: it holds luma in studio range, not in full range.")
+            problems.append("Classic5: skipped: it holds studio-range luma, not full-range.")
             continue
-        folder = "LIVE1_color" if name == LIVE1_RGB or luma_range is LumaRange.FULL else None
-        folder = folder or {LIVE1: "LIVE1_gray", CLASSIC5: "Classic5"}[name]
-        kept = None if name == LIVE1_RGB else luma_range
+        from_color = name == LIVE1_RGB or luma_range is LumaRange.FULL
+        folder = "LIVE1_color" if from_color else {LIVE1: "LIVE1_gray", CLASSIC5: "Classic5"}[name]
         openers[name] = functools.partial(
-            open_pictures, name, data / "test" / folder, luma_range=kept
+            open_still_images,
+            name,
+            data / "test" / folder,
+            luma_range=None if name == LIVE1_RGB else luma_range,
         )
     if "video" in suites:
         paths = sorted(path for path in (data / "video").glob("*") if path.is_file())
         if not paths:
-            problems.append(f"video: left out: there is no clip in {data / 'video'}.")
+            problems.append(f"video: skipped: no clip in {data / 'video'}.")
         openers |= {
             path.stem: functools.partial(Clip, path, frames=FRAMES, longest_side=LONGEST_SIDE)
             for path in paths
@@ -219,7 +229,7 @@ def open_sets(
         try:
             opened[name] = opener()
         except (ValueError, OSError, ImportError) as error:
-            problems.append(f"{name}: left out: {error}")
+            problems.append(f"{name}: skipped: {error}")
             continue
         problems += opened[name].problems
     return opened, problems

@@ -1,4 +1,4 @@
-"""Tables in the layout of the papers, their rows beside ours, and tables as Markdown."""
+"""Tables in the layout of the papers, with their rows below ours; also formats Markdown."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,24 +12,24 @@ Cell = str | float | None
 
 
 def markdown(table: Table) -> str:
-    """Writes title, table and note as Markdown, its columns aligned."""
-    rows = [[text(cell, table.decimals) for cell in row] for row in table.rows]
-    names = any(not f"{row[0]}".isdigit() for row in table.rows)
+    """Formats title, table and note as Markdown with aligned columns."""
+    rows = [[_cell_text(cell, table.decimals) for cell in row] for row in table.rows]
+    has_names = any(not f"{row[0]}".isdigit() for row in table.rows)
     parts = [
         f"### {table.title}",
-        aligned_table(table.columns, rows, left_aligned={0} if names else ()),
+        aligned_table(table.columns, rows, left_aligned={0} if has_names else ()),
     ]
     return "\n\n".join([*parts, *([table.note] if table.note else [])])
 
 
-def text(cell: Cell, decimals: int) -> str:
+def _cell_text(cell: Cell, decimals: int) -> str:
     if cell is None:
         return "–"
     return str(cell) if isinstance(cell, str | Gain) else f"{cell:.{decimals}f}"
 
 
-def of_suite(suite: str, cases: Sequence[Case], results: Results, *, paper: bool) -> list[Table]:
-    """Makes the tables of one suite; `paper`: whether published rows are of the same protocol."""
+def make_tables(suite: str, cases: Sequence[Case], results: Results, *, paper: bool) -> list[Table]:
+    """Returns the tables of a suite; `paper`: whether published rows use the same protocol."""
     builders = {
         OWN: _own,
         "table2": _table2,
@@ -44,8 +44,8 @@ def of_suite(suite: str, cases: Sequence[Case], results: Results, *, paper: bool
 
 
 def _own(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
-    """Makes a table with a line a quality, each method with its gain, and the estimate."""
-    del paper  # has none
+    """Returns a table with a row per quality: PSNR and gain of each method, and the estimate."""
+    del paper  # no published rows
     methods = [name for name in results.methods(cases) if name != INPUT]
     restoring = [m for m in methods if any(results.scores(c, m) for c in cases)]
     estimating = [m for m in restoring if any(results.estimate(c, m) for c in cases)][:1]
@@ -59,11 +59,12 @@ def _own(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
             row += [results.mean(case, name, "psnr"), _signed(results.gain(case, name))]
         row += [_plus_minus(results.estimate(case, name)) for name in estimating]
         rows.append(tuple(row))
-    heads = (*columns, *["estimate" for _ in estimating])
+    columns += ["estimated Q" for _ in estimating]
     images = cases[0].images
-    whose = f" of {estimating[0]}" if estimating else ""
-    note = f"PSNR in dB, {_count(cases[:1], results)}; estimate{whose}: mean ± standard deviation."
-    tables = [Table(f"{images}: single JPEG", heads, tuple(rows), note)]
+    note = f"PSNR in dB, {_count(cases[:1], results)}."
+    if estimating:
+        note += f" Quality estimated by {estimating[0]}: mean ± standard deviation."
+    tables = [Table(f"{images}: single JPEG", tuple(columns), tuple(rows), note)]
     return [*tables, *_other_metrics(images, cases, results)]
 
 
@@ -76,10 +77,10 @@ def _table2(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]
             for name in results.methods(of_set)
         ]
         if paper:
-            theirs = {"JPEG [paper]": published.TABLE2_JPEG[images], **published.TABLE2[images]}
-            rows += [(name, *_published_pairs(*values)) for name, values in theirs.items()]
-        note = f"PSNR in dB / SSIM of the uniform window, {_count(of_set, results)}."
-        tables.append(_by_case(f"{images}, single JPEG (paper, table 2)", of_set, rows, note))
+            known = {"JPEG [paper]": published.TABLE2_JPEG[images], **published.TABLE2[images]}
+            rows += [(name, *_published_pairs(*values)) for name, values in known.items()]
+        note = f"PSNR in dB / SSIM (uniform window), {_count(of_set, results)}."
+        tables.append(_by_case(f"{images}: single JPEG (paper, table 2)", of_set, rows, note))
         tables += _other_metrics(images, of_set, results)
     return [*tables, *_estimates(cases, results, paper)]
 
@@ -87,9 +88,9 @@ def _table2(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]
 def _other_metrics(images: str, cases: Sequence[Case], results: Results) -> list[Table]:
     tables = []
     for metric, title in (
-        ("psnr_b", "PSNR-B in dB"),
-        ("ssim_uniform", "SSIM, uniform window (paper)"),
-        ("ssim_gaussian", "SSIM, Gaussian window (newer papers)"),
+        ("psnr_b", "PSNR-B (dB)"),
+        ("ssim_uniform", "SSIM, uniform window (as in the paper)"),
+        ("ssim_gaussian", "SSIM, Gaussian window (as in newer papers)"),
     ):
         rows = tuple(
             (name, *(results.mean(case, name, metric) for case in cases))
@@ -114,9 +115,9 @@ def _estimates(cases: Sequence[Case], results: Results, paper: bool) -> list[Tab
     if not rows:
         return []
     if paper:
-        theirs = [_plus_minus(value) for value in published.ESTIMATES.values()]
-        rows.append(("LIVE1 Q_EST [paper]", *theirs))
-    note = "Mean ± standard deviation over images of the estimated quality."
+        known = [_plus_minus(value) for value in published.ESTIMATES.values()]
+        rows.append(("LIVE1 Q_EST [paper]", *known))
+    note = "Mean ± standard deviation over images."
     return [Table("Estimated quality", ("estimator", *columns), tuple(rows), note)]
 
 
@@ -130,36 +131,37 @@ def _gain(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
             gains.append(published.FIGURE4.get(case.x or 0))
         images = f"{len(results.indices(case))}"
         rows.append((f"{case.x}", images, results.mean(case, INPUT, "psnr"), *map(_signed, gains)))
-    heads = ("Q", "images", INPUT, *methods, *(["paper, about"] if paper else []))
+    heads = ("Q", "images", INPUT, *methods, *(["paper, approx."] if paper else []))
     note = (
-        f"Gain of PSNR in dB over the JPEG; all images at the paper's qualities, every {THIRD}rd "
-        "at the others. The paper's column is read off figure 4 (all images; below zero past Q94)."
+        f"PSNR gain over the JPEG in dB; all images at the paper's qualities, every {THIRD}rd at "
+        "the others. The paper's column is read from figure 4 (all images; negative above Q94)."
     )
-    return [Table("LIVE1, gain by quality (paper, figure 4)", heads, tuple(rows), note)]
+    return [Table("LIVE1: PSNR gain by quality (paper, figure 4)", heads, tuple(rows), note)]
 
 
 def _double(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     rows = _psnr_rows(cases, results)
-    if paper and all(map(results.is_whole, cases)):
-        for name, values in {"JPEG [known]": published.DOUBLE_JPEG, **published.DOUBLE}.items():
+    if paper and all(map(results.is_complete, cases)):
+        for name, values in {"JPEG [reference]": published.DOUBLE_JPEG, **published.DOUBLE}.items():
             rows.append((name, *(values.get(pair) for pair in published.DOUBLE_JPEG)))
     note = (
-        f"PSNR in dB, {_count(cases, results)}. (first, second) quality; cropped by (4, 4) between."
+        f"PSNR in dB, {_count(cases, results)}. Columns are (first, second) quality; images are "
+        "cropped by (4, 4) in between."
     )
-    return [_by_case("LIVE1, double JPEG off the grid", cases, rows, note)]
+    return [_by_case("LIVE1: non-aligned double JPEG, shifted by (4, 4)", cases, rows, note)]
 
 
 def _table3(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     rows = _psnr_rows(cases, results)
     if paper:
-        for row, name in enumerate(("JPEG [paper]", "AGARNet-EST [paper]")):
-            rows.append((name, *(values[row] for values in published.TABLE3.values())))
+        for index, name in enumerate(("JPEG [paper]", "AGARNet-EST [paper]")):
+            rows.append((name, *(values[index] for values in published.TABLE3.values())))
     pairs = ", ".join(case.folder.removeprefix("aligned_").replace("_", "→") for case in cases)
     note = (
-        f"Approximate protocol: PSNR in dB, {_count(cases, results)}; the paper has all 29, and "
-        f"does not say its pairs of qualities. Ours, by column: {pairs}."
+        f"PSNR in dB, {_count(cases, results)}. Approximate protocol: the paper uses all 29 images "
+        f"and does not state its quality pairs. Ours, by column: {pairs}."
     )
-    title = "LIVE1, aligned recompression (paper, table 3), approximate protocol"
+    title = "LIVE1: aligned double JPEG (paper, table 3), approximate protocol"
     return [_by_case(title, cases, rows, note)]
 
 
@@ -167,50 +169,55 @@ def _video(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     columns = list(dict.fromkeys(case.column for case in cases if case.variants))
     clips = list(dict.fromkeys(case.images for case in cases))
     found = {(case.images, case.column): case for case in cases}
-    alone = {column: column.partition("-")[0] for column in columns}
+    without_jpeg = {column: column.partition("-")[0] for column in columns}
 
-    def over(clips: Sequence[str], name: str) -> list[Cell]:
+    def means(clips: Sequence[str], name: str) -> list[Cell]:
         if name == "MPEG-2":
-            return [results.mean([found[c, alone[k]] for c in clips], INPUT, "psnr") for k in alone]
-        return [results.mean([found[c, k] for c in clips], name, "psnr") for k in columns]
+            shown, method = list(without_jpeg.values()), INPUT
+        else:
+            shown, method = columns, name
+        return [results.mean([found[c, column] for c in clips], method, "psnr") for column in shown]
 
-    saved = results.methods([case for case in cases if case.variants])
-    names = {"MPEG-2": "MPEG-2", **{n: "MPEG-2, JPEG" if n == INPUT else n for n in saved}}
-    rows: list[tuple[Cell, ...]] = [(shown, *over(clips, n)) for n, shown in names.items()]
+    methods = results.methods([case for case in cases if case.variants])
+    labels = {"MPEG-2": "MPEG-2", **{m: "MPEG-2, JPEG" if m == INPUT else m for m in methods}}
+    rows: list[tuple[Cell, ...]] = [(label, *means(clips, m)) for m, label in labels.items()]
     if paper:
         for name, values in published.TABLE4.items():
             keys = [(float(c.split("M-")[0]), int(c.split("-")[1])) for c in columns]
             rows.append((name, *(values.get(key) for key in keys)))  # type: ignore[arg-type]
     for clip in clips:
-        rows += [(f"{clip}: {shown}", *over([clip], n)) for n, shown in names.items()]
+        rows += [(f"{clip}: {label}", *means([clip], m)) for m, label in labels.items()]
     note = (
-        "PSNR in dB of studio-range luma, mean over frames, then over clips; Mbit/s of MPEG-2 "
-        "(FFmpeg, constant rate) and quality of the JPEG. Not the paper's clip, which is not "
-        f"available: {', '.join(clips)}, reduced to 320 pixels a side at most, so the same rate "
-        "leaves more of them. What compares is the order of the rows."
+        "PSNR of studio-range luma in dB, mean over frames, then over clips. Columns are the bit "
+        "rate of MPEG-2 (FFmpeg, constant rate) in Mbit/s and the JPEG quality. Not the paper's "
+        f"clip, which is not available, but {', '.join(clips)}, downscaled to at most 320 pixels "
+        "per side, so the same bit rate preserves more detail. Only the order of the rows is "
+        "comparable."
     )
-    return [Table("Video, then JPEG (paper, table 4)", ("method", *columns), tuple(rows), note)]
+    title = "Video: MPEG-2, then JPEG (paper, table 4)"
+    return [Table(title, ("method", *columns), tuple(rows), note)]
 
 
 def _color(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
     rows = _psnr_rows(cases, results)
-    if paper and all(map(results.is_whole, cases)):
-        rows.append(("JPEG [known]", *(published.COLOR_JPEG.get(case.x or 0) for case in cases)))
+    if paper and all(map(results.is_complete, cases)):
+        values = (published.COLOR_JPEG.get(case.x or 0) for case in cases)
+        rows.append(("JPEG [reference]", *values))
     note = (
-        f"PSNR in dB over R, G and B, {_count(cases, results)}; JPEG 4:2:0. Luma and both chroma "
+        f"PSNR over R, G and B in dB, {_count(cases, results)}; JPEG 4:2:0. Luma and both chroma "
         "planes are restored."
     )
-    return [_by_case("LIVE1, colour", cases, rows, note)]
+    return [_by_case("LIVE1: colour", cases, rows, note)]
 
 
 def _mosaic(cases: Sequence[Case], results: Results, paper: bool) -> list[Table]:
-    del paper  # has none
+    del paper  # no published rows
     rows = _psnr_rows(cases, results)
     note = (
-        f"PSNR in dB, {_count(cases, results)}. Left and right half have different qualities; "
-        "AGARNet is told the true map, -EST estimates one quality, -ESP a map."
+        f"PSNR in dB, {_count(cases, results)}. The two halves have different qualities; "
+        "AGARNet is given the true map, -EST estimates one quality, -ESP a map."
     )
-    return [_by_case("LIVE1, quality that varies in space", cases, rows, note)]
+    return [_by_case("LIVE1: spatially varying quality", cases, rows, note)]
 
 
 def _by_case(
@@ -220,13 +227,13 @@ def _by_case(
     note: str = "",
     decimals: int = 2,
 ) -> Table:
-    """Makes a table with a line for each method and a column for each case."""
+    """Returns a table with a row per method and a column per case."""
     heads = ("method", *(case.column for case in cases))
     return Table(title, heads, tuple(rows), note, decimals)
 
 
 def _psnr_rows(cases: Sequence[Case], results: Results) -> list[tuple[Cell, ...]]:
-    """Makes a row for each method, with a column for each case."""
+    """Returns a row per method with its PSNR in each case."""
     return [
         (name, *(results.mean(case, name, "psnr") for case in cases))
         for name in results.methods(cases)
@@ -234,8 +241,7 @@ def _psnr_rows(cases: Sequence[Case], results: Results) -> list[tuple[Cell, ...]
 
 
 def _pair(results: Results, case: Case, name: str) -> str | None:
-    values = (results.mean(case, name, metric) for metric in ("psnr", "ssim_uniform"))
-    psnr, ssim = values
+    psnr, ssim = (results.mean(case, name, metric) for metric in ("psnr", "ssim_uniform"))
     return None if psnr is None else f"{psnr:.2f}/{_ssim(ssim)}"
 
 
@@ -259,6 +265,6 @@ def _plus_minus(value: tuple[float, float] | None) -> str | None:
 
 
 def _count(cases: Sequence[Case], results: Results) -> str:
-    """Says how many images the means are over, and of how many."""
-    few, whole = len(results.indices(cases[0])), results.size(cases[0])
-    return f"mean of {few} image(s)" if few == whole else f"mean of {few} of {whole} images"
+    """States the number of images that means are over."""
+    used, total = len(results.indices(cases[0])), results.size(cases[0])
+    return f"mean of {used} image(s)" if used == total else f"mean of {used} of {total} images"

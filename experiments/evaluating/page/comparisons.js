@@ -1,11 +1,12 @@
-// Makes each comparison of two or more images interactive: a divider to drag between two of them,
-// their difference, and close-ups of one place in all. Without it they stand side by side.
+// Makes each comparison of two or more images interactive: a draggable divider between two of them,
+// their difference, and close-ups of the same area in all. Without JavaScript, they are shown side
+// by side.
 
-const GAIN = 8; // of the difference
-const BLOCK = 8; // pixels of a JPEG block: an arrow key moves the place by one
+const AMPLIFICATION = 8; // of the difference
+const BLOCK = 8; // side of a JPEG block in pixels; an arrow key moves the close-ups by one block
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-function pixels(image) {
+function readPixels(image) {
   const canvas = document.createElement("canvas");
   canvas.width = image.naturalWidth;
   canvas.height = image.naturalHeight;
@@ -14,36 +15,37 @@ function pixels(image) {
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-/** Left minus right, GAIN times, around gray. */
+/** Draws (left − right) × AMPLIFICATION around middle gray. */
 function drawDifference(canvas, left, right) {
-  const drawn = pixels(left);
-  const subtracted = pixels(right).data;
-  for (let i = 0; i < subtracted.length; i++) {
-    if (i % 4 !== 3) drawn.data[i] = 128 + GAIN * (drawn.data[i] - subtracted[i]); // 3: alpha
+  const result = readPixels(left);
+  const subtrahend = readPixels(right).data;
+  for (let i = 0; i < subtrahend.length; i++) {
+    if (i % 4 === 3) continue; // alpha
+    result.data[i] = 128 + AMPLIFICATION * (result.data[i] - subtrahend[i]);
   }
-  canvas.getContext("2d").putImageData(drawn, 0, 0);
+  canvas.getContext("2d").putImageData(result, 0, 0);
 }
 
-/** Calls `act` with the pointer's place within the element, in [0, 1], when pressed and dragged. */
-function onDrag(element, act) {
-  const tell = (event) => {
+/** Calls `callback` with the pointer's position in the element, in [0, 1], on press and drag. */
+function onDrag(element, callback) {
+  const report = (event) => {
     const box = element.getBoundingClientRect();
-    const within = (value) => Math.min(Math.max(value, 0), 1);
-    act(
-      within((event.clientX - box.left) / box.width),
-      within((event.clientY - box.top) / box.height),
+    const clamp = (value) => Math.min(Math.max(value, 0), 1);
+    callback(
+      clamp((event.clientX - box.left) / box.width),
+      clamp((event.clientY - box.top) / box.height),
     );
   };
   element.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    event.preventDefault(); // no selection, no dragged copy of the image
+    event.preventDefault(); // do not select or drag the image itself
     element.setPointerCapture(event.pointerId);
-    if (event.pointerType !== "touch") tell(event); // a finger may be about to scroll the page
+    if (event.pointerType !== "touch") report(event); // a touch may become a scroll
   });
   element.addEventListener("pointermove", (event) => {
-    if (element.hasPointerCapture(event.pointerId)) tell(event);
+    if (element.hasPointerCapture(event.pointerId)) report(event);
   });
-  element.addEventListener("click", tell);
+  element.addEventListener("click", report);
 }
 
 class Viewer {
@@ -53,64 +55,65 @@ class Viewer {
     this.stage = article.querySelector(".stage");
     this.figures = [...this.stage.querySelectorAll("figure")];
     this.images = this.figures.map((figure) => figure.querySelector("img"));
-    const size = (side) => Number(this.images[0].getAttribute(side)); // known before it is decoded
+    const size = (side) => Number(this.images[0].getAttribute(side)); // available before decoding
     [this.width, this.height] = [size("width"), size("height")];
-    this.place = { x: this.width / 2, y: this.height / 2 };
+    this.center = { x: this.width / 2, y: this.height / 2 }; // of the close-ups
     this.zoom = 4;
-    this.placeTools(tools);
-    this.makeChoice();
-    this.makeDivider();
-    this.makeCloseups();
-    this.choose(0, 1);
+    this.drawable = false; // until the images are near the screen and decoded
+    this.insertTools(tools);
+    this.initSelects();
+    this.initDivider();
+    this.initCloseups();
+    this.select(0, 1);
   }
 
-  placeTools(tools) {
+  insertTools(tools) {
     const find = (selector) => tools.querySelector(selector);
     this.selects = [find(".choose-left"), find(".choose-right")];
     this.swap = find(".swap");
     this.split = find(".split");
     this.difference = find(".difference");
-    this.closer = find(".closer");
+    this.closeupSection = find(".closeup-section");
     this.closeups = find(".closeups");
-    this.output = find(".place");
+    this.output = find(".position");
     this.article.querySelector(".views").before(find(".controls"));
     this.stage.append(find(".divider"), this.split);
     this.article.querySelector(".side").prepend(this.difference);
-    this.article.append(this.closer);
+    this.article.append(this.closeupSection);
     this.article.classList.add("interactive");
     this.article.style.setProperty("--width", `${this.width}px`);
     this.article.style.setProperty("--ratio", this.width / this.height);
   }
 
-  // Which two images are compared.
+  // The two selects for the images to compare.
 
-  makeChoice() {
+  initSelects() {
     for (const select of this.selects) {
       for (const figure of this.figures) select.add(new Option(figure.dataset.name));
     }
     const [left, right] = this.selects;
-    const chosen = () => [left.selectedIndex, right.selectedIndex];
-    // An image is never compared with itself: the other side takes what this one showed.
+    const indices = () => [left.selectedIndex, right.selectedIndex];
+    // An image is never compared with itself: choosing the other side's image swaps the two.
     left.addEventListener("change", () => {
-      const [now, other] = chosen();
-      this.choose(now, now === other ? this.chosen[0] : other);
+      const [chosen, other] = indices();
+      this.select(chosen, chosen === other ? this.selected[0] : other);
     });
     right.addEventListener("change", () => {
-      const [other, now] = chosen();
-      this.choose(now === other ? this.chosen[1] : other, now);
+      const [other, chosen] = indices();
+      this.select(chosen === other ? this.selected[1] : other, chosen);
     });
-    this.swap.addEventListener("click", () => this.choose(...chosen().reverse()));
+    this.swap.addEventListener("click", () => this.select(...indices().reverse()));
   }
 
-  choose(left, right) {
-    this.chosen = [left, right];
-    this.selects.forEach((select, side) => (select.selectedIndex = this.chosen[side]));
+  select(left, right) {
+    this.selected = [left, right];
+    this.selects.forEach((select, side) => (select.selectedIndex = this.selected[side]));
     this.figures.forEach((figure, index) => {
       figure.classList.toggle("left", index === left);
       figure.classList.toggle("right", index === right);
     });
-    const [from, subtracted] = this.chosen.map((index) => this.figures[index].dataset.name);
-    const text = `Difference ×${GAIN}: ${from} − ${subtracted}; gray where equal`;
+    const [minuend, subtrahend] = this.selected.map((index) => this.figures[index].dataset.name);
+    const text = `Difference ×${AMPLIFICATION}: ${minuend} − ${subtrahend}; gray where equal`;
     this.difference.querySelector("figcaption").textContent = text;
     this.difference.querySelector("canvas").ariaLabel = `${this.name}: ${text}`;
     this.drawDifference();
@@ -119,14 +122,14 @@ class Viewer {
   }
 
   drawDifference() {
-    if (!this.seen) return;
-    const [left, right] = this.chosen.map((index) => this.images[index]);
+    if (!this.drawable) return;
+    const [left, right] = this.selected.map((index) => this.images[index]);
     drawDifference(this.difference.querySelector("canvas"), left, right);
   }
 
-  // The divider: a range for keys and screen readers, and the whole image for pointers.
+  // The divider: a range input for keyboards and screen readers, the whole image for pointers.
 
-  makeDivider() {
+  initDivider() {
     this.split.addEventListener("input", () => this.moveDivider());
     onDrag(this.stage, (x) => {
       this.split.value = 100 * x;
@@ -137,25 +140,26 @@ class Viewer {
 
   moveDivider() {
     const [left, right] = this.selects.map((select) => select.value);
+    const percent = Math.round(this.split.value);
     this.stage.style.setProperty("--split", `${this.split.value}%`);
-    this.split.ariaValueText = `${Math.round(this.split.value)} % ${left}, then ${right}`;
+    this.split.ariaValueText = `${percent} % ${left} on the left, then ${right}`;
   }
 
-  // Close-ups: the same place of every image, the difference and the quality map.
+  // Close-ups: the same area of every image, the difference and the quality map.
 
-  makeCloseups() {
+  initCloseups() {
     const canvas = this.difference.querySelector("canvas");
     [canvas.width, canvas.height] = [this.width, this.height];
     const map = this.article.querySelector(".quality-map .overview img");
     this.images.forEach((image, index) => {
       this.addCloseup(this.figures[index].dataset.name, image);
     });
-    this.addCloseup(`Difference ×${GAIN}`, canvas);
+    this.addCloseup(`Difference ×${AMPLIFICATION}`, canvas);
     if (map) this.addCloseup("Assumed quality", map);
-    this.closeups.ariaLabel = `Close-ups of ${this.name}: the arrow keys move the place`;
+    this.closeups.ariaLabel = `Close-ups of ${this.name}; use the arrow keys to move`;
     this.closeups.addEventListener("keydown", (event) => this.onKey(event));
     for (const overview of this.article.querySelectorAll(".overview")) this.addMarker(overview);
-    for (const radio of this.closer.querySelectorAll(".zoom input")) {
+    for (const radio of this.closeupSection.querySelectorAll(".zoom input")) {
       radio.name = `zoom-${this.article.id}`;
       radio.addEventListener("change", () => {
         this.zoom = Number(radio.value);
@@ -173,10 +177,10 @@ class Viewer {
     canvas.source = source;
     caption.textContent = label;
     canvas.addEventListener("click", (event) => {
-      const moved = (at, side) => (at - side / 2) / this.zoom;
-      this.look(
-        this.place.x + moved(event.offsetX, canvas.clientWidth),
-        this.place.y + moved(event.offsetY, canvas.clientHeight),
+      const shift = (offset, side) => (offset - side / 2) / this.zoom;
+      this.moveTo(
+        this.center.x + shift(event.offsetX, canvas.clientWidth),
+        this.center.y + shift(event.offsetY, canvas.clientHeight),
       );
     });
     figure.append(canvas, caption);
@@ -188,39 +192,39 @@ class Viewer {
     marker.className = "marker";
     overview.append(marker);
     onDrag(overview, (x, y) => {
-      this.closeups.focus({ preventScroll: true }); // its arrow keys go on from here
-      this.look(x * this.width, y * this.height);
+      this.closeups.focus({ preventScroll: true }); // for the arrow keys
+      this.moveTo(x * this.width, y * this.height);
     });
   }
 
   onKey(event) {
     if (!(event.key in STEPS)) return;
-    event.preventDefault(); // the page does not scroll
+    event.preventDefault(); // do not scroll the page
     const [x, y] = STEPS[event.key];
     const step = event.shiftKey ? 8 * BLOCK : BLOCK;
-    this.look(this.place.x + step * x, this.place.y + step * y);
+    this.moveTo(this.center.x + step * x, this.center.y + step * y);
   }
 
-  look(x, y) {
-    this.place = { x, y };
+  moveTo(x, y) {
+    this.center = { x, y };
     this.drawCloseups();
   }
 
   drawCloseups() {
-    if (!this.seen) return;
+    if (!this.drawable) return;
     const canvases = this.closeups.querySelectorAll("canvas");
-    const side = canvases[0].clientWidth / this.zoom; // pixels of the image
-    // As far as the image reaches; in its middle where it is smaller than that.
-    const within = (at, size) =>
-      size < side ? size / 2 : Math.min(Math.max(at, side / 2), size - side / 2);
-    this.place = { x: within(this.place.x, this.width), y: within(this.place.y, this.height) };
-    const left = Math.round(this.place.x - side / 2);
-    const top = Math.round(this.place.y - side / 2);
+    const side = canvases[0].clientWidth / this.zoom; // in image pixels
+    // Stays within the image; an image smaller than the close-up is centred.
+    const clamp = (value, size) =>
+      size < side ? size / 2 : Math.min(Math.max(value, side / 2), size - side / 2);
+    this.center = { x: clamp(this.center.x, this.width), y: clamp(this.center.y, this.height) };
+    const left = Math.round(this.center.x - side / 2);
+    const top = Math.round(this.center.y - side / 2);
     for (const canvas of canvases) {
       canvas.width = canvas.height = side;
       canvas.getContext("2d").drawImage(canvas.source, -left, -top);
     }
-    this.output.value = `at ${left + side / 2}, ${top + side / 2}`;
+    this.output.value = `Centre: ${left + side / 2}, ${top + side / 2}`;
     for (const marker of this.article.querySelectorAll(".marker")) {
       marker.style.left = `${(100 * left) / this.width}%`;
       marker.style.top = `${(100 * top) / this.height}%`;
@@ -229,22 +233,22 @@ class Viewer {
     }
   }
 
-  async see() {
+  async activate() {
     const images = [...this.article.querySelectorAll(".views img")];
     await Promise.all(images.map((image) => image.decode()));
-    this.seen = true;
+    this.drawable = true;
     this.drawDifference();
     new ResizeObserver(() => this.drawCloseups()).observe(this.closeups);
   }
 }
 
-// What costs time is drawn when it comes near the screen.
-const nearby = new IntersectionObserver(
+// Differences and close-ups take time to draw, so they wait until they are near the screen.
+const observer = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {
       if (!isIntersecting) continue;
-      nearby.unobserve(target);
-      viewers.get(target).see();
+      observer.unobserve(target);
+      viewers.get(target).activate();
     }
   },
   { rootMargin: "400px" },
@@ -255,5 +259,5 @@ const template = document.querySelector("#tools");
 for (const article of document.querySelectorAll(".comparison")) {
   if (article.querySelectorAll(".stage figure").length < 2) continue;
   viewers.set(article, new Viewer(article, template.content.cloneNode(true)));
-  nearby.observe(article);
+  observer.observe(article);
 }

@@ -26,7 +26,7 @@ SMALL = AGARNetConfig(
 
 @pytest.fixture(scope="session")
 def small_weights(random_params):
-    """Random weights of the smallest networks that have every part."""
+    """Random weights of the smallest networks with every part."""
     image = jnp.zeros((1, 64, 64, 1))
     restorer = random_params(AGARNet(SMALL), image, 0)
     config = EstimatorConfig(features=(2, 2, 2, 2))
@@ -44,24 +44,24 @@ def small_file(small_weights, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def photos():
-    """Three gray photographs of one size, by name."""
-    whole = skimage.data.astronaut()[..., 1]
-    return {name: whole[at : at + 48, 200:264].copy() for name, at in zip("abc", (0, 100, 200))}
+    """Three gray photographs of equal size, by name."""
+    image = skimage.data.astronaut()[..., 1]
+    return {name: image[top : top + 48, 200:264].copy() for name, top in zip("abc", (0, 100, 200))}
 
 
 @pytest.fixture
 def folder(photos, tmp_path):
-    """Their folder."""
-    place = tmp_path / "clean"
-    place.mkdir()
+    """A folder with the photographs."""
+    path = tmp_path / "clean"
+    path.mkdir()
     for name, image in photos.items():
-        Image.fromarray(image).save(place / f"{name}.png")
-    return place
+        Image.fromarray(image).save(path / f"{name}.png")
+    return path
 
 
 @pytest.fixture
 def save():
-    """Writes an array as a picture, with the folders above it."""
+    """Writes an array as an image file and creates its parent folders."""
 
     def save(path, image):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def save():
 
 @pytest.fixture
 def clip(tmp_path, astronaut):
-    """Ten frames of a pan, without loss, 96×64."""
+    """A lossless clip: ten frames of a pan, 96×64."""
     path = tmp_path / "pan.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)

@@ -1,4 +1,4 @@
-"""A whole evaluation, from settings to files."""
+"""Complete evaluations, from settings to files."""
 
 import csv
 import errno
@@ -27,7 +27,7 @@ FILES = {"report.json", "scores.csv", "tables.md", "report.html", "plots", "cach
 
 @pytest.fixture
 def data(tmp_path, photos, astronaut, save):
-    """A folder of test sets with pictures of nobody's benchmark."""
+    """A folder of test sets with images that are not those of the benchmarks."""
     root = tmp_path / "data"
     for name, image in photos.items():
         save(root / "test" / "LIVE1_gray" / f"{name}.png", image)
@@ -46,7 +46,7 @@ def few(monkeypatch):
     monkeypatch.setattr(suites.published, "DOUBLE_JPEG", {(30, 10): 27.49})
 
 
-def test_all_suites_make_a_whole_report(data, few, small_file, tmp_path):
+def test_all_suites_write_a_complete_report(data, few, small_file, tmp_path):
     out = tmp_path / "out"
     result = evaluate(
         Settings(weights=small_file, suites=suites.SUITES, data_dir=str(data), out=str(out))
@@ -60,15 +60,15 @@ def test_all_suites_make_a_whole_report(data, few, small_file, tmp_path):
 
     report = json.loads((out / "report.json").read_text())
     titles = [table["title"] for table in report["tables"]]
-    for word in ("table 2", "figure 4", "double JPEG", "table 3", "colour", "varies in space"):
+    for word in ("table 2", "figure 4", "double JPEG", "table 3", "colour", "spatially varying"):
         assert any(word in title for title in titles), word
     assert re.search(r"SHA-256 [0-9a-f]{64}$", report["facts"]["weights AGARNet"])
     assert "libjpeg-turbo" in report["facts"]["versions"]
     assert {"command", "date", "hardware", "luma", "scores"} <= report["facts"].keys()
-    loud = "\n".join(report["warnings"])
-    assert "video: left out: there is no clip" in loud
-    assert "LIVE1 has 3 images here and 29 in the papers" in loud
-    assert "JPEG ROW OFF: LIVE1 Q10 psnr is" in loud
+    warnings = "\n".join(report["warnings"])
+    assert "video: skipped: no clip in" in warnings
+    assert "LIVE1 has 3 images here but 29 in the papers" in warnings
+    assert "JPEG ROW MISMATCH: LIVE1 Q10 psnr is" in warnings
     assert report["warnings"] == list(result.report.warnings)
     text = (out / "tables.md").read_text()
     assert all(title in text for title in titles)
@@ -83,12 +83,12 @@ def test_all_suites_make_a_whole_report(data, few, small_file, tmp_path):
     error = np.square(Jpeg(10).compress(clean.astype(np.uint8)) - clean).mean()
     (row,) = [row for row in shared if row["method"] == "JPEG"]
     assert float(row["psnr"]) == pytest.approx(10 * np.log10(255**2 / error), abs=1e-4)
-    assert len(row["psnr"]) > 8  # in full
-    looked = {comparison.note for comparison in result.report.comparisons}
-    assert {"table2, Q10", "mosaic, 10 / 50", "color, Q10"} <= looked
+    assert len(row["psnr"]) > 8  # not rounded
+    notes = {comparison.note for comparison in result.report.comparisons}
+    assert {"table2, Q10", "mosaic, 10 / 50", "color, Q10"} <= notes
 
 
-def test_rows_of_video_are_in_order(clip, small_file, tmp_path, monkeypatch):
+def test_more_video_compression_gives_lower_psnr(clip, small_file, tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "FRAMES", 3)
     (tmp_path / "data" / "video").mkdir(parents=True)
     clip.rename(tmp_path / "data" / "video" / clip.name)
@@ -105,7 +105,7 @@ def test_rows_of_video_are_in_order(clip, small_file, tmp_path, monkeypatch):
     assert "AGARNet-EST" in rows
 
 
-def test_own_folder_prints_without_writing(folder, small_file, tmp_path, monkeypatch):
+def test_without_out_nothing_is_written(folder, small_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     result = evaluate(Settings(weights=small_file, images=str(folder), qualities=(10, 40)))
@@ -117,7 +117,7 @@ def test_own_folder_prints_without_writing(folder, small_file, tmp_path, monkeyp
         assert row[3] == pytest.approx(row[2] - row[1])
 
 
-def test_running_again_writes_the_same(folder, small_file, tmp_path):
+def test_a_second_run_writes_the_same_scores(folder, small_file, tmp_path):
     settings = Settings(
         weights=small_file, images=str(folder), qualities=(10,), out=str(tmp_path / "out")
     )
@@ -127,21 +127,21 @@ def test_running_again_writes_the_same(folder, small_file, tmp_path):
     assert (tmp_path / "out" / "scores.csv").read_bytes() == first
 
 
-def test_names_of_images_may_hold_any_bytes(folder, small_file, tmp_path):
+def test_image_names_need_not_be_utf8(folder, small_file, tmp_path):
     next(folder.iterdir()).rename(folder / os.fsdecode(b"caf\xe9.png"))
     out = tmp_path / "out"
     evaluate(Settings(weights=small_file, images=str(folder), qualities=(10,), out=str(out)))
     assert r"caf\udce9" in (out / "scores.csv").read_text()
 
 
-def test_a_full_disk_is_named_after_the_tables_are_shown(folder, small_file, tmp_path, monkeypatch):
+def test_a_full_disk_raises_after_the_tables_are_shown(folder, small_file, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def evaluate_until(place):
+    def evaluate_until(failing):
         with monkeypatch.context() as on_full_disk:
             on_full_disk.setattr(os, "fsync", full)
-            message = f"'{out}/{place}/.* cannot be written: No space left on device"
+            message = f"'{out}/{failing}/.* cannot be written: No space left on device"
             with pytest.raises(atomic_files.UnwritableError, match=message):
                 evaluate(settings, show=shown.append)
 
@@ -158,7 +158,7 @@ def test_a_full_disk_is_named_after_the_tables_are_shown(folder, small_file, tmp
     assert not list((out / "plots").iterdir())
 
 
-def test_what_is_not_there_is_said_and_the_rest_is_made(data, few, small_file, tmp_path):
+def test_unusable_inputs_are_reported_and_the_rest_is_evaluated(data, few, small_file, tmp_path):
     for path in (data / "test" / "Classic5").iterdir():
         path.unlink()
     broken = data / "test" / "LIVE1_gray" / "b.png"
@@ -175,11 +175,11 @@ def test_what_is_not_there_is_said_and_the_rest_is_made(data, few, small_file, t
             baselines=(f"tool={tmp_path / 'empty'}",),
         )
     )
-    loud = "\n".join(result.report.warnings)
-    assert "other: left out: " in loud
-    assert "Classic5: left out: " in loud
-    assert f"LIVE1: {broken} is left out: " in loud
-    assert "Baseline tool has no folder for: LIVE1/q10, LIVE1/q40" in loud
+    warnings = "\n".join(result.report.warnings)
+    assert "other: skipped: " in warnings
+    assert "Classic5: skipped: " in warnings
+    assert f"LIVE1: {broken} skipped: " in warnings
+    assert "Baseline tool: missing folder: LIVE1/q10, LIVE1/q40" in warnings
     rows = {row[0]: row[1:] for row in result.report.tables[0].rows}
     assert rows["again"] == rows["AGARNet"]
     assert "other" not in rows
@@ -194,35 +194,35 @@ def test_full_range_luma_has_no_published_rows(data, few, small_file):
             luma_range=LumaRange.FULL,
         )
     )
-    assert "Classic5: left out: it holds luma in studio range" in "\n".join(result.report.warnings)
+    assert "Classic5: skipped: it holds studio-range luma" in "\n".join(result.report.warnings)
     assert not [row for table in result.report.tables for row in table.rows if "[" in row[0]]
     assert "full range" in result.report.facts["luma"]
     assert "published rows" in result.report.facts
 
 
 @pytest.mark.parametrize("cells", CellPlacement)
-def test_the_report_says_whether_steps_are_looked_for(folder, small_file, cells):
-    """The protocol of the released graph has none of ours."""
+def test_the_report_states_whether_steps_are_used(folder, small_file, cells):
+    """The released graph has no step detection."""
     settings = Settings(weights=small_file, images=str(folder), qualities=(10,), cells=cells)
     facts = evaluate(settings).report.facts
-    expected = "no" if cells is CellPlacement.RELEASED else "where near the network's"
+    expected = "no" if cells is CellPlacement.RELEASED else "if close to the network's estimate"
     assert facts["estimate from steps"] == expected
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"images": None}, "Give --images=FOLDER, or --suite"),
-        ({"suites": ("table2",)}, "give --data_dir=FOLDER"),
+        ({"images": None}, "Set --images=FOLDER, or --suite"),
+        ({"suites": ("table2",)}, "set --data_dir=FOLDER"),
         ({"images": "nowhere"}, "'nowhere' is not a directory"),
         ({"weights": "nowhere"}, "neither a file nor a shipped name"),
-        ({"baselines": ("nowhere",)}, "--baseline=nowhere is not of the form NAME=PLACE"),
+        ({"baselines": ("nowhere",)}, "--baseline=nowhere is not of the form NAME=PATH"),
         ({"baselines": ("tool=nowhere",)}, "'nowhere' is not a folder"),
-        ({"other_weights": ("AGARNet=tiny",)}, "'AGARNet' names two methods"),
-        ({"other_weights": ("AGARNet-EST=tiny",)}, "'AGARNet-EST' names two methods"),
+        ({"other_weights": ("AGARNet=tiny",)}, "Two methods are named 'AGARNet'"),
+        ({"other_weights": ("AGARNet-EST=tiny",)}, "Two methods are named 'AGARNet-EST'"),
     ],
 )
-def test_settings_that_cannot_be_used_are_one_line(folder, small_file, tmp_path, change, message):
+def test_invalid_settings_raise_a_one_line_error(folder, small_file, tmp_path, change, message):
     out = tmp_path / "out"
     settings = {"weights": small_file, "images": str(folder), "qualities": (10,)} | change
     with pytest.raises((ValueError, OSError), match=message) as error:
@@ -231,7 +231,7 @@ def test_settings_that_cannot_be_used_are_one_line(folder, small_file, tmp_path,
     assert not out.exists()
 
 
-def test_a_missing_extra_is_named_before_anything_is_computed(
+def test_a_missing_extra_is_reported_before_anything_is_computed(
     folder, small_file, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -241,23 +241,23 @@ def test_a_missing_extra_is_named_before_anything_is_computed(
     assert not out.exists()
 
 
-def test_harm_is_said(folder, small_file):
-    """Random weights make nothing better."""
+def test_a_negative_gain_is_reported(folder, small_file):
+    """Random weights lower PSNR."""
     result = evaluate(Settings(weights=small_file, images=str(folder), qualities=(100,)))
-    (line,) = [line for line in result.report.warnings if line.startswith("AGARNet is")]
-    assert line.startswith("AGARNet is below the JPEG: clean Q100 (-")
+    (line,) = [line for line in result.report.warnings if line.startswith("AGARNet lowers")]
+    assert line.startswith("AGARNet lowers PSNR: clean Q100 (-")
 
 
-def test_names_of_the_suites_sets_are_folders_of_the_data():
+def test_missing_sets_are_skipped():
     opened, problems = suites.open_sets(
         suites.SUITES, pathlib.Path("nowhere"), luma_range=LumaRange.STUDIO
     )
     assert opened == {}
     assert len(problems) == 4
-    assert all("left out" in line for line in problems)
+    assert all("skipped" in line for line in problems)
 
 
-def test_the_command_says_what_is_wrong_with_its_flags(program, folder, small_file):
+def test_the_command_reports_invalid_flags_in_one_line(program, folder, small_file):
     for flag, message in (
         ("--qualities=10,0", "--qualities has '0'"),
         ("--suite=tabel2", "There is no suite 'tabel2'"),
@@ -271,14 +271,14 @@ def test_the_command_says_what_is_wrong_with_its_flags(program, folder, small_fi
 
 
 @pytest.mark.parametrize("luma_range", LumaRange)
-def test_the_colour_suite_is_of_colours_and_the_others_of_luma(data, luma_range):
+def test_only_the_colour_suite_uses_rgb(data, luma_range):
     sets, _ = suites.open_sets(suites.SUITES, data, luma_range=luma_range)
     shapes = {name: images.pixels(0).ndim for name, images in sets.items()}
     assert shapes.pop(suites.LIVE1_RGB) == 3
     assert set(shapes.values()) == {2}
 
 
-def test_some_images_of_each_set_have_no_published_rows(data, few, small_file):
+def test_limited_sets_have_no_published_rows(data, few, small_file):
     settings = Settings(
         weights=small_file, suites=("table2",), data_dir=str(data), images_per_set=1
     )

@@ -1,4 +1,4 @@
-"""The document as text. What it does in a browser: test_html_page.py."""
+"""The HTML document as text; test_html_page.py tests it in a browser."""
 
 import base64
 import hashlib
@@ -57,7 +57,7 @@ def png():
 
 
 def report_of(text):
-    """A report with `text` wherever text may stand."""
+    """A report with `text` in every text field."""
     return Report(
         title=text,
         facts={text: text},
@@ -68,7 +68,7 @@ def report_of(text):
     )
 
 
-def test_all_text_is_there_and_warnings_come_first():
+def test_the_document_has_all_text_with_warnings_first():
     report = Report(
         title="the title",
         facts={"a fact": "its value"},
@@ -78,7 +78,7 @@ def test_all_text_is_there_and_warnings_come_first():
         comparisons=(Comparison("a picture", "note of the picture", {"JPEG": GRAY}),),
     )
     main = " ".join(Elements(render(report).partition("<main")[2]).text.split())
-    places = [
+    positions = [
         main.index(text)
         for text in (
             *("Warnings", "first warning", "second warning", "a fact", "its value"),
@@ -86,10 +86,10 @@ def test_all_text_is_there_and_warnings_come_first():
             *("Plots", "a plot", "Images", "a picture", "note of the picture", "JPEG"),
         )
     ]
-    assert places == sorted(places)
+    assert positions == sorted(positions)
 
 
-def test_all_pictures_are_there():
+def test_the_document_has_all_images():
     elements = Elements(render(report_of("some name")))
     assert len(elements.all("table")) == 1
     assert [e["class"] for e in elements.all("article")] == ["table", "comparison"]
@@ -98,7 +98,7 @@ def test_all_pictures_are_there():
     assert all(e["alt"] for e in elements.all("img"))
 
 
-def test_links_of_the_contents_lead_somewhere():
+def test_links_of_the_contents_have_targets():
     elements = Elements(render(report_of("some name")))
     identities = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
     links = [e["href"] for e in elements.all("a")]
@@ -114,7 +114,7 @@ def test_an_empty_report_has_no_empty_sections():
     assert not elements.all("dl")
 
 
-def test_text_stays_text():
+def test_text_is_escaped():
     hostile, harmless = (Elements(render(report_of(text))) for text in (HOSTILE, HARMLESS))
     assert [tag for tag, _ in hostile.found] == [tag for tag, _ in harmless.found]
     assert " ".join(hostile.text.split()).replace(HOSTILE, HARMLESS) == " ".join(
@@ -122,7 +122,7 @@ def test_text_stays_text():
     )
 
 
-def test_nothing_comes_from_elsewhere():
+def test_the_document_has_no_external_resources():
     document = render(report_of("some name"))
     elements = Elements(document)
     for tag, attributes in elements.found:
@@ -135,7 +135,7 @@ def test_nothing_comes_from_elsewhere():
     assert "@import" not in document
 
 
-def test_the_policy_names_the_hashes_of_style_and_scripts():
+def test_the_policy_has_the_hashes_of_styles_and_scripts():
     document = render(report_of("some name"))
     policy = Elements(document).all("meta")[1]["content"]
     inline = re.findall(r"<(style|script)[^>]*>(.*?)</\1>", document, re.DOTALL)
@@ -147,7 +147,7 @@ def test_the_policy_names_the_hashes_of_style_and_scripts():
     assert "unsafe" not in policy
 
 
-def test_numbers_are_rounded_to_look_at_and_whole_to_sort():
+def test_numbers_are_rounded_for_display_but_not_for_sorting():
     row = ("Set", 10, 31.256, np.float32(0.5), -1.25, None, float("inf"), float("nan"), Gain(0.126))
     document = render(Report("", {}, tables=(Table("", ("c",) * len(row), (row,), decimals=1),)))
     cells = re.search("<tbody>(.*)</tbody>", document, re.DOTALL)[1]
@@ -167,7 +167,7 @@ def test_numbers_are_rounded_to_look_at_and_whole_to_sort():
 
 
 @pytest.mark.parametrize("image", [GRAY, COLOR], ids=["gray", "colour"])
-def test_images_are_kept_exactly(image):
+def test_images_are_embedded_losslessly(image):
     comparison = Comparison("some name", "", {"JPEG": image, "clean": image[::-1]})
     first, second = Elements(render(Report("", {}, comparisons=(comparison,)))).all("img")
     np.testing.assert_array_equal(np.asarray(decode(first["src"])), image)
@@ -176,10 +176,10 @@ def test_images_are_kept_exactly(image):
 
 
 @pytest.mark.parametrize("part", ["image", "quality map"])
-def test_other_sizes_are_refused_by_name(part):
+def test_different_sizes_raise_an_error(part):
     images = {"JPEG": GRAY, "clean": GRAY[1:] if part == "image" else GRAY}
     comparison = Comparison("camera", "", images, np.full((6, 7), 10.0))
-    with pytest.raises(ValueError, match=r"'camera' must be of one size.*\(6, 7\)"):
+    with pytest.raises(ValueError, match=r"'camera' must have the same size.*\(6, 7\)"):
         render(Report("", {}, comparisons=(comparison,)))
 
 
@@ -188,16 +188,16 @@ def test_other_sizes_are_refused_by_name(part):
     [(10.2, 10.4, (5, 20)), (10, 10, (5, 15)), (1, 3, (0, 10)), (98, 100, (90, 100)),
      (1, 100, (0, 100)), (12, 31, (10, 35))],
 )  # fmt: skip
-def test_the_scale_is_as_wide_as_the_map_needs(lowest, highest, scale):
+def test_the_colour_scale_covers_the_range_of_the_map(lowest, highest, scale):
     picture = html_images.quality_picture(np.array([[lowest, highest]], np.float32))
     assert (picture.low, picture.high) == scale
 
 
-def test_colors_of_the_map_are_viridis_between_the_ends_of_its_scale():
+def test_the_map_is_coloured_by_viridis_over_its_scale():
     quality_map = np.linspace(20, 60, 400, dtype=np.float32).reshape(20, 20)
     picture = html_images.quality_picture(quality_map)
     expected = matplotlib.colormaps["viridis"]((quality_map - 20) / 40, bytes=True)[..., :3]
-    # A value between two of its 256 colours may get either, which differ by 3 levels at most.
+    # A value between two of the 256 colours may get either; they differ by at most 3 levels.
     np.testing.assert_allclose(decode(picture.uri).convert("RGB"), expected, atol=3)
     scale = np.asarray(decode(picture.scale_uri).convert("RGB"))[0]
     whole = matplotlib.colormaps["viridis"](np.arange(256), bytes=True)[:, :3]

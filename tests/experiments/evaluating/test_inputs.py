@@ -14,61 +14,62 @@ from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.sources.records import MemoryRecords
 from data_pipelines.transcoding import VideoCodec, transcode
 from experiments.evaluating import inputs
-from experiments.evaluating.inputs import Clip, VideoCoding, open_pictures
+from experiments.evaluating.inputs import Clip, VideoCoding, open_still_images
 
 
-def test_unusable_files_are_named_and_have_no_stand_in(folder, photos):
+def test_unusable_files_are_reported_and_not_replaced(folder, photos):
     (folder / "a2.png").write_text("no image")
     whole = (folder / "b.png").read_bytes()
-    (folder / "b.png").write_bytes(whole[: len(whole) // 2])  # its header is in order
-    pictures = open_pictures("mine", folder, luma_range=LumaRange.STUDIO)
-    assert pictures.names == ("a", "c")
-    np.testing.assert_array_equal(pictures.pixels(1), photos["c"])
-    cut, text = sorted(pictures.problems, key=lambda line: "a2" in line)
-    assert cut.startswith(f"mine: {folder}/b.png is left out: broken")
-    assert text == f"mine: {folder}/a2.png is left out: not an image."
+    (folder / "b.png").write_bytes(whole[: len(whole) // 2])  # with an intact header
+    images = open_still_images("mine", folder, luma_range=LumaRange.STUDIO)
+    assert images.names == ("a", "c")
+    np.testing.assert_array_equal(images.pixels(1), photos["c"])
+    truncated, text = sorted(images.problems, key=lambda line: "a2" in line)
+    assert truncated.startswith(f"mine: {folder}/b.png skipped: broken")
+    assert text == f"mine: {folder}/a2.png skipped: not an image."
 
 
-def test_images_of_one_name_are_kept_apart(tmp_path, photos, save):
+def test_images_with_equal_stems_get_longer_names(tmp_path, photos, save):
     for path in ("x/1.png", "y/1.png", "y/2.png", "y/3.png", "y/3.bmp"):
         save(tmp_path / path, photos["a"])
-    pictures = open_pictures("mine", tmp_path, luma_range=None)
-    assert pictures.names == ("x/1", "y/1", "2", "y/3.bmp", "y/3.png")
+    images = open_still_images("mine", tmp_path, luma_range=None)
+    assert images.names == ("x/1", "y/1", "2", "y/3.bmp", "y/3.png")
 
 
-def test_records_are_called_by_their_numbers(monkeypatch, photos):
+def test_records_are_named_by_index(monkeypatch, photos):
     source = SimpleNamespace(records=MemoryRecords(list(photos.values())))
     monkeypatch.setattr(inputs, "open_images", lambda place: source)
-    pictures = open_pictures("mine", "tfds:mine", luma_range=LumaRange.FULL)
-    assert pictures.names == ("record-00000", "record-00001", "record-00002")
+    images = open_still_images("mine", "tfds:mine", luma_range=LumaRange.FULL)
+    assert images.names == ("record-00000", "record-00001", "record-00002")
 
 
-def test_a_folder_without_usable_images_is_refused(folder):
+def test_a_folder_without_usable_images_raises_an_error(folder):
     for path in folder.iterdir():
         path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"mine: none of the images in .* can be used"):
-        open_pictures("mine", folder, luma_range=None)
+        open_still_images("mine", folder, luma_range=None)
 
 
-def test_luma_is_of_the_range_asked_for(tmp_path, astronaut, save):
+def test_luma_has_the_requested_range(tmp_path, astronaut, save):
     save(tmp_path / "one.png", astronaut[:20, :30])
-    found = {kind: open_pictures("set", tmp_path, luma_range=kind) for kind in (None, *LumaRange)}
+    kinds = (None, *LumaRange)
+    found = {kind: open_still_images("set", tmp_path, luma_range=kind) for kind in kinds}
     np.testing.assert_array_equal(found[None].pixels(0), astronaut[:20, :30])
     for kind in LumaRange:
         expected = np.rint(luma(astronaut[:20, :30], luma_range=kind))
         np.testing.assert_array_equal(found[kind].pixels(0), expected)
-    assert len({pictures.digests for pictures in found.values()}) == 3
+    assert len({images.digests for images in found.values()}) == 3
 
 
-def test_digests_are_of_pixels_not_of_files(folder, photos, tmp_path, save):
+def test_digests_depend_on_pixels_not_on_files(folder, photos, tmp_path, save):
     save(tmp_path / "other" / "z.bmp", photos["a"])
     save(tmp_path / "other" / "y.png", photos["a"].reshape(64, 48))
-    first = open_pictures("x", folder, luma_range=None).digests[0]
-    y, z = open_pictures("x", tmp_path / "other", luma_range=None).digests
+    first = open_still_images("x", folder, luma_range=None).digests[0]
+    y, z = open_still_images("x", tmp_path / "other", luma_range=None).digests
     assert z == first != y
 
 
-def test_a_clip_is_coded_as_the_protocol_says(clip, astronaut, encode):
+def test_clips_are_coded_according_to_the_protocol(clip, astronaut, encode):
     frames = Clip(clip, frames=4, longest_side=48)
     assert frames.size == (32, 48)
     assert frames.names == ("pan-00", "pan-01", "pan-02", "pan-03")
@@ -85,7 +86,7 @@ def test_a_clip_is_coded_as_the_protocol_says(clip, astronaut, encode):
         np.testing.assert_array_equal(jpeg.clean, clean[index])
 
 
-def test_video_loses_by_its_rate_and_jpeg_once_more(clip, astronaut):
+def test_psnr_falls_with_the_bit_rate_and_with_jpeg(clip, astronaut):
     frames = Clip(clip, frames=5, longest_side=96)
     means = {}
     for rate in (8e3, 500e3):
@@ -104,17 +105,17 @@ def test_video_loses_by_its_rate_and_jpeg_once_more(clip, astronaut):
             )
             values.append([psnr(alone.image), psnr(saved.image)])
         means[rate] = np.mean(values, axis=0)
-    # JPEG costs something, fewer bits more.
-    assert means[500e3][0] > 40  # the codec has the luma's own levels
+    # JPEG lowers PSNR, and a lower bit rate more so.
+    assert means[500e3][0] > 40  # the codec keeps the range of luma
     assert means[500e3][0] > means[500e3][1] > means[8e3][0] > means[8e3][1]
 
 
-def test_a_short_clip_is_refused(clip):
+def test_a_short_clip_raises_an_error(clip):
     with pytest.raises(ValueError, match="has 10 frames, fewer than the 30"):
         Clip(clip, frames=30, longest_side=320)
 
 
-def test_frames_of_another_clip_are_others(clip):
+def test_digests_of_frames_depend_on_the_whole_clip(clip):
     long, short = (Clip(clip, frames=n, longest_side=96) for n in (4, 3))
     np.testing.assert_array_equal(long.pixels(0), short.pixels(0))
-    assert not set(long.digests) & set(short.digests)  # codecs see all frames
+    assert not set(long.digests) & set(short.digests)  # codecs use all frames

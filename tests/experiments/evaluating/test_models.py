@@ -18,7 +18,7 @@ PLACED = CellPlacement.PLACED
 
 @pytest.fixture
 def workdir(small_weights, tmp_path):
-    """A task → the working folder of a run of it with one checkpoint."""
+    """Returns a function from a task to the working folder of a run with one checkpoint."""
     configs = {
         "restorer": (small_weights.restorer_config, small_weights.restorer_params),
         "estimator": (small_weights.estimator_config, small_weights.estimator_params),
@@ -30,17 +30,17 @@ def workdir(small_weights, tmp_path):
 
     def workdir(task):
         model, params = configs[task]
-        place = tmp_path / task
-        with contextlib.closing(Checkpoints(place / "checkpoints")) as checkpoints:
+        path = tmp_path / task
+        with contextlib.closing(Checkpoints(path / "checkpoints")) as checkpoints:
             state = {"ema_params": jax.device_put(params)}
             config = {"task": task, "model": to_plain(model)}
             checkpoints.save(7, state, config=config, score=1.0)
-        return str(place)
+        return str(path)
 
     return workdir
 
 
-def test_a_file_is_known_by_its_hash(small_file, small_weights):
+def test_a_weights_file_is_loaded_with_its_hash(small_file, small_weights):
     model = models.load("AGARNet", small_file, cells=CellPlacement.RELEASED)
     assert model.sha256 == hashlib.sha256(pathlib.Path(small_file).read_bytes()).hexdigest()
     assert model.weights.estimator_config.cells is CellPlacement.RELEASED
@@ -54,7 +54,7 @@ def test_a_file_is_known_by_its_hash(small_file, small_weights):
     ("task", "usable"),
     [("restorer", (Variant.TRUE,)), ("estimator", (Variant.IMAGE,)), ("joint", tuple(Variant))],
 )
-def test_a_training_run_has_what_it_trained(workdir, small_weights, task, usable):
+def test_a_training_run_provides_the_networks_it_trained(workdir, small_weights, task, usable):
     model = models.load("AGARNet", workdir(task), cells=PLACED)
     assert model.usable(tuple(Variant)) == usable
     assert model.source.endswith(f"{task}, step 7")
@@ -67,7 +67,7 @@ def test_a_training_run_has_what_it_trained(workdir, small_weights, task, usable
             )
 
 
-def test_a_folder_without_a_run_is_named(tmp_path):
+def test_a_path_without_weights_raises_an_error(tmp_path):
     with pytest.raises(ValueError, match="has no checkpoint; give the --workdir"):
         models.load("AGARNet", str(tmp_path), cells=PLACED)
     with pytest.raises(ValueError, match="neither a file nor a shipped name"):

@@ -12,16 +12,16 @@ from experiments.evaluating.suites import BLIND, jpeg_cases
 
 
 def cameras(suite, qualities):
-    """The usual cases, compressed by tables of cameras."""
+    """Cases of single JPEGs with quantization tables of cameras."""
     return [
-        dataclasses.replace(case, course=Jpeg(case.x, TableFamily.CAMERA))
+        dataclasses.replace(case, degradation=Jpeg(case.x, TableFamily.CAMERA))
         for case in jpeg_cases(suite, "LIVE1", qualities, BLIND)
     ]
 
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Draws cases, of which "AGARNet-EST" gains as many dB as qualities; gives lines by title."""
+    """Draws cases where "AGARNet-EST" gains as many dB as the quality; returns lines by title."""
     lines = {}
 
     def keep(figure):
@@ -36,7 +36,7 @@ def drawn(monkeypatch):
 
     def draw(cases):
         records = [
-            Record(case.images, 0, "0", case.course, (case,), method, Scores(psnr=psnr))
+            Record(case.images, 0, "0", case.degradation, (case,), method, Scores(psnr=psnr))
             for case in cases
             for method, psnr in ((INPUT, 0.0), ("AGARNet-EST", float(gain(case))))
         ]
@@ -47,10 +47,10 @@ def drawn(monkeypatch):
 
 
 def gain(case):
-    return case.x + 1000 * (case.course.family is TableFamily.CAMERA)
+    return case.x + 1000 * (case.degradation.family is TableFamily.CAMERA)
 
 
-def test_suites_of_one_set_share_a_plot_unless_their_jpegs_differ(drawn):
+def test_suites_of_one_set_share_a_plot_unless_their_jpeg_settings_differ(drawn):
     cases = [
         *jpeg_cases("table2", "LIVE1", (10, 40), BLIND),
         *jpeg_cases("gain", "LIVE1", (40, 95), BLIND),
@@ -58,9 +58,9 @@ def test_suites_of_one_set_share_a_plot_unless_their_jpegs_differ(drawn):
     ]
     found, lines = drawn(cases)
     assert {*found} == {"gain_LIVE1.png", "gain_LIVE1_camera.png"}
-    usual = lines["LIVE1: gain over the JPEG"]
+    usual = lines["LIVE1: PSNR gain over the JPEG"]
     assert usual["AGARNet-EST"] == [(10, 10), (40, 40), (95, 95)]
-    camera = lines["LIVE1, camera: gain over the JPEG"]
+    camera = lines["LIVE1, camera: PSNR gain over the JPEG"]
     assert camera["AGARNet-EST"] == [(10, 1010), (40, 1040)]
     assert any("[paper" in name for name in usual)
-    assert not any("[paper" in name for name in camera)  # its figure is of IJG tables
+    assert not any("[paper" in name for name in camera)  # figure 4 uses IJG tables

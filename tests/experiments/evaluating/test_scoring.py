@@ -10,7 +10,7 @@ from experiments.evaluating.scoring import Scores, gain, mean, mean_frequency_er
 
 @pytest.fixture
 def noisy(gray_photo):
-    """(61, 99): floating point, not rounded; and the clean levels."""
+    """A floating-point image (61, 99), not rounded, and its clean levels."""
     clean = gray_photo[:61, :99]
     noise = np.random.default_rng(0).normal(0, 0.03, clean.shape)
     return np.clip(clean / 255 + noise, 0, 1).astype(np.float32), clean
@@ -19,7 +19,7 @@ def noisy(gray_photo):
 @pytest.mark.parametrize(
     ("rounding", "function"), [(Rounding.ROUND, np.rint), (Rounding.TRUNCATE, np.floor)]
 )
-def test_scores_are_those_of_scikit_image_and_scipy(noisy, rounding, function):
+def test_scores_match_scikit_image_and_scipy(noisy, rounding, function):
     image, clean = noisy
     levels = function(image * np.float32(255)).astype(np.uint8)
     scores = score(image, clean, rounding=rounding)
@@ -42,7 +42,7 @@ def test_scores_are_those_of_scikit_image_and_scipy(noisy, rounding, function):
     assert scores.estimate is None
 
 
-def test_levels_are_scored_as_they_are(noisy):
+def test_uint8_levels_are_scored_without_rounding(noisy):
     image, clean = noisy
     levels = np.rint(image * 255).astype(np.uint8)
     assert score(levels, clean, rounding=Rounding.TRUNCATE) == score(
@@ -50,7 +50,7 @@ def test_levels_are_scored_as_they_are(noisy):
     )
 
 
-def test_colour_is_scored_over_all_channels_and_without_frequencies(astronaut):
+def test_colour_is_scored_over_all_channels_without_frequency_errors(astronaut):
     clean, other = astronaut[:32, :40], astronaut[1:33, :40]
     scores = score(other, clean, rounding=Rounding.ROUND)
     expected = skimage.metrics.peak_signal_noise_ratio(clean, other)
@@ -58,7 +58,7 @@ def test_colour_is_scored_over_all_channels_and_without_frequencies(astronaut):
     assert scores.frequency_error is None
 
 
-def test_windows_that_do_not_fit_have_no_score(gray_photo):
+def test_images_smaller_than_a_window_have_no_ssim(gray_photo):
     small = gray_photo[:9, :30]
     scores = score(small, small, rounding=Rounding.ROUND)
     assert scores.ssim_gaussian is None
@@ -68,7 +68,7 @@ def test_windows_that_do_not_fit_have_no_score(gray_photo):
         score(small, small[:8], rounding=Rounding.ROUND)
 
 
-def test_an_image_that_nothing_changes_gains_nothing():
+def test_the_gain_of_an_unchanged_image_is_zero():
     flat = Scores(psnr=float("inf"))
     assert gain(flat, flat) == 0
     assert gain(Scores(psnr=31.5), Scores(psnr=30.0)) == 1.5
@@ -76,7 +76,7 @@ def test_an_image_that_nothing_changes_gains_nothing():
     assert gain(flat, Scores()) is gain(Scores(), flat) is None
 
 
-def test_means_need_every_value():
+def test_means_require_every_value():
     assert mean([1.0, 2.0]) == 1.5
     assert mean([1.0, None]) is None
     assert mean([]) is None
@@ -85,7 +85,7 @@ def test_means_need_every_value():
     assert mean_frequency_error([whole, Scores()]) is None
 
 
-def test_all_scores_are_of_levels_by_the_rounding_asked_for(noisy):
+def test_all_scores_use_the_requested_rounding(noisy):
     image, clean = noisy
     truncated = np.floor(image * np.float32(255)).astype(np.uint8)
     assert score(image, clean, rounding=Rounding.TRUNCATE) == score(
