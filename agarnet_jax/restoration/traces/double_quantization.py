@@ -147,13 +147,13 @@ def _log_probabilities(step: int, earlier: int | None) -> np.ndarray:
         below, beyond = ((multiple + end) * earlier / scale for end in (-0.5, 0.5))
         first = np.where(multiple == 0, 1 - np.exp(-beyond), (np.exp(-below) - np.exp(-beyond)) / 2)
         centre = multiple[:, None] * earlier
-        second = _normal((upper - centre) / _ROUNDING) - _normal((lower - centre) / _ROUNDING)
+        second = _cdf((upper - centre) / _ROUNDING) - _cdf((lower - centre) / _ROUNDING)
         probabilities = first @ second
     probabilities += 1e-12
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     return np.log((1 - _OUTLIERS) * probabilities + _OUTLIERS / _LEVELS)
 
 
-def _normal(x: np.ndarray) -> np.ndarray:
+def _cdf(x: np.ndarray) -> np.ndarray:
     """The standard normal CDF to within 3·10⁻⁴ (Page, Applied Statistics 1977)."""
     return (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2

@@ -21,7 +21,7 @@ _MIN_COEFFICIENTS = 16  # nonzero
 _ROUNDING = 0.3  # levels, standard deviation of coefficients due to rounding of pixels
 _MIN_CONCENTRATION = 0.7  # fraction of the one expected from a step and rounding alone
 _MIN_SIGNIFICANCE = 5.0  # standard deviations of the mean cosine without a step
-_NEIGHBOURS = 0.75  # fraction of a matching step, above which a smaller one may match better
+_NEIGHBOUR_RATIO = 0.75  # to a matching step; smaller ones above it may match better
 _COARSE = 8  # no IJG table has both this step and 1 among the lowest frequencies
 _MIN_STEPS = 3
 # How far an estimate may lie below the detected quality (absolutely, and as a fraction of it) or
@@ -172,7 +172,7 @@ def _detect_step(magnitudes: np.ndarray, candidates: np.ndarray) -> int:
     values = magnitudes[magnitudes > 1]
     best, largest = (0.0, 0), 0  # best: (concentration, step)
     for step in candidates[candidates > 1][::-1]:
-        if step < _NEIGHBOURS * largest:
+        if step < _NEIGHBOUR_RATIO * largest:
             break
         used = values[values > step / 2]
         if len(used) < _MIN_COEFFICIENTS:
