@@ -47,7 +47,7 @@ class RandomSample:
 
 
 def random_crop(image: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Crops a square from (H, W[, 3]) at a uniformly random position; pads by reflection first."""
+    """Crops a square from (H, W[, 3]) at a uniformly random position; mirrors smaller images."""
     missing = [max(0, side - size) for size in image.shape[:2]]
     if any(missing):
         padding = [(0, m) for m in missing] + [(0, 0)] * (image.ndim - 2)

@@ -1,1 +1,1 @@
-"""What images go through before they reach us; one file an idea."""
+"""Degradations: JPEG compression, recompression, mosaics and video; one idea per file."""

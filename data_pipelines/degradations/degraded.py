@@ -1,4 +1,4 @@
-"""What every degradation is, and what it returns."""
+"""The interface of degradations, and the labelled image that they return."""
 
 import dataclasses
 from typing import Any, ClassVar, Protocol
@@ -8,14 +8,14 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Degraded:
-    """An image as it reaches us, beside what it was.
+    """A degraded image with its clean counterpart and its labels.
 
     Attributes:
       image, clean: (H, W) gray or (H, W, 3) RGB, uint8, of one shape. The 8×8 grid of the last
         encoding starts at the origin.
       quality: (1, 1), or pixel-wise (H, W), float32 in 1–100: the quality label.
       table: (1, 1, 8, 8), or block-wise (⌈H/8⌉, ⌈W/8⌉, 8, 8), uint8: the quantization table of the
-        encoding that decided the label, in raster order.
+        encoding that determined the label, in raster order.
     """
 
     image: np.ndarray
@@ -25,7 +25,7 @@ class Degraded:
 
 
 class Degradation(Protocol):
-    """One definite degradation: a frozen dataclass whose fields are a sample's metadata."""
+    """A fully specified degradation: a frozen dataclass whose fields are a sample's metadata."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -33,14 +33,14 @@ class Degradation(Protocol):
         """Returns equal hashes for equal degradations, as frozen dataclasses do."""
 
     def input_side(self, side: int) -> int:
-        """Returns the side of the square that must go in for at least `side` to come out."""
+        """Returns the side of the input square that yields an output of at least `side`."""
 
     def apply(self, image: np.ndarray) -> Degraded:
-        """Degrades gray (H, W) or RGB (H, W, 3) uint8."""
+        """Degrades a gray (H, W) or RGB (H, W, 3) uint8 image."""
 
 
 def whole_image_label(quality: float, table: np.ndarray) -> dict[str, np.ndarray]:
-    """Makes `quality` and `table` of an image whose label is the same everywhere."""
+    """Returns the fields `quality` and `table` of an image with one label."""
     return {
         "quality": np.full((1, 1), quality, np.float32),
         "table": np.asarray(table, np.uint8).reshape(1, 1, 8, 8),

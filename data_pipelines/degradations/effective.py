@@ -1,8 +1,8 @@
-"""One quality for an image that more than one encoder degraded.
+"""Effective quality: one quality label for an image that several encoders degraded.
 
-The **effective quality** is the IJG quality whose single JPEG of the same clean image has the same
-squared error. It puts recompression, rescaling and video on the one scale that a single JPEG
-defines. `docs/data.md` has the measurement that it was chosen by.
+The **effective quality** is the IJG quality at which a single JPEG of the same clean image has the
+same squared error. It puts recompression, rescaling and video on the scale of single JPEGs.
+`docs/data.md` has the measurement behind this choice.
 """
 
 from collections.abc import Iterable
@@ -24,32 +24,32 @@ def effective_quality_of(
     at_most: int = MAX_QUALITY,
     component: Component = Component.LUMA,
 ) -> int:
-    """Returns the effective quality, 1 to `at_most`, of `degraded` beside `clean`.
+    """Returns the effective quality, 1 to `at_most`, of `degraded` relative to `clean`.
 
-    Both are uint8 of one shape.
-    `at_most` is the lowest quality among the encodings: more of them do not make an image better.
-    For RGB images it is that of their luma, which networks see.
+    Both are uint8 of one shape. For RGB images, the result is the effective quality of their luma,
+    which the networks see. `at_most` is the lowest quality among the encodings, since further
+    encodings do not improve an image.
     """
     clean, degraded = (as_luma(image, LumaRange.FULL) for image in (clean, degraded))
-    return _quality_of(_squared_error(clean, degraded), clean, Jpeg(at_most, component=component))
+    return _find_quality(_squared_error(clean, degraded), clean, Jpeg(at_most, component=component))
 
 
-def _quality_of(target: float, clean: np.ndarray, best: Jpeg) -> int:
-    """Finds the quality, at most that of `best`, whose IJG encoding has an error nearest `target`.
+def _find_quality(target: float, clean: np.ndarray, best: Jpeg) -> int:
+    """Finds the IJG quality, at most that of `best`, whose encoding error is closest to `target`.
 
-    The search assumes that errors fall with quality, as they mostly do. Of the qualities it
-    meets it takes the nearest; of two alike, that nearer to where it ends.
+    The search assumes that errors decrease with quality, as they mostly do. It returns the closest
+    of the qualities that it evaluates; on a tie, the one closer to where the search ends.
     """
     errors: dict[int, float] = {}
 
     def error(quality: int) -> float:
-        errors[quality] = _loss(Jpeg(quality, component=best.component), clean)
+        errors[quality] = _encoding_error(Jpeg(quality, component=best.component), clean)
         return errors[quality]
 
     high = at_most = best.quality
     if target <= error(at_most) or at_most == MIN_QUALITY:
         return at_most
-    # The answer mostly lies just below, so steps start at 1 and double.
+    # The answer is usually just below, so steps start at 1 and double.
     step, low = 1, at_most - 1
     while error(low) < target and low > MIN_QUALITY:
         high, step = low, 2 * step
@@ -64,27 +64,28 @@ def _quality_of(target: float, clean: np.ndarray, best: Jpeg) -> int:
 
 
 def labelled(image: np.ndarray, clean: np.ndarray, encodings: Iterable[Jpeg]) -> Degraded:
-    """Labels `image`, the result of `encodings` and what lay between, with its effective quality.
+    """Labels `image`, made from `clean` by `encodings` and other steps, with its effective quality.
 
-    The table is that of the encoding that loses most where it decides the label alone, otherwise
-    the IJG table of the label.
+    The table is that of the encoding with the lowest quality if this encoding alone determines the
+    label, otherwise the IJG table of the label.
     """
     worst = min(encodings, key=lambda jpeg: jpeg.effective_quality)
     limit = Jpeg(worst.effective_quality, component=worst.component)
-    shown, seen = (as_luma(picture, LumaRange.FULL) for picture in (clean, image))
-    error = _squared_error(shown, seen)
+    clean_luma, degraded_luma = (as_luma(plane, LumaRange.FULL) for plane in (clean, image))
+    error = _squared_error(clean_luma, degraded_luma)
     if worst.family is not TableFamily.IJG:
-        # Its quality is that of a model of spectra, which single pictures scatter around. What it
-        # loses counts as what that quality loses, or the difference would be blamed on the others.
-        error += _loss(limit, shown) - _loss(worst, shown)
-    quality = _quality_of(error, shown, limit)
+        # The quality of a non-IJG table comes from a model of spectra, from which individual images
+        # deviate. Replace the loss of this encoding by that of its IJG equivalent; otherwise the
+        # deviation would be attributed to the other encodings.
+        error += _encoding_error(limit, clean_luma) - _encoding_error(worst, clean_luma)
+    quality = _find_quality(error, clean_luma, limit)
     table = worst.table
     if quality < limit.quality:
         table = encoder_table(TableFamily.IJG, quality, worst.component)
     return Degraded(image=image, clean=clean, **whole_image_label(quality, table))
 
 
-def _loss(jpeg: Jpeg, clean: np.ndarray) -> float:
+def _encoding_error(jpeg: Jpeg, clean: np.ndarray) -> float:
     return _squared_error(clean, jpeg.compress(clean))
 
 

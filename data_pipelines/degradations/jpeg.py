@@ -1,4 +1,4 @@
-"""JPEG compression on the 8×8 grid at the image's origin."""
+"""JPEG compression, with the 8×8 grid starting at the image's origin."""
 
 import dataclasses
 import enum
@@ -16,7 +16,7 @@ from data_pipelines.draws import Choices, below
 
 
 class Subsampling(enum.Enum):
-    """The resolution of chroma against luma in a colour JPEG."""
+    """The chroma subsampling of a colour JPEG."""
 
     S444 = "4:4:4"
     S422 = "4:2:2"
@@ -25,9 +25,13 @@ class Subsampling(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Jpeg:
-    """One encoding. `quality` 1–100 is the encoder's setting; other fields choose its tables.
+    """One JPEG encoding.
 
-    `component` says which table quantizes a gray image; `subsampling` counts for RGB only.
+    Attributes:
+      quality: the encoder's quality setting, 1–100.
+      family: the family of its quantization tables.
+      component: the table that quantizes a gray image.
+      subsampling: ignored for gray images.
     """
 
     quality: int
@@ -51,12 +55,12 @@ class Jpeg:
 
     @property
     def table(self) -> np.ndarray:
-        """(8, 8) uint8: the table of `component`, for RGB images that of luma."""
+        """The quantization table of `component`, (8, 8) uint8; for RGB images, that of luma."""
         return encoder_table(self.family, self.quality, self.component)
 
     @property
     def effective_quality(self) -> int:
-        """The IJG quality 1–100 that loses as much as this encoding's table does."""
+        """The IJG quality, 1–100, expected to lose as much as this encoding's table."""
         if self.family is TableFamily.IJG:
             return self.quality
         return _table_quality(self.family, self.quality, self.component)
@@ -70,10 +74,7 @@ class Jpeg:
 
 @functools.cache
 def _table_quality(family: TableFamily, quality: int, component: Component) -> int:
-    return effective_quality(
-        encoder_table(family, quality, component),
-        base=ANNEX_K[component],
-    )
+    return effective_quality(encoder_table(family, quality, component), base=ANNEX_K[component])
 
 
 @functools.cache
@@ -88,17 +89,18 @@ def _table_as_list(family: TableFamily, quality: int, component: Component) -> l
 
 @dataclasses.dataclass(frozen=True)
 class QualityDensity(Config):
-    """How qualities are drawn: integers in [minimum, maximum], or from a grid. Ours.
+    """The distribution of qualities: integers in [minimum, maximum], or values of a grid. Ours.
 
-    The share of qualities up to q is (share of the range up to q) ^ (1 / exponent): 1 is uniform;
-    at 2, half of all qualities are in the lower quarter; at 0.5, three quarters in the upper half.
+    The fraction of qualities up to q is (fraction of the range up to q) ^ (1 / exponent). An
+    exponent of 1 is uniform; with 2, half of all qualities are in the lower quarter of the range;
+    with 0.5, three quarters are in the upper half.
     """
 
     minimum: int = 1
     maximum: int = 100
     exponent: float = 1.0  # above 1, low qualities are more frequent; below 1, high ones
-    grid: tuple[int, ...] = ()
-    grid_share: float = 0.0  # how often the quality is one of `grid` instead
+    grid: tuple[int, ...] = ()  # qualities drawn with equal probability
+    grid_share: float = 0.0  # fraction of qualities drawn from `grid` instead of the range
 
     def __post_init__(self):
         super().__post_init__()
@@ -108,7 +110,7 @@ class QualityDensity(Config):
         if self.minimum > self.maximum:
             raise ValueError(f"QualityDensity.minimum exceeds maximum: {self}.")
         require(self, "above 0", lambda exponent: exponent > 0, "exponent")
-        require(self, "in 0–1", lambda share: 0 <= share <= 1, "grid_share")
+        require(self, "in 0–1", lambda fraction: 0 <= fraction <= 1, "grid_share")
         if bool(self.grid_share) != bool(self.grid):
             raise ValueError(
                 f"QualityDensity.grid is {self.grid} and grid_share {self.grid_share}; set both or "
@@ -118,23 +120,23 @@ class QualityDensity(Config):
     def draw(self, rng: np.random.Generator) -> int:
         if self.grid_share and rng.random() < self.grid_share:
             return self.grid[below(len(self.grid), rng)]
-        share = rng.random() ** self.exponent  # 1 only by rounding
-        return min(self.maximum, self.minimum + int(share * (self.maximum - self.minimum + 1)))
+        fraction = rng.random() ** self.exponent  # reaches 1 only by rounding
+        return min(self.maximum, self.minimum + int(fraction * (self.maximum - self.minimum + 1)))
 
 
 @dataclasses.dataclass(frozen=True)
 class TableWeights(Choices):
-    """How often an encoder is of each `TableFamily`."""
+    """Relative frequency of each `TableFamily` of quantization tables (`docs/data.md`)."""
 
-    ijg: float = 1.0
-    flat: float = 0.0
-    camera: float = 0.0
-    editor: float = 0.0
+    ijg: float = 1.0  # the tables of the IJG library
+    flat: float = 0.0  # one step for all frequencies
+    camera: float = 0.0  # smooth in frequency
+    editor: float = 0.0  # 13 levels, with low frequencies favoured
 
 
 @dataclasses.dataclass(frozen=True)
 class SubsamplingWeights(Choices):
-    """How often colour images are encoded with each `Subsampling`."""
+    """Relative frequency of each chroma `Subsampling` among colour images."""
 
     s444: float = 0.3
     s422: float = 0.1
@@ -143,7 +145,7 @@ class SubsamplingWeights(Choices):
 
 @dataclasses.dataclass(frozen=True)
 class EncoderOptions(Config):
-    """What random encoders are like, in every degradation."""
+    """The distribution of JPEG encoders, in every degradation."""
 
     quality: QualityDensity = QualityDensity()
     tables: TableWeights = TableWeights()

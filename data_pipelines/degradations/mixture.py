@@ -1,4 +1,4 @@
-"""Which degradation an image meets: each kind with its weight."""
+"""A weighted mixture of the kinds of degradation."""
 
 import dataclasses
 
@@ -16,17 +16,17 @@ from data_pipelines.draws import Choices
 
 @dataclasses.dataclass(frozen=True)
 class MixtureWeights(Choices):
-    """How often each kind of degradation is drawn, relatively."""
+    """Relative frequency of each kind of degradation."""
 
-    jpeg: float = 1.0
-    recompression: float = 0.0
-    mosaic: float = 0.0
-    video: float = 0.0  # needs the extra `video`
+    jpeg: float = 1.0  # one JPEG encoding
+    recompression: float = 0.0  # two or more encodings, aligned, shifted or rescaled in between
+    mosaic: float = 0.0  # regions of different quality; makes labels pixel-wise
+    video: float = 0.0  # a video frame saved as JPEG; needs the extra `video`
 
 
 @dataclasses.dataclass(frozen=True)
 class DegradationConfig(Config):
-    """What images go through; `encoder` holds for every encoding in every kind."""
+    """The degradation of training images. `encoder` applies to every encoding of every kind."""
 
     mixture: MixtureWeights = MixtureWeights()
     encoder: EncoderOptions = EncoderOptions()

@@ -1,4 +1,4 @@
-"""Quality that varies in space: regions of an image encoded differently, then perhaps together."""
+"""Spatially varying quality: regions encoded separately, then optionally the whole image again."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from data_pipelines.draws import below
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """A rectangle, as fractions of the image's sides, and how it was encoded."""
+    """A rectangle, as fractions of the image's sides, and its encoding."""
 
     top: float
     left: float
@@ -24,19 +24,19 @@ class Region:
     jpeg: Jpeg
 
     def slices(self, height: int, width: int) -> tuple[slice, slice]:
-        """Returns rows and columns, bounded by whole 8×8 blocks."""
+        """Returns rows and columns, rounded to the boundaries of 8×8 blocks."""
         return (
-            slice(_on_grid(self.top, height), _on_grid(self.bottom, height)),
-            slice(_on_grid(self.left, width), _on_grid(self.right, width)),
+            slice(_block_boundary(self.top, height), _block_boundary(self.bottom, height)),
+            slice(_block_boundary(self.left, width), _block_boundary(self.right, width)),
         )
 
-    def cut(self, place: float, *, across: bool, jpeg: Jpeg) -> tuple["Region", "Region"]:
-        """Divides the region at a fraction of its height (`across`) or of its width.
+    def split(self, fraction: float, *, across: bool, jpeg: Jpeg) -> tuple["Region", "Region"]:
+        """Splits the region at a fraction of its height (`across`) or of its width.
 
-        The lower or right one is encoded by `jpeg`.
+        The lower or right part is encoded by `jpeg`.
         """
         near, far = ("top", "bottom") if across else ("left", "right")
-        middle = getattr(self, near) + place * (getattr(self, far) - getattr(self, near))
+        middle = getattr(self, near) + fraction * (getattr(self, far) - getattr(self, near))
         return (
             dataclasses.replace(self, **{far: middle}),
             dataclasses.replace(self, **{near: middle}, jpeg=jpeg),
@@ -45,9 +45,9 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Mosaic:
-    """Regions that share the image, each encoded on its own, and perhaps the whole once more.
+    """Regions that tile the image, each encoded separately, then optionally the whole image.
 
-    The label is pixel-wise: for each region that of its own history.
+    Labels are pixel-wise: each region has the label of its own encodings.
     """
 
     regions: tuple[Region, ...]
@@ -58,21 +58,23 @@ class Mosaic:
 
     def apply(self, image: np.ndarray) -> Degraded:
         height, width = image.shape[:2]
-        places = [region.slices(height, width) for region in self.regions]
+        slices = [region.slices(height, width) for region in self.regions]
         degraded = image.copy()
-        for region, place in zip(self.regions, places):
-            if degraded[place].size:
-                degraded[place] = region.jpeg.compress(image[place])
+        for region, area in zip(self.regions, slices):
+            if degraded[area].size:
+                degraded[area] = region.jpeg.compress(image[area])
         if self.whole is not None:
             degraded = self.whole.compress(degraded)
-        return self._labelled(degraded, image, places)
+        return self._label(degraded, image, slices)
 
-    def _labelled(self, degraded, clean, places) -> Degraded:
+    def _label(
+        self, degraded: np.ndarray, clean: np.ndarray, slices: list[tuple[slice, slice]]
+    ) -> Degraded:
         last = () if self.whole is None else (self.whole,)
         height, width = clean.shape[:2]
         quality = np.empty((height, width), np.float32)
         table = np.empty((-(-height // BLOCK), -(-width // BLOCK), BLOCK, BLOCK), np.uint8)
-        for region, (rows, cols) in zip(self.regions, places):
+        for region, (rows, cols) in zip(self.regions, slices):
             if not degraded[rows, cols].size:
                 continue
             part = labelled(degraded[rows, cols], clean[rows, cols], (region.jpeg, *last))
@@ -86,21 +88,21 @@ class Mosaic:
 
 
 def halves(left: int, right: int) -> Mosaic:
-    """Puts IJG quality `left` beside `right`, half of the image each."""
+    """Returns a mosaic whose left and right halves have the given IJG qualities."""
     return Mosaic((Region(0, 0, 1, 0.5, Jpeg(left)), Region(0, 0.5, 1, 1, Jpeg(right))))
 
 
 @dataclasses.dataclass(frozen=True)
 class MosaicOptions(Config):
-    """What random mosaics are like."""
+    """The distribution of mosaics: regions with an encoding each."""
 
-    regions_max: int = 4  # each image has 2 to this many
-    recompressed: float = 0.5  # share that is encoded once more as a whole
-    recompressed_quality_min: int = 75  # at this quality or better
+    regions_max: int = 4  # an image has 2 to this many regions
+    recompressed: float = 0.5  # fraction of mosaics encoded once more as a whole
+    recompressed_quality_min: int = 75  # lowest quality of that encoding
 
     def __post_init__(self):
         super().__post_init__()
-        require(self, "in 0–1", lambda share: 0 <= share <= 1, "recompressed")
+        require(self, "in 0–1", lambda fraction: 0 <= fraction <= 1, "recompressed")
         require(self, ">= 2", lambda count: count >= 2, "regions_max")
         require(self, "in 1–100", lambda quality: 1 <= quality <= 100, "recompressed_quality_min")
 
@@ -110,9 +112,9 @@ class MosaicOptions(Config):
         regions = [Region(0.0, 0.0, 1.0, 1.0, encoder.draw(rng, component))]
         for _ in range(1 + below(self.regions_max - 1, rng)):
             region = regions.pop(below(len(regions), rng))
-            place = round(float(rng.uniform(0.2, 0.8)), 3)
+            fraction = round(float(rng.uniform(0.2, 0.8)), 3)
             jpeg = encoder.draw(rng, component)
-            regions.extend(region.cut(place, across=rng.random() < 0.5, jpeg=jpeg))
+            regions.extend(region.split(fraction, across=rng.random() < 0.5, jpeg=jpeg))
         whole = None
         if rng.random() < self.recompressed:
             lowest = self.recompressed_quality_min
@@ -122,6 +124,6 @@ class MosaicOptions(Config):
         return Mosaic(tuple(regions), whole)
 
 
-def _on_grid(fraction: float, side: int) -> int:
-    """Returns the block boundary nearest to a fraction of a side; the far edge counts as one."""
+def _block_boundary(fraction: float, side: int) -> int:
+    """Returns the block boundary closest to a fraction of a side; the far edge counts as one."""
     return side if fraction == 1 else min(side, BLOCK * round(fraction * side / BLOCK))

@@ -1,4 +1,4 @@
-"""Two or more encodings of one image, cropped off the grid or rescaled in between."""
+"""Recompression: several JPEG encodings of one image, with crops or rescaling in between."""
 
 import dataclasses
 import math
@@ -14,19 +14,19 @@ from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
 from data_pipelines.draws import below
 
-_SMALLEST_SCALE = 0.001  # scales are drawn with three digits
+_MIN_SCALE = 0.001  # scales are rounded to three decimals
 
 
 @dataclasses.dataclass(frozen=True)
 class Reencoding:
-    """What happens to a decoded JPEG: rescaled, cropped by `shift` (rows, columns), encoded."""
+    """A further encoding: rescales by `scale`, crops by `shift` (rows, columns), then encodes."""
 
     jpeg: Jpeg
     shift: tuple[int, int] = (0, 0)
     scale: float = 1.0
 
-    def moved(self, image: np.ndarray) -> np.ndarray:
-        """Rescales and crops the image, as this encoding finds it."""
+    def transform(self, image: np.ndarray) -> np.ndarray:
+        """Rescales and crops the image; does not encode it."""
         if self.scale != 1:
             height, width = (max(1, round(side * self.scale)) for side in image.shape[:2])
             resized = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
@@ -36,9 +36,9 @@ class Reencoding:
 
 @dataclasses.dataclass(frozen=True)
 class Recompression:
-    """A JPEG encoded again, once or more. The last encoding's grid is the image's.
+    """A JPEG encoded again, once or several times; the image has the grid of the last encoding.
 
-    What is clean is moved in the same way, so that restoration undoes compression, not rescaling.
+    The clean image is rescaled and cropped alike, so restoration undoes compression, not rescaling.
     """
 
     first: Jpeg
@@ -49,17 +49,17 @@ class Recompression:
             side += max(step.shift)
             if step.scale != 1:
                 side = math.ceil((side + 0.5) / step.scale)
-            side = -(-side // BLOCK) * BLOCK  # encoders would make up the rest of a cut block
+            side = -(-side // BLOCK) * BLOCK  # whole blocks: encoders pad partial ones
         return side
 
     def apply(self, image: np.ndarray) -> Degraded:
         clean, degraded = image, self.first.compress(image)
         for step in self.then:
-            clean, degraded = step.moved(clean), step.jpeg.compress(step.moved(degraded))
+            clean, degraded = step.transform(clean), step.jpeg.compress(step.transform(degraded))
         return labelled(degraded, clean, self._encodings_at_final_size())
 
     def _encodings_at_final_size(self) -> list[Jpeg]:
-        """Lists the encodings whose losses no later rescaling has smoothed."""
+        """Returns the encodings whose artifacts no later rescaling has smoothed."""
         encodings = [self.first]
         for step in self.then:
             encodings = [step.jpeg] if step.scale != 1 else [*encodings, step.jpeg]
@@ -67,26 +67,26 @@ class Recompression:
 
 
 def double(first: int, second: int, *, shift: tuple[int, int] = (0, 0)) -> Recompression:
-    """Encodes at IJG quality `first`, then `second`: the double JPEG of `docs/evaluation.md`."""
+    """Returns the double JPEG of `docs/evaluation.md`: IJG quality `first`, then `second`."""
     return Recompression(Jpeg(first), (Reencoding(Jpeg(second), shift),))
 
 
 @dataclasses.dataclass(frozen=True)
 class RecompressionOptions(Config):
-    """What random recompressions are like."""
+    """The distribution of recompressions: double and multiple JPEG compression."""
 
-    encodings_max: int = 3  # each image has 2 to this many
-    shifted: float = 0.6  # share of reencodings off the grid, by 0–7 rows and columns
-    rescaled: float = 0.15  # share of reencodings of a resized image
-    scale_min: float = 0.5
+    encodings_max: int = 3  # an image has 2 to this many encodings
+    shifted: float = 0.6  # fraction of re-encodings with the grid shifted by 0–7 rows and columns
+    rescaled: float = 0.15  # fraction of re-encodings that follow a rescaling
+    scale_min: float = 0.5  # of that rescaling
     scale_max: float = 1.25
 
     def __post_init__(self):
         super().__post_init__()
-        require(self, "in 0–1", lambda share: 0 <= share <= 1, "shifted", "rescaled")
+        require(self, "in 0–1", lambda fraction: 0 <= fraction <= 1, "shifted", "rescaled")
         require(self, ">= 2", lambda count: count >= 2, "encodings_max")
-        smallest, low = _SMALLEST_SCALE, self.scale_min
-        require(self, f">= {smallest}", lambda scale: scale >= smallest, "scale_min")
+        low = self.scale_min
+        require(self, f">= {_MIN_SCALE}", lambda scale: scale >= _MIN_SCALE, "scale_min")
         require(self, f">= {low}", lambda scale: scale >= low, "scale_max")
 
     def draw(

@@ -1,4 +1,4 @@
-"""Frames of a video: coded by MPEG-2 or H.264 at a bit rate, then saved as JPEG."""
+"""Video frames: coded with MPEG-2 or H.264 at a given bit rate, then saved as JPEG."""
 
 import dataclasses
 import math
@@ -17,12 +17,13 @@ from data_pipelines.transcoding import BITS_PER_FRAME_MIN, VideoCodec, transcode
 
 @dataclasses.dataclass(frozen=True)
 class Video:
-    """A camera's pan across the image, coded as a video of which one frame is saved as `jpeg`.
+    """A camera pan across the image, coded as a video, of which one frame is saved as `jpeg`.
 
     Attributes:
-      bits_per_pixel: of the video, as far as the codec keeps to it within a few frames.
-      frames, frame: how many the pan has, and which of them is taken, from 0.
-      pan: the window's motion from frame to frame in whole pixels (rows, columns).
+      bits_per_pixel: of the video, as closely as the codec can keep to it in so few frames.
+      frames: number of frames.
+      frame: index of the saved frame, from 0.
+      pan: motion of the window from frame to frame in whole pixels (rows, columns).
     """
 
     jpeg: Jpeg
@@ -35,7 +36,7 @@ class Video:
     def __post_init__(self) -> None:
         require(self, "above 0", lambda bits: bits > 0, "bits_per_pixel")
         if not 0 <= self.frame < self.frames:
-            raise ValueError(f"Video.frame is {self.frame}, not in 0–{self.frames - 1}.")
+            raise ValueError(f"Video.frame is {self.frame}; it must be in 0–{self.frames - 1}.")
 
     def input_side(self, side: int) -> int:
         return side + (self.frames - 1) * max(map(abs, self.pan))
@@ -48,12 +49,12 @@ class Video:
         return labelled(self.jpeg.compress(coded), clean, [self.jpeg])
 
     def _windows(self, image: np.ndarray) -> list[np.ndarray]:
-        """Cuts out the part of the image that each frame shows."""
+        """Crops the part of the image that each frame shows."""
         last = self.frames - 1
         height, width = (side - last * abs(step) for side, step in zip(image.shape[:2], self.pan))
         if min(height, width) < 1:
-            raise ValueError(f"An image of {image.shape[:2]} leaves no room for {self}.")
-        # A pan to lower rows or columns starts at the far edge.
+            raise ValueError(f"An image of {image.shape[:2]} is too small for {self}.")
+        # A pan towards lower rows or columns starts at the far edge.
         corners = (
             tuple(step * (time if step > 0 else time - last) for step in self.pan)
             for time in range(self.frames)
@@ -63,7 +64,7 @@ class Video:
 
 @dataclasses.dataclass(frozen=True)
 class CodecWeights(Choices):
-    """How often a video is of each `VideoCodec`."""
+    """Relative frequency of each `VideoCodec`."""
 
     mpeg2: float = 0.5
     h264: float = 0.5
@@ -71,14 +72,14 @@ class CodecWeights(Choices):
 
 @dataclasses.dataclass(frozen=True)
 class VideoOptions(Config):
-    """What random videos are like."""
+    """The distribution of videos: a pan across the image, coded, and one frame saved as JPEG."""
 
     codec: CodecWeights = CodecWeights()
-    bits_per_pixel_min: float = 0.04  # drawn uniformly in the logarithm
+    bits_per_pixel_min: float = 0.04  # the bit rate is log-uniform
     bits_per_pixel_max: float = 0.5
-    pan_max: int = 4  # pixels a frame, of rows and of columns, each way
-    frames_max: int = 6  # each video has 1 to this many
-    quality_min: int = 40  # of the final JPEG
+    pan_max: int = 4  # pixels per frame in rows and in columns, in either direction
+    frames_max: int = 6  # a video has 1 to this many frames
+    quality_min: int = 40  # lowest quality of the final JPEG
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""From a folder of images to verified, deduplicated ArrayRecord shards, as an Apache Beam pipeline.
+"""An Apache Beam pipeline from a folder of images to verified, deduplicated ArrayRecord shards.
 
 Needs the extra `beam`.
 """

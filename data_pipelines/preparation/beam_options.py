@@ -1,4 +1,4 @@
-"""Beam's options: from its flags, with what a run on this machine needs."""
+"""Parses Beam's pipeline options, with defaults for local runs."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from data_pipelines.preparation.quiet_beam import (
 )
 
 _LOCAL_RUNNERS = ("", "direct", "fnapi")
-# They come before the user's own, which win by coming later. 0 workers: one for each core.
+# Placed before the user's flags, so that those override them. 0 workers: one per core.
 _LOCAL_DEFAULTS = (
     "--direct_running_mode=multi_processing",
     "--direct_num_workers=0",
@@ -19,13 +19,13 @@ _LOCAL_DEFAULTS = (
 
 
 def is_local(options: PipelineOptions) -> bool:
-    """Whether no runner was asked for, or Beam's local one."""
+    """Returns whether the options name no runner, or Beam's local one."""
     name = options.view_as(StandardOptions).runner or ""
     return name.lower().removesuffix("runner") in _LOCAL_RUNNERS
 
 
 def parse(arguments: Sequence[str]) -> PipelineOptions:
-    """Makes the options of a run; a local one uses every core unless told otherwise."""
+    """Parses the options of a run; by default, a local run uses every core."""
     options = PipelineOptions(list(arguments))
     if not is_local(options):
         return options
@@ -37,10 +37,11 @@ def parse(arguments: Sequence[str]) -> PipelineOptions:
 
 
 def check(arguments: Sequence[str], *, other_flags: Iterable[str] = ()) -> None:
-    """Refuses flags that Beam does not know; by itself, it would drop them.
+    """Rejects flags that Beam does not know and would silently drop.
 
     Raises:
-      ValueError: names the first one, and the most similar of Beam's and `other_flags` (no dashes).
+      ValueError: names the first unknown flag and the most similar one among Beam's and
+        `other_flags` (without dashes).
     """
     parsers: list = []
     known = PipelineOptions([]).get_all_options(add_extra_args_fn=parsers.append)

@@ -1,4 +1,4 @@
-"""Runs a Beam pipeline, here or where its options say."""
+"""Runs a Beam pipeline, locally or on the runner that its options name."""
 
 import contextlib
 from collections.abc import Callable
@@ -8,31 +8,31 @@ from data_pipelines.preparation.quiet_beam import PipelineOptions, PipelineState
 
 
 class PipelineError(ValueError):
-    """The failure of a pipeline to run or to finish; the message says why, on one line."""
+    """Raised when a pipeline cannot run or finish; the one-line message gives the reason."""
 
 
 def run(build: Callable[[beam.Pipeline], None], options: PipelineOptions) -> None:
-    """Builds a pipeline and waits for its end.
+    """Builds a pipeline, runs it and waits until it finishes.
 
     Args:
-      build: adds all steps.
-      options: of Beam.
+      build: adds all steps to the pipeline.
+      options: Beam's options.
 
     Raises:
-      PipelineError: the runner is not to be had, a worker failed, or the run was not completed.
+      PipelineError: the runner is not available, a worker failed, or the run did not complete.
     """
     is_local = beam_options.is_local(options)
     with local.runner(options) if is_local else contextlib.nullcontext() as runner:
         try:
             pipeline = beam.Pipeline(runner=runner, options=options)
-        except (ImportError, ValueError) as error:  # the runner's, one line each
+        except (ImportError, ValueError) as error:  # the runner's reasons, one per line
             reasons = "; ".join(line.strip() for line in str(error).strip().splitlines())
             raise PipelineError(f"Beam: {reasons}") from error
         build(pipeline)
         try:
             state = local.finish(pipeline) if is_local else pipeline.run().wait_until_finish()
-        except Exception as error:  # what a step raised here, or a worker's whole traceback
+        except Exception as error:  # a step's own exception, or a worker's whole traceback
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise PipelineError(f"Beam: {lines[-1]}") from error
     if state != PipelineState.DONE:
-        raise PipelineError(f"Beam: the pipeline ended as {state}.")
+        raise PipelineError(f"Beam: the pipeline ended in state {state}.")

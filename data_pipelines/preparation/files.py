@@ -1,4 +1,4 @@
-"""Files through Beam's file systems: local ones, gs:// and what else is installed."""
+"""File access through Beam's file systems: local, gs:// and any others installed."""
 
 import dataclasses
 import hashlib
@@ -11,19 +11,22 @@ from data_pipelines.preparation.quiet_beam import CompressionTypes, FileSystems
 
 @dataclasses.dataclass(frozen=True)
 class InputFile:
-    path: str  # below the input, with /
+    path: str  # relative to the input folder, with /
     bytes: int
-    modified: float  # seconds since 1970; 0 where the file system does not tell
+    modified: float  # seconds since 1970; 0 if the file system does not report it
 
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """The files of the input, sorted by path."""
+    """The input files, sorted by path."""
 
     files: tuple[InputFile, ...]
 
     def summary(self) -> dict[str, int | str]:
-        """Counts files and bytes; digests paths, sizes and times, by which a rerun knows them."""
+        """Returns the number of files and bytes, and a digest of paths, sizes and times.
+
+        A rerun recognizes an unchanged input by this summary.
+        """
         digest = hashlib.sha256()
         for file in self.files:
             digest.update(json.dumps(dataclasses.astuple(file)).encode() + b"\n")
@@ -39,15 +42,20 @@ def is_local(path: str) -> bool:
 
 
 def resolve(folder: str, what: str) -> str:
-    """Returns the folder without trailing slash, and absolute if it is local.
+    """Returns the folder without a trailing slash, and as a real path if it is local.
+
+    Args:
+      folder: a local path or a URL.
+      what: names the folder in messages.
 
     Raises:
-      ValueError: empty, a scheme that no file system is installed for, or a glob.
+      ValueError: the folder is empty, has a scheme without an installed file system, or contains
+        wildcards.
     """
     if not folder:
         raise ValueError(f"{what} folder is empty; give its path.")
-    if any(sign in folder for sign in "*?["):
-        # Beam's file systems take them for patterns, and have no way to quote them.
+    if any(wildcard in folder for wildcard in "*?["):
+        # Beam's file systems treat these as patterns and cannot escape them.
         raise ValueError(f"{what} folder {folder!r} contains one of *?[; rename or link it.")
     FileSystems.get_filesystem(folder)
     return os.path.realpath(folder) if is_local(folder) else folder.rstrip("/")
@@ -57,44 +65,44 @@ def list_files(folder: str) -> Listing:
     """Lists all files below a folder; links to folders are not followed.
 
     Raises:
-      FileNotFoundError: there is no such folder, or no file in it.
-      OSError: a folder below it cannot be listed, or a link leads nowhere.
+      FileNotFoundError: the folder does not exist or holds no file.
+      OSError: a folder below it cannot be listed, or a link is dangling.
     """
     if is_local(folder) and not os.path.isdir(folder):
         raise FileNotFoundError(f"Input folder {folder!r} is not a directory.")
-    found = (_local_files if is_local(folder) else _stored_files)(folder)
-    files = tuple(sorted(found, key=lambda file: file.path))
+    listing = _list_local(folder) if is_local(folder) else _list_remote(folder)
+    files = tuple(sorted(listing, key=lambda file: file.path))
     if not files:
         raise FileNotFoundError(f"Input folder {folder!r} does not exist or holds no file.")
     return Listing(files)
 
 
-def _local_files(folder: str) -> Iterator[InputFile]:
-    # Beam would leave out, without a word, what the system does not let it see.
-    def stop(error: OSError) -> None:
+def _list_local(folder: str) -> Iterator[InputFile]:
+    # Beam would silently leave out what it is not permitted to list.
+    def fail(error: OSError) -> None:
         raise error
 
     try:
-        for parent, _, names in os.walk(folder, onerror=stop):
+        for parent, _, names in os.walk(folder, onerror=fail):
             for path in (os.path.join(parent, name) for name in names):
                 status = os.stat(path)
                 yield InputFile(os.path.relpath(path, folder), status.st_size, status.st_mtime)
     except OSError as error:
         raise OSError(
-            f"Input {error.filename!r} cannot be read ({error.strerror}); make it readable, or "
+            f"Input {error.filename!r} cannot be read ({error.strerror}); make it readable or "
             "move it away."
         ) from error
 
 
-def _stored_files(folder: str) -> Iterator[InputFile]:
+def _list_remote(folder: str) -> Iterator[InputFile]:
     for file in FileSystems.match([f"{folder}/**"])[0].metadata_list:
-        if not file.path.endswith("/"):  # an object store's stand-in for a folder
+        if not file.path.endswith("/"):  # an object store's placeholder for a folder
             path = file.path[len(folder) + 1 :]
             yield InputFile(path, file.size_in_bytes, file.last_updated_in_seconds)
 
 
 def is_device_or_pipe(path: str) -> bool:
-    """Tells whether a path is local and no file, so that reading it may never end."""
+    """Returns whether a path is local but not a regular file, so that reading it may block."""
     return is_local(path) and os.path.exists(path) and not os.path.isfile(path)
 
 
@@ -109,7 +117,7 @@ def write(path: str, content: bytes) -> None:
 
 
 def upload(local: str, path: str) -> str:
-    """Copies a local file; returns its SHA-256."""
+    """Copies a local file to `path` and returns its SHA-256."""
     digest = hashlib.sha256()
     with (
         open(local, "rb") as source,
@@ -122,20 +130,20 @@ def upload(local: str, path: str) -> str:
 
 
 def sizes(pattern: str) -> dict[str, int]:
-    """Maps the path of each file that matches to its size in bytes."""
+    """Returns the size in bytes of each file that matches the pattern, by path."""
     return {file.path: file.size_in_bytes for file in FileSystems.match([pattern])[0].metadata_list}
 
 
 def delete(paths: list[str]) -> None:
-    """Deletes files that exist."""
+    """Deletes the given files, which must exist."""
     if paths:
         FileSystems.delete(paths)
 
 
 def delete_folders(parent: str, prefix: str) -> None:
-    """Deletes the folders right below `parent` whose names start with `prefix`, and all in them."""
+    """Deletes the direct subfolders of `parent` whose names start with `prefix`, recursively."""
     if is_local(parent):
-        # Named by hand, since a pattern finds files, but not a folder that is already empty.
+        # Listed directly: a pattern would match files, but not empty folders.
         names = os.listdir(parent) if os.path.isdir(parent) else []
         delete([f"{parent}/{name}" for name in names if name.startswith(prefix)])
     else:
@@ -143,7 +151,7 @@ def delete_folders(parent: str, prefix: str) -> None:
 
 
 def write_listing(path: str, listing: Listing) -> None:
-    """Writes a listing for `read_listing`, so that the pipeline's graph need not hold it."""
+    """Writes a listing for `read_listing`, which keeps it out of the pipeline graph."""
     lines = (json.dumps(dataclasses.astuple(file)) + "\n" for file in listing.files)
     write(path, "".join(lines).encode())
 

@@ -1,4 +1,4 @@
-"""What one file of the input is: an image to keep, or skipped and why."""
+"""Classifies input files: images to keep, files to skip with a reason, and failed reads."""
 
 import dataclasses
 import hashlib
@@ -13,29 +13,29 @@ from data_pipelines.decoding import (
     decode,
 )
 
-_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # where an object lies in memory, in Pillow's messages
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # the memory address of an object in Pillow's messages
 
 
 @dataclasses.dataclass(frozen=True)
 class Kept:
-    """A usable image: its path below the input, SHA-256 of the file and of the decoded pixels."""
+    """A usable image."""
 
-    path: str
+    path: str  # relative to the input folder
     file_sha256: str
-    pixel_sha256: str
+    pixel_sha256: str  # of the decoded pixels
     height: int
     width: int
     channels: int
     bytes: int  # of the file
 
     def shard(self, shards: int) -> int:
-        """Chooses the shard it belongs to, 0 ≤ shard < `shards`, by its pixels alone."""
+        """Returns the index of the image's shard out of `shards`, from its pixels alone."""
         return int(self.pixel_sha256, 16) % shards
 
 
 @dataclasses.dataclass(frozen=True)
 class Skipped:
-    """A file left out for good; `kind` is the reason without what is particular to this file."""
+    """A file left out for good; `kind` is the reason without the details of this file."""
 
     path: str
     kind: str
@@ -44,14 +44,14 @@ class Skipped:
 
 @dataclasses.dataclass(frozen=True)
 class Failed:
-    """A file that could not be read, or changed meanwhile: nothing may be published."""
+    """A file that could not be read, or changed during the run; prevents publication."""
 
     path: str
     reason: str
 
 
 def skip_by_name(path: str) -> Skipped | None:
-    """Returns why a file is skipped without being read; None if it has to be read."""
+    """Returns a file to skip because of its name, or None if it has to be read."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -63,7 +63,7 @@ def skip_by_name(path: str) -> Skipped | None:
 
 
 def verify(path: str, content: bytes, *, min_side: int) -> Kept | Skipped | Failed:
-    """Decodes a whole file and decides by its pixels."""
+    """Decodes a whole file and classifies it by the result."""
     try:
         pixels = decode(content)
     except UnreachableImageError as error:
@@ -88,7 +88,7 @@ def sha256(content: bytes) -> str:
 
 
 def pixel_digest(pixels: np.ndarray) -> str:
-    """Digests shape and values by SHA-256, so that the same values in another shape differ."""
+    """Returns the SHA-256 of shape and values; equal values in another shape differ."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Beam on this machine: in several processes, without a network."""
+"""Runs Beam on this machine, in several processes and without network access."""
 
 import concurrent.futures
 import contextlib
@@ -23,15 +23,15 @@ from data_pipelines.preparation.quiet_beam import (
 
 
 class WorkerError(RuntimeError):
-    """The early end of a worker process, perhaps for want of memory."""
+    """Raised when a worker process ends early, perhaps because memory ran out."""
 
 
 @contextlib.contextmanager
 def runner(options: PipelineOptions) -> Iterator[fn_runner.FnApiRunner]:
-    """Gives the runner behind Beam's "DirectRunner", which itself would first download another.
+    """Yields the runner behind Beam's "DirectRunner", which would first download another runner.
 
-    Takes `direct_running_mode` out of the options where it starts processes of its own; they end
-    when this is left, or with this process.
+    For the multi-processing mode, clears `direct_running_mode` in the options and starts worker
+    processes of our own. They exit when the context is left, or with this process.
     """
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options(drop_default=True))
     provision = fn_runner.ExtendedProvisionInfo(
@@ -41,14 +41,14 @@ def runner(options: PipelineOptions) -> Iterator[fn_runner.FnApiRunner]:
     if direct.direct_running_mode != "multi_processing":
         yield fn_runner.FnApiRunner(provision_info=provision)
         return
-    import fcntl  # which Windows lacks, where one process will do
+    import fcntl  # not available on Windows, which runs the pipeline in one process
 
-    # Beam's own command for this mode logs every step, and outlives this process for a while.
+    # The workers that Beam would start log every step and outlive this process for a while.
     direct.direct_running_mode = None
     packages = str(pathlib.Path(data_pipelines.__file__).parents[1])
     path = os.pathsep.join(filter(None, [packages, os.environ.get("PYTHONPATH")]))
     with tempfile.NamedTemporaryFile(prefix="beam-") as lock:
-        # The system unlocks it when this process ends, however that comes about.
+        # The operating system releases the lock when this process ends, for whatever reason.
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = (
             f"PYTHONPATH={shlex.quote(path)} "
@@ -62,36 +62,31 @@ def runner(options: PipelineOptions) -> Iterator[fn_runner.FnApiRunner]:
 
 
 def finish(pipeline: beam.Pipeline) -> str:
-    """Runs a pipeline; returns its final state.
+    """Runs a pipeline and returns its final state.
 
     Raises:
-      WorkerError: a worker process ended; Beam itself would wait for it for ever.
+      WorkerError: a worker process ended early; Beam itself would wait for it forever.
     """
-    ended: concurrent.futures.Future[str] = concurrent.futures.Future()
-
-    def end(state: str | None = None, error: BaseException | None = None) -> None:
-        with contextlib.suppress(concurrent.futures.InvalidStateError):  # the first one counts
-            if error is None:
-                ended.set_result(state or "")
-            else:
-                ended.set_exception(error)
+    final_state: concurrent.futures.Future[str] = concurrent.futures.Future()
 
     def run() -> None:
-        try:
-            end(pipeline.run().wait_until_finish())
-        except BaseException as error:
-            end(error=error)
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # a worker has ended
+            try:
+                final_state.set_result(pipeline.run().wait_until_finish())
+            except BaseException as error:
+                final_state.set_exception(error)
 
     def on_error(arguments: threading.ExceptHookArgs) -> None:
-        # The thread in which Beam waits for a worker process, by the name it gives it.
+        # Beam waits for each worker process in a thread of this name.
         if arguments.thread is not None and arguments.thread.name == "run_worker":
-            end(error=WorkerError(f"{arguments.exc_value}"))
+            with contextlib.suppress(concurrent.futures.InvalidStateError):  # the first one counts
+                final_state.set_exception(WorkerError(f"{arguments.exc_value}"))
         else:
-            former_hook(arguments)
+            previous_hook(arguments)
 
-    former_hook, threading.excepthook = threading.excepthook, on_error
+    previous_hook, threading.excepthook = threading.excepthook, on_error
     try:
         threading.Thread(target=run, daemon=True).start()
-        return ended.result()
+        return final_state.result()
     finally:
-        threading.excepthook = former_hook
+        threading.excepthook = previous_hook

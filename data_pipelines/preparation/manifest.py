@@ -1,4 +1,4 @@
-"""The manifest of an output folder, and how a finished set of shards replaces what is there."""
+"""The manifest of an output folder, and the publication of a finished set of shards."""
 
 import collections
 import dataclasses
@@ -20,7 +20,7 @@ _SHARD_NAME = re.compile(r".*/images-\d{5,}-of-\d{5,}\.array_record")
 def make(
     listing: Listing, options: PrepareOptions, shards: list[Shard], skipped: list[Skipped]
 ) -> dict[str, Any]:
-    """Makes the manifest: the same for the same input and options, without times or local paths."""
+    """Returns the manifest, which depends only on input and options: no times, no local paths."""
     kinds = collections.Counter(file.kind for file in skipped)
     return {
         "format": FORMAT,
@@ -48,8 +48,8 @@ def make(
     }
 
 
-def existing(folder: str) -> dict[str, Any] | None:
-    """Reads the manifest in a folder; {} if it cannot be read, None if there is none."""
+def read(folder: str) -> dict[str, Any] | None:
+    """Reads a folder's manifest; returns {} if it is damaged, None if there is none."""
     path = f"{folder}/{MANIFEST}"
     if not FileSystems.exists(path):
         return None
@@ -60,8 +60,10 @@ def existing(folder: str) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) else {}
 
 
-def is_of(manifest: dict[str, Any], folder: str, listing: Listing, options: PrepareOptions) -> bool:
-    """Tells whether a folder holds all its manifest lists, made of this input and these options."""
+def is_current(
+    manifest: dict[str, Any], folder: str, listing: Listing, options: PrepareOptions
+) -> bool:
+    """Returns whether a folder is complete and was made from this input with these options."""
     if manifest.get("input") != listing.summary():
         return False
     if manifest.get("options") != dataclasses.asdict(options):
@@ -73,10 +75,10 @@ def is_of(manifest: dict[str, Any], folder: str, listing: Listing, options: Prep
 
 
 def publish(manifest: dict[str, Any], shards: list[Shard], *, staging: str, folder: str) -> None:
-    """Moves staged shards to their names, then the manifest; what lay there before goes.
+    """Moves the staged shards and then the manifest into the folder, replacing earlier ones.
 
-    The folder is without a manifest from the first change to the last, so that nobody reads a
-    mixture, also if this is killed.
+    Between the first change and the last, the folder has no manifest, so that no reader sees a
+    mixture of old and new shards, even if this process is killed.
     """
     staged = f"{staging}/{MANIFEST}"
     files.write(staged, (json.dumps(manifest, indent=2) + "\n").encode())
@@ -84,6 +86,6 @@ def publish(manifest: dict[str, Any], shards: list[Shard], *, staging: str, fold
         files.delete([f"{folder}/{MANIFEST}"])
     names = [f"{folder}/{shard.name}" for shard in shards]
     FileSystems.rename([shard.staged for shard in shards], names)
-    former = [path for path in files.sizes(f"{folder}/images-*") if _SHARD_NAME.fullmatch(path)]
-    files.delete(sorted(set(former) - set(names)))
+    present = [path for path in files.sizes(f"{folder}/images-*") if _SHARD_NAME.fullmatch(path)]
+    files.delete(sorted(set(present) - set(names)))
     FileSystems.rename([staged], [f"{folder}/{MANIFEST}"])

@@ -1,4 +1,4 @@
-"""What becomes of the images."""
+"""Options that determine the content of the shards."""
 
 import dataclasses
 
@@ -7,13 +7,13 @@ from agarnet_jax.jpeg_tables import BLOCK
 
 @dataclasses.dataclass(frozen=True)
 class PrepareOptions:
-    """Settings that decide the content of the shards.
+    """Settings that determine the content of the shards.
 
     Attributes:
-      tile: 0 keeps each file's own bytes; N stores lossless PNG tiles of at most N×N pixels, which
-        begin where blocks of a JPEG do.
-      min_side: smaller images are left out, and no tile is narrower; in pixels.
-      shards: number of shards; 0 takes one for every 256 MiB or so.
+      tile: 0 keeps each file's bytes; N stores lossless PNG tiles of at most N×N pixels, which
+        start on the boundaries of 8×8 blocks.
+      min_side: images smaller than this are left out, and no tile is narrower; in pixels.
+      shards: number of shards; 0 makes one for about every 256 MiB.
     """
 
     tile: int = 0
@@ -25,7 +25,7 @@ class PrepareOptions:
             raise ValueError(f"min_side is {self.min_side}; it must be at least 1.")
         if self.shards < 0:
             raise ValueError(f"shards is {self.shards}; it must be at least 1, or 0 to choose.")
-        # A narrower tile could not give a narrow remainder the columns it lacks.
+        # A smaller tile could not give up enough columns to a narrow remainder.
         least = 2 * (-(-self.min_side // BLOCK) * BLOCK)
         if self.tile and (self.tile < least or self.tile % BLOCK):
             raise ValueError(

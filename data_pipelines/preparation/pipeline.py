@@ -1,6 +1,7 @@
-"""The Beam pipeline: files are verified, duplicates dropped, the rest packed, all reported.
+"""The Beam pipeline: verifies files, drops duplicates, packs the rest into shards, and reports.
 
-Only paths, sizes and digests pass between the steps, never an image: a worker holds one at a time.
+Only paths, sizes and digests pass between the steps, never images: a worker holds one image at a
+time.
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from PIL import Image
 
 from data_pipelines.preparation import files
+from data_pipelines.preparation.event_counter import EventCounter
 from data_pipelines.preparation.files import InputFile
 from data_pipelines.preparation.images import (
     Failed,
@@ -20,7 +22,6 @@ from data_pipelines.preparation.images import (
     skip_by_name,
     verify,
 )
-from data_pipelines.preparation.marks import Marks
 from data_pipelines.preparation.options import PrepareOptions
 from data_pipelines.preparation.quiet_beam import beam
 from data_pipelines.preparation.shards import (
@@ -32,17 +33,17 @@ from data_pipelines.preparation.shards import (
     write_shard,
 )
 
-_ASIDE = "aside"  # the output of what is not kept
+_REJECTED = "rejected"  # tag of the output for files that are not kept
 
 
 @dataclasses.dataclass(frozen=True)
 class PreparationJob:
-    """What every worker knows: folders, options, and where it marks its progress."""
+    """The job description that every worker gets."""
 
     folder: str
     staging: str
     options: PrepareOptions
-    marks: Marks
+    events: EventCounter
 
     @property
     def listing(self) -> str:
@@ -55,7 +56,7 @@ class PreparationJob:
 
 @dataclasses.dataclass(frozen=True)
 class PreparationReport:
-    """What the pipeline did."""
+    """The result of the pipeline."""
 
     shards: list[Shard]
     skipped: list[Skipped]
@@ -63,46 +64,50 @@ class PreparationReport:
 
 
 def build(pipeline: beam.Pipeline, job: PreparationJob) -> None:
-    """Adds all steps. The listing must be in its place; at the end the report is."""
+    """Adds all steps, from the listing, which must exist, to the report."""
     listed = (
         pipeline
         | "Listing" >> beam.Create([job.listing])
         | "Read listing" >> beam.FlatMap(files.read_listing)
-        | "Spread" >> beam.Reshuffle()
+        | "Reshuffle" >> beam.Reshuffle()
     )
-    verified = listed | "Verify" >> beam.ParDo(_Verify(job)).with_outputs(_ASIDE, main="kept")
+    verified = listed | "Verify" >> beam.ParDo(_Verify(job)).with_outputs(_REJECTED, main="kept")
     unique = (
         verified.kept
-        | "By pixels" >> beam.Map(lambda image: (image.pixel_sha256, image))
-        | "Group the same" >> beam.GroupByKey()
-        | "Drop duplicates" >> beam.ParDo(_Deduplicate(job)).with_outputs(_ASIDE, main="kept")
+        | "Key by pixels" >> beam.Map(lambda image: (image.pixel_sha256, image))
+        | "Group duplicates" >> beam.GroupByKey()
+        | "Drop duplicates" >> beam.ParDo(_Deduplicate(job)).with_outputs(_REJECTED, main="kept")
     )
     count = beam.pvalue.AsSingleton(
         unique.kept
-        | "Bytes" >> beam.Map(estimated_bytes, job.options)
+        | "Estimate bytes" >> beam.Map(estimated_bytes, job.options)
         | "Sum" >> beam.CombineGlobally(sum)
-        | "Number of shards" >> beam.Map(shard_count, job.options)
+        | "Count shards" >> beam.Map(shard_count, job.options)
     )
-    by_shard = unique.kept | "By shard" >> beam.Map(_with_shard, count)
-    # A shard that no image falls into is written as well.
-    every_shard = pipeline | "Start" >> beam.Create([None]) | "Shards" >> beam.FlatMap(_all, count)
+    images = unique.kept | "Key by shard" >> beam.Map(_key_by_shard, count)
+    # Placeholders make sure that empty shards are written too.
+    placeholders = (
+        pipeline
+        | "Start" >> beam.Create([None])
+        | "Placeholders" >> beam.FlatMap(_placeholders, count)
+    )
     written = (
-        (by_shard, every_shard)
-        | "Join" >> beam.Flatten()
-        | "Group shards" >> beam.GroupByKey()
-        | "Write shards" >> beam.ParDo(_Write(job), count)
+        (images, placeholders)
+        | "Merge" >> beam.Flatten()
+        | "Group by shard" >> beam.GroupByKey()
+        | "Write shards" >> beam.ParDo(_WriteShard(job), count)
     )
     _ = (
-        (written, verified[_ASIDE], unique[_ASIDE])
-        | "All" >> beam.Flatten()
-        | "To one place" >> beam.Map(lambda entry: (0, entry))
-        | "Group all" >> beam.GroupByKey()
-        | "Report" >> beam.Map(_write_report, job.report)
+        (written, verified[_REJECTED], unique[_REJECTED])
+        | "Merge results" >> beam.Flatten()
+        | "Single key" >> beam.Map(lambda entry: (0, entry))
+        | "Group results" >> beam.GroupByKey()
+        | "Write report" >> beam.Map(_write_report, job.report)
     )
 
 
 def read_report(path: str) -> PreparationReport:
-    """Reads a finished pipeline's report, sorted, so that it does not depend on the workers."""
+    """Reads a finished pipeline's report, sorted, so that its order does not depend on workers."""
     entries = json.loads(files.read(path))
     return PreparationReport(
         sorted((Shard(**entry) for entry in entries["Shard"]), key=lambda shard: shard.name),
@@ -116,21 +121,21 @@ class _Step(beam.DoFn):
         self._job = job
 
     def setup(self):
-        # Pillow's bound on pixels guards servers from strangers; twice that is still an error.
+        # Pillow warns above its pixel limit, which protects servers; twice the limit still fails.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 class _Verify(_Step):
     def process(self, file: InputFile):
-        kept = self._verified(file)
-        if isinstance(kept, Kept):
-            self._job.marks.add("kept")
-            yield kept
+        result = self._verify(file)
+        if isinstance(result, Kept):
+            self._job.events.add("kept")
+            yield result
         else:
-            self._job.marks.add("aside")
-            yield beam.pvalue.TaggedOutput(_ASIDE, kept)
+            self._job.events.add("rejected")
+            yield beam.pvalue.TaggedOutput(_REJECTED, result)
 
-    def _verified(self, file: InputFile) -> Kept | Skipped | Failed:
+    def _verify(self, file: InputFile) -> Kept | Skipped | Failed:
         skipped = skip_by_name(file.path)
         if skipped is not None:
             return skipped
@@ -151,11 +156,11 @@ class _Deduplicate(_Step):
         yield first
         for image in images:
             if image.path != first.path:
-                self._job.marks.add("duplicate")
-                yield beam.pvalue.TaggedOutput(_ASIDE, duplicate(image, first))
+                self._job.events.add("duplicate")
+                yield beam.pvalue.TaggedOutput(_REJECTED, duplicate(image, first))
 
 
-class _Write(_Step):
+class _WriteShard(_Step):
     def process(self, group: tuple[int, Iterable[Kept | None]], shards: int):
         index, images = group
         try:
@@ -165,17 +170,17 @@ class _Write(_Step):
                 folder=self._job.folder,
                 staging=self._job.staging,
                 options=self._job.options,
-                on_image=lambda: self._job.marks.add("packed"),
+                on_image=lambda: self._job.events.add("packed"),
             )
         except FailedFileError as error:
             yield error.failed
 
 
-def _with_shard(image: Kept, shards: int) -> tuple[int, Kept | None]:
+def _key_by_shard(image: Kept, shards: int) -> tuple[int, Kept | None]:
     return image.shard(shards), image
 
 
-def _all(_: None, shards: int) -> Iterator[tuple[int, Kept | None]]:
+def _placeholders(_: None, shards: int) -> Iterator[tuple[int, Kept | None]]:
     for index in range(shards):
         yield index, None
 

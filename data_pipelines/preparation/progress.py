@@ -1,4 +1,4 @@
-"""The progress of a local run, on a terminal or in a log."""
+"""Progress bars of a local run, on a terminal or in a log."""
 
 import contextlib
 import sys
@@ -9,39 +9,39 @@ from typing import Any
 
 import tqdm
 
-from data_pipelines.preparation.marks import Marks
+from data_pipelines.preparation.event_counter import EventCounter
 
 
 @contextlib.contextmanager
-def shown(files: int) -> Iterator[str]:
-    """Gives the path of a file for the workers' marks, and shows their progress meanwhile."""
+def progress_bars(files: int) -> Iterator[EventCounter]:
+    """Yields a counter for the workers' events and displays their progress until the end."""
     with tempfile.NamedTemporaryFile(prefix="prepare-") as file:
-        marks = Marks(file.name)
+        events = EventCounter(file.name)
         done = threading.Event()
-        display = threading.Thread(target=_show, args=(marks, files, done), daemon=True)
+        display = threading.Thread(target=_display, args=(events, files, done), daemon=True)
         display.start()
         try:
-            yield file.name
+            yield events
         finally:
             done.set()
             display.join()
 
 
-def _show(marks: Marks, files: int, done: threading.Event) -> None:
-    """Shows one bar for the files verified, then one for the images packed."""
-    every = 0.2 if sys.stderr.isatty() else 10.0  # seconds; in a log, each is a line
-    bars: dict[str, Any] = {"mininterval": every, "dynamic_ncols": True}
-    with tqdm.tqdm(total=files, desc="Verified", unit="file", **bars) as verified:
+def _display(events: EventCounter, files: int, done: threading.Event) -> None:
+    """Displays one bar for the files verified, then one for the images packed."""
+    interval = 0.2 if sys.stderr.isatty() else 10.0  # seconds; in a log, each update is a line
+    options: dict[str, Any] = {"mininterval": interval, "dynamic_ncols": True}
+    with tqdm.tqdm(total=files, desc="Verified", unit="file", **options) as verified:
         while verified.n < files:
-            last = done.wait(min(every, 1.0))
-            counts = marks.counts()
-            verified.update(counts["kept"] + counts["aside"] - verified.n)
+            last = done.wait(min(interval, 1.0))
+            counts = events.counts()
+            verified.update(counts["kept"] + counts["rejected"] - verified.n)
             if last and verified.n < files:
                 return  # the run failed
-    with tqdm.tqdm(desc="Packed", unit="image", **bars) as packed:
+    with tqdm.tqdm(desc="Packed", unit="image", **options) as packed:
         last = False
         while not last:
-            last = done.wait(min(every, 1.0))
-            counts = marks.counts()
+            last = done.wait(min(interval, 1.0))
+            counts = events.counts()
             packed.total = counts["kept"] - counts["duplicate"]
             packed.update(counts["packed"] - packed.n)

@@ -1,9 +1,9 @@
-"""Beam's names, imported without what it does to logging: every start warns where BigQuery's client
-is missing, and sets up a handler to say so."""
+"""Imports Beam without its side effects on logging: every import would otherwise warn that
+BigQuery's client is missing, and install a log handler to do so."""
 
 import logging
 
-_before = list(logging.root.handlers)
+_handlers = list(logging.root.handlers)
 logging.disable(logging.WARNING)
 try:
     import apache_beam as beam
@@ -24,11 +24,11 @@ except ModuleNotFoundError as error:
     if error.name != "apache_beam":
         raise
     raise ModuleNotFoundError(
-        "Programs on Apache Beam need the extra `beam` (pip install 'agarnet-jax[beam]')."
+        "Apache Beam is not installed: pip install 'agarnet-jax[beam]'."
     ) from error
 finally:
     logging.disable(logging.NOTSET)
-    logging.root.handlers[:] = _before
+    logging.root.handlers[:] = _handlers
 
 __all__ = [
     "CompressionTypes",

@@ -1,4 +1,4 @@
-"""A whole preparation: what is there already, the pipeline, what it left, its publication."""
+"""Prepares a folder: checks the output, runs the pipeline, checks its report and publishes it."""
 
 import collections
 import contextlib
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_pipelines.decoding import IMAGE_SUFFIXES
-from data_pipelines.preparation import beam_options, execution, files, manifest, progress
+from data_pipelines.preparation import beam_options, execution, files, manifest
+from data_pipelines.preparation.event_counter import EventCounter
 from data_pipelines.preparation.execution import PipelineError
 from data_pipelines.preparation.files import Listing
 from data_pipelines.preparation.images import skip_by_name
-from data_pipelines.preparation.marks import Marks
 from data_pipelines.preparation.options import PrepareOptions
 from data_pipelines.preparation.pipeline import (
     PreparationJob,
@@ -21,28 +21,30 @@ from data_pipelines.preparation.pipeline import (
     build,
     read_report,
 )
+from data_pipelines.preparation.progress import progress_bars
 from data_pipelines.preparation.quiet_beam import FileSystems, PipelineOptions
 
 _STAGING = ".preparing-"
 
 
 class PreparationError(ValueError):
-    """The end of a preparation that published nothing; the message says why, on one line."""
+    """Raised when a preparation publishes nothing; the one-line message gives the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PreparationOutcome:
-    """The manifest of the output, and whether it was there before."""
+    """The manifest of the output, and whether it existed before the run."""
 
     manifest: dict[str, Any]
     already_prepared: bool
 
     def summary(self) -> str:
-        made = self.manifest
-        skipped = ", ".join(f"{count} {kind}" for kind, count in made["skipped"].items())
+        """Describes the output on one line."""
+        counts = self.manifest
+        skipped = ", ".join(f"{count} {kind}" for kind, count in counts["skipped"].items())
         return (
-            f"{made['images']} images, {made['records']} records, {made['pixels']} pixels, "
-            f"{len(made['shards'])} shards; skipped: {skipped or 'none'}"
+            f"{counts['images']} images, {counts['records']} records, {counts['pixels']} pixels, "
+            f"{len(counts['shards'])} shards; skipped: {skipped or 'none'}"
         )
 
 
@@ -54,11 +56,12 @@ def prepare(
     beam_arguments: Sequence[str] = (),
     overwrite: bool = False,
 ) -> PreparationOutcome:
-    """Prepares a folder of images; only one process may do so for an output at a time.
+    """Prepares a folder of images; only one process at a time may prepare an output folder.
 
     Raises:
-      ValueError: folders that do not fit, or an output of something else without `overwrite`.
-      OSError: there is no such input folder, or something in it cannot be read.
+      ValueError: the folders are invalid, or the output was prepared from another input or with
+        other options and `overwrite` is not set.
+      OSError: the input folder does not exist, or something in it cannot be read.
       PreparationError: no image is usable, files changed or cannot be read, or the pipeline failed.
     """
     pipeline_options = beam_options.parse(beam_arguments)
@@ -66,13 +69,15 @@ def prepare(
     source = files.resolve(input_folder, "Input")
     target = files.resolve(output_folder, "Output")
     if f"{target}/".startswith(f"{source}/"):
-        raise ValueError(f"Output folder {target!r} lies in the input folder {source!r}.")
+        raise ValueError(
+            f"Output folder {target!r} lies in the input folder {source!r}; give a folder outside."
+        )
     listing = files.list_files(source)
-    former = manifest.existing(target)
-    if former is not None and manifest.is_of(former, target, listing, options):
+    existing = manifest.read(target)
+    if existing is not None and manifest.is_current(existing, target, listing, options):
         files.delete_folders(target, _STAGING)
-        return PreparationOutcome(former, already_prepared=True)
-    if former is not None and not overwrite:
+        return PreparationOutcome(existing, already_prepared=True)
+    if existing is not None and not overwrite:
         raise ValueError(
             f"Output folder {target!r} was prepared from other files or with other options, or is "
             "damaged; give another folder, or --overwrite."
@@ -86,12 +91,12 @@ def prepare(
     staging = f"{target}/{_STAGING}{uuid.uuid4().hex[:8]}"
     try:
         report = _run_pipeline(source, staging, listing, options, pipeline_options)
-        made = manifest.make(listing, options, report.shards, report.skipped)
-        _check(report, made)
-        manifest.publish(made, report.shards, staging=staging, folder=target)
+        new = manifest.make(listing, options, report.shards, report.skipped)
+        _check(report, new)
+        manifest.publish(new, report.shards, staging=staging, folder=target)
     finally:
         files.delete_folders(target, _STAGING)
-    return PreparationOutcome(made, already_prepared=False)
+    return PreparationOutcome(new, already_prepared=False)
 
 
 def _run_pipeline(
@@ -101,10 +106,12 @@ def _run_pipeline(
     options: PrepareOptions,
     pipeline_options: PipelineOptions,
 ) -> PreparationReport:
-    is_local = beam_options.is_local(pipeline_options)
-    shown = progress.shown(len(listing.files)) if is_local else contextlib.nullcontext()
-    with shown as marks_path:
-        job = PreparationJob(source, staging, options, Marks(marks_path))
+    with (
+        progress_bars(len(listing.files))
+        if beam_options.is_local(pipeline_options)
+        else contextlib.nullcontext(EventCounter())
+    ) as events:
+        job = PreparationJob(source, staging, options, events)
         files.write_listing(job.listing, listing)
         try:
             execution.run(functools.partial(build, job=job), pipeline_options)
@@ -113,16 +120,16 @@ def _run_pipeline(
     return read_report(job.report)
 
 
-def _check(report: PreparationReport, made: dict[str, Any]) -> None:
+def _check(report: PreparationReport, new: dict[str, Any]) -> None:
     if report.failed:
         first = report.failed[0]
         raise PreparationError(
-            f"{len(report.failed)} files could not be prepared, the first: {first.path!r} "
-            f"{first.reason}; run it again."
+            f"{len(report.failed)} files could not be prepared; the first: {first.path!r} "
+            f"{first.reason}. Run the command again."
         )
-    if not made["images"]:
-        reasons = collections.Counter(made["skipped"]).most_common()
+    if not new["images"]:
+        reasons = collections.Counter(new["skipped"]).most_common()
         raise PreparationError(
-            f"No image is usable, {made['input']['files']} files skipped: "
+            f"No image is usable; {new['input']['files']} files skipped: "
             + ", ".join(f"{count} {kind}" for kind, count in reasons)
         )

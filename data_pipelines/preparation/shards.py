@@ -1,4 +1,4 @@
-"""One shard: written to a local file, checked, copied to where it is published from."""
+"""Writes a shard to a local file, checks it, and uploads it to the staging folder."""
 
 import dataclasses
 import os
@@ -19,10 +19,10 @@ _SHARD_BYTES = 256 * 2**20
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A whole shard; `staged` is where it lies until it is published as `name`."""
+    """A complete shard."""
 
-    name: str
-    staged: str
+    name: str  # once it is published
+    staged: str  # path until then
     images: int
     records: int
     pixels: int
@@ -32,7 +32,7 @@ class Shard:
 
 
 class FailedFileError(Exception):
-    """A file that cannot be packed; `failed` says which and why."""
+    """Raised when a file cannot be packed; `failed` names it and the reason."""
 
     def __init__(self, failed: Failed):
         super().__init__(failed.reason)
@@ -44,7 +44,8 @@ def shard_name(index: int, shards: int) -> str:
 
 
 def estimated_bytes(image: Kept, options: PrepareOptions) -> int:
-    """Estimates an image's bytes in a shard: photographs' PNG tiles took 58 % of their pixels'."""
+    """Estimates the bytes of an image in a shard."""
+    # PNG tiles of photographs took 58 % of the bytes of their raw pixels.
     raw = image.height * image.width * image.channels
     return raw * 3 // 5 if options.tile else image.bytes
 
@@ -62,15 +63,15 @@ def write_shard(
     options: PrepareOptions,
     on_image: Callable[[], None],
 ) -> Shard:
-    """Packs images of `folder`, in the order of their pixels' digests, into `staging`.
+    """Packs images of `folder` into a shard in `staging`, ordered by the digests of their pixels.
 
-    The staged name is new every time: an attempt that was given up cannot disturb the next.
+    Each attempt gets a new staged name, so that an abandoned attempt cannot interfere with a retry.
 
     Raises:
-      FailedFileError: a file is not what it was when it was verified.
+      FailedFileError: a file can no longer be read, or has changed since it was verified.
       OSError: the shard could not be written.
     """
-    # Beside a local output, what a killed process leaves here is deleted by the next run.
+    # In a local staging folder, the next run deletes what a killed process leaves behind.
     scratch = staging if files.is_local(staging) else None
     with tempfile.TemporaryDirectory(dir=scratch) as local_folder:
         path = os.path.join(local_folder, name)
@@ -110,9 +111,11 @@ def _records(image: Kept, folder: str, options: PrepareOptions) -> Iterator[tupl
 
 
 def _check(path: str, records: int) -> None:
-    """Reads the index back, since the writer's errors are not all raised."""
+    """Reads the index back, since the writer does not raise every error."""
     reader = ArrayRecordReader(path)
     found = reader.num_records() if reader.ok() else "no index"
     reader.close()
     if found != records:
-        raise OSError(f"Shard {path!r} was not written whole: {records} records, found {found}.")
+        raise OSError(
+            f"Shard {path!r} was written incompletely: expected {records} records, found {found}."
+        )

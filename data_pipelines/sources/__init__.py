@@ -1,1 +1,1 @@
-"""Random-access sources of clean images: folder, ArrayRecord shards, TFDS, in memory."""
+"""Random-access sources of clean images: folders, ArrayRecord shards, TFDS datasets and arrays."""

@@ -1,4 +1,4 @@
-"""Random access to clean images, whatever they are stored in."""
+"""Random access to clean images, regardless of their storage."""
 
 import logging
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ _log = logging.getLogger(__name__)
 
 
 class ImageSource(Sequence[np.ndarray]):
-    """Images by number: gray (H, W) or RGB (H, W, 3) uint8, or all luma (H, W) if a range is given.
+    """Images by index: gray (H, W) or RGB (H, W, 3) uint8, or luma (H, W) if `luma_range` is given.
 
-    Decoded images are kept in memory up to `cache_gib`. A record that turns out broken, or smaller
-    than `min_side`, is named, counted in `skipped`, and stood in for by the next usable one, so
-    that a record's number never moves and a run never ends over one file.
+    Decoded images are kept in memory up to `cache_gib`. A record that turns out to be broken, or
+    smaller than `min_side`, is named in the log, counted in `skipped` and replaced by the next
+    usable one, so that indices stay fixed and no single file ends a run.
 
-    unusable: numbers of records found so, here or by worker processes that tell.
+    Attributes:
+      unusable: indices of the records found unusable, including those that workers reported.
     """
 
     def __init__(
@@ -34,19 +35,19 @@ class ImageSource(Sequence[np.ndarray]):
         self._luma_range = luma_range
         self._min_side = min_side
         self._cache: dict[int, np.ndarray] = {}
-        self._cache_bytes = self._cache_room = cache_gib * 2**30
+        self._cache_limit = self._cache_free = cache_gib * 2**30  # in bytes
         self.unusable: set[int] = set()
 
     @property
     def skipped(self) -> int:
-        """How many files were left out, and records found unusable so far."""
+        """The number of files left out at opening plus records found unusable so far."""
         return self.records.left_out + len(self.unusable)
 
     def __len__(self) -> int:
         return len(self.records)
 
     def summary(self) -> str:
-        """Returns two lines: how many images, and a fingerprint, which is the same in any place."""
+        """Returns two lines: the number of images and a location-independent fingerprint."""
         return f"{len(self)} images\n{self.records.fingerprint}"
 
     def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
@@ -56,22 +57,22 @@ class ImageSource(Sequence[np.ndarray]):
         """
         count = len(self.records)
         if not 0 <= index < count:
-            raise IndexError(f"Image {index} of a source of {count}.")
+            raise IndexError(f"Image index {index} is out of range; the source has {count} images.")
         for offset in range(count):
             image = self.read((index + offset) % count)
             if image is not None:
                 return image
         raise ValueError(
             f"None of {count} images can be used, the first being {self.records.name(0)}; "
-            "the reasons are logged above."
+            "the log above gives the reasons."
         )
 
     def __getstate__(self) -> dict:
-        # A worker process fills a cache of its own.
-        return self.__dict__ | {"_cache": {}, "_cache_room": self._cache_bytes}
+        # Each worker process fills its own cache.
+        return self.__dict__ | {"_cache": {}, "_cache_free": self._cache_limit}
 
     def read(self, index: int) -> np.ndarray | None:
-        """Reads the image of this very record; None if it is unusable."""
+        """Returns the image of exactly this record, or None if it is unusable."""
         if index in self._cache:
             return self._cache[index]
         if index in self.unusable:
@@ -79,19 +80,19 @@ class ImageSource(Sequence[np.ndarray]):
         try:
             image = self.records.read(index)
             if min(image.shape[:2]) < self._min_side:
-                raise UnusableImageError(too_small(image.shape[:2], self._min_side))
+                raise UnusableImageError(too_small_message(image.shape[:2], self._min_side))
         except UnusableImageError as error:
             _log.warning("Skipping %s: %s", self.records.name(index), error)
             self.unusable.add(index)
             return None
         if self._luma_range is not None:
             image = as_luma(image, self._luma_range)
-        if image.nbytes <= self._cache_room:
-            self._cache_room -= image.nbytes
+        if image.nbytes <= self._cache_free:
+            self._cache_free -= image.nbytes
             self._cache[index] = image
         return image
 
 
-def too_small(size: tuple[int, ...], min_side: int) -> str:
-    """Says why an image of (height, width) is skipped."""
+def too_small_message(size: tuple[int, ...], min_side: int) -> str:
+    """Returns the reason for which an image of `size` (height, width) is skipped."""
     return f"smaller than {min_side} pixels a side ({size[1]}×{size[0]})"

@@ -1,6 +1,6 @@
-"""What was learned about a folder's files, kept in the user's cache folder between runs.
+"""Caches what is known about a folder's files between runs, in the user's cache folder.
 
-`AGARNET_FOLDER_CACHE` names another place or says "off". Losing it costs time, never correctness.
+`AGARNET_FOLDER_CACHE` names another folder, or is "off". A lost cache costs only time.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ _log = logging.getLogger(__name__)
 
 
 def load(folder: str, entry: Callable[..., Entry]) -> dict[str, Entry]:
-    """Loads what `save` was last given for this folder, as an `entry` of each file's fields.
+    """Returns what was last saved for this folder, calling `entry` with the fields of each file.
 
-    It is empty if nothing usable is there.
+    Returns an empty dict if there is no usable cache.
     """
     path = _path(folder)
     try:
@@ -33,14 +33,15 @@ def load(folder: str, entry: Callable[..., Entry]) -> dict[str, Entry]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        _log.warning("Reading %s anew, its manifest %s is damaged: %s", folder, path, error)
+        _log.warning("Ignoring the damaged header cache %s of %s: %s", path, folder, error)
         return {}
 
 
 def save(folder: str, files: Mapping[str, tuple[Any, ...]]) -> None:
-    """Replaces the folder's entry in one step; does nothing where the cache cannot be written.
+    """Replaces the folder's entry atomically; does nothing if the cache cannot be written.
 
-    Files go by their paths below the folder, which may be given otherwise the next time.
+    The keys of `files` are paths relative to the folder, whose own path may be given in another
+    form the next time.
     """
     path = _path(folder)
     if path is None:
@@ -49,12 +50,12 @@ def save(folder: str, files: Mapping[str, tuple[Any, ...]]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_files.write(path, json.dumps({"version": _VERSION, "files": files}).encode())
     except OSError as error:
-        _log.info("The manifest of %s is not kept: %s", folder, error)
+        _log.info("Cannot cache the headers of %s: %s", folder, error)
 
 
 def _path(folder: str) -> pathlib.Path | None:
-    place = cache_folder(CACHE_VARIABLE, "folders")
-    if place is None:
+    cache = cache_folder(CACHE_VARIABLE, "folders")
+    if cache is None:
         return None
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
-    return place / f"{name}.json"
+    return cache / f"{name}.json"

@@ -1,4 +1,4 @@
-"""From what a configuration or a flag says to a source."""
+"""Opens the source that a configuration or a flag names."""
 
 import os
 
@@ -11,28 +11,29 @@ from data_pipelines.sources.records import Records
 
 
 def open_images(
-    place: str | os.PathLike[str],
+    location: str | os.PathLike[str],
     *,
     luma_range: LumaRange | None = None,
     min_side: int = 1,
     cache_gib: float = 0.0,
 ) -> ImageSource:
-    """Opens the images of a folder, of a prepared folder, or of a dataset "tfds:NAME[#SPLIT]".
+    """Opens a folder of images, a folder of prepared shards, or a dataset "tfds:NAME[#SPLIT]".
 
-    Folders may be URLs, such as gs://BUCKET/FOLDER: they are copied here first, see `remote`.
+    A folder given as a URL, such as gs://BUCKET/FOLDER, is first copied to this machine, see
+    `remote`.
 
     Raises:
-      FileNotFoundError, ValueError, ModuleNotFoundError: as the constructors of `FolderRecords`,
-        `ShardRecords`, `TfdsRecords` and `remote.local_copy` say.
+      FileNotFoundError, ValueError, ModuleNotFoundError: from the constructors of `FolderRecords`,
+        `ShardRecords` and `TfdsRecords`, or from `remote.local_copy`.
     """
-    place = os.fspath(place)
-    if is_remote(place):
-        place = remote.local_copy(place)
+    location = os.fspath(location)
+    if is_remote(location):
+        location = remote.local_copy(location)
     records: Records
-    if place.startswith(tfds.PREFIX):
-        records = tfds.TfdsRecords(place)
-    elif shards.is_prepared(place):
-        records = shards.ShardRecords(place, min_side=min_side)
+    if location.startswith(tfds.PREFIX):
+        records = tfds.TfdsRecords(location)
+    elif shards.is_prepared(location):
+        records = shards.ShardRecords(location, min_side=min_side)
     else:
-        records = FolderRecords(place, min_side=min_side)
+        records = FolderRecords(location, min_side=min_side)
     return ImageSource(records, luma_range=luma_range, min_side=min_side, cache_gib=cache_gib)

@@ -1,4 +1,4 @@
-"""What a source of images is made of: numbered records, each an image or a reason against it."""
+"""Records: the interface to stored images by index, and its in-memory implementation."""
 
 import hashlib
 import os
@@ -9,26 +9,26 @@ import numpy as np
 
 
 class Records(Protocol):
-    """Images by number, in an order that never changes."""
+    """Images by index, in a fixed order."""
 
-    left_out: int  # files of the place that are known to be unusable and have no number
-    fingerprint: str  # digest of what is known without reading the images; the same in any place
+    left_out: int  # files known to be unusable, which have no index
+    fingerprint: str  # digest of what is known without decoding; independent of the location
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
-        """Returns what a person calls the record, for messages."""
+        """Returns a readable name of the record, for messages."""
 
     def read(self, index: int) -> np.ndarray:
         """Reads a record as gray (H, W) or RGB (H, W, 3) uint8.
 
         Raises:
-          UnusableImageError: the record turns out broken.
+          UnusableImageError: the record turns out to be broken.
         """
 
 
 def fingerprint(lines: Iterable[str]) -> str:
-    """Digests lines, which may hold names of files, by SHA-256."""
+    """Returns the SHA-256 digest of lines, which may contain file names."""
     digest = hashlib.sha256()
     for line in lines:
         digest.update(os.fsencode(f"{line}\n"))
@@ -36,19 +36,19 @@ def fingerprint(lines: Iterable[str]) -> str:
 
 
 class MemoryRecords:
-    """Arrays, gray (H, W) or RGB (H, W, 3) uint8."""
+    """Arrays in memory, gray (H, W) or RGB (H, W, 3) uint8."""
 
     left_out = 0
 
     def __init__(self, images: Sequence[np.ndarray]):
         """
         Raises:
-          ValueError: an array is no image.
+          ValueError: an array is not such an image.
         """
-        for number, image in enumerate(images):
+        for index, image in enumerate(images):
             if image.dtype != np.uint8 or image.ndim < 2 or image.shape[2:] not in ((), (3,)):
                 raise ValueError(
-                    f"Image {number} is {image.dtype} {image.shape}; expected uint8, (H, W) gray "
+                    f"Image {index} is {image.dtype} {image.shape}; expected uint8, (H, W) gray "
                     "or (H, W, 3) RGB."
                 )
         self._images = list(images)

@@ -1,8 +1,8 @@
-"""Folders of a bucket, as local copies: `gs://BUCKET/FOLDER` and other URLs that fsspec reads.
+"""Local copies of remote folders: `gs://BUCKET/FOLDER` and other URLs that fsspec reads.
 
-Training reads images at random, thousands a second, which no object store likes; so what a URL
-names is fetched once, before it is read. `AGARNET_DATA_CACHE` names the place of the copies, by
-default `~/.cache/agarnet-jax/data`.
+Training reads images in random order, thousands per second, for which object stores are unsuited;
+so a remote folder is copied once, before it is read. `AGARNET_DATA_CACHE` names the folder of the
+copies, by default `~/.cache/agarnet-jax/data`.
 """
 
 import concurrent.futures
@@ -24,101 +24,100 @@ from agarnet_jax import atomic_files, file_lock
 from agarnet_jax.user_cache import cache_folder
 
 CACHE_VARIABLE = "AGARNET_DATA_CACHE"
-# A line [name, version] for each file fetched: after a kill, the next run goes on from there.
+# One line [name, version] per fetched file, from which the next run resumes after a kill.
 _INDEX = ".fetched.jsonl"
 _UNFINISHED, _ABANDONED_SECONDS = ".fetching-", 24 * 3600
-_LOCK, _PATIENCE = ".fetching.lock", 600.0  # seconds without a file
+_LOCK, _STALL_SECONDS = ".fetching.lock", 600.0  # without another file fetched
 _CONNECTIONS = 16
 _log = logging.getLogger(__name__)
 
 
 def local_copy(url: str) -> str:
-    """Returns a local folder with the files below a URL.
+    """Copies the files below a URL to a local folder and returns its path.
 
-    Several processes may ask at once: the first fetches, the others wait for it. Files are fetched
-    if they are new or changed, and removed if they are gone.
+    Several processes may call this at once: one fetches while the others wait. Files are fetched if
+    they are new or changed, and deleted locally if they are gone from the store.
 
     Raises:
-      ModuleNotFoundError: no package here reads such a URL.
-      FileNotFoundError: there is nothing below it.
-      ValueError: the store does not answer, a name is no path of a folder's file, there is no place
-        for copies, or too little of it. What was fetched until then is not fetched again.
+      ModuleNotFoundError: no installed package reads such a URL.
+      FileNotFoundError: there is no file below the URL.
+      ValueError: the store does not respond, a name is not a valid file path, there is no folder
+        for the copies, or its disk is too full. Files fetched before are not fetched again.
     """
     try:
         store, root = fsspec.core.url_to_fs(url)
-        found = store.find(root, detail=True)
+        listing = store.find(root, detail=True)
     except ImportError as error:
         raise ModuleNotFoundError(
             f"{url} needs a package that is not installed ({error}); for gs:// run "
             "pip install 'agarnet-jax[gcs]'."
         ) from error
-    except Exception as error:  # each store has exceptions of its own
+    except Exception as error:  # each store has its own exceptions
         raise ValueError(
             f"{url} cannot be listed ({error}); check its name, the network and the credentials."
         ) from error
-    below = {path[len(root.rstrip("/")) + 1 :]: info for path, info in found.items()}
-    files = {name: info for name, info in below.items() if info.get("size") and name}
+    by_name = {path[len(root.rstrip("/")) + 1 :]: info for path, info in listing.items()}
+    files = {name: info for name, info in by_name.items() if info.get("size") and name}
     if not files:
         raise FileNotFoundError(f"{url} does not exist or holds no file.")
     for name in files:
-        # An object store takes any name, and two of them may be one path.
+        # Object stores accept any name, and two names may denote the same path.
         if not {"", ".", ".."}.isdisjoint(name.split("/")):
-            raise ValueError(f"{url} holds {name!r}, which is no path of a file; rename it there.")
-    place = cache_folder(CACHE_VARIABLE, "data")
-    if place is None:
+            raise ValueError(f"{url} holds {name!r}, which is not a valid path; rename the object.")
+    cache = cache_folder(CACHE_VARIABLE, "data")
+    if cache is None:
         raise ValueError(
-            f"{url} has to be copied, and there is no place for it; set {CACHE_VARIABLE} to a "
-            "folder."
+            f"{url} must be copied, but there is no cache folder; set {CACHE_VARIABLE} to a folder."
         )
-    folder = place / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
+    folder = cache / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
     folder.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(folder, url=url):
+    with _exclusive_fetch(folder, url=url):
         _fetch(store, files, folder=folder, url=url)
     return os.fspath(folder)
 
 
 @contextlib.contextmanager
-def _one_at_a_time(folder: pathlib.Path, *, url: str) -> Iterator[None]:
-    """Waits until no other process fetches into the folder.
+def _exclusive_fetch(folder: pathlib.Path, *, url: str) -> Iterator[None]:
+    """Waits until no other process is fetching into the folder.
 
-    One that hangs is not waited for: two that fetch at once do no harm.
+    Gives up on a process that makes no progress: concurrent fetches are harmless.
     """
     try:
         lock = open(folder / _LOCK, "w")  # noqa: SIM115
-    except OSError:  # a copy that somebody else keeps up to date
+    except OSError:  # a read-only copy, which another user keeps up to date
         yield
         return
     with lock:
         if not file_lock.acquire(lock):
-            _log.warning("Waiting for another process that fetches %s into %s.", url, folder)
-            earlier = None
-            while not file_lock.acquire(lock, timeout=_PATIENCE):
-                known = _read_index(folder)
-                if known == earlier:
-                    _log.warning("It fetches nothing; going on without it.")
+            _log.warning("Waiting for another process that is fetching %s into %s.", url, folder)
+            previous = None
+            while not file_lock.acquire(lock, timeout=_STALL_SECONDS):
+                fetched = _read_index(folder)
+                if fetched == previous:
+                    _log.warning("The other process makes no progress; fetching in this one.")
                     break
-                earlier = known
+                previous = fetched
         yield
 
 
 def _fetch(store: Any, files: dict[str, Any], *, folder: pathlib.Path, url: str) -> None:
-    known = _read_index(folder)
+    fetched = _read_index(folder)
     versions = {name: _version(info) for name, info in files.items()}
     missing = [
         name
         for name, version in versions.items()
-        if known.get(name) != version or not (folder / name).is_file()
+        if fetched.get(name) != version or not (folder / name).is_file()
     ]
-    for name in known.keys() - versions.keys():
+    for name in fetched.keys() - versions.keys():
         (folder / name).unlink(missing_ok=True)
     for unfinished in folder.glob(f"{_UNFINISHED}*"):
-        with contextlib.suppress(FileNotFoundError):  # another process is done with it
+        with contextlib.suppress(FileNotFoundError):  # another process has just finished it
             if time.time() - unfinished.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(unfinished)
     needed, free = sum(files[name]["size"] for name in missing), shutil.disk_usage(folder).free
     if needed > free:
         raise ValueError(
-            f"{url} holds {needed / 2**30:.1f} GiB that are not in {folder}, where "
+            f"{url} has {needed / 2**30:.1f} GiB to fetch into {folder}, where only "
             f"{free / 2**30:.1f} GiB are free; set {CACHE_VARIABLE} to a larger disk."
         )
     if missing:
@@ -139,14 +138,14 @@ def _fetch(store: Any, files: dict[str, Any], *, folder: pathlib.Path, url: str)
             list(pool.map(fetch, missing))
     except Exception as error:  # as in `local_copy`
         raise ValueError(
-            f"{url} cannot be fetched ({error}); the same command goes on where this one stopped."
+            f"{url} cannot be fetched ({error}); the same command resumes where this one stopped."
         ) from error
-    if missing or known.keys() - versions.keys():
+    if missing or fetched.keys() - versions.keys():
         _write_index(folder, versions)
 
 
 def _version(info: dict[str, Any]) -> list[str]:
-    """Returns what differs once a file has changed; stores name it differently."""
+    """Returns size and version stamp of a file, whose key depends on the store."""
     stamps = (
         info.get(key) for key in ("etag", "ETag", "generation", "md5Hash", "mtime", "created")
     )
@@ -154,13 +153,13 @@ def _version(info: dict[str, Any]) -> list[str]:
 
 
 def _read_index(folder: pathlib.Path) -> dict[str, list[str]]:
-    known = {}
+    fetched = {}
     with contextlib.suppress(FileNotFoundError):
         for line in (folder / _INDEX).read_text().splitlines():
-            with contextlib.suppress(ValueError):  # the last line of a killed run
+            with contextlib.suppress(ValueError):  # a killed run's incomplete last line
                 name, version = json.loads(line)
-                known[name] = version
-    return known
+                fetched[name] = version
+    return fetched
 
 
 def _line(name: str, version: list[str]) -> str:

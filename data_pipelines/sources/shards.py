@@ -1,4 +1,4 @@
-"""ArrayRecord shards that `experiments.prepare` wrote: each record is an image file's bytes."""
+"""ArrayRecord shards written by `experiments.prepare`: each record holds an image file's bytes."""
 
 import json
 import os
@@ -11,14 +11,14 @@ from array_record.python.array_record_data_source import ArrayRecordDataSource
 from data_pipelines.decoding import UnusableImageError, decode
 from data_pipelines.sources.records import fingerprint
 
-# What `preparation.manifest` writes.
+# As written by `preparation.manifest`.
 MANIFEST = "manifest.json"
 FORMAT, VERSION = "agarnet-images", 1
 _REMEDY = "prepare the folder again (python -m experiments.prepare --overwrite)"
 
 
 def is_prepared(folder: str | os.PathLike[str]) -> bool:
-    """Tells whether a folder holds prepared shards rather than image files."""
+    """Returns whether a folder holds prepared shards rather than image files."""
     return (pathlib.Path(folder) / MANIFEST).is_file()
 
 
@@ -30,16 +30,16 @@ class ShardRecords:
     def __init__(self, folder: str | os.PathLike[str], *, min_side: int = 1):
         """
         Raises:
-          ValueError: the manifest is damaged, a shard is missing, has no index or is not as the
-            manifest says, or the smallest image is smaller than `min_side`.
+          ValueError: the manifest is damaged; a shard is missing, has no index or does not match
+            the manifest; or the smallest image is smaller than `min_side`.
         """
         name = os.fspath(folder)
         self._folder = pathlib.Path(folder)
         manifest = _read_manifest(self._folder / MANIFEST)
         if manifest["min_side"] < min_side:
             raise ValueError(
-                f"Prepared folder {name!r} holds images of {manifest['min_side']} pixels a side, "
-                f"but {min_side} are needed; prepare it with --min_side={min_side}, or use smaller "
+                f"Prepared folder {name!r} has images of {manifest['min_side']} pixels a side, but "
+                f"{min_side} are needed; prepare it with --min_side={min_side}, or use smaller "
                 "crops."
             )
         self._shards = manifest["shards"]
@@ -55,7 +55,7 @@ class ShardRecords:
             raise ValueError(f"A shard of {name!r} is damaged ({problem}); {_REMEDY}.") from error
         if len(self._records) != manifest["records"]:
             raise ValueError(
-                f"The shards of {name!r} hold {len(self._records)} records, its manifest says "
+                f"The shards of {name!r} hold {len(self._records)} records, but the manifest lists "
                 f"{manifest['records']}; {_REMEDY}."
             )
 
@@ -74,10 +74,10 @@ class ShardRecords:
 
 
 def read_record(records: Any, index: int) -> Any:
-    """Reads a record of ArrayRecord files.
+    """Reads a record from an ArrayRecord data source.
 
     Raises:
-      UnusableImageError: it is damaged.
+      UnusableImageError: the record is damaged.
     """
     try:
         return records[index]
@@ -88,12 +88,12 @@ def read_record(records: Any, index: int) -> Any:
 def _read_manifest(path: pathlib.Path) -> dict:
     try:
         manifest = json.loads(path.read_text())
-        known = (manifest["format"], manifest["version"]) == (FORMAT, VERSION)
+        is_known = (manifest["format"], manifest["version"]) == (FORMAT, VERSION)
         entries = manifest["shards"], manifest["records"], manifest["min_side"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"Manifest {str(path)!r} is damaged ({error!r}); {_REMEDY}.") from error
-    if not known or not all(entries):
-        raise ValueError(f"Manifest {str(path)!r} is of another format, or empty; {_REMEDY}.")
+    if not is_known or not all(entries):
+        raise ValueError(f"Manifest {str(path)!r} has another format or is empty; {_REMEDY}.")
     return manifest
 
 
@@ -101,4 +101,6 @@ def _check_size(path: pathlib.Path, expected: int) -> None:
     actual = path.stat().st_size if path.is_file() else None
     if actual != expected:
         found = "is missing" if actual is None else f"has {actual} bytes"
-        raise ValueError(f"Shard {str(path)!r} {found}, its manifest says {expected}; {_REMEDY}.")
+        raise ValueError(
+            f"Shard {str(path)!r} {found}; the manifest lists {expected} bytes; {_REMEDY}."
+        )

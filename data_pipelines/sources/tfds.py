@@ -1,4 +1,4 @@
-"""Datasets of TensorFlow Datasets, prepared as array_record files; TensorFlow is not imported."""
+"""TensorFlow Datasets (TFDS) prepared as array_record files; TensorFlow is not imported."""
 
 import os
 
@@ -12,12 +12,12 @@ PREFIX = "tfds:"
 
 
 class TfdsRecords:
-    """One image feature of one split.
+    """The image feature of one split of a TFDS dataset.
 
     `spec` is "tfds:NAME[/CONFIG][:VERSION][#SPLIT]", for instance "tfds:div2k/bicubic_x2#train";
-    the split is "train" by default and may be a slice ("train[:90%]"). The dataset must have been
-    prepared with `file_format=array_record` in `TFDS_DATA_DIR` or `~/tensorflow_datasets`: nothing
-    is downloaded here. The feature is "image", or "hr" as in super-resolution sets.
+    the split defaults to "train" and may be a slice ("train[:90%]"). The dataset must have been
+    prepared with `file_format=array_record` in `TFDS_DATA_DIR` or `~/tensorflow_datasets`; nothing
+    is downloaded. The feature is "image", or "hr" in super-resolution datasets.
     """
 
     left_out = 0
@@ -26,7 +26,7 @@ class TfdsRecords:
         """
         Raises:
           ModuleNotFoundError: tensorflow-datasets is not installed.
-          ValueError: no such prepared dataset, split or image feature.
+          ValueError: there is no such prepared dataset, split or image feature.
         """
         try:
             import tensorflow_datasets as tfds
@@ -45,7 +45,7 @@ class TfdsRecords:
             self._source = builder.as_data_source(
                 split=split, decoders={self._feature: tfds.decode.SkipDecoding()}
             )
-        except Exception as error:  # TFDS raises types of its own for what is not there
+        except Exception as error:  # TFDS raises its own types for missing datasets and splits
             raise ValueError(
                 f"{spec!r} cannot be read from {folder or '~/tensorflow_datasets'}: "
                 f"{str(error).splitlines()[0]} Prepare it there with "
@@ -66,4 +66,4 @@ def _image_feature(features) -> str:
     for name in ("image", "hr"):
         if name in features:
             return name
-    raise ValueError(f"It has no feature 'image' or 'hr' but {', '.join(features)}.")
+    raise ValueError(f"The dataset has the features {', '.join(features)}, not 'image' or 'hr'.")

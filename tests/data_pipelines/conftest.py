@@ -8,32 +8,32 @@ import pytest
 from PIL import Image
 
 
-def file(image: Image.Image, kind: str, **options) -> bytes:
-    """The bytes of an image file of a kind that Pillow names."""
+def encode_file(image: Image.Image, format: str, **options) -> bytes:
+    """Returns the bytes of an image file in one of Pillow's formats."""
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
+    image.save(buffer, format, **options)
     return buffer.getvalue()
 
 
 @pytest.fixture
-def unlisted(monkeypatch):
-    """Makes the system refuse to list a folder, as it does for others than root."""
-    listing = os.scandir
+def deny_listing(monkeypatch):
+    """Returns a function that makes a folder unlistable, as permissions do for non-root users."""
+    original = os.scandir
 
-    def unlisted(folder):
-        def scandir(place):
-            if os.fspath(place) == os.fspath(folder):
+    def deny_listing(folder):
+        def scandir(path):
+            if os.fspath(path) == os.fspath(folder):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
-            return listing(place)
+            return original(path)
 
         monkeypatch.setattr(os, "scandir", scandir)
 
-    return unlisted
+    return deny_listing
 
 
 @pytest.fixture
-def homeless(monkeypatch):
-    """Lets the system know no home of the user, as of a user ID that a container made up."""
+def no_home(monkeypatch):
+    """Simulates a user without a home folder, such as an arbitrary user ID in a container."""
 
     def home():
         raise RuntimeError("Could not determine home directory.")
@@ -44,17 +44,17 @@ def homeless(monkeypatch):
 
 @pytest.fixture
 def bad_files(astronaut) -> dict[str, bytes]:
-    """Files that look like images by name, and cannot be used."""
+    """Files with image names that cannot be used."""
 
-    picture = Image.fromarray(astronaut[:64, :64])
-    frames = [picture, picture.rotate(90)]
+    image = Image.fromarray(astronaut[:64, :64])
+    frames = [image, image.rotate(90)]
     return {
-        "truncated.jpg": file(picture, "JPEG")[:-300],
-        "truncated.png": file(picture, "PNG")[:-300],
+        "truncated.jpg": encode_file(image, "JPEG")[:-300],
+        "truncated.png": encode_file(image, "PNG")[:-300],
         "empty.png": b"",
         "text.jpg": b"not an image",
-        "animated.gif": file(frames[0], "GIF", save_all=True, append_images=frames[1:]),
-        "narrow.png": file(Image.fromarray(astronaut[:64, :1]), "PNG"),
+        "animated.gif": encode_file(frames[0], "GIF", save_all=True, append_images=frames[1:]),
+        "narrow.png": encode_file(Image.fromarray(astronaut[:64, :1]), "PNG"),
     }
 
 
@@ -62,12 +62,13 @@ def bad_files(astronaut) -> dict[str, bytes]:
 def odd_files(astronaut) -> dict[str, bytes]:
     """Unusual image files that can be used, 64 pixels high."""
 
-    picture = Image.fromarray(astronaut[:64, :96])
+    image = Image.fromarray(astronaut[:64, :96])
     levels = np.arange(64 * 96, dtype=np.uint16).reshape(64, 96) * 10
+    wide = Image.fromarray(np.resize(astronaut[:64], (64, 20_000, 3)))
     return {
-        "cmyk.jpg": file(picture.convert("CMYK"), "JPEG"),
-        "deep.png": file(Image.fromarray(levels), "PNG"),
-        "still.gif": file(picture, "GIF"),
-        "two_views.jpg": file(picture, "MPO", save_all=True, append_images=[picture]),
-        "wide.png": file(Image.fromarray(np.resize(astronaut[:64], (64, 20_000, 3))), "PNG"),
+        "cmyk.jpg": encode_file(image.convert("CMYK"), "JPEG"),
+        "deep.png": encode_file(Image.fromarray(levels), "PNG"),
+        "still.gif": encode_file(image, "GIF"),
+        "two_views.jpg": encode_file(image, "MPO", save_all=True, append_images=[image]),
+        "wide.png": encode_file(wide, "PNG"),
     }

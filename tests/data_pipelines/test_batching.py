@@ -33,7 +33,7 @@ def config(picture_folders):
 
 @pytest.fixture(scope="module")
 def mixture(config):
-    """Every plane and every degradation that needs no extra."""
+    """All planes, and all degradations that need no extra."""
     degradation = DegradationConfig(mixture=MixtureWeights(jpeg=1, recompression=1, mosaic=1))
     planes = PlaneWeights(full=1, studio=1, color=1, cb=1, cr=1)
     return dataclasses.replace(config, degradation=degradation, planes=planes)
@@ -52,7 +52,7 @@ def assert_equal(a, b):
             np.testing.assert_array_equal(left[key], right[key])
 
 
-def test_shapes_ranges_and_qualities(config):
+def test_batches_have_the_documented_shapes_dtypes_and_qualities(config):
     batches = take(30, config)
     for batch in batches:
         assert batch["degraded"].shape == batch["clean"].shape == (4, 32, 32, 1)
@@ -68,14 +68,14 @@ def test_shapes_ranges_and_qualities(config):
     assert len(set(qualities)) > 30
 
 
-def test_degraded_is_the_jpeg_of_clean_at_the_stated_quality(config, encode):
+def test_degraded_is_the_jpeg_of_clean_at_the_labelled_quality(config, encode):
     (batch,) = take(1, config)
     for clean, degraded, quality in zip(batch["clean"], batch["degraded"], batch["quality"]):
         decoded = Image.open(io.BytesIO(encode(clean[..., 0], int(quality.item()))))
         np.testing.assert_array_equal(degraded[..., 0], np.asarray(decoded))
 
 
-def test_depends_only_on_seed_and_position(config):
+def test_batches_depend_only_on_seed_and_index(config):
     reference = take(6, config)
     assert_equal(take(6, config), reference)
     assert_equal(take(2, config, start=4), reference[4:])
@@ -83,12 +83,12 @@ def test_depends_only_on_seed_and_position(config):
     assert any((a["clean"] != b["clean"]).any() for a, b in zip(different, reference))
 
 
-def test_the_order_of_images_has_random_numbers_of_its_own():
-    """Epochs and samples of one number have one key."""
-    for number in range(4):
-        order = batching._epoch_order(3, number, 99)
-        of_sample = np.random.Generator(np.random.Philox(key=(3, number))).permutation(99)
-        assert (order != of_sample).any()
+def test_image_order_and_samples_use_independent_random_numbers():
+    """An epoch and a sample of the same index have the same key."""
+    for index in range(4):
+        order = batching._epoch_order(3, index, 99)
+        from_sample = np.random.Generator(np.random.Philox(key=(3, index))).permutation(99)
+        assert (order != from_sample).any()
 
 
 def test_crops_differ_from_epoch_to_epoch(config):
@@ -98,33 +98,33 @@ def test_crops_differ_from_epoch_to_epoch(config):
 
 @pytest.mark.parametrize("processes", [1, 2, 4])
 @pytest.mark.parametrize("mixed", [False, True])
-def test_processes_together_have_each_batch(config, mixture, processes, mixed):
+def test_local_batches_concatenate_to_the_global_batch(config, mixture, processes, mixed):
     config = mixture if mixed else config
-    shares = [take(3, config, process_index=i, process_count=processes) for i in range(processes)]
+    streams = [take(3, config, process_index=i, process_count=processes) for i in range(processes)]
     joined = [
-        {key: np.concatenate([share[key] for share in batch]) for key in batch[0]}
-        for batch in zip(*shares)
+        {key: np.concatenate([local[key] for local in batches]) for key in batches[0]}
+        for batches in zip(*streams)
     ]
     assert_equal(joined, take(3, config))
 
 
-def test_batches_fit_shared_memory(mixture):
-    """What is not contiguous, workers would send through a pipe."""
+def test_batches_are_contiguous(mixture):
+    """Workers would send other arrays through a pipe rather than through shared memory."""
     assert all(value.flags.c_contiguous for batch in take(4, mixture) for value in batch.values())
 
 
-def test_images_that_are_all_broken_are_refused_before_training(config, tmp_path):
+def test_a_folder_of_broken_images_is_rejected_before_training(config, tmp_path):
     for name in "ab":
         path = tmp_path / f"{name}.png"
         Image.effect_noise((200, 200), 64).save(path)
-        path.write_bytes(path.read_bytes()[:10_000])  # its header is in order
+        path.write_bytes(path.read_bytes()[:10_000])  # the header stays intact
     broken = dataclasses.replace(config, train_dir=f"{tmp_path}", eval_dir=f"{tmp_path}")
-    for opened in (batching.train_source, held_out.eval_source):
+    for open_source in (batching.train_source, held_out.eval_source):
         with pytest.raises(ValueError, match="None of 2 images can be used, the first being"):
-            opened(broken)
+            open_source(broken)
 
 
-def test_videos_without_pyav_are_refused_before_training(config, monkeypatch):
+def test_videos_without_pyav_are_rejected_before_training(config, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     mixture = DegradationConfig(mixture=MixtureWeights(video=0.01))
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'agarnet-jax\[video\]'"):
@@ -132,7 +132,7 @@ def test_videos_without_pyav_are_refused_before_training(config, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("shares", "said"),
+    ("options", "message"),
     [
         ({"process_count": 3}, "batch of 4.*3 processes"),
         ({"process_count": 2, "process_index": 5}, "process_index is 5 of 2 processes; use 0 to"),
@@ -141,72 +141,73 @@ def test_videos_without_pyav_are_refused_before_training(config, monkeypatch):
         ({"batch_size": 0}, "batch_size is 0; use at least 1"),
     ],
 )
-def test_impossible_shares_are_refused(config, shares, said):
-    with pytest.raises(ValueError, match=said):
-        take(1, config, **shares)
+def test_invalid_process_splits_are_rejected(config, options, message):
+    with pytest.raises(ValueError, match=message):
+        take(1, config, **options)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_worker_processes_change_nothing(mixture, workers):
+def test_batches_do_not_depend_on_worker_processes(mixture, workers):
     assert_equal(take(5, dataclasses.replace(mixture, workers=workers)), take(5, mixture))
 
 
 @pytest.mark.slow
-def test_what_workers_skip_is_counted(config, astronaut, tmp_path):
+def test_images_skipped_by_workers_are_counted(config, astronaut, tmp_path):
     for name in "abc":
         Image.fromarray(astronaut[:160, :160]).save(tmp_path / f"{name}.png")
     broken = tmp_path / "b.png"
-    broken.write_bytes(broken.read_bytes()[:10_000])  # its header is in order
+    broken.write_bytes(broken.read_bytes()[:10_000])  # the header stays intact
     config = dataclasses.replace(config, train_dir=f"{tmp_path}", workers=2)
     source = batching.train_source(config)
     batches = batching.train_batches(source, config=config, batch_size=4, seed=3)
-    list(itertools.islice(batches, 4))  # two of each worker
+    list(itertools.islice(batches, 4))  # two from each worker
     assert source.skipped == 1
 
 
 @pytest.mark.slow
-def test_workers_leave_signals_to_the_process_that_has_to_save(mixture):
+def test_workers_ignore_termination_signals(mixture):
+    """The parent process still needs their batches before it can save."""
     config = dataclasses.replace(mixture, workers=2)
     source = batching.train_source(config)
     batches = batching.train_batches(source, config=config, batch_size=4, seed=3)
-    read = list(itertools.islice(batches, 2))  # one of each: both have begun
+    read = list(itertools.islice(batches, 2))  # one from each worker: both have started
     for worker in multiprocessing.active_children():
         os.kill(worker.pid, signal.SIGTERM)
         os.kill(worker.pid, signal.SIGINT)
         os.kill(worker.pid, signal.SIGHUP)
-    read += itertools.islice(batches, 30)  # more than were made before the signals came
+    read += itertools.islice(batches, 30)  # more than were prefetched before the signals
     assert_equal(read, take(32, mixture))
 
 
 @pytest.mark.slow
-def test_workers_end_with_a_killed_parent(mixture):
+def test_workers_exit_when_their_parent_is_killed(mixture):
     program = subprocess.Popen(
         [sys.executable, "-c", READ_AND_WAIT, repr(mixture)], stdout=subprocess.PIPE, text=True
     )
     assert program.stdout.readline() == "read\n"
     program.kill()
-    program.communicate(timeout=60)  # returns when no process holds the pipe, the workers too
+    program.communicate(timeout=60)  # returns once no process holds the pipe, workers included
 
 
 @pytest.mark.slow
-def test_nothing_is_left_of_workers_once_batches_are_closed(mixture):
+def test_closing_batches_frees_all_shared_memory_of_workers(mixture):
     program = [sys.executable, "-c", READ_AND_CLOSE, repr(mixture)]
     result = subprocess.run(program, capture_output=True, text=True, check=True)
-    assert result.stderr == ""  # of shared memory that nobody freed, Python would speak
+    assert result.stderr == ""  # Python would report leaked shared memory
 
 
 @pytest.mark.slow
-def test_two_programs_read_one_stream_and_continue_as_one(mixture, tmp_path):
-    """Two processes of two workers each stop in mid-epoch; one process goes on."""
-    shares = [tmp_path / f"share{i}.npz" for i in (0, 1)]
+def test_one_process_can_resume_the_stream_of_two(mixture, tmp_path):
+    """Two processes with two workers each stop in mid-epoch; one process resumes."""
+    paths = [tmp_path / f"half{i}.npz" for i in (0, 1)]
     programs = [
-        subprocess.Popen([sys.executable, "-c", READ_SHARE, str(share), str(i), repr(mixture)])
-        for i, share in enumerate(shares)
+        subprocess.Popen([sys.executable, "-c", READ_HALF, str(path), str(i), repr(mixture)])
+        for i, path in enumerate(paths)
     ]
     assert [program.wait() for program in programs] == [0, 0]
     whole = take(5, mixture)
-    halves = [np.load(share) for share in shares]
+    halves = [np.load(path) for path in paths]
     for step in (0, 1):
         for key in whole[step]:
             joined = np.concatenate([half[f"{key}{step}"] for half in halves])
@@ -226,7 +227,7 @@ from data_pipelines.degradations.recompression import RecompressionOptions
 from data_pipelines.degradations.video import CodecWeights, VideoOptions
 from data_pipelines.planes import PlaneWeights
 """
-READ_SHARE = f"""{IMPORTS}
+READ_HALF = f"""{IMPORTS}
 if __name__ == "__main__":
     config = dataclasses.replace(eval(sys.argv[3]), workers=2)
     batches = batching.train_batches(
@@ -241,7 +242,7 @@ if __name__ == "__main__":
     config = dataclasses.replace(eval(sys.argv[1]), workers=2)
     source = batching.train_source(config)
     batches = batching.train_batches(source, config=config, batch_size=4, seed=3)
-    read = list(itertools.islice(batches, 2))  # one of each worker: both have begun
+    read = list(itertools.islice(batches, 2))  # one from each worker: both have started
 """
 READ_AND_WAIT = f"""{READ}
     print("read", flush=True)
@@ -252,7 +253,7 @@ READ_AND_CLOSE = f"""{READ}
 """
 
 
-def test_impossible_settings_are_named():
+def test_invalid_crops_and_qualities_are_rejected():
     with pytest.raises(ValueError, match="crop is 20"):
         DataConfig(crop=20)
     with pytest.raises(ValueError, match="quality 101"):
@@ -273,6 +274,6 @@ def test_impossible_settings_are_named():
         ({"planes": {"full": "1"}}, r"DataConfig.planes.full is '1'; it must be a number"),
     ],
 )
-def test_values_out_of_range_are_named(config, changes, message):
+def test_invalid_settings_are_named(config, changes, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(config, **changes)

@@ -30,11 +30,11 @@ def test_the_sheet_shows_the_pixels_of_each_sample(gray_photo):
             shown = np.asarray(tile.resize((64, 64), Image.Resampling.BOX))
             np.testing.assert_array_equal(shown, one[name][..., 0])
     label = np.asarray(sheet)[424 + 96, 600:792]
-    assert label[10, 0] > label[10, 1]  # coarse is red
-    assert label[-10, 1] > label[-10, 0]  # fine is green
+    assert label[10, 0] > label[10, 1]  # low quality is red
+    assert label[-10, 1] > label[-10, 0]  # high quality is green
 
 
-def test_the_summary_tells_history_label_and_loss(gray_photo):
+def test_the_summary_has_metadata_label_and_psnr(gray_photo):
     one = sample(gray_photo[:64, :64], halves(5, 95))
     summary = contact_sheet.summary(one)
     assert summary["degradation"] == "Mosaic"

@@ -28,7 +28,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("name", REASONS)
-def test_why_a_file_cannot_be_used(bad_files, tmp_path, name):
+def test_unusable_files_are_rejected_with_a_reason(bad_files, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(bad_files[name])
     for file in (path, bad_files[name]):
@@ -37,8 +37,8 @@ def test_why_a_file_cannot_be_used(bad_files, tmp_path, name):
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "GIF"])
-def test_a_file_of_several_frames_cut_anywhere(astronaut, kind):
-    """Some cuts leave a first frame that is whole: those, too, have several, or are images."""
+def test_truncated_multi_frame_files_never_crash_the_decoder(astronaut, kind):
+    """Wherever the file ends, it decodes or raises UnusableImageError."""
     frames = [Image.fromarray(astronaut[:16, :16]).rotate(angle) for angle in (0, 90, 180)]
     buffer = io.BytesIO()
     frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
@@ -52,29 +52,29 @@ def test_a_file_of_several_frames_cut_anywhere(astronaut, kind):
         decode(whole)
 
 
-def test_a_file_that_may_not_be_read(tmp_path):
+def test_a_missing_file_is_unusable(tmp_path):
     with pytest.raises(UnusableImageError, match=r"unreadable: .*No such file"):
         decode(tmp_path / "gone.png")
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_reading_a_pipe_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "link.png").symlink_to("pipe.png")
     for name in ("pipe.png", "link.png"):
         for read in (decode, image_size):
-            with pytest.raises(UnusableImageError, match="unreadable: no regular file"):
+            with pytest.raises(UnusableImageError, match="unreadable: not a regular file"):
                 read(tmp_path / name)
 
 
-def test_a_decompression_bomb_is_refused(odd_files, monkeypatch):
+def test_a_decompression_bomb_is_rejected(odd_files, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UnusableImageError, match=r"unreadable: .*decompression bomb"):
         decode(odd_files["wide.png"])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_gray_values_of_unknown_range_are_refused(gray_photo, dtype):
-    """A scan in [0, 1] would be black, one of 32 bits white."""
+def test_gray_values_of_unknown_range_are_rejected(gray_photo, dtype):
+    """Otherwise a scan in [0, 1] would decode to black, and one of 32 bits to white."""
     buffer = io.BytesIO()
     Image.fromarray(gray_photo.astype(dtype)).save(buffer, "TIFF")
     for read in (decode, image_size):
@@ -82,16 +82,16 @@ def test_gray_values_of_unknown_range_are_refused(gray_photo, dtype):
             read(buffer.getvalue())
 
 
-def test_want_of_memory_is_not_blamed_on_the_file(odd_files, monkeypatch):
+def test_running_out_of_memory_is_not_blamed_on_the_file(odd_files, monkeypatch):
     def convert(self, mode):
         raise MemoryError
 
     monkeypatch.setattr(Image.Image, "convert", convert)
-    with pytest.raises(UnreachableImageError, match="no memory"):
+    with pytest.raises(UnreachableImageError, match="out of memory"):
         decode(odd_files["wide.png"])
 
 
-def test_odd_files_become_eight_bit_gray_or_color(odd_files):
+def test_unusual_files_are_decoded_to_8_bit_gray_or_rgb(odd_files):
     images = {name: decode(data) for name, data in odd_files.items()}
     for name, data in odd_files.items():
         assert images[name].dtype == np.uint8
@@ -105,17 +105,17 @@ def test_odd_files_become_eight_bit_gray_or_color(odd_files):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1", "CMYK"])
-def test_modes(astronaut, mode):
-    picture = Image.fromarray(astronaut[:40, :48]).convert(mode)
+def test_all_pillow_modes_are_decoded_to_gray_or_rgb(astronaut, mode):
+    image = Image.fromarray(astronaut[:40, :48]).convert(mode)
     buffer = io.BytesIO()
-    picture.save(buffer, "TIFF")
-    image = decode(buffer.getvalue())
+    image.save(buffer, "TIFF")
     gray = mode in ("L", "LA", "1")
-    np.testing.assert_array_equal(image, np.asarray(picture.convert("L" if gray else "RGB")))
+    expected = np.asarray(image.convert("L" if gray else "RGB"))
+    np.testing.assert_array_equal(decode(buffer.getvalue()), expected)
 
 
-def test_12_bits_of_tiff_use_the_whole_range():
-    """Hand-made: tifffile writes no 12 bits. Levels 0, 2048, 4095 and 16 in 6 bytes."""
+def test_12_bit_tiff_uses_the_whole_range():
+    """Built by hand, since tifffile cannot write 12 bits: levels 0, 2048, 4095, 16 in 6 bytes."""
     strip = bytes.fromhex("000800fff010")
     tags = {256: 4, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: len(strip)}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
@@ -123,14 +123,14 @@ def test_12_bits_of_tiff_use_the_whole_range():
     assert decode(header + entries + bytes(4)).tolist() == [[0, 128, 255, 1]]
 
 
-def test_16_bits_of_tiff_may_count_from_white(gray_photo):
+def test_white_is_zero_16_bit_tiff_is_inverted(gray_photo):
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, (255 - gray_photo).astype(np.uint16) * 257, photometric="miniswhite")
     np.testing.assert_array_equal(decode(buffer.getvalue()), gray_photo)
 
 
 @pytest.mark.parametrize("luma_range", LumaRange)
-def test_luma(astronaut, luma_range):
+def test_luma_of_strips_equals_luma_of_the_whole_image(astronaut, luma_range):
     expected = np.rint(luma(astronaut, luma_range=luma_range))
     np.testing.assert_array_equal(as_luma(astronaut, luma_range), expected)
     np.testing.assert_array_equal(as_luma(astronaut[:101], luma_range), expected[:101])

@@ -12,7 +12,7 @@ from data_pipelines.degradations.mosaic import halves
 from data_pipelines.planes import PlaneWeights, TrainingPlane
 
 
-def test_centre_crop_and_symmetries():
+def test_centre_crop_is_central_and_all_eight_symmetries_occur():
     image = np.arange(35).reshape(5, 7)
     np.testing.assert_array_equal(transforms.centre_crop(image, 3), image[1:4, 2:5])
     square = np.arange(27).reshape(3, 3, 3)
@@ -21,7 +21,7 @@ def test_centre_crop_and_symmetries():
     assert len(seen) == 8
 
 
-def test_crops_lie_anywhere_and_small_images_are_mirrored():
+def test_crops_have_every_position_and_small_images_are_mirrored():
     rng = np.random.default_rng(0)
     image = np.arange(30, dtype=np.uint8).reshape(5, 6)
     corners = {int(transforms.random_crop(image, 4, rng)[0, 0]) for _ in range(99)}
@@ -32,7 +32,7 @@ def test_crops_lie_anywhere_and_small_images_are_mirrored():
     np.testing.assert_array_equal(padded[:5, 6:, 0], image[:, :3:-1])
 
 
-def test_labels_have_the_shape_the_mixture_needs(gray_photo):
+def test_labels_are_pixel_wise_or_for_the_whole_image(gray_photo):
     degraded = halves(10, 80).apply(gray_photo)
     sample = transforms.make_sample(degraded, side=96, pixelwise=True, metadata="")
     assert sample["quality"].shape == (96, 96, 1)
@@ -49,8 +49,8 @@ def test_labels_have_the_shape_the_mixture_needs(gray_photo):
     assert whole["tables"].shape == (1, 1, 64)
 
 
-def test_clean_and_degraded_are_cut_alike():
-    """What rescaling leaves is larger than a crop."""
+def test_clean_and_degraded_are_cropped_alike():
+    """Rescaled images may be larger than the crop."""
     image = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40)
     label = whole_image_label(50, np.ones((8, 8), np.uint8))
     degraded = Degraded(image=image, clean=image, **label)
@@ -71,7 +71,7 @@ def everything():
     )
 
 
-def test_all_mixtures_give_one_shape_and_say_what_happened(astronaut, everything):
+def test_all_planes_and_degradations_give_samples_of_one_shape(astronaut, everything):
     rng = np.random.default_rng(0)
     seen = set()
     for _ in range(200):
@@ -79,22 +79,22 @@ def test_all_mixtures_give_one_shape_and_say_what_happened(astronaut, everything
         assert sample["degraded"].shape == sample["clean"].shape == (32, 32, 1)
         assert sample["quality"].shape == (32, 32, 1)
         assert sample["tables"].shape == (4, 4, 64)
-        history = json.loads(sample["metadata"])
-        seen.add((history["plane"], history["degradation"]))
+        metadata = json.loads(sample["metadata"])
+        seen.add((metadata["plane"], metadata["degradation"]))
     kinds = ("Jpeg", "Recompression", "Mosaic")
     assert seen == {(plane.value, kind) for plane in TrainingPlane for kind in kinds}
 
 
-def test_metadata_is_enough_to_repeat_a_jpeg(astronaut, everything):
+def test_a_jpeg_can_be_reproduced_from_its_metadata(astronaut, everything):
     rng = np.random.default_rng(1)
-    repeated = 0
-    while repeated < 20:
+    reproduced = 0
+    while reproduced < 20:
         sample = everything.sample(astronaut, rng)
-        history = json.loads(sample["metadata"])
-        if history.pop("degradation") != "Jpeg" or history.pop("plane") == "color":
+        fields = json.loads(sample["metadata"])
+        if fields.pop("degradation") != "Jpeg" or fields.pop("plane") == "color":
             continue
-        jpeg = Jpeg(**{key: type(getattr(Jpeg(1), key))(value) for key, value in history.items()})
+        jpeg = Jpeg(**{key: type(getattr(Jpeg(1), key))(value) for key, value in fields.items()})
         np.testing.assert_array_equal(
             sample["degraded"][..., 0], jpeg.compress(sample["clean"][..., 0])
         )
-        repeated += 1
+        reproduced += 1

@@ -60,12 +60,12 @@ def test_every_unusable_file_is_listed_with_its_reason(tmp_path, noise, encode, 
     assert set(records(tmp_path / "out")) == fine
 
 
-def test_what_the_system_does_not_hand_over_is_an_error(folder, tmp_path, run, unlisted):
+def test_what_the_system_does_not_hand_over_is_an_error(folder, tmp_path, run, deny_listing):
     (folder / "gone.png").symlink_to(folder / "nowhere.png")
     with pytest.raises(OSError, match=r"gone\.png' cannot be read \(No such file .*move it away"):
         run(folder, tmp_path / "out")
     (folder / "gone.png").unlink()
-    unlisted(folder / "deep")
+    deny_listing(folder / "deep")
     with pytest.raises(OSError, match=r"deep' cannot be read \(Permission denied\)"):
         run(folder, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -136,7 +136,7 @@ def test_a_cache_that_cannot_be_written_or_is_off(folder, opened, cache, monkeyp
     assert [path.name for path in cache.iterdir()] == ["file"]
 
 
-def test_a_user_without_a_home_has_no_cache(folder, opened, homeless, monkeypatch):
+def test_a_user_without_a_home_has_no_cache(folder, opened, no_home, monkeypatch):
     monkeypatch.delenv(manifest_cache.CACHE_VARIABLE)
     for _ in range(2):
         assert len(FolderRecords(folder)) == 4
@@ -163,8 +163,8 @@ def test_a_folder_whose_name_is_not_utf8(folder, opened):
     assert len(opened) == 4
 
 
-def test_a_folder_that_cannot_be_listed_is_named_and_counted(folder, unlisted, caplog):
-    unlisted(folder / "deep")
+def test_a_folder_that_cannot_be_listed_is_named_and_counted(folder, deny_listing, caplog):
+    deny_listing(folder / "deep")
     records = FolderRecords(folder)
     assert [os.path.basename(path) for path in records.paths] == ["a.png", "b.JPG"]
     assert records.left_out == 1

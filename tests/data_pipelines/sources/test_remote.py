@@ -63,7 +63,7 @@ def test_images_of_a_url_are_those_of_the_folder(store, picture_folders):
     assert [image.tobytes() for image in images] == [image.tobytes() for image in expected]
 
 
-def test_a_user_without_a_home_is_told_to_name_a_place(store, homeless, monkeypatch):
+def test_a_user_without_a_home_is_told_to_name_a_place(store, no_home, monkeypatch):
     monkeypatch.delenv(remote.CACHE_VARIABLE)
     store.pipe("/bucket/set/a.png", b"a")
     with pytest.raises(
