@@ -1,5 +1,5 @@
-"""How the `agarnet` command ends, besides 0 and, where a signal ended it, 128 and its number."""
+"""Exit codes of the `agarnet` command, besides 0 and 128 + the number of a signal."""
 
-SOME_FAILED = 1  # of several files
-BAD_INPUT = 2  # or a command that cannot be used
+SOME_FAILED = 1  # some of several files
+BAD_INPUT = 2  # also a command line that cannot be used
 BROKEN_PIPE = 128 + 13  # as shells report SIGPIPE

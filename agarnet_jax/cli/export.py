@@ -1,4 +1,4 @@
-"""`agarnet export`: the shipped networks for other runtimes."""
+"""`agarnet export`: writes networks for other runtimes."""
 
 import argparse
 from typing import Any
@@ -9,33 +9,38 @@ from agarnet_jax.restoration.files.errors import InputError
 
 
 def add_to(commands: Any) -> None:
-    """Adds the command to those of the parser."""
+    """Adds the subcommand."""
     parser = commands.add_parser(
         "export",
-        help="write the network for another runtime",
-        description="Writes the network, luma in and restored luma out, for another runtime. "
-        "docs/export.md describes the files; experiments.export has further options.",
+        help="export the network to another runtime",
+        description="Exports the network, from luma to restored luma, to another runtime. "
+        "docs/export.md describes the files; experiments.export has more options.",
     )
-    parser.add_argument("--format", required=True, choices=[each.value for each in Format])
+    parser.add_argument(
+        "--format",
+        required=True,
+        choices=[each.value for each in Format],
+        help="format of the exported file",
+    )
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         type=shared_arguments.path,
         metavar="FILE",
-        help="to write",
+        help="file to write",
     )
     parser.add_argument(
         "--part",
         choices=[each.value for each in Part],
         default=Part.BLIND.value,
-        help="blind (default): floats in [0, 1]; blind_uint8: levels 0–255, as the readers of "
-        "examples/ take it; or one network alone",
+        help="blind (default): estimator and restorer, floats in [0, 1]; blind_uint8: the same for "
+        "levels 0–255, as used by examples/; or one of the networks alone",
     )
     parser.add_argument(
         "--size",
         metavar="HxW",
-        help="the only size taken, multiples of 8 (litert needs it; default: any)",
+        help="fixed input size, multiples of 8 (required for litert; default: any size)",
     )
     shared_arguments.add_weights(parser)
     parser.set_defaults(run=run)
@@ -45,10 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes the file; returns 0.
 
     Raises:
-      InputError: weights or size that cannot be used, an extra that is not installed, or a place
-        that cannot be written.
+      InputError: the weights or the size cannot be used, an extra is not installed, or the output
+        cannot be written.
     """
-    # Late: --help answers at once, JAX takes a second to load.
+    # Imported late, so that --help does not wait a second for JAX.
     from agarnet_jax import weights
     from agarnet_jax.export import formats, metadata
 

@@ -1,4 +1,4 @@
-"""The `agarnet` command: its commands, and how it ends."""
+"""The `agarnet` command: its subcommands, signal handling and exit codes."""
 
 import argparse
 import contextlib
@@ -19,20 +19,21 @@ from agarnet_jax.restoration.files import running
 from agarnet_jax.restoration.files.errors import InputError
 
 # Windows has no SIGHUP.
-_STOPPING = [
+_STOP_SIGNALS = [
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
-_REMINDER = 2.0  # seconds until a signal that was not heard comes again
-_SIGNALLED = 128  # and the signal's number: the exit code, as of shells
+_RESEND_AFTER = 2.0  # seconds, until a signal that was lost is sent again
+_SIGNAL_BASE = 128  # plus the signal's number: the exit code, as in shells
 
 
 def program() -> NoReturn:
-    """Ends this process as `main` does; one that was stopped at once, as Ctrl-C often comes twice.
+    """Runs `main` and exits with its code.
 
-    The second would break off Python's own end with a traceback.
+    After a signal, it exits without Python's own cleanup: Ctrl-C often comes twice, and the second
+    one would interrupt that cleanup with a traceback.
     """
     code = main()
-    if code > _SIGNALLED:
+    if code > _SIGNAL_BASE:
         os._exit(code)
     sys.exit(code)
 
@@ -40,13 +41,13 @@ def program() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code.
 
-    0: all done. 1: some of several files failed. 2: the input or the command cannot be used.
-    129, 130 and 143: interrupted by a closed terminal (SIGHUP), Ctrl-C or SIGTERM, with no partial
-    file left. 141: whoever read the output stopped reading.
+    0: success. 1: some of several files failed. 2: the input or the command line cannot be used.
+    129, 130, 143: stopped by a closed terminal (SIGHUP), Ctrl-C or SIGTERM, without leaving partial
+    files. 141: the reader of the output stopped reading.
     """
     standard_streams.prepare()
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # on what we say in our own words
-    with _stopping(_STOPPING) as heard:
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about problems that we report ourselves
+    with _stopping(_STOP_SIGNALS) as acknowledge:
         try:
             try:
                 arguments = _parser().parse_args(argv)
@@ -56,39 +57,41 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return code
         except InputError as error:
-            _say(f"agarnet: {error}")
+            _print_error(f"agarnet: {error}")
             return exit_codes.BAD_INPUT
         except KeyboardInterrupt as interrupt:
-            heard()
+            acknowledge()
             number = interrupt.number if isinstance(interrupt, _Stopped) else signal.SIGINT
-            _say(f"\nagarnet: stopped by {number.name}; no partial file is left.")
-            return _left(_SIGNALLED + number)
-        except BrokenPipeError:  # whoever read our output has seen enough
+            _print_error(f"\nagarnet: stopped by {number.name}; no partial file is left.")
+            return _leave(_SIGNAL_BASE + number)
+        except BrokenPipeError:  # the reader of our output has closed it
             standard_streams.discard_broken()
-            return _left(exit_codes.BROKEN_PIPE)
-        except OSError as error:  # of files, errors are said above
+            return _leave(exit_codes.BROKEN_PIPE)
+        except OSError as error:  # from standard output; those of files are InputErrors
             standard_streams.discard_broken()
-            _say(f"agarnet: the output cannot be written: {error.strerror}.")
-            return _left(exit_codes.BAD_INPUT)
+            _print_error(f"agarnet: standard output cannot be written: {error.strerror}.")
+            return _leave(exit_codes.BAD_INPUT)
 
 
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # a terminal that is gone
+def _print_error(text: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal is gone
         print(text, file=sys.stderr, flush=True)
 
 
-def _left(code: int) -> int:
-    """Returns the exit code, or ends at once where workers are amid long computations."""
+def _leave(code: int) -> int:
+    """Returns the exit code, or exits at once if workers are in the middle of long computations."""
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    if any(thread.name.startswith(running.THREADS) for thread in threading.enumerate()):
+    if any(thread.name.startswith(running.THREAD_PREFIX) for thread in threading.enumerate()):
         atomic_files.abandon()
         os._exit(code)
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="agarnet", description="Removes JPEG artifacts.")
+    parser = argparse.ArgumentParser(
+        prog="agarnet", description="Removes JPEG artifacts from images."
+    )
     parser.add_argument("--version", action="version", version=agarnet_jax.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     restore.add_to(commands)
@@ -98,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Stopped(KeyboardInterrupt):
-    """A signal arrived that ends the command."""
+    """Raised when a signal stops the command."""
 
     def __init__(self, number: signal.Signals):
         super().__init__()
@@ -107,52 +110,52 @@ class _Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def _stopping(numbers: Sequence[signal.Signals]) -> Iterator[Callable[[], None]]:
-    """Signals raise KeyboardInterrupt, but for those that are ignored, as nohup has it.
+    """Makes signals raise KeyboardInterrupt, except those that are ignored, as under nohup.
 
-    What a handler raises is lost where Python happens to be in a callback, such as the garbage
-    collector's; so the signal comes again until `heard`, which the block is given, is called. In
-    between, others of its kind are ignored, and all of them after it, as they would break off the
-    tidying up: a closed terminal sends several.
+    An exception raised by a handler is lost if Python is in a callback, such as one of the garbage
+    collector. So the signal is sent again until the block calls the function it is given, to
+    acknowledge it. Further signals are ignored in between, and all of them afterwards, since they
+    would interrupt the cleanup: a closed terminal sends several.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
 
-    reminders: list[threading.Timer] = []
-    next_at = -math.inf
+    timers: list[threading.Timer] = []
+    ignored_until = -math.inf
 
     def stop(number: int, _: object) -> None:
-        nonlocal next_at
-        if time.monotonic() < next_at:
+        nonlocal ignored_until
+        if time.monotonic() < ignored_until:
             return
-        next_at = time.monotonic() + _REMINDER
-        reminder = threading.Timer(_REMINDER, _send, (number,))
-        reminder.daemon = True
-        reminder.start()
-        reminders.append(reminder)
+        ignored_until = time.monotonic() + _RESEND_AFTER
+        timer = threading.Timer(_RESEND_AFTER, _send, (number,))
+        timer.daemon = True
+        timer.start()
+        timers.append(timer)
         raise _Stopped(signal.Signals(number))
 
-    def heard() -> None:
-        nonlocal next_at
-        next_at = math.inf
-        for reminder in reminders:
-            reminder.cancel()
+    def acknowledge() -> None:
+        nonlocal ignored_until
+        ignored_until = math.inf
+        for timer in timers:
+            timer.cancel()
 
-    listened = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    earlier = {number: signal.signal(number, stop) for number in listened}
+    handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, stop) for number in handled}
     try:
-        yield heard
+        yield acknowledge
     finally:
-        heard()
-        for number, handler in earlier.items():
+        acknowledge()
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def _send(number: int) -> None:
-    """Sends this process a signal."""
-    if os.name == "nt":  # `os.kill` would end it there
+    """Sends a signal to this process."""
+    if os.name == "nt":  # where `os.kill` would end the process
         signal.raise_signal(number)
-    else:  # wakes the main thread, too
+    else:  # also wakes the main thread
         os.kill(os.getpid(), number)
 
 

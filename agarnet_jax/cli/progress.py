@@ -1,4 +1,4 @@
-"""One line that says how far a run is, kept apart from the lines printed meanwhile."""
+"""A status line on the terminal, which does not interfere with other printed lines."""
 
 import contextlib
 import os
@@ -7,62 +7,62 @@ import time
 from typing import TextIO
 
 _CLEAR = "\r\x1b[K"
-_USUAL_WIDTH = 80  # where a terminal does not know its own
+_DEFAULT_WIDTH = 80  # if the terminal does not report its width
 
 
 class StatusLine:
-    """A line of a terminal that is drawn over and over. Silent elsewhere.
+    """A line that is redrawn in place on a terminal; elsewhere, nothing is printed.
 
-    tqdm, which `train` uses, is not needed for one line, so the base install does without it.
+    The base install has no tqdm, which only `train` needs.
     """
 
     def __init__(self, stream: TextIO | None = None):
         """stream: None: standard error."""
         self._stream = sys.stderr if stream is None else stream
-        self._shows = self._stream.isatty()
+        self._enabled = self._stream.isatty()
 
     def draw(self, text: str) -> None:
-        """Shows a text in place of what the line said, cut to the terminal's width."""
-        if self._shows:
-            with contextlib.suppress(OSError):  # a terminal that is gone
+        """Replaces the text of the line; the new one is truncated to the terminal's width."""
+        if self._enabled:
+            with contextlib.suppress(OSError):  # the terminal is gone
                 print(f"{_CLEAR}{text[: self._width()]}", end="", file=self._stream, flush=True)
 
     def _width(self) -> int:
-        """Returns how many letters do not wrap."""
+        """Returns how many characters fit without wrapping."""
         try:
-            return (os.get_terminal_size(self._stream.fileno()).columns or _USUAL_WIDTH) - 1
+            return (os.get_terminal_size(self._stream.fileno()).columns or _DEFAULT_WIDTH) - 1
         except OSError:
-            return _USUAL_WIDTH - 1
+            return _DEFAULT_WIDTH - 1
 
     def clear(self) -> None:
-        """Removes the line, for others to be printed in its place."""
+        """Removes the line, so that others can be printed."""
         self.draw("")
 
 
 class Progress:
-    """Counts files, and estimates by their bytes what time is left, on a line of a terminal."""
+    """Shows on a status line how many files are done, and the remaining time by bytes."""
 
     def __init__(self, *, files: int, size: int, stream: TextIO | None = None):
-        """files, size: of the whole run, size in bytes. stream: None: standard error."""
+        """files, size: number of files and their total bytes. stream: None: standard error."""
         self._line = StatusLine(stream)
         self._files, self._size = files, size
         self._done, self._failed = 0, 0
-        self._worked, self._passed = 0, 0  # bytes
-        self._begun = time.monotonic()
+        self._processed, self._skipped = 0, 0  # bytes
+        self._started = time.monotonic()
         self._line.draw(self.text())
 
     def add(self, size: int, *, failed: bool, skipped: bool) -> None:
-        """A file of `size` bytes is done."""
+        """Counts a file of `size` bytes as done."""
         self._done += 1
         self._failed += failed
         if skipped:
-            self._passed += size
+            self._skipped += size
         else:
-            self._worked += size
+            self._processed += size
         self._line.draw(self.text())
 
     def say(self, text: str, *, file: TextIO | None = None) -> None:
-        """Prints a line, to standard output or another file."""
+        """Prints a line above the status line, to standard output or another file."""
         self._line.clear()
         print(text, file=sys.stdout if file is None else file, flush=True)
         self._line.draw(self.text())
@@ -72,19 +72,19 @@ class Progress:
         self._line.clear()
 
     def text(self) -> str:
-        """What the line says."""
+        """The text of the status line."""
         parts = [f"{self._done} of {self._files} files"]
         if self._failed:
             parts.append(f"{self._failed} failed")
-        if self._worked and self._done < self._files:
-            elapsed = time.monotonic() - self._begun
-            left = self._size - self._worked - self._passed
-            parts.append(f"about {in_words(elapsed * left / self._worked)} left")
+        if self._processed and self._done < self._files:
+            elapsed = time.monotonic() - self._started
+            left = self._size - self._processed - self._skipped
+            parts.append(f"about {format_duration(elapsed * left / self._processed)} left")
         return ", ".join(parts)
 
 
-def in_words(seconds: float) -> str:
-    """A duration to read: '12 s', '5 min', '3 h 20 min'."""
+def format_duration(seconds: float) -> str:
+    """Formats a duration: '12 s', '5 min', '3 h 20 min'."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

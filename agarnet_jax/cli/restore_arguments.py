@@ -12,12 +12,12 @@ from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions, pa
 
 
 def add_to(commands: Any) -> argparse.ArgumentParser:
-    """Adds the command to those of the parser; returns its own."""
+    """Adds the subcommand; returns its parser."""
     parser = commands.add_parser(
         "restore",
-        help="restore image files and folders of them",
-        description="Removes JPEG artifacts from image files: JPEG files, or pictures of any other "
-        "format that were JPEGs before.",
+        help="restore image files and folders",
+        description="Removes JPEG artifacts from image files: JPEG files, and files of other "
+        "formats whose images were once JPEG-compressed.",
     )
     parser.add_argument(
         "inputs",
@@ -36,30 +36,34 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         "-o",
         "--output",
         action=_Output,
-        help="file to write, its suffix chooses the format, or a folder, which may end in /; "
-        "needed for folders (default: INPUT_restored.png)",
+        help="file to write, whose suffix chooses the format, or a folder, which may end in /; "
+        "required if an input is a folder (default: INPUT_restored.png)",
     )
     group.set_defaults(output_ends_as_folder=False)
     group.add_argument(
-        "--format", choices=sorted(formats.BY_NAME), help="of the output (default: png)"
+        "--format", choices=sorted(formats.BY_NAME), help="format of the output (default: png)"
     )
-    group.add_argument("--in-place", action="store_true", help="replace inputs, keep INPUT.orig")
-    group.add_argument("--recursive", action="store_true", help="search folders in folders")
+    group.add_argument(
+        "--in-place", action="store_true", help="replace each input and keep it as INPUT.orig"
+    )
+    group.add_argument("--recursive", action="store_true", help="also search subfolders")
     group.add_argument(
         "--jobs",
         type=int,
         metavar="N",
-        help="files at a time (default: one for each core, up to 4)",
+        help="number of files to restore in parallel (default: one per core, up to 4)",
     )
     group.add_argument(
-        "--resume", action="store_true", help="skip what the report says an earlier run finished"
+        "--resume",
+        action="store_true",
+        help="skip files that an earlier run finished, according to its report",
     )
     group.add_argument(
         "--report",
         type=shared_arguments.path,
         metavar="FILE",
-        help=f"a line of JSON for each file (default: {REPORT_NAME} in an output folder, or "
-        "one restored in place)",
+        help=f"write a report with one line of JSON per file (default: {REPORT_NAME} in the "
+        "output folder, or in the folder restored in place)",
     )
     group.add_argument("--strict", action="store_true", help="refuse truncated JPEG files")
     shared_arguments.add_max_pixels(group)
@@ -69,57 +73,71 @@ def _add_restoration(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--quality",
         default="auto",
-        help="JPEG quality 1-100; 'auto' estimates it from the pixels (default), 'map' does so "
-        "for every pixel, 'header' trusts the file's quantization table",
+        help="JPEG quality 1-100; or 'auto': estimated from the pixels (default), 'map': estimated "
+        "for every pixel, 'header': from the file's quantization tables",
     )
     group.add_argument(
-        "--strength", type=float, default=1.0, metavar="X", help="0 (unchanged) to 1.5 (default: 1)"
+        "--strength",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="from 0 (unchanged) to 1.5 (default: 1)",
     )
     planes = group.add_mutually_exclusive_group()
     planes.add_argument(
-        "--chroma", action="store_true", default=True, help="restore colour, too (default)"
+        "--chroma", action="store_true", default=True, help="restore colour as well (default)"
     )
-    planes.add_argument("--luma-only", dest="chroma", action="store_false", help="keep the colour")
+    planes.add_argument(
+        "--luma-only", dest="chroma", action="store_false", help="leave colour unchanged"
+    )
     group.add_argument(
         "--grid",
         choices=[choice.value for choice in GridChoice],
         default=GridChoice.AUTO.value,
-        help="where the 8x8 grid lies: 'auto' finds it in files that are not JPEGs (default), "
-        "'find' in all, 'none' takes the top left corner",
+        help="start of the 8x8 grid: 'auto' detects it in files that are not JPEGs (default), "
+        "'find' in all files, 'none' assumes the top left corner",
     )
     group.add_argument(
         "--consistent",
         action="store_true",
-        help="keep to what a JPEG file that was compressed once can have been",
+        help="move the result into the quantization intervals of a JPEG file that was compressed "
+        "once",
     )
     group.add_argument(
         "--ensemble",
         type=int,
         default=1,
         metavar="N",
-        help="8: mean over the eight rotations and mirrorings (default: 1)",
+        help="8: mean over the eight rotations and reflections, which takes eight times as long "
+        "(default: 1)",
     )
-    group.add_argument("--bits", type=int, metavar="N", help="8 or 16 (default: as the input)")
+    group.add_argument(
+        "--bits",
+        type=int,
+        metavar="N",
+        help="bits per sample of the output, 8 or 16 (default: as the input)",
+    )
     group.add_argument(
         "--map",
         type=shared_arguments.path,
         metavar="FILE",
-        help="write the quality map (folder: of all)",
+        help="also write the quality map; for several inputs, a folder",
     )
     group.add_argument(
         "--compare",
         type=shared_arguments.path,
         metavar="FILE",
-        help="write before, after, difference and map side by side (folder: of all)",
+        help="also write before, after, difference and quality map in one image; for several "
+        "inputs, a folder",
     )
     shared_arguments.add_weights(group)
 
 
 def options(arguments: argparse.Namespace) -> RestoreOptions:
-    """How to restore, as the arguments say.
+    """Returns the options given by the arguments.
 
     Raises:
-      InputError: an impossible value.
+      InputError: a value is invalid.
     """
     if arguments.jobs is not None and arguments.jobs < 1:
         raise InputError(f"--jobs is {arguments.jobs}; use at least 1.")
@@ -141,7 +159,7 @@ def options(arguments: argparse.Namespace) -> RestoreOptions:
 
 
 class _Output(argparse.Action):
-    """A path, and what paths forget: whether it ended with a separator, as only folders do."""
+    """Stores the path, and whether it ended with a separator, which marks a folder."""
 
     def __call__(self, parser: Any, namespace: Any, text: Any, option: Any = None) -> None:
         namespace.output = shared_arguments.path(text)

@@ -8,24 +8,25 @@ if TYPE_CHECKING:
 
 
 class Restorers:
-    """Makes a restorer when it is first asked for, which loads JAX.
+    """Creates restorers on first use, which loads JAX.
 
-    One worker gets all devices: they share the tiles of large images. Several get one each, in
-    turn, so that each restores an image of its own; those with the same device share a restorer.
+    A single worker uses all devices, which share the tiles of large images. Several workers get one
+    device each, round-robin, so that each restores its own image; workers on the same device share
+    a restorer.
     """
 
     def __init__(self, weights: str, *, workers: int):
         """
         Args:
-          weights: a shipped name, or a file.
-          workers: how many will ask.
+          weights: the name of shipped weights, or a file.
+          workers: the number of workers.
         """
         self._weights, self._workers = weights, workers
         self._lock = threading.Lock()
-        self._made: dict[int, Restorer] = {}
+        self._by_device: dict[int, Restorer] = {}
 
     def __call__(self, number: int) -> "Restorer":
-        """The restorer of a worker.
+        """Returns the restorer of a worker.
 
         Raises:
           ValueError: the weights cannot be used.
@@ -36,17 +37,17 @@ class Restorers:
             from agarnet_jax import runtime
             from agarnet_jax.restoration import Restorer
 
-            if not self._made:
+            if not self._by_device:
                 runtime.prepare()
             devices = jax.local_devices()
             if self._workers > 1:
                 devices = [devices[number % len(devices)]]
-            first = devices[0].id
-            if first not in self._made:
-                known = next(iter(self._made.values()), None)
-                self._made[first] = (
-                    Restorer(known.weights, devices=devices)
-                    if known
+            device = devices[0].id
+            if device not in self._by_device:
+                other = next(iter(self._by_device.values()), None)
+                self._by_device[device] = (
+                    Restorer(other.weights, devices=devices)
+                    if other
                     else Restorer.from_pretrained(self._weights, devices=devices)
                 )
-            return self._made[first]
+            return self._by_device[device]

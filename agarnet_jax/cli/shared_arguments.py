@@ -1,16 +1,16 @@
-"""Arguments that several commands have."""
+"""Arguments shared by several commands."""
 
 import argparse
 import pathlib
 
-from agarnet_jax.restoration.files import reading
+from agarnet_jax.restoration.files.decoding_limits import MAX_PIXELS
 from agarnet_jax.restoration.files.errors import InputError
 
 
 def path(text: str) -> pathlib.Path:
-    """What a shell makes of a variable that is not set, or "-" for a stream, names no file."""
+    """Parses a path; refuses "", as from an unset shell variable, and "-", which means a stream."""
     if text in ("", "-"):
-        raise InputError(f"{text!r} is no path; give a file or a folder.")
+        raise InputError(f"{text!r} is not a path; give a file or a folder.")
     return pathlib.Path(text)
 
 
@@ -18,7 +18,7 @@ def add_weights(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--weights",
         default="tiny",
-        help="tiny (default); small, which is better and slower; or a file",
+        help="tiny (default), small (better but slower), or a weights file",
     )
 
 
@@ -26,7 +26,7 @@ def add_max_pixels(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--max-pixels",
         type=int,
-        default=reading.MAX_PIXELS,
+        default=MAX_PIXELS,
         metavar="N",
-        help=f"refuse larger images (default: {reading.MAX_PIXELS:,})",
+        help=f"refuse images with more pixels (default: {MAX_PIXELS:,})",
     )

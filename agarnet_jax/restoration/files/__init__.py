@@ -1,1 +1,1 @@
-"""Image files in and out, with all they say; one file, and many."""
+"""Restores image files and folders, with their metadata."""

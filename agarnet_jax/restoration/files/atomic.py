@@ -1,4 +1,4 @@
-"""Images that are replaced whole or not at all, and kept under a second name before."""
+"""Output files that are replaced atomically, and backups of the files they replace."""
 
 import contextlib
 import os
@@ -8,68 +8,70 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from agarnet_jax import atomic_files
-from agarnet_jax.restoration.files.errors import InputError, reason, shown
+from agarnet_jax.restoration.files.errors import InputError, quoted, reason
 
 BACKUP_SUFFIX = ".orig"
+_MAX_BACKUPS = 1000
 
 
 @contextlib.contextmanager
-def atomically(
+def replacing(
     path: pathlib.Path, *, before_replacing: Callable[[], object] | None = None
 ) -> Iterator[BinaryIO]:
-    """`atomic_files.replacing`, with errors for the user.
+    """Wraps `atomic_files.replacing` and turns its errors into messages for the user.
 
     Raises:
-      InputError: it cannot be written.
+      InputError: the file cannot be written.
     """
     try:
         with atomic_files.replacing(path, before=before_replacing) as file:
             yield file
     except OSError as error:
         raise InputError(
-            f"{shown(path)} cannot be written: {reason(error)}; nothing was changed."
+            f"{quoted(path)} cannot be written: {reason(error)}; nothing was changed."
         ) from None
     except ValueError as error:
-        raise InputError(f"{shown(path)} cannot be written: {reason(error)}.") from None
+        raise InputError(f"{quoted(path)} cannot be written: {reason(error)}.") from None
 
 
 def back_up(path: pathlib.Path) -> pathlib.Path:
-    """A second name for a file that is about to be replaced; no earlier backup is touched.
+    """Gives a file that is about to be replaced a second name; earlier backups are kept.
 
     Raises:
-      InputError: its folder cannot be written.
+      InputError: the backup cannot be written.
     """
-    for number in range(1000):
-        backup = _backup(path, number)
+    for number in range(_MAX_BACKUPS):
+        backup = _backup_path(path, number)
         try:
             if not os.path.lexists(backup):
-                _second_name(path, backup)
+                _link_or_copy(path, backup)
                 return backup
         except FileExistsError:
             continue
         except OSError as error:
             raise InputError(
-                f"{shown(path)} cannot be kept as {shown(backup)}: {reason(error)}."
+                f"{quoted(path)} cannot be backed up as {quoted(backup)}: {reason(error)}; it was "
+                "not changed."
             ) from None
-    raise InputError(f"{shown(path)} has a thousand backups; remove some.")
+    raise InputError(f"{quoted(path)} already has {_MAX_BACKUPS} backups; delete some of them.")
 
 
 def has_backup(path: pathlib.Path) -> bool:
-    """Whether `back_up` has kept an earlier file of this name."""
-    return os.path.lexists(_backup(path, 0))
+    """Returns whether `back_up` has kept an earlier file of this name."""
+    return os.path.lexists(_backup_path(path, 0))
 
 
-def _backup(path: pathlib.Path, number: int) -> pathlib.Path:
+def _backup_path(path: pathlib.Path, number: int) -> pathlib.Path:
     return path.with_name(f"{path.name}{BACKUP_SUFFIX}{number or ''}")
 
 
-def _second_name(path: pathlib.Path, backup: pathlib.Path) -> None:
+def _link_or_copy(path: pathlib.Path, backup: pathlib.Path) -> None:
     try:
         os.link(path, backup)
     except FileExistsError:
         raise
-    except OSError:  # the file system has no second names
-        backup.touch(0o600, exist_ok=False)  # now the name is ours
+    except OSError:  # the file system has no hard links
+        backup.touch(0o600, exist_ok=False)  # reserves the name
         try:
             with open(path, "rb") as original, atomic_files.replacing(backup) as copy:
                 shutil.copyfileobj(original, copy)

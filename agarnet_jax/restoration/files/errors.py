@@ -1,14 +1,17 @@
-"""What to tell users of files that cannot be used."""
+"""Errors shown to users, and how they show paths and causes on one line."""
 
 import os
 
 
 class InputError(Exception):
-    """What the user gave cannot be used; the message says what, why and what would, in a line."""
+    """Raised when something the user gave cannot be used.
+
+    The one-line message says what, why, and how to fix it.
+    """
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """A path for a message: whatever its name has in it, terminals show it on one line."""
+    """Returns a path for a message: undecodable and unprintable characters are escaped."""
     name = os.fspath(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
@@ -16,18 +19,18 @@ def printable(path: str | os.PathLike[str]) -> str:
     )
 
 
-def shown(path: str | os.PathLike[str]) -> str:
-    """The same in quotes."""
+def quoted(path: str | os.PathLike[str]) -> str:
+    """Returns the `printable` path in quotes."""
     return repr(printable(path)).replace("\\\\", "\\")
 
 
 def unexpected(path: str | os.PathLike[str], error: BaseException) -> str:
-    """What to say of a file at which a decoder or our own code made a mistake."""
-    return f"{shown(path)}: {type(error).__name__}: {reason(error)}"
+    """Returns the message for a file on which a decoder or our own code raised unexpectedly."""
+    return f"{quoted(path)}: {type(error).__name__}: {reason(error)}"
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in one line without the path that the message names anyway."""
+    """Returns the cause of an error on one line, without the path, which the message names."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = str(error).strip().splitlines()

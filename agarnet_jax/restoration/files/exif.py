@@ -1,8 +1,8 @@
-"""EXIF data as bytes: read and reset the orientation, leave all else as the camera wrote it.
+"""EXIF data as bytes: reads and resets the orientation, leaves all else as the camera wrote it.
 
-Writing EXIF data anew would move maker notes, whose inner offsets then point nowhere; so the few
-values that must change are changed in place. The bytes are a TIFF structure (TIFF 6.0, section
-2; CIPA DC-008 §4.5).
+Re-encoding EXIF data would move maker notes and break the offsets inside them, so the few values
+that must change are patched in place. The bytes form a TIFF structure (TIFF 6.0, section 2; CIPA
+DC-008 §4.5).
 """
 
 import contextlib
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-_ORIENTATION, _EXIF_FOLDER = 0x0112, 0x8769
+_ORIENTATION, _EXIF_IFD = 0x0112, 0x8769
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
 _SHORT, _LONG = 3, 4
-# What brings a stored image upright, by its orientation tag.
+# The transpose that brings a stored image upright, by its orientation tag.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -29,7 +29,7 @@ UPRIGHT = {
 
 @dataclasses.dataclass(frozen=True)
 class _Entry:
-    """One value of a folder (IFD): its tag, type, and where the value itself stands."""
+    """An entry of an image file directory (IFD): its tag, type, and the position of its value."""
 
     tag: int
     kind: int
@@ -37,11 +37,11 @@ class _Entry:
 
 
 def orientation(exif: bytes) -> int:
-    """1–8 as the EXIF data says; 1, upright, where it says nothing or nonsense."""
+    """Returns the orientation, 1–8; 1 (upright) if the tag is missing or invalid."""
     try:
-        for entry in _entries(exif, _first_folder(exif)):
+        for entry in _entries(exif, _first_ifd(exif)):
             if entry.tag == _ORIENTATION and entry.kind == _SHORT:
-                (value,) = struct.unpack_from(_order(exif) + "H", exif, entry.position)
+                (value,) = struct.unpack_from(_byte_order(exif) + "H", exif, entry.position)
                 return value if value in UPRIGHT else 1
     except (struct.error, ValueError):  # damaged
         pass
@@ -49,75 +49,73 @@ def orientation(exif: bytes) -> int:
 
 
 def is_readable(exif: bytes) -> bool:
-    """Whether it begins as EXIF data does and its first folder is whole."""
+    """Returns whether the data begins as EXIF does and its first IFD is complete and not empty."""
     try:
-        return bool(list(_entries(exif, _first_folder(exif))))
+        return bool(list(_entries(exif, _first_ifd(exif))))
     except (struct.error, ValueError):
         return False
 
 
-def made_upright(exif: bytes) -> bytes:
-    """The EXIF data of an image that was turned as its orientation tag asks.
+def reset_orientation(exif: bytes) -> bytes:
+    """Returns the EXIF data for the image after its orientation has been applied.
 
-    The tag becomes 1, width and height change places where rows became columns, and a thumbnail,
-    which was not turned, is no longer referred to.
+    The tag becomes 1, width and height are swapped if rows became columns, and the reference to the
+    thumbnail, which was not rotated, is removed.
     """
-    turned = orientation(exif)
-    if turned == 1:
+    applied = orientation(exif)
+    if applied == 1:
         return exif
-    result, order = bytearray(exif), _order(exif)
-    first = _first_folder(exif)
+    result, order = bytearray(exif), _byte_order(exif)
+    first = _first_ifd(exif)
     sides: dict[int, _Entry] = {}
-    for entry in _whole_entries(exif, first):
+    for entry in _complete_entries(exif, first):
         if entry.tag == _ORIENTATION:
             struct.pack_into(order + "H", result, entry.position, 1)
-        elif entry.tag == _EXIF_FOLDER:
+        elif entry.tag == _EXIF_IFD:
             sides = _sides(exif, struct.unpack_from(order + "I", exif, entry.position)[0])
-    if turned >= 5 and len(sides) == 2:
-        _exchange(result, order, sides)
+    if applied >= 5 and len(sides) == 2:
+        _swap(result, sides[_PIXEL_WIDTH], sides[_PIXEL_HEIGHT])
     (count,) = struct.unpack_from(order + "H", exif, first)
-    thumbnail = first + 2 + 12 * count  # where its folder is referred to
-    if thumbnail + 4 <= len(result):
-        struct.pack_into(order + "I", result, thumbnail, 0)
+    thumbnail_pointer = first + 2 + 12 * count  # to the next IFD, which describes the thumbnail
+    if thumbnail_pointer + 4 <= len(result):
+        struct.pack_into(order + "I", result, thumbnail_pointer, 0)
     return bytes(result)
 
 
-def _sides(exif: bytes, folder: int) -> dict[int, _Entry]:
-    wanted = (_PIXEL_WIDTH, _PIXEL_HEIGHT)
+def _sides(exif: bytes, ifd: int) -> dict[int, _Entry]:
     return {
         entry.tag: entry
-        for entry in _whole_entries(exif, folder)
-        if entry.tag in wanted and entry.kind in (_SHORT, _LONG)
+        for entry in _complete_entries(exif, ifd)
+        if entry.tag in (_PIXEL_WIDTH, _PIXEL_HEIGHT) and entry.kind in (_SHORT, _LONG)
     }
 
 
-def _exchange(result: bytearray, order: str, sides: dict[int, _Entry]) -> None:
-    width, height = sides[_PIXEL_WIDTH], sides[_PIXEL_HEIGHT]
+def _swap(result: bytearray, width: _Entry, height: _Entry) -> None:
     if width.kind == height.kind:
         first, second = (result[e.position : e.position + 4] for e in (width, height))
         result[width.position : width.position + 4] = second
         result[height.position : height.position + 4] = first
 
 
-def _order(exif: bytes) -> str:
+def _byte_order(exif: bytes) -> str:
     if exif[:4] not in (b"II*\0", b"MM\0*"):
-        raise ValueError("This is not EXIF data: it begins neither with II nor with MM.")
+        raise ValueError("EXIF data must begin with II or MM.")
     return "<" if exif[:2] == b"II" else ">"
 
 
-def _first_folder(exif: bytes) -> int:
-    return struct.unpack_from(_order(exif) + "I", exif, 4)[0]
+def _first_ifd(exif: bytes) -> int:
+    return struct.unpack_from(_byte_order(exif) + "I", exif, 4)[0]
 
 
-def _whole_entries(exif: bytes, folder: int) -> Iterator[_Entry]:
-    """Those of a folder, as far as it is not cut off."""
+def _complete_entries(exif: bytes, ifd: int) -> Iterator[_Entry]:
+    """Yields the entries before the point where the data is truncated, if it is."""
     with contextlib.suppress(struct.error):
-        yield from _entries(exif, folder)
+        yield from _entries(exif, ifd)
 
 
-def _entries(exif: bytes, folder: int) -> Iterator[_Entry]:
-    order = _order(exif)
-    (count,) = struct.unpack_from(order + "H", exif, folder)
-    for position in range(folder + 2, folder + 2 + 12 * count, 12):
+def _entries(exif: bytes, ifd: int) -> Iterator[_Entry]:
+    order = _byte_order(exif)
+    (count,) = struct.unpack_from(order + "H", exif, ifd)
+    for position in range(ifd + 2, ifd + 2 + 12 * count, 12):
         tag, kind, _ = struct.unpack_from(order + "HHI4x", exif, position)
         yield _Entry(tag, kind, position + 8)

@@ -1,4 +1,4 @@
-"""The pixels of a file restored as its options say (loads JAX)."""
+"""Restores the pixels of a decoded file as the options ask (loads JAX)."""
 
 import dataclasses
 import functools
@@ -7,10 +7,10 @@ import pathlib
 import numpy as np
 
 from agarnet_jax.restoration import consistency
-from agarnet_jax.restoration.files import quality_pictures, turning, writing
+from agarnet_jax.restoration.files import exif_transpose, visualization, writing
+from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.files.metadata import Metadata
 from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
-from agarnet_jax.restoration.files.reading import ImageFile
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.pixels import Picture
 from agarnet_jax.restoration.request import QualitySource
@@ -20,17 +20,19 @@ from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
 
 _NO_GRID = (
-    "no 8×8 grid was found, so it is taken to begin at the top left corner; "
-    "a picture that never was a JPEG is better left as it is"
+    "no 8×8 grid was found, so it is assumed to start at the top left corner; "
+    "an image that was never a JPEG is better left unrestored"
 )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RestoredPixels:
-    """image, quality_map: as of `Restored`, lying as the file was stored. notes: for the user.
+    """The restored pixels of a file.
 
-    grid: (row, column) where the first whole block begins, where it was looked for and found.
-    consistent: whether the image was moved into the file's quantization intervals.
+    image, quality_map: as in `Restored`, in the file's stored orientation.
+    grid: (row, column) where the first whole block starts; None if not searched for or not found.
+    consistent: whether the image was projected onto the file's quantization intervals.
+    notes: for the user.
     """
 
     image: Picture
@@ -44,14 +46,14 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     """Restores the pixels of a file.
 
     Raises:
-      ValueError: the restorer refuses them.
+      ValueError: the restorer does not support them.
     """
     notes: list[str] = []
     grid = _grid(file, options.grid, notes)
     alignment = Alignment.of(grid) if grid is not None else Alignment(0, 0)
-    moved = alignment != Alignment(0, 0)
-    header = None if moved else file.header  # which says nothing of moved pixels
-    restored = functools.partial(
+    is_shifted = alignment != Alignment(0, 0)
+    header = None if is_shifted else file.header  # which does not describe shifted pixels
+    restore_image = functools.partial(
         restorer.restore,
         quality=options.quality,
         header=header,
@@ -61,8 +63,8 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     )
     consistent = options.consistent and _is_single(file, header, restorer, notes)
     if consistent:
-        assert header is not None  # of a file that was compressed once
-        result = restored(file.pixels, bits=16)  # rounded after projection
+        assert header is not None  # `_is_single` requires one
+        result = restore_image(file.pixels, bits=16)  # `bits` are rounded to after projection
         quality_map = result.quality_map
         image = consistency.project_image(
             result.image,
@@ -72,15 +74,16 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
             bits=options.bits,
         )
     else:
-        pixels = alignment.apply(file.pixels) if moved else file.pixels
-        result = restored(pixels, bits=options.bits)
-        image = alignment.undo(result.image) if moved else result.image
+        pixels = alignment.apply(file.pixels) if is_shifted else file.pixels
+        result = restore_image(pixels, bits=options.bits)
+        image = alignment.undo(result.image) if is_shifted else result.image
         quality_map = alignment.undo(result.quality_map)
     if result.overruled is not None:
         notes.append(
-            f"its pixels look like quality {result.overruled:.0f}, but show no trace of such a "
-            f"compression, as drawings and text do; so quality {result.quality_map.mean():.0f} was "
-            f"assumed (--quality {result.overruled:.0f} for the other)"
+            f"its pixels look like quality {result.overruled:.0f} but show no trace of such a "
+            "compression, as is typical of graphics and text; quality "
+            f"{result.quality_map.mean():.0f} was assumed (use --quality {result.overruled:.0f} to "
+            "override)"
         )
     return RestoredPixels(
         image=image,
@@ -94,12 +97,12 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
 def _is_single(
     file: ImageFile, header: JpegHeader | None, restorer: Restorer, notes: list[str]
 ) -> bool:
-    """Whether consistency with the file is right."""
+    """Returns whether the file was compressed once, so that consistency with it is justified."""
     if header is None:
-        notes.append("--consistent is for JPEG files with their own grid, so it was not applied")
+        notes.append("--consistent was not applied: it requires a JPEG file on its own 8×8 grid")
         return False
-    of_image = QualitySource.IMAGE
-    estimate = restorer.estimate(file.pixels, header=header, sources=[of_image])[of_image]
+    source = QualitySource.IMAGE
+    estimate = restorer.estimate(file.pixels, header=header, sources=[source])[source]
     history = compression_history.assess(
         file.first_component(), header=header, estimated_quality=float(estimate)
     )
@@ -109,8 +112,7 @@ def _is_single(
 
 
 def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
-    looks = choice is GridChoice.FIND or (choice is GridChoice.AUTO and file.header is None)
-    if not looks:
+    if choice is GridChoice.NONE or (choice is GridChoice.AUTO and file.header is not None):
         return None
     grid = find_grid(leading_plane(file.pixels))
     if grid is None:
@@ -125,20 +127,20 @@ def write_pictures(
     quality_map: pathlib.Path | None,
     comparison: pathlib.Path | None,
 ) -> None:
-    """Writes the quality map and the comparison of before and after, upright, where wanted.
+    """Writes the requested visualizations, upright: the quality map, and before and after.
 
     Raises:
-      InputError: one of them cannot be written.
+      InputError: a file cannot be written.
     """
     orientation = file.metadata.orientation
-    assumed = np.asarray(turning.upright(outcome.quality_map, orientation=orientation))
+    assumed = np.asarray(exif_transpose.upright(outcome.quality_map, orientation=orientation))
     if quality_map is not None:
-        picture = quality_pictures.map_picture(assumed)
+        picture = visualization.map_picture(assumed)
         writing.write(picture, quality_map, metadata=Metadata())
     if comparison is not None:
         before, after = (
-            turning.upright(pixels, orientation=orientation)
+            exif_transpose.upright(pixels, orientation=orientation)
             for pixels in (file.pixels, outcome.image)
         )
-        picture = quality_pictures.comparison(before, after, assumed)
+        picture = visualization.comparison(before, after, assumed)
         writing.write(picture, comparison, metadata=Metadata())

@@ -1,4 +1,4 @@
-"""Which files to restore, and what their outputs are called."""
+"""Finds the files to restore, and names their outputs."""
 
 import dataclasses
 import itertools
@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from agarnet_jax.restoration.files.errors import reason
 from agarnet_jax.restoration.files.formats import SUFFIXES
 
-_LONGEST_NAME = 255  # bytes, of every common file system
+_MAX_NAME_BYTES = 255  # on all common file systems
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """An input, and where it lies in the folder that was given (a file's name, if one was).
+    """An input file, or a folder that could not be searched.
 
-    problem: why a folder could not be searched; then this is the folder.
+    relative: the path within the given folder; for a given file, its name.
+    problem: why the folder could not be searched; None for files.
     """
 
     path: pathlib.Path
@@ -26,32 +27,30 @@ class Found:
 
 
 def find(
-    inputs: Sequence[pathlib.Path], *, recursive: bool, apart_from: Sequence[pathlib.Path] = ()
+    inputs: Sequence[pathlib.Path], *, recursive: bool, excluding: Sequence[pathlib.Path] = ()
 ) -> Iterator[Found]:
-    """Files as they are given, and the image files of folders, sorted by name, each once.
+    """Yields the given files and the image files in the given folders, sorted by name, each once.
 
-    In folders, files count whose suffix is one of ours; hidden ones (of a leading dot) do not.
-    Links are followed, to a folder only once. Nothing is opened, so files may not exist.
+    In folders, files are selected by suffix (`formats.SUFFIXES`); hidden files (with a leading dot)
+    are skipped. Links are followed, but each folder is searched only once. Files are not opened, so
+    given ones may not exist.
 
     Args:
       inputs: files and folders.
-      recursive: whether folders in folders are searched.
-      apart_from: folders that are not searched, such as the output's.
+      recursive: whether to search subfolders.
+      excluding: folders not to search, such as the output folder.
     """
-    visited = {identity for folder in apart_from if (identity := _identity(folder))}
+    visited = {identity for folder in excluding if (identity := _identity(folder))}
     seen: set[str] = set()
     for path in inputs:
         is_folder = os.path.isdir(path)
-        found = _search(path, path, recursive, visited) if is_folder else [_given(path)]
+        given = Found(path, pathlib.Path(path.name))
+        found = _search(path, path, recursive, visited) if is_folder else [given]
         for item in found:
             real = os.path.realpath(item.path)
             if real not in seen or item.problem:
                 seen.add(real)
                 yield item
-
-
-def _given(path: pathlib.Path) -> Found:
-    return Found(path, pathlib.Path(path.name))
 
 
 def _search(
@@ -86,12 +85,12 @@ def _identity(folder: pathlib.Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-class Names:
-    """Gives every output a name of its own.
+class OutputNames:
+    """Gives every output a unique name.
 
-    `holiday.jpg` becomes `holiday.png`; where that is taken by another input of the run, or is
-    one, `holiday_jpg.png`, then `holiday_jpg-2.png` and so on. Names that differ only in upper and
-    lower case, or in how accents are composed, count as the same, since on some systems they are.
+    `holiday.jpg` becomes `holiday.png`; if that is taken by another input's output, or is an input
+    itself, `holiday_jpg.png`, then `holiday_jpg-2.png` and so on. Names that differ only in case or
+    in Unicode normalization count as the same, since on some systems they are.
     """
 
     def __init__(
@@ -103,56 +102,59 @@ class Names:
     ):
         """
         Args:
-          ending: of all names, with the suffix: ".png", "_restored.png".
-          inputs: files no output may replace.
-          earlier: by input, the output of an earlier run, which it keeps; absolute paths.
+          ending: of all names, including the suffix: ".png", "_restored.png".
+          inputs: files that no output may replace.
+          earlier: outputs of an earlier run by input, which keep their names; absolute paths.
         """
         self._ending, self._earlier = ending, earlier or {}
-        self._inputs = {_folded(os.path.realpath(path)) for path in inputs}
-        self._taken = {place(output) for output in self._earlier.values()}
-        self._untried: dict[pathlib.Path, Iterator[pathlib.Path]] = {}  # of inputs of one name
+        self._inputs = {_fold(os.path.realpath(path)) for path in inputs}
+        self._taken = {canonical(output) for output in self._earlier.values()}
+        # Shared by inputs of the same name, so that each candidate is tried once.
+        self._candidates: dict[pathlib.Path, Iterator[pathlib.Path]] = {}
 
     def output(self, source: pathlib.Path, *, folder: pathlib.Path) -> pathlib.Path:
-        """The output of an input in a folder."""
+        """Returns the path of an input's output in a folder."""
         earlier = self._earlier.get(os.path.abspath(source))
         if earlier is not None and earlier.endswith(self._ending):
             output = folder / pathlib.Path(earlier).name
             if os.path.abspath(output) == earlier and not self._is_input(output):
                 return output
-        untried = (folder / name for name in self._candidates(source))
-        return next(filter(self._take, self._untried.setdefault(folder / source.name, untried)))
+        candidates = self._candidates.setdefault(folder / source.name, self._paths(source, folder))
+        return next(filter(self._take, candidates))
 
     def _take(self, output: pathlib.Path) -> bool:
-        if place(output) in self._taken or self._is_input(output):
+        if canonical(output) in self._taken or self._is_input(output):
             return False
-        self._taken.add(place(output))
+        self._taken.add(canonical(output))
         return True
 
     def _is_input(self, output: pathlib.Path) -> bool:
-        return _folded(os.path.realpath(output)) in self._inputs
+        return _fold(os.path.realpath(output)) in self._inputs
 
-    def _candidates(self, source: pathlib.Path) -> Iterator[str]:
+    def _paths(self, source: pathlib.Path, folder: pathlib.Path) -> Iterator[pathlib.Path]:
         kind = source.suffix.removeprefix(".")
-        yield fitting_name(source.stem, self._ending)
-        yield fitting_name(source.stem, f"_{kind}{self._ending}")
+        yield folder / fitting_name(source.stem, self._ending)
+        yield folder / fitting_name(source.stem, f"_{kind}{self._ending}")
         for number in itertools.count(2):
-            yield fitting_name(source.stem, f"_{kind}-{number}{self._ending}")
+            yield folder / fitting_name(source.stem, f"_{kind}-{number}{self._ending}")
 
 
 def fitting_name(stem: str, ending: str) -> str:
-    """`stem` + `ending`, the stem shortened where a file system would not take the name."""
-    while stem and len(os.fsencode(stem + ending)) > _LONGEST_NAME:
+    """Returns `stem` + `ending`, with the stem shortened to what file systems allow."""
+    while stem and len(os.fsencode(stem + ending)) > _MAX_NAME_BYTES:
         stem = stem[:-1]
     return stem + ending
 
 
-def place(path: str | os.PathLike[str]) -> str:
-    """The same for all names of one directory entry: whatever links lead to its folder, in upper
-    or lower case, composed or not."""
+def canonical(path: str | os.PathLike[str]) -> str:
+    """Returns the same string for all spellings of one directory entry.
+
+    Links in its folder's path are resolved; case and Unicode normalization are ignored.
+    """
     folder, name = os.path.split(path)
-    return _folded(os.path.join(os.path.realpath(folder), name))
+    return _fold(os.path.join(os.path.realpath(folder), name))
 
 
-def _folded(path: str) -> str:
-    """The same for paths that some file systems (of macOS, Windows) do not tell apart."""
+def _fold(path: str) -> str:
+    """Returns the same string for paths that macOS and Windows file systems do not distinguish."""
     return unicodedata.normalize("NFC", path).casefold()

@@ -1,4 +1,4 @@
-"""What is known of a file's compression: from its header, and from its pixels."""
+"""Inspects a file's compression, from its header and from its pixels."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from agarnet_jax.jpeg_tables import (
     effective_quality,
     quality_table,
 )
-from agarnet_jax.restoration.files.reading import ImageFile
+from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.request import QualitySource
 from agarnet_jax.restoration.splitting import leading_plane
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class HeaderFacts:
-    """What a JPEG file states.
+    """What a JPEG file's header states.
 
     coding: "gray", "YCbCr", "RGB", "CMYK" or "YCCK".
-    subsampling: as "4:2:0"; None without chroma.
-    quality: 1–100, which loses as much as the first component's table (`effective_quality`).
-    chroma_quality: so, of the table of chroma; None without chroma.
+    subsampling: such as "4:2:0"; None without chroma.
+    quality: 1–100, equivalent in loss to the first component's table (`effective_quality`).
+    chroma_quality: the same for the chroma table; None without chroma.
     standard_table: whether the first table is exactly what the IJG library writes for `quality`.
     """
 
@@ -45,15 +45,15 @@ class HeaderFacts:
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-    """A file's compression.
+    """What is known about a file's compression.
 
-    kind, width, height: of the file, as stored; warnings: what was odd about it.
+    kind, width, height: format and size as stored; warnings: problems found while reading.
     header: None unless it is a JPEG.
-    quality: 1–100, estimated from the pixels, their grid brought to the corner.
-    quality_range: lowest and highest of the pixel-wise estimate.
-    grid: the 8×8 grid that the pixels show, None where they show none.
-    recompressed: whether they show more than one compression; None: cannot be told.
-    reasons: why so.
+    quality: 1–100, estimated from the pixels after aligning them to their block grid.
+    quality_range: minimum and maximum of the pixel-wise estimate.
+    grid: the 8×8 block grid detected in the pixels; None if there is none.
+    recompressed: whether the pixels show more than one compression; None if unknown.
+    reasons: the evidence for `recompressed`.
     """
 
     kind: str
@@ -67,59 +67,59 @@ class Inspection:
     recompressed: bool | None
     reasons: tuple[str, ...]
 
-    def words(self) -> str:
-        """A few sentences, one a line."""
-        lines = [f"{self.kind}, {self.width}×{self.height} pixels; {_header_words(self.header)}."]
+    def as_text(self) -> str:
+        """Returns a few sentences, one per line."""
+        lines = [f"{self.kind}, {self.width}×{self.height} pixels; {_header_text(self.header)}."]
         low, high = self.quality_range
-        spread = f", {low:.0f} to {high:.0f} in places" if round(low) < round(high) else ""
+        spread = f" ({low:.0f} to {high:.0f} locally)" if round(low) < round(high) else ""
         lines.append(f"The pixels look like JPEG quality {self.quality:.0f}{spread}.")
-        lines.append(self._grid_words())
-        lines.append(self._history_words())
+        lines.append(self._grid_text())
+        lines.append(self._history_text())
         lines += [f"Note: {warning}." for warning in self.warnings]
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, by the names of the fields; those of `header` and `grid` beneath."""
+        """Returns the fields as plain values; `header` and `grid` become nested dictionaries."""
         return dataclasses.asdict(self)
 
-    def _grid_words(self) -> str:
+    def _grid_text(self) -> str:
         if self.grid is None:
             return (
-                "No 8×8 grid shows: never compressed, rescaled since, of very little detail, or "
-                "too small."
+                "No 8×8 grid was found: the image was never compressed, was rescaled afterwards, "
+                "has very little detail, or is too small."
             )
         if (self.grid.row, self.grid.column) == (0, 0):
-            return "The 8×8 grid begins at the top left corner."
-        place = f"row {self.grid.row}, column {self.grid.column}"
+            return "The 8×8 grid starts at the top left corner."
+        position = f"row {self.grid.row}, column {self.grid.column}"
         if self.header is not None:
-            return f"The grid that shows most begins at {place}: not that of this file."
-        return f"The 8×8 grid begins at {place}: cropped after compression."
+            return f"The most visible 8×8 grid starts at {position}: it is not this file's own."
+        return f"The 8×8 grid starts at {position}: the image was cropped after compression."
 
-    def _history_words(self) -> str:
+    def _history_text(self) -> str:
         if self.recompressed is None:
-            return "Whether it was compressed more than once cannot be told."
+            return "It is unknown whether it was compressed more than once."
         if not self.recompressed:
-            return "Compressed once, as far as pixels show."
+            return "Compressed once, as far as its pixels show."
         return f"Probably compressed more than once: {'; '.join(self.reasons)}."
 
 
 def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
-    """Looks at a file that `reading.read` has read.
+    """Inspects a file that `reading.read` has read.
 
     Raises:
-      ValueError: the pixels are of a kind that cannot be restored either.
+      ValueError: the restorer does not support the pixels.
     """
     pixels, header = image_file.pixels, image_file.header
     grid = find_grid(leading_plane(pixels))
     if header is None and grid is not None:
         pixels = Alignment.of(grid).apply(pixels)
-    estimated = restorer.estimate(pixels, header=header)
-    quality, quality_map = (estimated[s] for s in (QualitySource.IMAGE, QualitySource.MAP))
+    estimates = restorer.estimate(pixels, header=header)
+    quality, quality_map = (estimates[s] for s in (QualitySource.IMAGE, QualitySource.MAP))
     if header is not None:
         recompressed, reasons = _history(image_file, header, float(quality))
     elif grid is not None and (earlier := find_earlier_grid(leading_plane(pixels))):
-        recompressed, reasons = True, (compression_history.other_grid(earlier),)
-    else:  # without the table of the last compression, only another grid tells
+        recompressed, reasons = True, (compression_history.describe_earlier_grid(earlier),)
+    else:  # without the last compression's table, only a second grid is evidence
         recompressed, reasons = None, ()
     width, height = image_file.size
     return Inspection(
@@ -127,7 +127,7 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
         width=width,
         height=height,
         warnings=image_file.warnings,
-        header=None if header is None else _facts(header),
+        header=None if header is None else _header_facts(header),
         quality=float(quality),
         quality_range=(float(quality_map.min()), float(quality_map.max())),
         grid=grid,
@@ -139,15 +139,15 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
 def _history(
     image_file: ImageFile, header: JpegHeader, quality: float
 ) -> tuple[bool | None, tuple[str, ...]]:
-    """Whether it was compressed more than once, and why."""
-    if header.coding not in compression_history.ASSESSED:
+    """Returns whether the file was compressed more than once, and the evidence."""
+    if header.coding not in compression_history.ASSESSED_CODINGS:
         return None, ()
     component = image_file.first_component()
-    found = compression_history.assess(component, header=header, estimated_quality=quality)
-    return not found.single, found.reasons
+    history = compression_history.assess(component, header=header, estimated_quality=quality)
+    return not history.single, history.reasons
 
 
-def _facts(header: JpegHeader) -> HeaderFacts:
+def _header_facts(header: JpegHeader) -> HeaderFacts:
     table = header.tables[0]
     quality = effective_quality(table)
     has_chroma = header.coding in (Coding.YCBCR, Coding.YCCK)
@@ -164,7 +164,7 @@ def _facts(header: JpegHeader) -> HeaderFacts:
 
 
 def _subsampling(header: JpegHeader) -> str:
-    """Names sampling factors, as "4:2:0", or lists them where they have no such name."""
+    """Returns the name of the sampling factors, such as "4:2:0", or the factors themselves."""
     (horizontal, vertical), (chroma_horizontal, chroma_vertical) = header.sampling[:2]
     factors = vertical / chroma_vertical, horizontal / chroma_horizontal
     for subsampling in Subsampling:
@@ -173,11 +173,11 @@ def _subsampling(header: JpegHeader) -> str:
     return f"{horizontal}×{vertical} luma to {chroma_horizontal}×{chroma_vertical} chroma samples"
 
 
-def _header_words(header: HeaderFacts | None) -> str:
+def _header_text(header: HeaderFacts | None) -> str:
     if header is None:
-        return "the file states no JPEG compression"
+        return "no JPEG header"
     parts = [header.coding, *([header.subsampling] if header.subsampling else [])]
     coded = f"{' '.join(parts)}, {'progressive' if header.progressive else 'sequential'}"
     if header.standard_table:
-        return f"{coded}; its header says quality {header.quality}"
-    return f"{coded}; its own tables lose about as much as quality {header.quality}"
+        return f"{coded}; its header states quality {header.quality}"
+    return f"{coded}; its custom tables lose about as much as quality {header.quality}"

@@ -1,6 +1,7 @@
-"""One image file restored into another: read, restore, write; the command's and pipelines' step.
+"""Restores one image file into another, for the command and for pipelines.
 
-Reading and all checks come first and load no JAX (`prepare`); the rest is `Prepared.finish`.
+`prepare` reads the input and checks everything without loading JAX; `Prepared.finish` restores and
+writes.
 """
 
 import contextlib
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agarnet_jax.restoration.files import atomic, formats, reading, writing
-from agarnet_jax.restoration.files.errors import InputError, shown
+from agarnet_jax.restoration.files.errors import InputError, quoted
 from agarnet_jax.restoration.files.formats import Format
+from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.files.options import RestoreOptions
-from agarnet_jax.restoration.files.reading import ImageFile
 from agarnet_jax.restoration.request import QualitySource
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-    """Further files to write: the quality map, and the comparison of before and after."""
+    """Additional files to write: the quality map, and the comparison of before and after."""
 
     quality_map: pathlib.Path | None = None
     comparison: pathlib.Path | None = None
@@ -39,13 +40,15 @@ _DEFAULT_OPTIONS, _NO_PICTURES = RestoreOptions(), Pictures()
 
 @dataclasses.dataclass(frozen=True)
 class FileResult:
-    """What became of a file.
+    """The outcome of restoring a file.
 
-    kind, width, height: of the input as stored. quality: mean of what was assumed, 1–100, and
-    quality_range its smallest and largest. grid: (row, column) where the first whole block begins,
-    where it was looked for and found. consistent: whether it was moved into the file's
-    quantization intervals. notes: what was converted, is missing or could not be kept. backup: of
-    an input replaced in place. seconds: of reading, restoring and writing.
+    kind, width, height: format and size of the input as stored.
+    quality, quality_range: mean, and minimum and maximum, of the assumed quality, 1–100.
+    grid: (row, column) where the first whole block starts; None if not searched for or not found.
+    consistent: whether the result was projected onto the file's quantization intervals.
+    notes: what was converted, is missing or could not be kept.
+    backup: of an input that was replaced in place.
+    seconds: for reading, restoring and writing.
     """
 
     source: pathlib.Path
@@ -62,7 +65,7 @@ class FileResult:
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, paths absolute; bytes of names that are not UTF-8 as lone surrogates."""
+        """Returns plain values; paths are absolute, non-UTF-8 bytes in them lone surrogates."""
         plain: dict[str, Any] = dataclasses.asdict(self)
         for name in ("source", "destination", "backup"):
             plain[name] = plain[name] and os.path.abspath(plain[name])
@@ -86,12 +89,12 @@ def restore_file(
 ) -> FileResult:
     """Restores `source` into `destination`, whose suffix chooses the format.
 
-    The destination's folder must exist. It is written whole or not at all, and replaced if it
-    exists; where it is the source itself, only with `options.in_place`.
+    The destination's folder must exist. The file is written atomically and replaces an existing
+    one, but the source itself only with `options.in_place`.
 
     Raises:
-      InputError: the source cannot be used or the destination cannot be written; the message is
-        one line for the user.
+      InputError: the source cannot be used or the destination cannot be written; the one-line
+        message is for the user.
     """
     paths = pathlib.Path(source), pathlib.Path(destination)
     prepared = prepare(*paths, options=options, pictures=pictures)
@@ -105,9 +108,9 @@ def prepare(
     options: RestoreOptions,
     pictures: Pictures = _NO_PICTURES,
 ) -> "Prepared":
-    """Reads and checks everything; arguments and errors are those of `restore_file`."""
-    begun = time.monotonic()
-    if options.in_place:  # of a link, what it leads to
+    """Reads the source and checks everything; arguments and errors are those of `restore_file`."""
+    started = time.monotonic()
+    if options.in_place:  # replaces the target of a link, not the link
         destination = pathlib.Path(os.path.realpath(destination))
     format = None if options.in_place else formats.of_path(destination)
     for path in (destination, *pictures.paths()):
@@ -116,38 +119,38 @@ def prepare(
     format = format or formats.of_kind(file.kind)
     if format is None:
         raise InputError(
-            f"{shown(source)} is a {file.kind} file, which cannot be written; give an output with "
-            "-o in place of --in-place."
+            f"{quoted(source)} is a {file.kind} file, a format that cannot be written; use -o "
+            "instead of --in-place."
         )
     format.check(destination, size=file.size, bits=options.bits)
     if options.quality is QualitySource.HEADER and file.header is None:
         raise InputError(
-            f"{shown(source)} is a {file.kind} file; only a JPEG file has a header that states a "
-            "quality: use --quality auto or a number."
+            f"{quoted(source)} is a {file.kind} file, but only JPEG headers state a quality; use "
+            "--quality auto or a number."
         )
-    return Prepared(source, destination, file, format, options, pictures, begun)
+    return Prepared(source, destination, file, format, options, pictures, started)
 
 
 def check_output(path: pathlib.Path, *, source: pathlib.Path, in_place: bool = False) -> None:
-    """Raises InputError unless `path` is in a folder, and not `source`, a device or a folder."""
+    """Raises InputError if `path` is the source, a folder or a device, or has no parent folder."""
     try:
         if path.is_dir():
-            raise InputError(f"{shown(path)} is a folder; give a file name for the output.")
+            raise InputError(f"{quoted(path)} is a folder; give a file as the output.")
         if path.exists() and not path.is_file():
-            raise InputError(f"{shown(path)} is a device or pipe; name a file for the output.")
+            raise InputError(f"{quoted(path)} is a device or pipe; give a file as the output.")
         if not path.parent.is_dir():
-            raise InputError(f"The folder {shown(path.parent)} does not exist; create it first.")
+            raise InputError(f"Folder {quoted(path.parent)} does not exist; create it first.")
         if not in_place and path.exists() and source.exists() and path.samefile(source):
             raise InputError(
-                f"{shown(path)} is the input; give another name for the output, or --in-place."
+                f"{quoted(path)} is the input; give another output, or use --in-place."
             )
     except OSError as error:
-        raise InputError(f"{shown(path)} cannot be written: {error.strerror}.") from None
+        raise InputError(f"{quoted(path)} cannot be written: {error.strerror}.") from None
 
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """A file that was read, and can be restored."""
+    """A file that was read and checked, ready to be restored."""
 
     source: pathlib.Path
     destination: pathlib.Path
@@ -155,28 +158,28 @@ class Prepared:
     format: Format
     options: RestoreOptions
     pictures: Pictures
-    begun: float
+    started: float
 
     def finish(self, restorer: "Restorer") -> FileResult:
-        """Restores and writes; errors are those of `restore_file`."""
-        from agarnet_jax.restoration.files import file_restoring  # late: it loads JAX
+        """Restores and writes the file; errors are those of `restore_file`."""
+        from agarnet_jax.restoration.files import file_restoring  # imported late: loads JAX
 
         try:
-            outcome = file_restoring.restore(self.file, restorer=restorer, options=self.options)
+            restored = file_restoring.restore(self.file, restorer=restorer, options=self.options)
         except ValueError as error:
-            raise InputError(f"{shown(self.source)}: {error}") from None
-        # First, so that an input in whose place the result goes is still there if they fail.
+            raise InputError(f"{quoted(self.source)}: {error}") from None
+        # Written first, so that a failure leaves an input that is to be replaced untouched.
         if self.pictures.paths():
             file_restoring.write_pictures(
                 self.file,
-                outcome,
+                restored,
                 quality_map=self.pictures.quality_map,
                 comparison=self.pictures.comparison,
             )
         backups: list[pathlib.Path] = []
         try:
-            lost = writing.write(
-                outcome.image,
+            losses = writing.write(
+                restored.image,
                 self.destination,
                 metadata=self.file.metadata,
                 format=self.format,
@@ -186,12 +189,12 @@ class Prepared:
                     else None
                 ),
             )
-        except InputError:  # the original is where it was, as of a mount that nothing may replace
+        except InputError:  # the original was not replaced, so it needs no backup
             for backup in backups:
                 with contextlib.suppress(OSError):
                     backup.unlink()
             raise
-        qualities = outcome.quality_map
+        qualities = restored.quality_map
         return FileResult(
             source=self.source,
             destination=self.destination,
@@ -200,9 +203,9 @@ class Prepared:
             height=self.file.size[1],
             quality=float(np.mean(qualities, dtype=np.float64)),
             quality_range=(float(qualities.min()), float(qualities.max())),
-            grid=outcome.grid,
-            consistent=outcome.consistent,
-            notes=(*self.file.warnings, *outcome.notes, *lost),
+            grid=restored.grid,
+            consistent=restored.consistent,
+            notes=(*self.file.warnings, *restored.notes, *losses),
             backup=backups[0] if backups else None,
-            seconds=time.monotonic() - self.begun,
+            seconds=time.monotonic() - self.started,
         )

@@ -1,11 +1,11 @@
-"""How to restore a file: the choices of the command line and of pipelines, checked when made."""
+"""Options for restoring a file, from the command line or a pipeline; checked on construction."""
 
 import dataclasses
 import enum
 
 from agarnet_jax.configs import member
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
-from agarnet_jax.restoration.files.reading import MAX_PIXELS
+from agarnet_jax.restoration.files.decoding_limits import MAX_PIXELS
 from agarnet_jax.restoration.request import (
     QualitySource,
     check_bits,
@@ -16,10 +16,10 @@ from agarnet_jax.restoration.request import (
 
 
 def parse_quality(text: str) -> QualitySource | float:
-    """What a flag says of the quality.
+    """Parses the value of a quality flag.
 
     Raises:
-      ValueError: neither a choice nor a quality.
+      ValueError: the value is neither a quality nor the name of a source.
     """
     if text in list(QualitySource):
         return QualitySource(text)
@@ -29,17 +29,17 @@ def parse_quality(text: str) -> QualitySource | float:
         value = 0.0
     if not MIN_QUALITY <= value <= MAX_QUALITY:
         raise ValueError(
-            f"quality {text!r} is neither a number from {MIN_QUALITY} to {MAX_QUALITY} nor 'auto', "
+            f"quality is {text!r}; use a number from {MIN_QUALITY} to {MAX_QUALITY}, or 'auto', "
             "'map' or 'header'."
         )
     return value
 
 
 class GridChoice(enum.StrEnum):
-    """Where the 8×8 grid lies.
+    """Where the 8×8 block grid starts.
 
-    AUTO: at the top left corner in JPEG files, found from the pixels in others. NONE: at the
-    corner. FIND: found from the pixels in JPEG files as well (crops that were compressed again).
+    AUTO: at the top left corner in JPEG files, detected from the pixels in others. NONE: at the
+    corner. FIND: detected from the pixels in JPEG files as well (recompressed crops).
     """
 
     AUTO = "auto"
@@ -49,22 +49,22 @@ class GridChoice(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class RestoreOptions:
-    """How to restore a file. Choices may be given as strings, such as "map".
+    """How to restore a file. Enum values may be given as strings, such as "map".
 
-    quality: a choice, or a JPEG quality 1–100.
+    quality: a source of the quality, or a JPEG quality 1–100.
     strength: 0 (unchanged) to 1.5; 1 is what the network was trained for.
-    chroma: whether chroma is restored as well as luma.
-    grid: where the grid lies.
-    consistent: whether a single-compressed JPEG's restoration is moved into its quantization
-      intervals; nothing happens to other files.
-    ensemble: 1, or 8 for the mean over rotations and mirrorings, at eight times the work.
-    bits: a sample of the output, 8 or 16; None: as the input.
-    strict: whether truncated files are refused.
+    chroma: whether to restore chroma as well as luma.
+    grid: where the block grid starts.
+    consistent: whether to project the result onto the file's quantization intervals; applies only
+      to JPEG files that were compressed once.
+    ensemble: 1, or 8 for the mean over rotations and reflections, at eight times the work.
+    bits: per sample of the output, 8 or 16; None: as the input.
+    strict: whether to refuse truncated files.
     max_pixels: larger images are refused.
     in_place: whether the input may be replaced; it is then kept as NAME.orig.
 
     Raises:
-      ValueError: one of them is impossible.
+      ValueError: a value is invalid.
     """
 
     quality: QualitySource | float = QualitySource.IMAGE
@@ -85,8 +85,8 @@ class RestoreOptions:
         check_quality(self.quality)
         if self.quality is QualitySource.HEADER and self.grid is GridChoice.FIND:
             raise ValueError(
-                "quality is 'header', which tells of the grid at the corner; use it with grid "
-                "'auto' or 'none'."
+                "quality is 'header', which is valid only for the grid at the corner; use it with "
+                "grid 'auto' or 'none'."
             )
         check_strength(self.strength)
         check_ensemble(self.ensemble)
@@ -95,7 +95,7 @@ class RestoreOptions:
             raise ValueError(f"max_pixels is {self.max_pixels!r}; use at least 1.")
 
     def as_json(self) -> dict[str, object]:
-        """Plain values that decide what comes of a file."""
+        """Returns the options that affect the result, as plain values."""
         values = dataclasses.asdict(self)
-        del values["max_pixels"]  # whether, not what
+        del values["max_pixels"]  # decides whether a file is restored, not the result
         return values | {"quality": f"{self.quality}", "grid": self.grid.value}

@@ -1,4 +1,4 @@
-"""The report of a run, a line of JSON for every file, and what a later run learns from it."""
+"""The report of a run: a line of JSON per file, from which a later run can resume."""
 
 import contextlib
 import dataclasses
@@ -12,53 +12,53 @@ from typing import Any, TextIO
 
 import agarnet_jax
 from agarnet_jax import file_lock
-from agarnet_jax.restoration.files.errors import InputError, reason, shown
+from agarnet_jax.restoration.files.errors import InputError, quoted, reason
 from agarnet_jax.restoration.files.options import RestoreOptions
 
-_BEGIN = b'{"source": '  # of a report, by `running.Outcome.as_json`
+_PREFIX = b'{"source": '  # of every line, by `running.Outcome.as_json`
 RESTORED, FAILED, SKIPPED = "restored", "failed", "skipped"
 
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """What the result of a file depends on, besides the file: options, weights, this program."""
+    """What a result depends on besides the input file: options, weights and program version."""
 
     options: RestoreOptions
     weights: str
 
     def of(self, path: pathlib.Path) -> str:
-        """A hash of these and the file's contents, as hexadecimal digits.
+        """Returns a hash of these and of the file's contents, in hexadecimal.
 
         Raises:
           OSError: the file cannot be read.
         """
-        everything = {
+        inputs = {
             "options": self.options.as_json(),
             "weights": self.weights,
             "version": agarnet_jax.__version__,
             "contents": digest(path),
         }
-        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def digest(path: pathlib.Path) -> str:
-    """SHA-256 of a file's contents, as hexadecimal digits."""
+    """Returns the SHA-256 of a file's contents, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Report:
-    """A file of JSON lines that is written line by line, so that an interrupted run is in it."""
+    """A JSON Lines file, flushed after every line so that an interrupted run is recorded."""
 
     def __init__(self, path: pathlib.Path, *, resume: bool):
         """
         Args:
-          path: of the file, in an existing folder.
-          resume: whether it is continued, and `finished` known; otherwise it begins anew.
+          path: of the report, in an existing folder.
+          resume: whether to continue an existing report; otherwise it is overwritten.
 
         Raises:
-          InputError: it cannot be read or written, is another file than a report, or that of a run
-            that goes on.
+          InputError: the file cannot be read or written, is not a report, or is in use by another
+            run.
         """
         self._path = path
         try:
@@ -67,18 +67,16 @@ class Report:
             if not file_lock.acquire(self._file):
                 self._file.close()
                 raise InputError(
-                    f"The report {shown(path)} is written by another run; wait until it ends, or "
-                    "give this one a report of its own with --report."
+                    f"Report {quoted(path)} is in use by another run; wait until it ends, or use "
+                    "--report with another file."
                 )
             if not resume:
                 self._file.truncate(0)
             lines = _lines(path)
-            if _ends_within_a_line(path):
+            if _ends_mid_line(path):
                 self._file.write("\n")
         except OSError as error:
-            raise InputError(
-                f"The report {shown(path)} cannot be opened: {reason(error)}."
-            ) from None
+            raise InputError(f"Report {quoted(path)} cannot be opened: {reason(error)}.") from None
         self._finished = {
             line["source"]: line
             for line in lines
@@ -86,11 +84,11 @@ class Report:
         }
 
     def outputs(self) -> Mapping[str, str]:
-        """Returns the outputs that earlier runs wrote, by input."""
+        """Returns the outputs of earlier runs, by input; absolute paths."""
         return {source: line["destination"] for source, line in self._finished.items()}
 
     def has(self, source: pathlib.Path, destination: pathlib.Path, *, key: str) -> bool:
-        """Whether an earlier run made this of an input of the same key, and it is still there."""
+        """Returns whether an earlier run wrote this output for this key, and it still exists."""
         line = self._finished.get(os.path.abspath(source))
         if not line or line["key"] != key or line["destination"] != os.path.abspath(destination):
             return False
@@ -100,10 +98,10 @@ class Report:
             return False
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Appends a line with the time; it is in the file when this returns.
+        """Appends a line with the current time, and flushes it.
 
         Raises:
-          InputError: it cannot be written.
+          InputError: the line cannot be written.
         """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         try:
@@ -111,31 +109,31 @@ class Report:
             self._file.flush()
         except OSError as error:
             raise InputError(
-                f"The report {shown(self._path)} cannot be written: {reason(error)}."
+                f"Report {quoted(self._path)} cannot be written: {reason(error)}."
             ) from None
 
     def __enter__(self) -> "Report":
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # of a line that `add` has complained of
+        with contextlib.suppress(OSError):  # `add` has already reported it
             self._file.close()
 
 
 def _check_is_report(path: pathlib.Path) -> None:
-    """A report is begun anew, and no other file may be lost by a mistake in its name."""
+    """Raises InputError for any other file, which a mistyped path would otherwise overwrite."""
     if not path.exists():
         return
     if path.is_file():
         with open(path, "rb") as file:
-            begin = file.read(len(_BEGIN))
-        if begin in (b"", _BEGIN):
+            start = file.read(len(_PREFIX))
+        if start in (b"", _PREFIX):
             return
-    raise InputError(f"{shown(path)} is there and no report; give another name with --report.")
+    raise InputError(f"{quoted(path)} exists and is not a report; use --report with another file.")
 
 
 def _lines(path: pathlib.Path) -> list[dict[str, Any]]:
-    """The lines that are whole; a run that was killed may have left a part of one."""
+    """Returns the complete lines; a killed run may have left a partial one."""
     found = []
     with open(path, encoding="utf-8", errors="replace") as file:
         for text in file:
@@ -148,7 +146,7 @@ def _lines(path: pathlib.Path) -> list[dict[str, Any]]:
     return found
 
 
-def _ends_within_a_line(path: pathlib.Path) -> bool:
+def _ends_mid_line(path: pathlib.Path) -> bool:
     with open(path, "rb") as file:
         if file.seek(0, os.SEEK_END) == 0:
             return False

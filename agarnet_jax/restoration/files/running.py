@@ -1,4 +1,4 @@
-"""Many files, one after the other or several at a time; a bad one never stops the rest."""
+"""Restores many files, one by one or in parallel; a file that fails never stops the others."""
 
 import dataclasses
 import os
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agarnet_jax.restoration.files import one_file, reading
-from agarnet_jax.restoration.files.errors import InputError, reason, shown, unexpected
+from agarnet_jax.restoration.files.errors import InputError, quoted, reason, unexpected
 from agarnet_jax.restoration.files.one_file import FileResult, Pictures
 from agarnet_jax.restoration.files.options import RestoreOptions
 from agarnet_jax.restoration.files.reports import FAILED, RESTORED, SKIPPED, Identity, Report
@@ -17,12 +17,12 @@ from agarnet_jax.restoration.files.reports import FAILED, RESTORED, SKIPPED, Ide
 if TYPE_CHECKING:
     from agarnet_jax.restoration.restorer import Restorer
 
-THREADS = "restoring "  # how the names of worker threads begin
+THREAD_PREFIX = "restoring "  # of the names of worker threads
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A file to restore, and where to. problem: why it cannot be tried at all."""
+    """A file to restore, and its output. problem: why it cannot be restored, if known already."""
 
     source: pathlib.Path
     destination: pathlib.Path
@@ -32,9 +32,9 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a job: restored with a result, failed with an error, or skipped.
+    """The outcome of a job: restored with a result, failed with an error, or skipped.
 
-    key: what `reports.Identity` makes of the input, where a report is written.
+    key: the input's hash by `reports.Identity`, if a report is written.
     """
 
     job: Job
@@ -44,7 +44,7 @@ class Outcome:
     key: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """A line of the report."""
+        """Returns a line of the report."""
         line: dict[str, Any] = {
             "source": os.path.abspath(self.job.source),
             "status": self.status,
@@ -62,7 +62,7 @@ class Outcome:
 def _size(path: pathlib.Path) -> int | None:
     try:
         return path.stat().st_size
-    except OSError:  # somebody has moved it already
+    except OSError:  # it has already been moved or deleted
         return None
 
 
@@ -70,11 +70,11 @@ def _size(path: pathlib.Path) -> int | None:
 class Run:
     """What all jobs of a run share.
 
-    restorers: gives the restorer of a worker, by its number; called once each, after the worker
-      has read its first file.
-    report, identity: where results are written, and what makes them repeatable; or None.
-    resume: whether jobs that the report says are finished are skipped.
-    when_read: called with width and height of each input that was read, by its worker's thread.
+    restorers: returns the restorer for a worker's number; called once per worker, after it has read
+      its first file.
+    report, identity: where outcomes are recorded, and what their keys are computed from; or None.
+    resume: whether to skip jobs that are finished according to the report.
+    on_read: called in the worker's thread with width and height of each input that was read.
     """
 
     options: RestoreOptions
@@ -82,78 +82,80 @@ class Run:
     report: Report | None = None
     identity: Identity | None = None
     resume: bool = False
-    when_read: Callable[[int, int], object] = lambda width, height: None
+    on_read: Callable[[int, int], object] = lambda width, height: None
 
     def outcomes(self, jobs: Sequence[Job], *, workers: int) -> Iterator[Outcome]:
-        """Does the jobs; yields each one's outcome as it ends, in the order they end.
+        """Runs the jobs and yields their outcomes in the order of completion.
 
-        One worker is the calling thread, where Ctrl-C ends the work at once; several are threads
-        of their own.
+        A single worker runs in the calling thread, where Ctrl-C stops it at once; several run in
+        threads of their own.
 
         Raises:
-          InputError: the report cannot be written any more, or a restorer not be made.
+          InputError: the report cannot be written, or a restorer cannot be created.
         """
         if workers > 1 and len(jobs) > 1:
-            yield from self._by_threads(jobs, min(workers, len(jobs)))
+            yield from self._in_threads(jobs, min(workers, len(jobs)))
             return
         for outcome in _Worker(self, 0).outcomes(iter(jobs)):
-            self._note(outcome)
+            self._record(outcome)
             yield outcome
 
-    def _note(self, outcome: Outcome) -> None:
+    def _record(self, outcome: Outcome) -> None:
         if self.report is not None:
             self.report.add(outcome.as_json())
 
-    def _by_threads(self, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
-        waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
-        done: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+    def _in_threads(self, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
+        pending: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        results: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
         for job in jobs:
-            waiting.put(job)
+            pending.put(job)
 
         def work(number: int) -> None:
             try:
-                for outcome in _Worker(self, number).outcomes(_emptied(waiting)):
-                    done.put(outcome)
+                for outcome in _Worker(self, number).outcomes(_drain(pending)):
+                    results.put(outcome)
             except BaseException as error:
-                done.put(error)
+                results.put(error)
 
         threads = [
-            threading.Thread(target=work, args=(number,), daemon=True, name=f"{THREADS}{number}")
+            threading.Thread(
+                target=work, args=(number,), daemon=True, name=f"{THREAD_PREFIX}{number}"
+            )
             for number in range(workers)
         ]
         for thread in threads:
             thread.start()
         try:
             for _ in jobs:
-                outcome = done.get()
+                outcome = results.get()
                 if isinstance(outcome, BaseException):
                     raise outcome
-                self._note(outcome)
+                self._record(outcome)
                 yield outcome
-        except Exception:  # what the others have begun they finish; Ctrl-C does not wait
-            _drop(waiting)
+        except Exception:  # unlike Ctrl-C, lets the other workers finish their current files
+            _discard(pending)
             for thread in threads:
                 thread.join()
             raise
         finally:
-            _drop(waiting)
+            _discard(pending)
 
 
-def _drop(waiting: "queue.SimpleQueue[Job]") -> None:
-    for _ in _emptied(waiting):
+def _discard(pending: "queue.SimpleQueue[Job]") -> None:
+    for _ in _drain(pending):
         pass
 
 
-def _emptied(waiting: "queue.SimpleQueue[Job]") -> Iterator[Job]:
+def _drain(pending: "queue.SimpleQueue[Job]") -> Iterator[Job]:
     while True:
         try:
-            yield waiting.get_nowait()
+            yield pending.get_nowait()
         except queue.Empty:
             return
 
 
 class _Worker:
-    """Does jobs one by one with a restorer of its own."""
+    """Runs jobs one by one with its own restorer."""
 
     def __init__(self, run: Run, number: int):
         self._run, self._number = run, number
@@ -167,12 +169,12 @@ class _Worker:
                 yield Outcome(job, FAILED, error=str(error))
             except _NoRestorerError as error:
                 raise InputError(str(error)) from None
-            except Exception as error:  # a decoder's or our own mistake is no reason to stop
+            except Exception as error:  # a bug in a decoder or our code must not stop the run
                 yield Outcome(job, FAILED, error=unexpected(job.source, error))
 
     def _outcome(self, job: Job) -> Outcome:
         if job.problem is not None:
-            raise InputError(f"{shown(job.source)}: {job.problem}.")
+            raise InputError(f"{quoted(job.source)}: {job.problem}.")
         reading.check_is_file(job.source)
         key = self._key(job)
         if key is not None and self._is_finished(job, key):
@@ -181,14 +183,14 @@ class _Worker:
         prepared = one_file.prepare(
             job.source, job.destination, options=self._run.options, pictures=job.pictures
         )
-        self._run.when_read(*prepared.file.size)
+        self._run.on_read(*prepared.file.size)
         if self._restorer is None:
             try:
                 self._restorer = self._run.restorers(self._number)
             except ValueError as error:
                 raise _NoRestorerError(str(error)) from None
         result = prepared.finish(self._restorer)
-        if self._run.options.in_place:  # another run will find the result in the input's place
+        if self._run.options.in_place:  # a later run will find the result at the input's path
             key = self._key(job)
         return Outcome(job, RESTORED, result=result, key=key)
 
@@ -202,7 +204,7 @@ class _Worker:
         )
 
     def _key(self, job: Job) -> str | None:
-        """None as well where the file cannot be read, which reading it will explain."""
+        """Returns None without a report, or if the file is unreadable, which `prepare` reports."""
         if self._run.identity is None:
             return None
         try:
@@ -212,7 +214,7 @@ class _Worker:
 
 
 class _NoRestorerError(Exception):
-    """The weights cannot be used, so no job can be done."""
+    """Raised when the weights cannot be used, so that no job can run."""
 
 
 def _make_folders(job: Job) -> None:
@@ -221,5 +223,5 @@ def _make_folders(job: Job) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(
-                f"The folder {shown(path.parent)} cannot be made: {reason(error)}."
+                f"Folder {quoted(path.parent)} cannot be created: {reason(error)}."
             ) from None

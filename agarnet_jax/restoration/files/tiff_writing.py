@@ -1,6 +1,6 @@
-"""TIFF files of 8 and 16 bits a sample, deflated, with all their metadata (TIFF 6.0).
+"""Writes deflated TIFF files of 8 and 16 bits per sample, with all metadata (TIFF 6.0).
 
-Pillow writes only 8-bit colour. The directory is Pillow's, the strips are ours.
+Pillow writes colour with 8 bits only, so it writes the directory here, and we write the strips.
 """
 
 import io
@@ -17,30 +17,31 @@ from agarnet_jax.restoration.files.metadata import COMMENT, Metadata
 
 _STRIP_BYTES = 2**20
 _LONG, _BYTE, _UNDEFINED = 4, 1, 7
-# Baseline tags and those of the supplements to TIFF 6.0.
+# Tags of baseline TIFF and of the supplements to TIFF 6.0.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _OFFSETS, _SAMPLES, _ROWS, _COUNTS = 273, 277, 278, 279
 _X_DENSITY, _Y_DENSITY, _DENSITY_UNIT = 282, 283, 296
 _PREDICTOR, _EXTRA, _XMP, _ICC = 317, 338, 700, 34675
 _DESCRIPTION, _THUMBNAIL = 270, (513, 514)
-_DEFLATE, _DIFFERENCES, _INCH, _UNASSOCIATED_ALPHA = 8, 2, 2, 2
+_DEFLATE, _HORIZONTAL_DIFFERENCING, _INCH, _UNASSOCIATED_ALPHA = 8, 2, 2, 2
 _GRAY, _RGB, _CMYK = 1, 2, 5
-_STORAGE = {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _SAMPLES, _ROWS}
-_STORAGE |= {_COUNTS, _PREDICTOR, _EXTRA, _XMP, _ICC, 284, 301, 320, 322, 323, 324, 325, 330, 339}
-# What values of unexpected types make Pillow raise.
-_DAMAGED = (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError, struct.error)
+_STORAGE_TAGS = {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _SAMPLES, _ROWS}
+_STORAGE_TAGS |= {_COUNTS, _PREDICTOR, _EXTRA, _XMP, _ICC}
+_STORAGE_TAGS |= {284, 301, 320, 322, 323, 324, 325, 330, 339}
+# What Pillow raises on values of unexpected types.
+_EXIF_ERRORS = (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError, struct.error)
 
 
 def write(pixels: np.ndarray, file: BinaryIO, *, metadata: Metadata, cmyk: bool) -> list[str]:
     """Writes (H, W) or (H, W, 2–4), uint8 or uint16; four channels are RGB + alpha or CMYK.
 
     Returns:
-      What could not be kept, a sentence each.
+      What could not be kept, one clause each.
     """
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width, channels = pixels.shape
     rows = max(1, _STRIP_BYTES // (width * channels * pixels.itemsize))
-    strips = [_compressed(pixels[top : top + rows]) for top in range(0, height, rows)]
+    strips = [_compress(pixels[top : top + rows]) for top in range(0, height, rows)]
     directory = TiffImagePlugin.ImageFileDirectory_v2()
     warnings = _describe(directory, metadata)
     color = 1 if channels < 3 else 3 + cmyk
@@ -52,7 +53,7 @@ def write(pixels: np.ndarray, file: BinaryIO, *, metadata: Metadata, cmyk: bool)
         _PHOTOMETRIC: {1: _GRAY, 3: _RGB, 4: _CMYK}[color],
         _SAMPLES: channels,
         _ROWS: rows,
-        _PREDICTOR: _DIFFERENCES,
+        _PREDICTOR: _HORIZONTAL_DIFFERENCING,
         _OFFSETS: tuple(int(x) for x in np.cumsum([0, *map(len, strips[:-1])])),
         _COUNTS: tuple(map(len, strips)),
     }
@@ -61,17 +62,17 @@ def write(pixels: np.ndarray, file: BinaryIO, *, metadata: Metadata, cmyk: bool)
     for tag, value in values.items():
         directory[tag] = value
     directory.tagtype[_OFFSETS] = directory.tagtype[_COUNTS] = _LONG
-    directory.save(file)  # which moves the offsets behind itself
+    directory.save(file)  # adds its own size to the offsets
     for strip in strips:
         file.write(strip)
     return warnings
 
 
-def _compressed(rows: np.ndarray) -> bytes:
-    """Differences of neighbours in a row (section 14), deflated."""
+def _compress(rows: np.ndarray) -> bytes:
+    """Returns horizontally differenced (section 14) and deflated rows."""
     differences = rows.astype(rows.dtype.newbyteorder("<"))
     differences[:, 1:] -= rows[:, :-1]
-    compressor = zlib.compressobj(strategy=zlib.Z_RLE)  # as `writing` tells
+    compressor = zlib.compressobj(strategy=zlib.Z_RLE)  # see `writing._PNG_OPTIONS`
     return compressor.compress(differences.tobytes()) + compressor.flush()
 
 
@@ -80,11 +81,11 @@ def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metada
     if metadata.exif:
         try:
             if not exif.is_readable(metadata.exif):
-                raise ValueError("its first folder is not whole")
+                raise ValueError("its first directory is incomplete")
             for tag, value in _writable_exif(metadata.exif, warnings).items():
                 directory[tag] = value
-        except _DAMAGED as error:
-            warnings.append(f"its EXIF data is damaged and was left out ({reason(error)})")
+        except _EXIF_ERRORS as error:
+            warnings.append(f"its EXIF data is damaged and was dropped ({reason(error)})")
     if metadata.icc_profile:
         directory[_ICC] = metadata.icc_profile
         directory.tagtype[_ICC] = _UNDEFINED
@@ -96,30 +97,30 @@ def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metada
         directory[_X_DENSITY], directory[_Y_DENSITY] = metadata.density
     if comment := metadata.texts.get(COMMENT):
         if _DESCRIPTION not in directory:
-            directory[_DESCRIPTION] = comment.encode()  # UTF-8, as most readers guess
+            directory[_DESCRIPTION] = comment.encode()  # in UTF-8, which most readers assume
         elif directory[_DESCRIPTION] != comment:
             warnings.append(
-                "TIFF holds one description, which its EXIF data has, so its comment was left out"
+                "TIFF has one description, already set by its EXIF data, so its comment was dropped"
             )
     return warnings
 
 
 def _writable_exif(data: bytes, warnings: list[str]) -> dict[int, Any]:
-    """Returns values by tag. Raises one of `_DAMAGED` where Pillow cannot write a value."""
-    described, copied = Image.Exif(), {}
-    described.load(data)
-    for tag in described:
+    """Returns values by tag; raises one of `_EXIF_ERRORS` if Pillow cannot write a value."""
+    parsed, copied = Image.Exif(), {}
+    parsed.load(data)
+    for tag in parsed:
         if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            folder = dict(described.get_ifd(tag))
-            if ExifTags.IFD.Interop in folder:
-                folder[ExifTags.IFD.Interop] = described.get_ifd(ExifTags.IFD.Interop)
-            copied[tag] = folder
-        elif tag not in _STORAGE and tag not in _THUMBNAIL:
-            copied[tag] = described[tag]
-    tried = TiffImagePlugin.ImageFileDirectory_v2()
+            ifd = dict(parsed.get_ifd(tag))
+            if ExifTags.IFD.Interop in ifd:
+                ifd[ExifTags.IFD.Interop] = parsed.get_ifd(ExifTags.IFD.Interop)
+            copied[tag] = ifd
+        elif tag not in _STORAGE_TAGS and tag not in _THUMBNAIL:
+            copied[tag] = parsed[tag]
+    trial = TiffImagePlugin.ImageFileDirectory_v2()
     for tag, value in copied.items():
-        tried[tag] = value
-    tried.save(io.BytesIO())
-    if described.get_ifd(ExifTags.IFD.IFD1):
-        warnings.append("TIFF holds no EXIF thumbnail, which was left out")
+        trial[tag] = value
+    trial.save(io.BytesIO())
+    if parsed.get_ifd(ExifTags.IFD.IFD1):
+        warnings.append("TIFF cannot hold its EXIF thumbnail, which was dropped")
     return copied

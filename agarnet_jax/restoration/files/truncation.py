@@ -1,4 +1,4 @@
-"""JPEG files that end too early: how that shows, and what decodes of them."""
+"""Truncated JPEG files: how they are detected, and what can still be decoded."""
 
 import dataclasses
 import io
@@ -8,24 +8,24 @@ import numpy as np
 from PIL import Image
 
 _END_OF_IMAGE = b"\xff\xd9"
-# Bytes after 0xFF that are part of the coded data, not the beginning of a segment (T.81, B.1.1.2).
-_IN_DATA = (0x00, 0xFF, *range(0xD0, 0xD8))
+# Bytes that, after 0xFF, belong to the coded data instead of starting a segment (T.81, B.1.1.2).
+_WITHIN_DATA = (0x00, 0xFF, *range(0xD0, 0xD8))
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _TEM, _SOI, _EOI, _SOS = 0x01, 0xD8, 0xD9, 0xDA
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = (0xC2, 0xCA)
-_LAST_HUFFMAN = 0xC7  # frame
-_LAST_BYTES = 4
-_GRAY_PIXELS = 32 * 64  # whose Huffman codes, at least two bits a block, are longer
+_LAST_HUFFMAN_FRAME = 0xC7
+_REMOVED_BYTES = 4
+_MIN_GRAY_PIXELS = 32 * 64  # 32 blocks, whose Huffman codes (≥ 2 bits) exceed `_REMOVED_BYTES`
 
 
 @dataclasses.dataclass(frozen=True)
 class Extent:
-    """How far a JPEG file goes.
+    """How much of a JPEG file is present, according to its segments.
 
-    end: where its end of image ends, in bytes; None where it has none.
-    has_all_scans: whether it sends every coefficient of every component to its last bit.
-    arithmetic: whether it is coded arithmetically, not by Huffman's codes.
+    end: the position after its end-of-image marker, in bytes; None if that is missing.
+    has_all_scans: whether the scans cover all bits of every coefficient of every component.
+    arithmetic: whether it uses arithmetic instead of Huffman coding.
     """
 
     end: int | None
@@ -34,7 +34,7 @@ class Extent:
 
     @classmethod
     def of(cls, contents: bytes) -> "Extent":
-        """Reads the segments of a file; its coded data is not decoded."""
+        """Parses the segments of a file, without decoding its image data."""
         missing: dict[int, set[int]] = {}  # coefficients, by component
         position, progressive, arithmetic = 2, False, False
         while match := _MARKER.search(contents, position):
@@ -48,56 +48,57 @@ class Extent:
             ]
             position += len(segment)
             if marker in _FRAMES:
-                progressive, arithmetic = marker in _PROGRESSIVE, marker > _LAST_HUFFMAN
+                progressive, arithmetic = marker in _PROGRESSIVE, marker > _LAST_HUFFMAN_FRAME
                 missing = {component: set(range(64)) for component in segment[8::3]}
             elif marker == _SOS and len(segment) >= 8:
                 first, last, bits = segment[-3:] if progressive else (0, 63, 0)
-                if bits & 0x0F == 0:  # all of them
+                if bits & 0x0F == 0:  # down to the last bit
                     for component in segment[3:-3:2]:
                         missing.get(component, set()).difference_update(range(first, last + 1))
         return cls(None, not any(missing.values()), arithmetic)
 
 
 def rows_before_gray(image: Image.Image, *, unit: int) -> int:
-    """How many rows there are before gray ones, which may be missing; 0: too few gray ones to tell.
+    """Returns the number of rows above the gray rows at the end, which may be missing ones.
 
-    unit: how many rows are coded together.
+    0 if there are too few gray rows to tell. unit: how many rows are coded together.
     """
     gray = _gray_rows(image)
-    if gray < unit or gray * image.width < _GRAY_PIXELS:
+    if gray < unit or gray * image.width < _MIN_GRAY_PIXELS:
         return 0
     return image.height - gray
 
 
 def without_last_bytes(contents: bytes, *, end: int) -> io.BytesIO:
-    """The file without a little of the data at its end.
+    """Returns the file without the last few bytes of its image data.
 
-    Where gray rows are missing, those before them then decode differently: the data ended there.
+    If the gray rows at the end are missing ones, the data ended above them, and the rows there now
+    decode differently.
     """
-    return completed(contents[: end - len(_END_OF_IMAGE) - _LAST_BYTES])
+    return with_end_of_image(contents[: end - len(_END_OF_IMAGE) - _REMOVED_BYTES])
 
 
-def completed(contents: bytes) -> io.BytesIO:
-    """The file with an end of image; the decoder fills what is missing with middle gray.
+def with_end_of_image(contents: bytes) -> io.BytesIO:
+    """Returns the file with an end-of-image marker; decoders fill missing data with middle gray.
 
-    Where it breaks off in a segment, such as a table of a later scan, that is left out.
+    A segment that is cut off, such as a table of a later scan, is removed first.
     """
-    return io.BytesIO(contents[: _end_of_whole_segments(contents)] + _END_OF_IMAGE)
+    return io.BytesIO(contents[: _end_of_complete_segments(contents)] + _END_OF_IMAGE)
 
 
-def _end_of_whole_segments(contents: bytes) -> int:
+def _end_of_complete_segments(contents: bytes) -> int:
     position = len(contents)
     while (position := contents.rfind(b"\xff", 0, position)) >= 0:
         following = contents[position + 1 : position + 2]
-        if following and following[0] not in _IN_DATA:
+        if following and following[0] not in _WITHIN_DATA:
             length = int.from_bytes(contents[position + 2 : position + 4])
-            whole = position + 4 <= len(contents) and position + 2 + length <= len(contents)
-            return len(contents) if whole else position
+            is_complete = position + 4 <= len(contents) and position + 2 + length <= len(contents)
+            return len(contents) if is_complete else position
     return len(contents)
 
 
-def described(image: Image.Image) -> str:
-    """Says in a sentence what a picture decoded from a `completed` file lacks.
+def describe(image: Image.Image) -> str:
+    """Describes what an image decoded from `with_end_of_image` lacks.
 
     Raises:
       ValueError: all of it is missing.
@@ -109,15 +110,15 @@ def described(image: Image.Image) -> str:
     if missing:
         return (
             f"it is truncated: rows {height - missing + 1} to {height} of {height} are missing "
-            "and gray"
+            "and filled with gray"
         )
-    return "it is truncated: the last rows or, of a progressive file, fine details are missing"
+    return "it is truncated: the last rows or, if it is progressive, fine details are missing"
 
 
 def _gray_rows(image: Image.Image) -> int:
-    """How many rows at the end are middle gray throughout."""
+    """Returns how many rows at the end are entirely middle gray."""
     last = np.asarray(image.getpixel((image.width - 1, image.height - 1)))
-    if np.abs(last - 128).max() > 1:  # inverted, as CMYK is, it is 127
+    if np.abs(last - 128).max() > 1:  # 127 if inverted, as in CMYK
         return 0
     pixels = np.asarray(image)
     differs = (pixels != pixels[-1, -1]).reshape(len(pixels), -1).any(axis=1)

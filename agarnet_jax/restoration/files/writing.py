@@ -1,6 +1,7 @@
-"""Image files out, with the metadata of the input.
+"""Writes image files, with the metadata of the input.
 
-What Pillow would take from `Image.info` is always given explicitly: pixels come from anywhere.
+Metadata is always passed explicitly, never taken from `Image.info`, since the pixels may come from
+anywhere.
 """
 
 import dataclasses
@@ -13,22 +14,27 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
-from agarnet_jax.restoration.files import deep_png, formats, tiff_writing, turning
-from agarnet_jax.restoration.files.atomic import atomically
+from agarnet_jax.restoration.files import (
+    atomic,
+    exif_transpose,
+    formats,
+    png16_writing,
+    tiff_writing,
+)
 from agarnet_jax.restoration.files.formats import Format
 from agarnet_jax.restoration.files.metadata import COMMENT, Metadata
 from agarnet_jax.restoration.pixels import Picture
 
-# Restored pixels are worth keeping: nearly no loss, chroma at full resolution.
-# Not optimized: 3 to 5 % fewer bytes would take all coefficients in memory, and Pillow gives them a
-# buffer that noise overflows.
+# Nearly lossless, with full-resolution chroma, so as not to degrade the restored pixels.
+# Not optimized: that saves 3 to 5 % but keeps all coefficients in memory, and the buffer Pillow
+# allocates for them is too small for noise.
 _JPEG_OPTIONS = {"quality": 95, "subsampling": "4:4:4"}
-# Looks for runs only: photographs repeat little else. On 12 of them a quarter of the time for 0.6 %
-# more bytes; deep PNG and TIFF files alike.
+# Run-length matching only, since photographs repeat little else: on 12 of them, a quarter of the
+# time for 0.6 % more bytes. 16-bit PNG and TIFF files do the same.
 _PNG_OPTIONS = {"compress_type": zlib.Z_RLE}
 _WEBP_OPTIONS = {"lossless": True, "exact": True}
-_LARGEST_JPEG_SEGMENT = 65533
-_ICC_SPACE = slice(16, 20)  # where a profile names the colours it describes
+_MAX_JPEG_SEGMENT = 65533
+_ICC_COLOR_SPACE = slice(16, 20)  # where a profile names its colour space
 _XMP_PREFIX_BYTES = 29
 
 
@@ -40,32 +46,33 @@ def write(
     format: Format | None = None,
     before_replacing: Callable[[], object] | None = None,
 ) -> list[str]:
-    """Writes an image to `path`, replacing what is there when it is complete.
+    """Writes an image to `path`, atomically replacing an existing file.
 
     Args:
-      pixels: as the input was stored; they are turned as `metadata` asks. A Pillow image of mode
-        L, LA, RGB, RGBA, CMYK, YCbCr or I;16, or an array (H, W) or (H, W, 1–4) uint8 or uint16.
+      pixels: as stored in the input; written upright, according to `metadata`. A Pillow image of
+        mode L, LA, RGB, RGBA, CMYK, YCbCr or I;16, or an array (H, W) or (H, W, 1–4) uint8 or
+        uint16.
       path: in an existing folder.
-      metadata: of the input; what the format holds of it is written.
-      format: None: by the suffix of `path`.
-      before_replacing: called when the new file is complete, and `path` still the old one.
+      metadata: of the input; written as far as the format supports it.
+      format: None: chosen by the suffix of `path`.
+      before_replacing: called when the new file is complete, just before it replaces the old one.
 
     Returns:
-      What the format could not keep, a sentence each.
+      What the format could not keep, one clause each.
 
     Raises:
-      InputError: it cannot be written; nothing is left of the attempt.
+      InputError: the file cannot be written; no partial file is left.
     """
     format = format or formats.of_path(path)
-    pixels = turning.upright(_picture_or_deep(pixels), orientation=metadata.orientation)
-    pixels, metadata, warnings = _fitted(pixels, metadata.made_upright(), format)
-    with atomically(path, before_replacing=before_replacing) as file:
+    pixels = exif_transpose.upright(_image_or_array16(pixels), orientation=metadata.orientation)
+    pixels, metadata, warnings = _fit(pixels, metadata.reset_orientation(), format)
+    with atomic.replacing(path, before_replacing=before_replacing) as file:
         _encode(pixels, file, format, metadata, warnings)
     return warnings
 
 
-def _picture_or_deep(pixels: Picture) -> Picture:
-    """8-bit arrays and gray as Pillow images; 16-bit colour stays an array."""
+def _image_or_array16(pixels: Picture) -> Picture:
+    """Returns a Pillow image, or the array itself for 16-bit colour, which Pillow cannot hold."""
     if isinstance(pixels, Image.Image):
         return pixels
     if pixels.ndim == 3 and pixels.shape[2] == 1:
@@ -75,29 +82,29 @@ def _picture_or_deep(pixels: Picture) -> Picture:
     return Image.fromarray(pixels)
 
 
-def _fitted(
+def _fit(
     pixels: Picture, metadata: Metadata, format: Format
 ) -> tuple[Picture, Metadata, list[str]]:
-    """The pixels in a form the format holds, metadata that goes with them, and what was lost."""
+    """Returns pixels that the format supports, the metadata for them, and what was lost."""
     warnings = []
-    if not format.deep and (isinstance(pixels, np.ndarray) or pixels.mode == "I;16"):
+    if not format.supports_16_bits and (isinstance(pixels, np.ndarray) or pixels.mode == "I;16"):
         pixels = Image.fromarray(_to_8_bits(np.asarray(pixels)))
-        warnings.append(f"{format.name} holds 8 bits a sample, so 16 were rounded to 8")
+        warnings.append(f"{format.name} has 8 bits per sample, so 16 were rounded to 8")
     if isinstance(pixels, np.ndarray) or pixels.mode == "I;16" or pixels.mode in format.modes:
         return pixels, metadata, warnings
     if pixels.mode == "CMYK":
         pixels = _rgb_of_cmyk(pixels, metadata.icc_profile)
         metadata = dataclasses.replace(metadata, icc_profile=b"")
         warnings.append(
-            f"{format.name} holds no CMYK, so it was converted to RGB; --format tiff keeps it"
+            f"{format.name} has no CMYK, so it was converted to RGB; --format tiff keeps it"
         )
     elif pixels.mode in ("LA", "RGBA") and "RGBA" not in format.modes:
         pixels = pixels.convert("L" if pixels.mode == "LA" else "RGB")
-        warnings.append(f"{format.name} holds no transparency, which was left out")
+        warnings.append(f"{format.name} has no transparency, so it was dropped")
     else:
-        if metadata.icc_profile[_ICC_SPACE] == b"GRAY":
+        if metadata.icc_profile[_ICC_COLOR_SPACE] == b"GRAY":
             metadata = dataclasses.replace(metadata, icc_profile=b"")
-            warnings.append(f"{format.name} holds no gray, so its gray ICC profile was left out")
+            warnings.append(f"{format.name} has no gray mode, so the gray ICC profile was dropped")
         pixels = pixels.convert("RGBA" if pixels.mode == "LA" else "RGB")
     return pixels, metadata, warnings
 
@@ -107,14 +114,14 @@ def _to_8_bits(pixels: np.ndarray) -> np.ndarray:
 
 
 def _rgb_of_cmyk(picture: Image.Image, profile: bytes) -> Image.Image:
-    """Converts by the profile to sRGB where there is one, else as inks that absorb completely."""
+    """Converts to sRGB by the ICC profile, or else by the plain formula for ideal inks."""
     if profile:
         try:
             inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             rgb = ImageCms.profileToProfile(
                 picture, inks, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
-        except (ImageCms.PyCMSError, OSError):  # not a profile of CMYK
+        except (ImageCms.PyCMSError, OSError):  # not a CMYK profile
             rgb = None
         if rgb is not None:
             return rgb
@@ -130,28 +137,30 @@ def _encode(
 ) -> None:
     others = sorted(metadata.texts.keys() - {COMMENT})
     if others and format.name != "PNG":
-        warnings.append(f"only PNG holds its texts {', '.join(others)}, which were left out")
+        warnings.append(f"only PNG can hold its texts {', '.join(others)}, which were dropped")
     if format.name == "TIFF":
         cmyk = isinstance(pixels, Image.Image) and pixels.mode == "CMYK"
         warnings += tiff_writing.write(np.asarray(pixels), file, metadata=metadata, cmyk=cmyk)
         return
     options = _OPTIONS[format.name](metadata, warnings)
     if isinstance(pixels, np.ndarray):
-        deep_png.write(pixels, file, **options)
+        png16_writing.write(pixels, file, **options)
     else:
-        pixels.save(cast(BinaryIO, _PythonWrites(file)), format.name, **options)
+        pixels.save(cast(BinaryIO, _WithoutDescriptor(file)), format.name, **options)
 
 
-class _PythonWrites:
-    """A file without a number: Pillow's encoders write to numbers themselves, and then say of a
-    full disk no more than "encoder error"."""
+class _WithoutDescriptor:
+    """A file without `fileno`, so that Pillow's encoders write through Python.
+
+    To a file descriptor they write themselves, and report a full disk as "encoder error" only.
+    """
 
     def __init__(self, file: BinaryIO):
         self.write, self.flush, self.seek, self.tell = file.write, file.flush, file.seek, file.tell
 
 
 def _png_options(metadata: Metadata, warnings: list[str]) -> dict[str, Any]:
-    del warnings  # it holds everything
+    del warnings  # PNG keeps everything
     texts = PngImagePlugin.PngInfo()
     for key, value in metadata.texts.items():
         texts.add_text(key, value)
@@ -167,7 +176,7 @@ def _png_options(metadata: Metadata, warnings: list[str]) -> dict[str, Any]:
 
 def _webp_options(metadata: Metadata, warnings: list[str]) -> dict[str, Any]:
     if COMMENT in metadata.texts:
-        warnings.append("WebP holds no comment, which was left out")
+        warnings.append("WebP has no comments, so its comment was dropped")
     return _WEBP_OPTIONS | {
         "exif": metadata.exif,
         "icc_profile": metadata.icc_profile,
@@ -177,13 +186,13 @@ def _webp_options(metadata: Metadata, warnings: list[str]) -> dict[str, Any]:
 
 def _jpeg_options(metadata: Metadata, warnings: list[str]) -> dict[str, Any]:
     options: dict[str, Any] = dict(_JPEG_OPTIONS)
-    for name, value, prefix in (
-        ("exif", metadata.exif and b"Exif\0\0" + metadata.exif, 0),
-        ("xmp", metadata.xmp, _XMP_PREFIX_BYTES),
-        ("comment", metadata.texts.get(COMMENT, "").encode(), 0),
+    for name, label, value, prefix in (
+        ("exif", "EXIF data", metadata.exif and b"Exif\0\0" + metadata.exif, 0),
+        ("xmp", "XMP data", metadata.xmp, _XMP_PREFIX_BYTES),
+        ("comment", "comments", metadata.texts.get(COMMENT, "").encode(), 0),
     ):
-        if len(value) + prefix > _LARGEST_JPEG_SEGMENT:
-            warnings.append(f"JPEG holds 64 KB of {name} data, the input has more: left out")
+        if len(value) + prefix > _MAX_JPEG_SEGMENT:
+            warnings.append(f"JPEG can hold 64 KB of {label}, the input has more: dropped")
         else:
             options[name] = value
     options["icc_profile"] = metadata.icc_profile
@@ -200,7 +209,7 @@ def _bmp_options(metadata: Metadata, warnings: list[str]) -> dict[str, Any]:
         ("comment", COMMENT in metadata.texts),
     ):
         if value:
-            warnings.append(f"BMP holds no {name}, which was left out")
+            warnings.append(f"BMP cannot hold its {name}, which was dropped")
     return {"dpi": metadata.density} if metadata.density else {}
 
 

@@ -1,4 +1,4 @@
-"""The command in this process, with a fake restorer unless a test asks for the real one."""
+"""Runs the command in this process; fixture `fake` replaces the restorer."""
 
 import dataclasses
 import typing
@@ -18,7 +18,7 @@ class Restored:
 
 
 class FakeRestorer:
-    """Mirrors pictures, and says the quality was 42."""
+    """Mirrors images, and reports quality 42."""
 
     def restore(self, image, **_):
         return Restored(
@@ -28,23 +28,23 @@ class FakeRestorer:
 
 
 class FakeRestorers:
-    """In the place of `cli.restorers.Restorers`."""
+    """Replaces `cli.restorers.Restorers`."""
 
-    asked: typing.ClassVar[list[int]] = []
+    requested_by: typing.ClassVar[list[int]] = []
     restorer: object = FakeRestorer()
 
     def __init__(self, weights, *, workers):
         self.weights, self.workers = weights, workers
 
     def __call__(self, number):
-        self.asked.append(number)
+        self.requested_by.append(number)
         return self.restorer
 
 
 @pytest.fixture
 def fake(monkeypatch):
-    """Replaces the restorer; set its `restorer` to another, see in `asked` who got it."""
-    monkeypatch.setattr(FakeRestorers, "asked", [])
+    """Replaces the restorer by `restorer`; `requested_by` lists the workers that asked for it."""
+    monkeypatch.setattr(FakeRestorers, "requested_by", [])
     for module in (restore, inspect):
         monkeypatch.setattr(module, "Restorers", FakeRestorers)
     return FakeRestorers
@@ -52,7 +52,7 @@ def fake(monkeypatch):
 
 @pytest.fixture
 def agarnet(capsys):
-    """Runs the command; returns its exit code and the lines it printed, out and err."""
+    """Runs the command; returns its exit code and the lines of standard output and error."""
 
     def agarnet(*arguments):
         code = main.main([str(argument) for argument in arguments])
@@ -64,7 +64,7 @@ def agarnet(capsys):
 
 @pytest.fixture
 def refused(agarnet):
-    """Runs a command that must fail on its input; returns its one line."""
+    """Runs a command that must exit with 2; returns its one line of error."""
 
     def refused(*arguments):
         code, out, err = agarnet(*arguments)
@@ -78,5 +78,5 @@ def refused(agarnet):
 
 @pytest.fixture(scope="session")
 def jpeg(astronaut, encode):
-    """A JPEG file of 64×48 pixels."""
+    """Contents of a JPEG file of 64×48 pixels."""
     return encode(astronaut[:48, 200:264], 25)

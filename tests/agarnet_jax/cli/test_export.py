@@ -1,4 +1,4 @@
-"""`agarnet export`, in the format that needs no extra."""
+"""`agarnet export`, mostly in a format that needs no extra."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from agarnet_jax.cli.main import main
 from agarnet_jax.export import onnx
 
 
-def test_the_shipped_network_is_written(tmp_path, capsys):
+def test_the_shipped_network_is_exported(tmp_path, capsys):
     path = tmp_path / "tiny.safetensors"
     assert main(["export", "--format", "safetensors", "-o", str(path)]) == 0
     assert f"Wrote {path}" in capsys.readouterr().out
@@ -18,7 +18,7 @@ def test_the_shipped_network_is_written(tmp_path, capsys):
     np.testing.assert_array_equal(tensors["restorer/blend"], blend)
 
 
-def test_a_part_is_written_alone(tmp_path):
+def test_a_single_part_is_exported(tmp_path):
     path = tmp_path / "estimator.safetensors"
     options = "--format", "safetensors", "--part", "estimator"
     assert main(["export", *options, "-o", str(path)]) == 0
@@ -33,7 +33,7 @@ def test_a_part_is_written_alone(tmp_path):
         (["--size", "60x64"], "60"),
     ],
 )
-def test_what_cannot_be_exported_is_one_line(tmp_path, capsys, arguments, message):
+def test_invalid_arguments_are_refused_in_one_line(tmp_path, capsys, arguments, message):
     path = tmp_path / "out"
     assert main(["export", "--format", "stablehlo", "-o", str(path), *arguments]) == 2
     error = capsys.readouterr().err
@@ -42,20 +42,20 @@ def test_what_cannot_be_exported_is_one_line(tmp_path, capsys, arguments, messag
     assert not path.exists()
 
 
-def test_a_stream_is_no_file(tmp_path, capsys, monkeypatch):
+def test_a_stream_is_refused_as_output(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["export", "--format", "safetensors", "-o", "-"]) == 2
-    assert "'-' is no path; give a file" in capsys.readouterr().err
+    assert "'-' is not a path; give a file" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("name", "reason"), [("", "Is a directory"), ("missing/x.onnx", "No such file or directory")]
 )
-def test_a_place_that_cannot_be_written_is_named_before_the_work(
+def test_an_unwritable_output_is_reported_before_exporting(
     tmp_path, capsys, monkeypatch, name, reason
 ):
-    monkeypatch.setattr(onnx, "save", lambda *_, **__: pytest.fail("it is traced"))
+    monkeypatch.setattr(onnx, "save", lambda *_, **__: pytest.fail("the network was traced"))
     path = tmp_path / name
     assert main(["export", "--format", "onnx", "-o", str(path)]) == 2
     error = capsys.readouterr().err

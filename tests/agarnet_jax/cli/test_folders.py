@@ -1,4 +1,4 @@
-"""`agarnet restore` of many files, with a fake restorer."""
+"""`agarnet restore` with many files and a fake restorer."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from agarnet_jax.restoration.files.errors import InputError
 
 @pytest.fixture
 def photos(tmp_path, jpeg):
-    """Three photos, two of one name, and a text among them."""
+    """Four images, some with the same name, and a text file named as one."""
     folder = tmp_path / "photos"
     for name in ("a.jpg", "sub/a.jpg", "sub/b.JPG"):
         path = folder / name
@@ -40,7 +40,7 @@ def lines(report):
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_a_folder_with_a_bad_file(agarnet, fake, photos, tmp_path, jobs):
+def test_a_bad_file_does_not_stop_the_others(agarnet, fake, photos, tmp_path, jobs):
     out = tmp_path / "out"
     code, printed, err = agarnet(
         "restore", photos, "-o", out, "--recursive", "--grid=none", f"--jobs={jobs}"
@@ -58,10 +58,10 @@ def test_a_folder_with_a_bad_file(agarnet, fake, photos, tmp_path, jobs):
     good = report["b.JPG"]
     assert (good["status"], good["width"], good["quality"]) == ("restored", 64, 42)
     assert good["bytes"] == (out / "sub" / "b.png").stat().st_size
-    assert len(set(fake.asked)) <= jobs
+    assert len(set(fake.requested_by)) <= jobs
 
 
-def test_without_recursive_only_the_folder_itself(agarnet, refused, fake, photos, tmp_path):
+def test_subfolders_are_skipped_without_recursive(agarnet, refused, fake, photos, tmp_path):
     out = tmp_path / "out"
     assert agarnet("restore", photos, "-o", out, "--format=webp", "--grid=none")[0] == 0
     assert tree(out) == ["a.webp", "a_png.webp", "agarnet-report.jsonl"]
@@ -70,8 +70,8 @@ def test_without_recursive_only_the_folder_itself(agarnet, refused, fake, photos
     assert "no image files" in refused("restore", empty, "-o", out)
 
 
-def test_files_and_folders_mixed(agarnet, fake, photos, tmp_path):
-    out = photos / "out"  # in the folder that is searched
+def test_files_and_folders_can_be_mixed(agarnet, fake, photos, tmp_path):
+    out = photos / "out"  # inside a folder that is searched
     inputs = [photos / "a.jpg", photos / "sub" / "a.jpg", tmp_path / "none.jpg", photos / "sub"]
     for _ in range(2):
         code, _, err = agarnet("restore", *inputs, "-o", out)
@@ -82,12 +82,12 @@ def test_files_and_folders_mixed(agarnet, fake, photos, tmp_path):
     assert not any("out" in line["source"] for line in lines(out / "agarnet-report.jsonl"))
 
 
-def test_several_files_stand_beside_their_inputs(agarnet, fake, photos):
+def test_outputs_of_several_files_are_next_to_their_inputs(agarnet, fake, photos):
     agarnet("restore", photos / "a.jpg", photos / "a.png", "--grid=none")
     assert [n for n in tree(photos) if "restored" in n] == ["a_png_restored.png", "a_restored.png"]
 
 
-def test_in_place_of_a_folder(agarnet, fake, photos, jpeg):
+def test_a_folder_is_restored_in_place(agarnet, fake, photos, jpeg):
     report = photos / "report.jsonl"
     arguments = ("restore", photos, "--in-place", "--grid=none", "--report", report)
     assert agarnet(*arguments)[0] == 0
@@ -102,7 +102,7 @@ def test_in_place_of_a_folder(agarnet, fake, photos, jpeg):
 class TestResumeInPlace:
     @pytest.fixture
     def run(self, agarnet, fake, photos):
-        """Returns how many files became what, and what was said on standard error."""
+        """Returns the counts by status and the lines of standard error."""
 
         def run(*arguments):
             everything = (photos, "--in-place", "--recursive", "--grid=none", "--jobs=1")
@@ -113,7 +113,7 @@ class TestResumeInPlace:
 
     @pytest.fixture
     def interrupted(self, run, fake, monkeypatch):
-        """A run that was stopped in its third file."""
+        """Interrupts a run during its third file."""
 
         class Interrupted:
             def restore(self, image, **arguments):
@@ -126,7 +126,7 @@ class TestResumeInPlace:
         monkeypatch.setattr(fake, "restorer", Interrupted())
         run()
 
-    def test_an_interrupted_run_is_continued_by_the_same_command(self, run, photos, interrupted):
+    def test_resume_continues_an_interrupted_run(self, run, photos, interrupted):
         assert (photos / "agarnet-report.jsonl").exists()
         counts, err = run("--resume")
         assert counts == "2 restored, 2 skipped, 1 failed"
@@ -136,26 +136,28 @@ class TestResumeInPlace:
             "a.jpg.orig", "a.png.orig", "sub/a.jpg.orig", "sub/b.JPG.orig",
         ]  # fmt: skip
 
-    def test_without_resume_one_line_warns_and_nothing_is_forgotten(self, run, photos, interrupted):
+    def test_without_resume_a_warning_is_printed_and_the_report_kept(
+        self, run, photos, interrupted
+    ):
         warning, *_ = run()[1]
-        assert warning.startswith("agarnet: 2 of 5 files may be restored a second time: a backup")
+        assert warning.startswith("agarnet: 2 of 5 files may be restored a second time, since they")
         assert "--resume" in warning
         assert (photos / "a.jpg.orig1").exists()
         assert run("--resume")[0] == "4 skipped, 1 failed"
 
-    def test_a_lost_report_is_no_reason_to_be_silent(self, run, photos, interrupted):
+    def test_a_lost_report_does_not_suppress_the_warning(self, run, photos, interrupted):
         (photos / "agarnet-report.jsonl").unlink()
         assert "2 of 5 files may be restored a second time" in run("--resume")[1][0]
 
 
-def test_files_in_place_have_no_report_by_default(agarnet, refused, fake, photos):
+def test_files_restored_in_place_have_no_report_by_default(agarnet, refused, fake, photos):
     inputs = photos / "a.jpg", photos / "a.png"
-    assert "give its --report FILE" in refused("restore", *inputs, "--in-place", "--resume")
+    assert "use --report FILE" in refused("restore", *inputs, "--in-place", "--resume")
     agarnet("restore", *inputs, "--in-place", "--grid=none")
     assert not (photos / "agarnet-report.jsonl").exists()
     warning, *_ = agarnet("restore", *inputs, "--in-place", "--grid=none")[2]
     assert "2 of 2 files may be restored a second time" in warning
-    assert "With --report FILE, --resume would skip them" in warning
+    assert "with --report FILE, --resume can skip them" in warning
 
 
 class TestResume:
@@ -167,7 +169,7 @@ class TestResume:
 
         return run
 
-    def test_what_is_finished_is_skipped(self, run, tmp_path):
+    def test_finished_files_are_skipped(self, run, tmp_path):
         assert run() == "4 restored, 1 failed"
         written = (tmp_path / "out" / "a.png").stat().st_mtime_ns
         assert run("--resume") == "4 skipped, 1 failed"
@@ -175,7 +177,9 @@ class TestResume:
         assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == written
         assert run() == "4 restored, 1 failed"
 
-    def test_changes_are_done_again(self, run, photos, tmp_path, jpeg, monkeypatch):
+    def test_changed_files_and_options_are_restored_again(
+        self, run, photos, tmp_path, jpeg, monkeypatch
+    ):
         run()
         (photos / "a.jpg").write_bytes(jpeg + b"\0")
         (tmp_path / "out" / "sub" / "b.png").write_bytes(b"cut")
@@ -187,22 +191,22 @@ class TestResume:
         monkeypatch.setattr("agarnet_jax.cli.restore._digest_of_weights", lambda _: "others")
         assert run("--resume", "--quality=30") == "5 restored"
 
-    def test_names_stay_when_files_are_added(self, run, photos, tmp_path, jpeg):
+    def test_outputs_keep_their_names_when_files_are_added(self, run, photos, tmp_path, jpeg):
         run()
         assert tree(tmp_path / "out")[0] == "a.png"
         (photos / "a.bmp").write_bytes(jpeg)  # sorts before a.jpg
         assert run("--resume") == "1 restored, 4 skipped, 1 failed"
         assert "a_bmp.png" in tree(tmp_path / "out")
 
-    def test_maps_have_the_names_of_their_results(self, run, photos, tmp_path, jpeg):
+    def test_maps_are_named_like_their_outputs(self, run, photos, tmp_path, jpeg):
         maps = "--map", tmp_path / "maps"
         run(*maps)
         (photos / "a.bmp").write_bytes(jpeg)
         assert run("--resume", *maps) == "1 restored, 4 skipped, 1 failed"
-        of_results = [name for name in tree(tmp_path / "out") if name.endswith(".png")]
-        assert tree(tmp_path / "maps") == of_results
+        of_outputs = [name for name in tree(tmp_path / "out") if name.endswith(".png")]
+        assert tree(tmp_path / "maps") == of_outputs
 
-    def test_a_report_cut_by_a_crash(self, run, tmp_path):
+    def test_a_report_truncated_by_a_crash_is_resumed(self, run, tmp_path):
         run()
         report = tmp_path / "out" / "agarnet-report.jsonl"
         whole = report.read_text()
@@ -211,7 +215,7 @@ class TestResume:
         assert run("--resume") == "4 skipped, 1 failed"
 
 
-def test_maps_and_comparisons_of_many(agarnet, fake, photos, tmp_path):
+def test_maps_and_comparisons_are_written_to_folders(agarnet, fake, photos, tmp_path):
     code, _, err = agarnet(
         "restore", photos, "-o", tmp_path / "out", "--recursive", "--grid=none",
         "--map", tmp_path / "maps", "--compare", tmp_path / "both",
@@ -221,7 +225,9 @@ def test_maps_and_comparisons_of_many(agarnet, fake, photos, tmp_path):
     assert tree(tmp_path / "both") == tree(tmp_path / "maps")
 
 
-def test_a_mistake_of_ours_stops_nothing_else(agarnet, fake, photos, tmp_path, monkeypatch):
+def test_an_unexpected_error_does_not_stop_other_files(
+    agarnet, fake, photos, tmp_path, monkeypatch
+):
     class Sometimes:
         def restore(self, image, **arguments):
             if image.width == 20:
@@ -236,24 +242,24 @@ def test_a_mistake_of_ours_stops_nothing_else(agarnet, fake, photos, tmp_path, m
     assert err == [f"agarnet: '{photos}/a.png': RuntimeError: oh"]
 
 
-def test_unusable_weights_stop_all(refused, photos, tmp_path):
+def test_unusable_weights_stop_the_run(refused, photos, tmp_path):
     for jobs in ("--jobs=1", "--jobs=2"):
         line = refused("restore", photos, "-o", tmp_path / "out", "--weights=huge", jobs)
         assert "'huge'" in line
 
 
-def test_a_full_disk_for_the_report_is_named(refused, agarnet, fake, photos, tmp_path, monkeypatch):
+def test_an_unwritable_report_is_reported(refused, agarnet, fake, photos, tmp_path, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    assert "no report" in refused("restore", photos, "-o", tmp_path, "--report", photos)
+    assert "is not a report" in refused("restore", photos, "-o", tmp_path, "--report", photos)
     monkeypatch.setattr(reports.json, "dumps", full)
     code, _, err = agarnet("restore", photos / "a.jpg", "--report", tmp_path / "r.jsonl")
     assert code == 2
     assert "report" in err[-1]
 
 
-def test_a_report_that_cannot_go_on_ends_the_run(agarnet, fake, photos, tmp_path, monkeypatch):
+def test_a_full_report_ends_the_run(agarnet, fake, photos, tmp_path, monkeypatch):
     def full(*_args, **_kwargs):
         raise InputError("The report is full.")
 
@@ -261,11 +267,13 @@ def test_a_report_that_cannot_go_on_ends_the_run(agarnet, fake, photos, tmp_path
     out = tmp_path / "out"
     code, _, err = agarnet("restore", photos, "-o", out, "--recursive", "--jobs=2")
     assert (code, err[-1]) == (2, "agarnet: The report is full.")
-    assert not any(thread.name.startswith(running.THREADS) for thread in threading.enumerate())
+    assert not any(
+        thread.name.startswith(running.THREAD_PREFIX) for thread in threading.enumerate()
+    )
     assert not [name for name in tree(out) if name.endswith(".part")]
 
 
-def test_a_report_that_is_gone_is_not_named(agarnet, fake, photos, tmp_path, monkeypatch):
+def test_a_removed_report_is_mentioned(agarnet, fake, photos, tmp_path, monkeypatch):
     class Removing(type(fake.restorer)):
         def restore(self, image, **options):
             shutil.rmtree(tmp_path / "out", ignore_errors=True)
@@ -277,7 +285,7 @@ def test_a_report_that_is_gone_is_not_named(agarnet, fake, photos, tmp_path, mon
     assert printed[-1].endswith("; the report was removed")
 
 
-# The restorer waits in the middle of each file, the writer of one half-way.
+# A fake restorer, and a writer that waits in the middle of each file.
 WAITING = """
 import os, signal, sys, time, types
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
@@ -288,7 +296,7 @@ from agarnet_jax.restoration.files import writing
 def encode(pixels, file, *_):
     file.write(b"half a picture")
     file.flush()
-    os.write(1, b"writing\\n")  # whole, whatever the other thread does
+    os.write(1, b"writing\\n")  # atomic, whatever the other thread does
     time.sleep(600)
 
 def restored(file, **_):
@@ -304,7 +312,7 @@ sys.exit(main.main(sys.argv[1:]))
 
 @pytest.fixture
 def waiting(photos, tmp_path):
-    """Starts a run that is amid writing `jobs` files; returns the process."""
+    """Starts a run, waits until it is writing `jobs` files, and returns its process."""
 
     def waiting(jobs, *before):
         arguments = ["restore", photos, "-o", tmp_path / "out", "--grid=none", f"--jobs={jobs}"]
@@ -315,7 +323,7 @@ def waiting(photos, tmp_path):
             stderr=subprocess.PIPE,
         )
         for line in process.stdout:
-            jobs -= line.strip().endswith(b"writing")  # on terminals, after the progress
+            jobs -= line.strip().endswith(b"writing")  # on terminals, it follows the status line
             if not jobs:
                 break
         return process
@@ -332,7 +340,7 @@ def unfinished(folder):
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-def test_ctrl_c_in_the_middle_of_a_run(waiting, tmp_path, jobs, number, code):
+def test_signals_stop_a_run_without_partial_files(waiting, tmp_path, jobs, number, code):
     process, out = waiting(jobs), tmp_path / "out"
     assert len(unfinished(out)) == jobs
     process.send_signal(number)
@@ -346,7 +354,7 @@ def test_ctrl_c_in_the_middle_of_a_run(waiting, tmp_path, jobs, number, code):
 @pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_closed_terminal_leaves_no_partial_file(waiting, tmp_path, jobs):
-    """The message about it cannot be printed, either."""
+    """Its message cannot be printed either."""
     terminal = "import pty, sys; pty.spawn(sys.argv[1:])"
     process, out = waiting(jobs, sys.executable, "-c", terminal), tmp_path / "out"
     assert len(unfinished(out)) == jobs
@@ -359,7 +367,7 @@ def test_a_closed_terminal_leaves_no_partial_file(waiting, tmp_path, jobs):
     assert tree(out) == ["agarnet-report.jsonl"]
 
 
-def test_what_nohup_ignores_stays_ignored(waiting, tmp_path):
+def test_signals_ignored_by_nohup_stay_ignored(waiting, tmp_path):
     process = waiting(1, "sh", "-c", 'trap "" HUP; exec "$@"', "sh")
     process.send_signal(signal.SIGHUP)
     time.sleep(1)
@@ -371,23 +379,23 @@ def test_what_nohup_ignores_stays_ignored(waiting, tmp_path):
 
 
 @pytest.mark.usefixtures("hangups")
-def test_a_second_signal_does_not_break_off_the_tidying(agarnet, fake, photos, monkeypatch):
+def test_a_second_signal_does_not_interrupt_the_cleanup(agarnet, fake, photos, monkeypatch):
     class Closed:
         def restore(self, *_args, **_kwargs):
             try:
                 signal.raise_signal(signal.SIGHUP)
             finally:
                 signal.raise_signal(signal.SIGHUP)
-                tidied.append(True)
+                cleaned_up.append(True)
 
-    tidied = []
+    cleaned_up = []
     monkeypatch.setattr(fake, "restorer", Closed())
     code, _, err = agarnet("restore", photos / "a.jpg")
-    assert (code, tidied) == (129, [True])
+    assert (code, cleaned_up) == (129, [True])
     assert "stopped by SIGHUP" in err[-1]
 
 
-def test_a_pipe_is_refused_and_not_waited_for(agarnet, fake, photos, tmp_path):
+def test_a_pipe_is_refused_without_blocking(agarnet, fake, photos, tmp_path):
     os.mkfifo(photos / "pipe.jpg")
     code, printed, err = agarnet("restore", photos, "-o", tmp_path / "out", "--grid=none")
     assert code == 1
@@ -395,7 +403,7 @@ def test_a_pipe_is_refused_and_not_waited_for(agarnet, fake, photos, tmp_path):
     assert err == [f"agarnet: '{photos}/pipe.jpg' is a device or pipe; give an image file."]
 
 
-def test_maps_and_comparisons_are_no_inputs(agarnet, fake, photos):
+def test_maps_and_comparisons_are_not_used_as_inputs(agarnet, fake, photos):
     pictures = ("--map", photos / "maps", "--compare", photos / "both")
     arguments = ("restore", photos, "-o", photos / "out", "--recursive", "--grid=none", *pictures)
     for more in ((), ("--resume",)):
@@ -404,24 +412,24 @@ def test_maps_and_comparisons_are_no_inputs(agarnet, fake, photos):
     assert tree(photos / "maps") == ["a.png", "a_png.png", "sub/a.png", "sub/b.png"]
 
 
-def test_a_folder_by_another_name_is_the_same(refused, fake, photos, tmp_path):
+def test_output_folders_are_compared_by_identity(refused, fake, photos, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "alias").symlink_to(tmp_path / "out")
     line = refused("restore", photos, "-o", tmp_path / "out", "--map", tmp_path / "alias")
     assert "alias/a.png' would be written twice" in line
     line = refused("restore", photos, "-o", tmp_path / "out", "--compare", photos)
-    assert "photos' is the input; give another folder with --compare" in line
+    assert "photos' is the input; use another folder for --compare" in line
 
 
-def test_in_place_of_files_that_differ_in_case(agarnet, fake, photos, jpeg):
+def test_files_that_differ_in_case_only_are_restored_in_place(agarnet, fake, photos, jpeg):
     (photos / "A.jpg").write_bytes(jpeg)
     if len(tree(photos)) < 6:
-        pytest.skip("this file system does not tell them apart")
+        pytest.skip("requires a case-sensitive file system")
     code, printed, _ = agarnet("restore", photos / "a.jpg", photos / "A.jpg", "--in-place")
     assert (code, printed[-1].split(" in ")[0]) == (0, "2 restored")
 
 
-def test_a_map_replaces_no_other_input(refused, fake, photos, tmp_path):
+def test_a_map_does_not_replace_another_input(refused, fake, photos, tmp_path):
     (photos / "maps").mkdir()
     kept = photos / "maps" / "a.png"
     shutil.copy(photos / "a.png", kept)
@@ -432,13 +440,13 @@ def test_a_map_replaces_no_other_input(refused, fake, photos, tmp_path):
 
 
 @pytest.mark.parametrize("flag", ["-o", "--map"])
-def test_one_file_for_the_outputs_of_several_is_refused(refused, fake, photos, tmp_path, flag):
+def test_several_inputs_need_an_output_folder(refused, fake, photos, tmp_path, flag):
     line = refused("restore", photos / "a.jpg", photos / "a.png", flag, tmp_path / "x.png")
-    assert "x.png' ends as an image file, but several files may come" in line
+    assert "x.png' is named like an image file, but there may be several outputs" in line
     assert not (tmp_path / "x.png").exists()
 
 
-def test_what_ends_in_a_slash_is_a_folder_for_several_too(agarnet, fake, photos, tmp_path):
+def test_an_output_ending_in_a_slash_is_a_folder(agarnet, fake, photos, tmp_path):
     code, _, _ = agarnet(
         "restore", photos / "a.jpg", photos / "a.png", "-o", f"{tmp_path}/x.png/", "--grid=none"
     )
@@ -446,7 +454,7 @@ def test_what_ends_in_a_slash_is_a_folder_for_several_too(agarnet, fake, photos,
     assert tree(tmp_path / "x.png") == ["a.png", "a_png.png", "agarnet-report.jsonl"]
 
 
-def test_maps_that_are_missing_are_made_on_resuming(agarnet, fake, photos, tmp_path):
+def test_missing_maps_are_written_on_resume(agarnet, fake, photos, tmp_path):
     arguments = ("restore", photos, "-o", tmp_path / "out", "--grid=none", "--resume")
     agarnet(*arguments)
     maps = ("--map", tmp_path / "maps")

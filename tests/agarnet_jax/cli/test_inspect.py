@@ -17,17 +17,17 @@ def photo(tmp_path, gray_photo, encode):
     return path
 
 
-def test_words_and_json_say_the_same(agarnet, photo):
-    code, words, err = agarnet("inspect", photo)
+def test_text_and_json_agree(agarnet, photo):
+    code, text, err = agarnet("inspect", photo)
     assert (code, err) == (0, [])
-    assert "JPEG, 64×64 pixels; gray, sequential; its header says quality 25" in words[0]
+    assert "JPEG, 64×64 pixels; gray, sequential; its header states quality 25" in text[0]
     _, lines, _ = agarnet("inspect", photo, "--json")
     plain = json.loads("\n".join(lines))
     assert plain["header"]["quality"] == 25
-    assert f"look like JPEG quality {plain['quality']:.0f}" in words[1]
+    assert f"look like JPEG quality {plain['quality']:.0f}" in text[1]
 
 
-def test_several_files_have_a_line_of_json_each(agarnet, photo, tmp_path):
+def test_several_files_give_one_line_of_json_each(agarnet, photo, tmp_path):
     (tmp_path / "bad.jpg").write_text("a text")
     several = photo, tmp_path / "bad.jpg", tmp_path / "none.jpg", photo
     code, lines, err = agarnet("inspect", *several, "--json")
@@ -41,7 +41,7 @@ def test_several_files_have_a_line_of_json_each(agarnet, photo, tmp_path):
     assert [f"agarnet: {each['error']}" for each in (bad, missing)] == err
 
 
-def test_the_keys_of_json_are_documented(agarnet, photo, tmp_path, repository):
+def test_the_json_keys_are_documented(agarnet, photo, tmp_path, repository):
     page = (repository / "docs" / "restoration.md").read_text()
     section = page.split("## What `inspect --json` says")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| (`.+?) \| (.+) \|$", section, re.MULTILINE))
@@ -54,14 +54,14 @@ def test_the_keys_of_json_are_documented(agarnet, photo, tmp_path, repository):
         assert found[key] is None or found[key].keys() == names
 
 
-def test_words_of_several_files_begin_with_their_names(agarnet, photo):
+def test_the_texts_of_several_files_start_with_their_names(agarnet, photo):
     code, lines, err = agarnet("inspect", photo, photo)
     assert (code, err) == (0, [])
     alone = agarnet("inspect", photo)[1]
     assert lines == [f"{photo}:", *alone, ""] * 2
 
 
-def test_a_mistake_of_ours_stops_no_other_file(agarnet, photo, monkeypatch):
+def test_an_unexpected_error_does_not_stop_other_files(agarnet, photo, monkeypatch):
     def broken(*_):
         raise RuntimeError("oh\nno")
 
@@ -71,7 +71,7 @@ def test_a_mistake_of_ours_stops_no_other_file(agarnet, photo, monkeypatch):
     assert err == [f"agarnet: '{photo}': RuntimeError: oh"] * 2
 
 
-def test_what_cannot_be_read_is_named(refused, tmp_path, photo):
+def test_unusable_inputs_and_weights_are_refused(refused, tmp_path, photo):
     assert "does not exist" in refused("inspect", tmp_path / "none.jpg")
     assert "is a folder" in refused("inspect", tmp_path)
     assert "--max-pixels 4096" in refused("inspect", photo, "--max-pixels=4000")

@@ -7,7 +7,7 @@ import termios
 import pytest
 
 from agarnet_jax.cli import progress
-from agarnet_jax.cli.progress import Progress, StatusLine, in_words
+from agarnet_jax.cli.progress import Progress, StatusLine, format_duration
 
 
 class Terminal(io.StringIO):
@@ -22,7 +22,7 @@ def clock(monkeypatch):
     return now
 
 
-def test_time_left_goes_by_bytes_that_were_worked_on(clock):
+def test_remaining_time_is_estimated_from_processed_bytes(clock):
     line = Progress(files=4, size=1000, stream=Terminal())
     assert line.text() == "0 of 4 files"
     line.add(500, failed=False, skipped=True)
@@ -34,20 +34,20 @@ def test_time_left_goes_by_bytes_that_were_worked_on(clock):
     assert line.text() == "4 of 4 files, 1 failed"
 
 
-def test_lines_are_kept_apart(clock, capsys):
+def test_printed_lines_do_not_mix_with_the_status_line(clock, capsys):
     terminal = Terminal()
     line = Progress(files=2, size=2, stream=terminal)
     line.add(1, failed=False, skipped=False)
     line.say("a line")
     line.close()
     assert capsys.readouterr().out == "a line\n"
-    begin, first, second, third, last = terminal.getvalue().split("\r\x1b[K")[1:]
-    assert begin == "0 of 2 files"
+    start, first, second, third, last = terminal.getvalue().split("\r\x1b[K")[1:]
+    assert start == "0 of 2 files"
     assert (first, second, third) == ("1 of 2 files, about 0 s left", "", first)
     assert last == ""
 
 
-def test_silent_outside_terminals(capsys):
+def test_nothing_is_drawn_outside_terminals(capsys):
     stream = io.StringIO()
     line = Progress(files=2, size=2, stream=stream)
     line.add(1, failed=False, skipped=False)
@@ -56,8 +56,8 @@ def test_silent_outside_terminals(capsys):
     assert stream.getvalue() == ""
 
 
-def test_long_texts_are_cut_where_they_would_wrap():
-    """By the width of the terminal that is written to, not that of standard output."""
+def test_long_texts_are_truncated_to_the_terminal_width():
+    """The terminal that is written to, not that of standard output."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 10, 20, 0, 0))
     with open(theirs, "w") as terminal:
@@ -66,7 +66,7 @@ def test_long_texts_are_cut_where_they_would_wrap():
     os.close(ours)
 
 
-def test_a_terminal_that_is_gone_is_no_error():
+def test_a_closed_terminal_is_not_an_error():
     class Gone(Terminal):
         def write(self, _):
             raise OSError(5, "Input/output error")
@@ -78,5 +78,5 @@ def test_a_terminal_that_is_gone_is_no_error():
     ("seconds", "words"),
     [(0.4, "0 s"), (89, "89 s"), (91, "2 min"), (3000, "50 min"), (12000, "3 h 20 min")],
 )
-def test_durations(seconds, words):
-    assert in_words(seconds) == words
+def test_durations_are_formatted(seconds, words):
+    assert format_duration(seconds) == words

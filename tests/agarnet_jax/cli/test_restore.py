@@ -1,4 +1,4 @@
-"""`agarnet restore` of one file; most tests with a fake restorer."""
+"""`agarnet restore` with one file, mostly with a fake restorer."""
 
 import gc
 import io
@@ -34,7 +34,7 @@ def names(folder):
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp", "tiff", "bmp", "jpg"])
-def test_writes_every_format(agarnet, fake, photo, tmp_path, suffix):
+def test_every_format_is_written(agarnet, fake, photo, tmp_path, suffix):
     code, (line,), err = agarnet("restore", photo, "-o", tmp_path / f"out.{suffix}")
     assert (code, err) == (0, [])
     assert line == f"{tmp_path}/out.{suffix}: restored, assuming JPEG quality 42"
@@ -44,7 +44,7 @@ def test_writes_every_format(agarnet, fake, photo, tmp_path, suffix):
     assert names(tmp_path) == [f"out.{suffix}", "photo.jpg"]
 
 
-def test_lossless_formats_hold_the_same_picture(agarnet, fake, photo, tmp_path):
+def test_lossless_formats_contain_the_same_pixels(agarnet, fake, photo, tmp_path):
     pictures = []
     for suffix in ("png", "webp", "tiff"):
         agarnet("restore", photo, "-o", tmp_path / f"out.{suffix}")
@@ -54,7 +54,7 @@ def test_lossless_formats_hold_the_same_picture(agarnet, fake, photo, tmp_path):
     assert (pictures[0] == pictures[2]).all()
 
 
-def test_the_real_restorer(agarnet, tmp_path, gray_photo, encode):
+def test_the_real_restorer_reduces_the_error(agarnet, tmp_path, gray_photo, encode):
     path = tmp_path / "gray.jpg"
     path.write_bytes(encode(gray_photo[:64, :64], 25))
     code, (line,), _ = agarnet("restore", path, "-o", tmp_path / "a.png", "--quality=header")
@@ -68,7 +68,7 @@ def test_the_real_restorer(agarnet, tmp_path, gray_photo, encode):
 
 @pytest.fixture
 def on_terminal(monkeypatch):
-    """Runs the command; returns what its line on standard error showed, one after the other."""
+    """Runs the command; returns the successive texts of its status line on standard error."""
 
     def on_terminal(*arguments):
         terminal = io.StringIO()
@@ -82,18 +82,18 @@ def on_terminal(monkeypatch):
     return on_terminal
 
 
-def test_a_terminal_shows_what_is_done_meanwhile(on_terminal, fake, photo):
+def test_a_terminal_shows_the_current_step(on_terminal, fake, photo):
     shown = on_terminal("restore", photo)
     assert shown == ["", "reading photo.jpg …", "restoring photo.jpg (64×48) …", ""]
 
 
-def test_errors_take_the_place_of_what_a_terminal_shows(on_terminal, fake, photo):
+def test_errors_replace_the_status_line(on_terminal, fake, photo):
     photo.write_bytes(b"x")
     shown = on_terminal("restore", photo)
     assert shown[-1] == f"agarnet: '{photo}' is not an image that Pillow can read.\n"
 
 
-def test_default_output_stands_beside_the_input(agarnet, fake, photo, jpeg):
+def test_the_default_output_is_next_to_the_input(agarnet, fake, photo, jpeg):
     assert agarnet("restore", photo)[0] == 0
     assert names(photo.parent) == ["photo.jpg", "photo_restored.png"]
     assert photo.read_bytes() == jpeg
@@ -102,12 +102,12 @@ def test_default_output_stands_beside_the_input(agarnet, fake, photo, jpeg):
 
 
 @pytest.mark.parametrize("folder", ["new", "new/", "2026.11.29/", "new.png/"])
-def test_output_into_a_folder(agarnet, fake, photo, tmp_path, folder):
+def test_the_output_can_be_a_folder(agarnet, fake, photo, tmp_path, folder):
     assert agarnet("restore", photo, "-o", f"{tmp_path}/{folder}")[0] == 0
     assert names(tmp_path / folder) == ["agarnet-report.jsonl", "photo.png"]
 
 
-def test_arguments_become_options(fake, photo, tmp_path, monkeypatch, agarnet):
+def test_arguments_are_passed_as_options(fake, photo, tmp_path, monkeypatch, agarnet):
     seen = []
     run = restore.Run
     monkeypatch.setattr(
@@ -126,7 +126,7 @@ def test_arguments_become_options(fake, photo, tmp_path, monkeypatch, agarnet):
     assert (options.strict, options.max_pixels, options.in_place) == (True, 5000, False)
 
 
-def test_header_quality_of_a_png_is_refused(refused, fake, tmp_path):
+def test_header_quality_is_refused_for_a_png(refused, fake, tmp_path):
     path = tmp_path / "a.png"
     Image.new("L", (8, 8)).save(path)
     assert "--quality auto" in refused(
@@ -135,7 +135,7 @@ def test_header_quality_of_a_png_is_refused(refused, fake, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"),
+    ("argument", "message"),
     [
         ("--quality=0", "'0'"),
         ("--quality=101", "'101'"),
@@ -147,19 +147,19 @@ def test_header_quality_of_a_png_is_refused(refused, fake, tmp_path):
         ("--max-pixels=0", "--max-pixels is 0"),
         ("--jobs=0", "--jobs is 0"),
         ("--resume", "--resume needs the report"),
-        ("--format=jpeg", "ends as a png file"),
+        ("--format=jpeg", "has the suffix of a png file"),
         ("--in-place", "--in-place keeps name and format"),
         ("--weights=huge", "'huge'"),
-        ("--output=", "'' is no path; give a file or a folder"),
-        ("--output=-", "'-' is no path; give a file or a folder"),
+        ("--output=", "'' is not a path; give a file or a folder"),
+        ("--output=-", "'-' is not a path; give a file or a folder"),
     ],
 )
-def test_impossible_arguments(refused, photo, tmp_path, argument, said):
-    assert said in refused("restore", photo, "-o", tmp_path / "x.png", argument)
+def test_invalid_arguments_are_refused(refused, photo, tmp_path, argument, message):
+    assert message in refused("restore", photo, "-o", tmp_path / "x.png", argument)
     assert names(tmp_path) == ["photo.jpg"]
 
 
-def test_unusable_inputs(refused, fake, tmp_path, jpeg):
+def test_unusable_inputs_are_refused(refused, fake, tmp_path, jpeg):
     text = tmp_path / "text.jpg"
     text.write_text("not an image")
     empty = tmp_path / "empty.jpg"
@@ -172,32 +172,34 @@ def test_unusable_inputs(refused, fake, tmp_path, jpeg):
     assert "is a folder" in refused("restore", tmp_path)
     assert "is the input" in refused("restore", tmp_path, "-o", tmp_path)
     assert names(tmp_path) == before
-    assert fake.asked == []  # JAX was not needed to say so
+    assert fake.requested_by == []  # JAX was not loaded
 
 
-def test_a_truncated_file_is_restored_with_a_word(agarnet, refused, fake, tmp_path, jpeg):
+def test_a_truncated_file_is_restored_with_a_warning(agarnet, refused, fake, tmp_path, jpeg):
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(jpeg[:-150])
-    assert "leave out --strict" in refused("restore", cut, "--strict")
+    assert "omit --strict" in refused("restore", cut, "--strict")
     code, _, (line,) = agarnet("restore", cut)
     assert code == 0
     assert line.startswith(f"agarnet: '{cut}': it is truncated: rows ")
     assert (tmp_path / "cut_restored.png").exists()
 
 
-def test_unusable_outputs(refused, fake, photo, tmp_path, jpeg):
-    assert "image suffix" in refused("restore", photo, "-o", tmp_path / "x.gif")
+def test_unusable_outputs_are_refused(refused, fake, photo, tmp_path, jpeg):
+    assert "no suffix of a supported image" in refused("restore", photo, "-o", tmp_path / "x.gif")
     assert "is the input" in refused("restore", photo, "-o", photo)
-    assert "cannot be made: " in refused("restore", photo, "-o", photo / "no/x.png")
+    assert "cannot be created: " in refused("restore", photo, "-o", photo / "no/x.png")
     assert "written twice" in refused(
         "restore", photo, "-o", tmp_path / "x.png", "--compare", tmp_path / "x.png"
     )
-    assert "image suffix" in refused("restore", photo, "--map", tmp_path / "map.txt")
+    assert "no suffix of a supported image" in refused(
+        "restore", photo, "--map", tmp_path / "map.txt"
+    )
     assert photo.read_bytes() == jpeg
     assert names(tmp_path) == ["photo.jpg"]
 
 
-def test_in_place(agarnet, fake, photo, jpeg):
+def test_in_place_keeps_the_original(agarnet, fake, photo, jpeg):
     code, _, (note,) = agarnet("restore", photo, "--in-place")
     assert code == 0
     assert "photo.jpg.orig'" in note
@@ -205,7 +207,7 @@ def test_in_place(agarnet, fake, photo, jpeg):
     assert (photo.parent / "photo.jpg.orig").read_bytes() == jpeg
 
 
-def test_names_of_any_bytes(agarnet, refused, fake, tmp_path, jpeg):
+def test_file_names_of_any_bytes_and_length_are_supported(agarnet, refused, fake, tmp_path, jpeg):
     name = pathlib.Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 \n.jpg"))
     name.write_bytes(jpeg)
     code, out, _ = agarnet("restore", name)
@@ -221,7 +223,7 @@ def test_names_of_any_bytes(agarnet, refused, fake, tmp_path, jpeg):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000)])
-def test_extreme_sizes(agarnet, tmp_path, size):
+def test_images_of_extreme_sizes_are_restored(agarnet, tmp_path, size):
     path = tmp_path / "a.jpg"
     Image.new("RGB", size, "teal").save(path)
     assert agarnet("restore", path, "-o", tmp_path / "b.png")[0] == 0
@@ -229,7 +231,7 @@ def test_extreme_sizes(agarnet, tmp_path, size):
         assert image.size == size
 
 
-def test_a_very_wide_image(agarnet, fake, tmp_path):
+def test_a_very_wide_image_is_restored(agarnet, fake, tmp_path):
     path = tmp_path / "a.jpg"
     Image.new("RGB", (65500, 1)).save(path)
     assert agarnet("restore", path, "-o", tmp_path / "b.png")[0] == 0
@@ -237,7 +239,7 @@ def test_a_very_wide_image(agarnet, fake, tmp_path):
         assert image.size == (65500, 1)
 
 
-def test_ctrl_c_in_the_middle(agarnet, fake, photo, monkeypatch):
+def test_ctrl_c_leaves_no_output(agarnet, fake, photo, monkeypatch):
     class Interrupted:
         def restore(self, *_args, **_kwargs):
             raise KeyboardInterrupt
@@ -251,7 +253,7 @@ def test_ctrl_c_in_the_middle(agarnet, fake, photo, monkeypatch):
 
 @pytest.fixture(params=["SIGTERM", "SIGINT"])
 def stopping(request):
-    """A signal that ends the command; where nobody ignores it, as shells do in the background."""
+    """A signal that stops the command; no longer ignored, as it is in background shells."""
     number = signal.Signals[request.param]
     earlier = signal.signal(number, signal.default_int_handler)
     yield number
@@ -263,7 +265,7 @@ def stopping(request):
 def test_a_signal_in_a_callback_is_not_lost(
     agarnet, fake, photo, monkeypatch, stopping, of_collector
 ):
-    """Python prints and drops what is raised in one."""
+    """Python prints and drops exceptions raised in callbacks."""
 
     class Collected:
         def restore(self, *_args, **_kwargs):
@@ -282,7 +284,7 @@ def test_a_signal_in_a_callback_is_not_lost(
                 assert reference() is None
             time.sleep(9)
 
-    monkeypatch.setattr(main, "_REMINDER", 0.1)
+    monkeypatch.setattr(main, "_RESEND_AFTER", 0.1)
     monkeypatch.setattr(fake, "restorer", Collected())
     code, _, err = agarnet("restore", photo)
     assert code == 128 + stopping
@@ -290,7 +292,7 @@ def test_a_signal_in_a_callback_is_not_lost(
     assert names(photo.parent) == ["photo.jpg"]
 
 
-def test_a_signal_that_is_repeated_does_not_break_off_the_tidying_up(
+def test_a_repeated_signal_does_not_interrupt_the_cleanup(
     agarnet, fake, photo, monkeypatch, stopping
 ):
     class Impatient:
@@ -299,15 +301,15 @@ def test_a_signal_that_is_repeated_does_not_break_off_the_tidying_up(
                 signal.raise_signal(stopping)
             finally:
                 signal.raise_signal(stopping)
-                (photo.parent / "tidy").touch()
+                (photo.parent / "cleaned_up").touch()
 
     monkeypatch.setattr(fake, "restorer", Impatient())
     code, _, err = agarnet("restore", photo)
     assert (code, len(err)) == (128 + stopping, 2)
-    assert names(photo.parent) == ["photo.jpg", "tidy"]
+    assert names(photo.parent) == ["cleaned_up", "photo.jpg"]
 
 
-def test_a_closed_output_is_none(photo):
+def test_standard_output_may_be_closed(photo):
     command = [sys.executable, "-m", "agarnet_jax.cli", "inspect", f"{photo}"]
     closed = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True
@@ -315,14 +317,14 @@ def test_a_closed_output_is_none(photo):
     assert (closed.returncode, closed.stderr) == (0, "")
 
 
-def test_a_weights_file_of_one_network_is_named(refused, photo, tmp_path):
+def test_a_weights_file_of_one_network_is_refused(refused, photo, tmp_path):
     path = tmp_path / "part.safetensors"
     save(weights.load("tiny"), path, part="restorer")
     line = refused("restore", photo, "-o", tmp_path / "x.png", "--weights", path)
     assert "part.safetensors' does not hold AGARNet weights: it has no estimator" in line
 
 
-def test_corrupt_weights_are_named(refused, photo, tmp_path):
+def test_corrupt_weights_are_refused(refused, photo, tmp_path):
     path = tmp_path / "mine.safetensors"
     weights.save(weights.load("tiny"), path)
     contents = bytearray(path.read_bytes())
@@ -348,12 +350,13 @@ STOPPED_TWICE = """
 import atexit, signal, sys, threading, time
 from agarnet_jax.cli import main
 from agarnet_jax.restoration.files import running
-signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background shells
 atexit.register(signal.raise_signal, signal.SIGINT)
 
 def stopped():
     if "working" in sys.argv:
-        threading.Thread(target=time.sleep, args=(60,), daemon=True, name=running.THREADS).start()
+        name = running.THREAD_PREFIX
+        threading.Thread(target=time.sleep, args=(60,), daemon=True, name=name).start()
     print("so far")
     signal.raise_signal(signal.SIGINT)
 
@@ -363,7 +366,7 @@ main.program()
 
 
 @pytest.mark.parametrize("workers", ["idle", "working"])
-def test_a_second_ctrl_c_does_not_break_off_the_end(workers, monkeypatch):
+def test_a_second_ctrl_c_does_not_interrupt_the_exit(workers, monkeypatch):
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     command = [sys.executable, "-c", STOPPED_TWICE, workers]
     result = subprocess.run(command, capture_output=True, text=True)
@@ -371,30 +374,30 @@ def test_a_second_ctrl_c_does_not_break_off_the_end(workers, monkeypatch):
     assert result.stderr == "\nagarnet: stopped by SIGINT; no partial file is left.\n"
 
 
-def test_a_closed_pipe_is_no_error_to_tell(fake, photo, monkeypatch, capfd):
+def test_a_closed_pipe_prints_no_error(fake, photo, monkeypatch, capfd):
     def closed(*_args, **_kwargs):
         raise BrokenPipeError
 
-    monkeypatch.setattr(restore, "_tell_single", closed)
+    monkeypatch.setattr(restore, "_print_single", closed)
     monkeypatch.setattr(os, "dup2", lambda *_: None)
     assert main.main(["restore", f"{photo}"]) == 141
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="requires /dev/full")
 @pytest.mark.parametrize("arguments", [["inspect", "photo.jpg"], ["--help"]])
-def test_a_full_disk_behind_the_output_is_said(photo, monkeypatch, arguments):
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # argparse drops errors of what it writes
+def test_a_full_disk_for_standard_output_is_reported(photo, monkeypatch, arguments):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # argparse ignores write errors
     monkeypatch.chdir(photo.parent)
     command = [sys.executable, "-m", "agarnet_jax.cli", *arguments]
     with open("/dev/full", "w") as full:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 2
-    assert result.stderr == "agarnet: the output cannot be written: No space left on device.\n"
+    assert result.stderr == "agarnet: standard output cannot be written: No space left on device.\n"
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "out.png", "notes.txt"])
-def test_a_report_replaces_no_other_file(refused, fake, photo, tmp_path, jpeg, name):
+def test_a_report_does_not_replace_another_file(refused, fake, photo, tmp_path, jpeg, name):
     (tmp_path / "notes.txt").write_text("mine")
     arguments = ("restore", photo, "-o", tmp_path / "out.png", "--report", tmp_path / name)
     assert name in refused(*arguments)
@@ -402,26 +405,26 @@ def test_a_report_replaces_no_other_file(refused, fake, photo, tmp_path, jpeg, n
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_a_missing_input_leaves_no_folder(refused, fake, tmp_path):
+def test_a_missing_input_creates_no_folder(refused, fake, tmp_path):
     output = tmp_path / "a" / "x.png"
     assert "does not exist" in refused("restore", tmp_path / "no.jpg", "-o", output)
     assert not output.parent.exists()
 
 
-def test_a_signal_that_was_heard_does_not_come_again(monkeypatch):
-    monkeypatch.setattr(main, "_REMINDER", 0.05)
-    with main._stopping([signal.SIGUSR1]) as heard:
+def test_an_acknowledged_signal_is_not_sent_again(monkeypatch):
+    monkeypatch.setattr(main, "_RESEND_AFTER", 0.05)
+    with main._stopping([signal.SIGUSR1]) as acknowledge:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGUSR1)
-        heard()
-        time.sleep(0.2)  # here a reminder would break off the tidying up
+        acknowledge()
+        time.sleep(0.2)  # another signal would interrupt the cleanup here
 
 
-def test_a_signal_comes_again_on_windows_where_os_kill_ends_processes(monkeypatch):
-    monkeypatch.setattr(main, "_REMINDER", 0.05)
+def test_signals_are_sent_again_on_windows_where_os_kill_ends_processes(monkeypatch):
+    monkeypatch.setattr(main, "_RESEND_AFTER", 0.05)
     monkeypatch.setattr(main, "os", types.SimpleNamespace(name="nt"))
     with main._stopping([signal.SIGUSR1]):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGUSR1)
         with pytest.raises(KeyboardInterrupt):
-            any(map(time.sleep, 100 * [0.05]))  # what one thread raises wakes no other
+            any(map(time.sleep, 100 * [0.05]))  # a signal raised in a thread wakes no other

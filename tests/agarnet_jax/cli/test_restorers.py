@@ -6,16 +6,16 @@ from agarnet_jax.cli.restorers import Restorers
 
 
 @pytest.fixture
-def made(monkeypatch):
-    """The devices of each restorer that was made."""
-    made = []
+def created(monkeypatch):
+    """The devices of each created restorer."""
+    created = []
 
     class Recorded:
         weights = "tiny"
 
         def __init__(self, weights, *, devices):
             assert weights == "tiny"
-            made.append(list(devices))
+            created.append(list(devices))
 
         @classmethod
         def from_pretrained(cls, name, **options):
@@ -23,19 +23,19 @@ def made(monkeypatch):
 
     monkeypatch.setattr(restoration, "Restorer", Recorded, raising=False)
     monkeypatch.setattr("agarnet_jax.runtime.prepare", lambda: None)
-    return made
+    return created
 
 
-def test_one_worker_gets_all_devices(made):
+def test_one_worker_gets_all_devices(created):
     restorers = Restorers("tiny", workers=1)
-    assert made == []
+    assert created == []
     assert restorers(0) is restorers(0)
-    assert made == [jax.local_devices()]
+    assert created == [jax.local_devices()]
 
 
-def test_several_get_one_each_in_turn(made):
+def test_several_workers_get_one_device_each_round_robin(created):
     restorers = Restorers("tiny", workers=3)
     first, second, third = (restorers(number) for number in range(3))
     assert first is not second
     assert first is third  # there are two devices
-    assert made == [[device] for device in jax.local_devices()]
+    assert created == [[device] for device in jax.local_devices()]

@@ -1,4 +1,4 @@
-"""What of a file's history decides, with the real restorer."""
+"""How a file's compression history affects its restoration, with the real restorer."""
 
 import io
 
@@ -21,7 +21,7 @@ def restorer():
 
 @pytest.fixture
 def restore(restorer, tmp_path):
-    """(contents, options) → outcome."""
+    """Restores a file's contents with options; returns the outcome."""
 
     def restore(contents, **options):
         path = tmp_path / "picture"
@@ -42,19 +42,19 @@ def error(outcome, clean):
     return np.square(np.asarray(outcome.image).astype(float) - clean).mean()
 
 
-@pytest.mark.parametrize(("first", "more", "believed"), [(16, 6, True), (30, 0, False)])
-def test_inspection_says_what_restoration_assumes(
-    restore, restorer, tmp_path, astronaut, encode, first, more, believed
+@pytest.mark.parametrize(("first", "slope", "uses_header"), [(16, 6, True), (30, 0, False)])
+def test_inspection_reports_the_quality_that_restoration_assumes(
+    restore, restorer, tmp_path, astronaut, encode, first, slope, uses_header
 ):
-    table = [first + more * (row + column) for row in range(8) for column in range(8)]
+    table = [first + slope * (row + column) for row in range(8) for column in range(8)]
     contents = encode(astronaut[:256, :256], 75, qtables=[table] * 2)
     (tmp_path / "own.jpg").write_bytes(contents)
     found = inspection.inspect(reading.read(tmp_path / "own.jpg"), restorer)
-    assert (found.quality == found.header.quality) == believed
+    assert (found.quality == found.header.quality) == uses_header
     assert found.quality == pytest.approx(restore(contents).quality_map.mean(), abs=0.01)
 
 
-def test_a_file_compressed_once_can_be_kept_consistent(restore, gray_photo, encode):
+def test_consistency_improves_a_file_compressed_once(restore, gray_photo, encode):
     contents = encode(gray_photo, 60)
     plain = restore(contents)
     consistent = restore(contents, consistent=True)
@@ -67,10 +67,10 @@ def test_a_file_compressed_once_can_be_kept_consistent(restore, gray_photo, enco
     assert error(consistent, np.asarray(deep.image) / 257) < 1
 
 
-def test_of_a_consistent_file_most_coefficients_come_out_the_same_when_compressed_again(
+def test_recompressing_a_consistent_result_reproduces_most_coefficients(
     restore, gray_photo, encode
 ):
-    """Most: moved ones lie at the ends of their intervals, where rounded pixels decide."""
+    """Not all: projected ones lie at the ends of their intervals, where rounding pixels decides."""
     contents = encode(gray_photo, 60)
 
     def quantized(contents):
@@ -78,14 +78,16 @@ def test_of_a_consistent_file_most_coefficients_come_out_the_same_when_compresse
         table = quality_table(60)[:, None, :]
         return np.rint(scipy.fft.dctn(levels, axes=(1, 3), norm="ortho") / table)
 
-    def share(**options):
-        again = encode(np.asarray(restore(contents, strength=1.5, **options).image), 60)
-        return (quantized(again) == quantized(contents)).mean()
+    def fraction_reproduced(**options):
+        recoded = encode(np.asarray(restore(contents, strength=1.5, **options).image), 60)
+        return (quantized(recoded) == quantized(contents)).mean()
 
-    assert max(0.99, share()) < share(consistent=True) < 1
+    assert max(0.99, fraction_reproduced()) < fraction_reproduced(consistent=True) < 1
 
 
-def test_consistency_is_not_for_recompressed_and_other_files(restore, gray_photo, encode, encoded):
+def test_consistency_is_not_applied_to_recompressed_and_non_jpeg_files(
+    restore, gray_photo, encode, encoded
+):
     twice = recompressed(encode(gray_photo, 20), 90)
     outcome = restore(twice, consistent=True)
     assert not outcome.consistent
@@ -94,10 +96,10 @@ def test_consistency_is_not_for_recompressed_and_other_files(restore, gray_photo
     picture = Image.open(io.BytesIO(encode(gray_photo, 20)))
     outcome = restore(encoded(picture, "PNG"), consistent=True)
     assert not outcome.consistent
-    assert "for JPEG files" in " ".join(outcome.notes)
+    assert "requires a JPEG file" in " ".join(outcome.notes)
 
 
-def test_a_screenshot_of_a_jpeg_is_aligned(restore, gray_photo, encode, encoded):
+def test_a_cropped_screenshot_of_a_jpeg_is_aligned(restore, gray_photo, encode, encoded):
     decoded = np.asarray(Image.open(io.BytesIO(encode(gray_photo, 25))))
     crop, clean = decoded[3:, 5:], gray_photo[3:, 5:].astype(float)
     aligned = restore(encoded(crop, "PNG"))
@@ -116,12 +118,12 @@ def test_strength_0_changes_nothing(restore, astronaut, encode):
 
 
 @pytest.mark.parametrize("choice", [QualitySource.IMAGE, QualitySource.MAP])
-def test_pixel_art_is_restored_by_its_header(restore, encode, choice):
+def test_pixel_art_is_restored_with_the_quality_of_its_header(restore, encode, choice):
     art = np.kron(np.random.default_rng(0).integers(0, 255, (32, 32)), np.ones((8, 8)))
     contents = encode(art.astype(np.uint8), 90)
     outcome = restore(contents, quality=choice)
-    stated = restore(contents, quality=QualitySource.HEADER)
-    np.testing.assert_array_equal(outcome.image, stated.image)
+    by_header = restore(contents, quality=QualitySource.HEADER)
+    np.testing.assert_array_equal(outcome.image, by_header.image)
     (note,) = outcome.notes
     assert "show no trace of such a compression" in note
     assert error(restore(contents, quality=1), art) > 10 * error(outcome, art)

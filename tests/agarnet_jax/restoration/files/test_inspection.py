@@ -10,7 +10,7 @@ from agarnet_jax.restoration.request import QualitySource
 
 
 class FakeRestorer:
-    """Estimates 40 for the image, 35–45 in places, and remembers what it saw."""
+    """Estimates 40 for the image and 35–45 pixel-wise, and records the pixels it was given."""
 
     def estimate(self, image, *, header=None):
         pixels = np.asarray(image)
@@ -27,7 +27,7 @@ def restorer():
 
 @pytest.fixture
 def inspect(tmp_path, restorer):
-    """Bytes of a file → what is found."""
+    """Inspects the contents of a file."""
 
     def inspect(contents, name="file.jpg"):
         path = tmp_path / name
@@ -42,7 +42,7 @@ def photo(astronaut):
     return np.asarray(Image.fromarray(astronaut).reduce(3))
 
 
-def test_a_single_jpeg(inspect, restorer, photo, encode):
+def test_a_jpeg_compressed_once(inspect, restorer, photo, encode):
     found = inspect(encode(photo, 40, subsampling="4:2:2"))
     height, width = photo.shape[:2]
     assert (found.kind, found.width, found.height) == ("JPEG", width, height)
@@ -53,35 +53,35 @@ def test_a_single_jpeg(inspect, restorer, photo, encode):
     assert (found.grid.row, found.grid.column) == (0, 0)
     assert found.recompressed is False
     assert restorer.seen.shape == (height, width, 3)
-    words = found.words()
+    text = found.as_text()
     for part in (
-        f"JPEG, {width}×{height} pixels; YCbCr 4:2:2, sequential; its header says quality 40.",
-        "look like JPEG quality 40, 35 to 45 in places.",
-        "grid begins at the top left corner.",
+        f"JPEG, {width}×{height} pixels; YCbCr 4:2:2, sequential; its header states quality 40.",
+        "look like JPEG quality 40 (35 to 45 locally).",
+        "grid starts at the top left corner.",
         "Compressed once",
     ):
-        assert part in words
+        assert part in text
 
 
-def test_a_recompressed_one_says_why(inspect, photo, encode):
+def test_a_recompressed_jpeg_gives_reasons(inspect, photo, encode):
     first = np.asarray(Image.open(io.BytesIO(encode(photo, 40))))[3:, 2:]
     found = inspect(encode(np.ascontiguousarray(first), 85, progressive=True))
     assert found.header.progressive
     assert found.recompressed
-    words = found.words()
-    assert "more than once: its pixels look like quality 40, not 85; another 8×8 grid" in words
-    assert "row 5, column 6" in words
-    assert "progressive" in words
+    text = found.as_text()
+    assert "more than once: its pixels look like quality 40, not 85; another 8×8 grid" in text
+    assert "row 5, column 6" in text
+    assert "progressive" in text
 
 
-def test_a_table_of_its_own_is_named_so(inspect, photo, encode):
+def test_a_custom_table_is_reported(inspect, photo, encode):
     table = [17] * 64
     found = inspect(encode(photo, 75, qtables=[table, table]))
     assert not found.header.standard_table
-    assert f"lose about as much as quality {found.header.quality}" in found.words()
+    assert f"lose about as much as quality {found.header.quality}" in found.as_text()
 
 
-def test_a_cropped_picture_shows_its_grid_and_is_estimated_on_it(inspect, restorer, photo, encode):
+def test_a_cropped_image_is_estimated_on_its_own_grid(inspect, restorer, photo, encode):
     crop = np.asarray(Image.open(io.BytesIO(encode(photo, 40))))[2:, 7:]
     buffer = io.BytesIO()
     Image.fromarray(crop).save(buffer, "PNG")
@@ -90,12 +90,12 @@ def test_a_cropped_picture_shows_its_grid_and_is_estimated_on_it(inspect, restor
     assert (found.grid.row, found.grid.column) == (6, 1)
     assert found.recompressed is None
     assert restorer.seen.shape == (crop.shape[0] + 2, crop.shape[1] + 7, 3)
-    assert "states no JPEG compression" in found.words()
-    assert "row 6, column 1: cropped" in found.words()
-    assert "cannot be told" in found.words()
+    assert "no JPEG header" in found.as_text()
+    assert "row 6, column 1: the image was cropped" in found.as_text()
+    assert "It is unknown" in found.as_text()
 
 
-def test_two_grids_in_a_picture_are_two_compressions(inspect, photo, encode):
+def test_two_grids_mean_two_compressions(inspect, photo, encode):
     first = np.ascontiguousarray(np.asarray(Image.open(io.BytesIO(encode(photo, 40))))[3:, 2:])
     second = np.asarray(Image.open(io.BytesIO(encode(first, 85))))[1:, 1:]
     buffer = io.BytesIO()
@@ -105,17 +105,17 @@ def test_two_grids_in_a_picture_are_two_compressions(inspect, photo, encode):
     assert found.recompressed is True
 
 
-def test_a_clean_picture_shows_no_grid(inspect, photo):
+def test_an_uncompressed_image_has_no_grid(inspect, photo):
     buffer = io.BytesIO()
     Image.fromarray(photo).save(buffer, "PNG")
     found = inspect(buffer.getvalue(), "file.png")
     assert found.grid is None
     assert found.recompressed is None
-    assert "No 8×8 grid shows" in found.words()
+    assert "No 8×8 grid was found" in found.as_text()
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_other_codings(inspect, photo, mode):
+def test_gray_and_cmyk_jpegs(inspect, photo, mode):
     buffer = io.BytesIO()
     Image.fromarray(photo).convert(mode).save(buffer, "JPEG", quality=40)
     found = inspect(buffer.getvalue())
@@ -124,21 +124,21 @@ def test_other_codings(inspect, photo, mode):
     assert found.recompressed is (False if mode == "L" else None)
 
 
-def test_json_holds_plain_values_of_everything(inspect, photo, encode):
+def test_json_contains_all_fields_as_plain_values(inspect, photo, encode):
     found = inspect(encode(photo, 40), "odd.png")
-    told = json.loads(json.dumps(found.as_json()))
-    assert told["header"]["subsampling"] == "4:2:0"
-    assert told["grid"]["row"] == 0
-    assert told["quality_range"] == [35, 45]
-    assert told["recompressed"] is False
-    assert "suffix" in told["warnings"][0]
-    assert "Note: it is a JPEG file" in found.words()
+    plain = json.loads(json.dumps(found.as_json()))
+    assert plain["header"]["subsampling"] == "4:2:0"
+    assert plain["grid"]["row"] == 0
+    assert plain["quality_range"] == [35, 45]
+    assert plain["recompressed"] is False
+    assert "suffix" in plain["warnings"][0]
+    assert "Note: it is a JPEG file" in found.as_text()
 
 
-def test_a_jpeg_is_estimated_on_its_own_grid_whichever_shows_most(
+def test_a_jpeg_is_estimated_on_its_own_grid_even_if_another_is_more_visible(
     inspect, restorer, photo, encode, monkeypatch
 ):
     monkeypatch.setattr(inspection, "find_grid", lambda _: inspection.Grid(3, 5, 9.0))
     found = inspect(encode(photo, 90))
-    assert restorer.seen.shape == photo.shape  # the header that goes with it is of the corner's
-    assert "begins at row 3, column 5: not that of this file." in found.words()
+    assert restorer.seen.shape == photo.shape  # the header describes the grid at the corner
+    assert "starts at row 3, column 5: it is not this file's own." in found.as_text()

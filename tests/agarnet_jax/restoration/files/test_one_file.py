@@ -1,4 +1,4 @@
-"""One file into another with a fake restorer, which makes pixels brighter by one level."""
+"""Restoring one file, with a fake restorer that brightens pixels by one level."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ def photo(tmp_path, photo_bytes):
 
 @pytest.fixture
 def restore(fake_restorer):
-    """(source, destination, options) → result."""
+    """Restores a file with options; returns the result."""
 
     def restore(source, destination, *, pictures=Pictures(), **options):  # noqa: B008
         return one_file.restore_file(
@@ -43,7 +43,7 @@ def pixels_of(path):
         return np.asarray(image)
 
 
-def test_reads_restores_turns_and_writes(restore, photo, tmp_path):
+def test_the_output_is_restored_and_upright(restore, photo, tmp_path):
     result = restore(photo, tmp_path / "out.png")
     assert (result.kind, result.width, result.height) == ("JPEG", 48, 32)
     assert (result.quality, result.quality_range) == (42, (42, 42))
@@ -60,7 +60,7 @@ def test_paths_may_be_strings(restore, photo, tmp_path):
     assert result.destination.exists()
 
 
-def test_the_restorer_gets_what_was_asked(restore, fake_restorer, photo, tmp_path):
+def test_options_are_passed_to_the_restorer(restore, fake_restorer, photo, tmp_path):
     restore(photo, tmp_path / "a.png", quality=30, strength=0.5, chroma=False, bits=16, ensemble=8)
     restore(photo, tmp_path / "b.png", quality=QualitySource.HEADER)
     restore(photo, tmp_path / "c.png", quality=QualitySource.MAP)
@@ -79,7 +79,7 @@ def test_the_restorer_gets_what_was_asked(restore, fake_restorer, photo, tmp_pat
     assert third["quality"] is QualitySource.MAP
 
 
-def test_16_bits_on_request_and_kept(restore, tmp_path, photo):
+def test_16_bits_are_written_on_request_and_kept_from_the_input(restore, tmp_path, photo):
     restore(photo, tmp_path / "deep.png", bits=16)
     deep = reading.read(tmp_path / "deep.png").pixels
     assert deep.dtype == np.uint16
@@ -87,13 +87,13 @@ def test_16_bits_on_request_and_kept(restore, tmp_path, photo):
         out = tmp_path / f"again.{suffix}"
         restore(tmp_path / "deep.png", out)
         np.testing.assert_array_equal(reading.read(out).pixels, np.minimum(deep, 65534) + 1)
-    with pytest.raises(InputError, match="WEBP holds 8 bits"):
+    with pytest.raises(InputError, match="WEBP has 8 bits"):
         restore(photo, tmp_path / "deep.webp", bits=16)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK", "I;16"])
 @pytest.mark.parametrize("phase", [(0, 0), (3, 5), None])
-def test_a_grid_elsewhere_is_aligned_and_undone(
+def test_an_image_with_a_shifted_grid_is_aligned_and_cropped_back(
     restore, fake_restorer, tmp_path, monkeypatch, astronaut, mode, phase
 ):
     found = None if phase is None else Grid(*phase, 9.0)
@@ -117,20 +117,20 @@ def test_a_grid_elsewhere_is_aligned_and_undone(
     assert ("no 8×8 grid" in " ".join(result.notes)) == (phase is None)
 
 
-def test_the_grid_of_jpeg_files_is_looked_for_on_request_only(
+def test_the_grid_of_jpeg_files_is_detected_on_request_only(
     restore, fake_restorer, tmp_path, monkeypatch, photo
 ):
-    looked = []
+    searched = []
     monkeypatch.setattr(
-        file_restoring, "find_grid", lambda luma: looked.append(luma.shape) or Grid(1, 0, 9.0)
+        file_restoring, "find_grid", lambda luma: searched.append(luma.shape) or Grid(1, 0, 9.0)
     )
     restore(photo, tmp_path / "a.png")
-    assert looked == []
+    assert searched == []
     restore(photo, tmp_path / "a.png", grid=GridChoice.FIND)
-    assert looked == [(32, 48)]
-    assert fake_restorer.calls[-1][1]["header"] is None  # it tells of another grid
+    assert searched == [(32, 48)]
+    assert fake_restorer.calls[-1][1]["header"] is None  # it describes another grid
     restore(tmp_path / "a.png", tmp_path / "b.png", grid=GridChoice.NONE)
-    assert len(looked) == 1
+    assert len(searched) == 1
 
 
 def test_in_place_keeps_the_original(restore, photo, tmp_path, photo_bytes):
@@ -148,7 +148,7 @@ def test_in_place_keeps_the_original(restore, photo, tmp_path, photo_bytes):
         assert image.size == (32, 48)
 
 
-def test_in_place_of_a_link_changes_what_it_leads_to(restore, photo, tmp_path, photo_bytes):
+def test_in_place_restores_the_target_of_a_link(restore, photo, tmp_path, photo_bytes):
     (tmp_path / "links").mkdir()
     link = tmp_path / "links" / "link.jpg"
     link.symlink_to(photo)
@@ -159,7 +159,7 @@ def test_in_place_of_a_link_changes_what_it_leads_to(restore, photo, tmp_path, p
     assert result.backup.read_bytes() == photo_bytes
 
 
-def test_in_place_keeps_the_kind_whatever_the_name(restore, tmp_path, astronaut):
+def test_in_place_keeps_the_format_despite_the_suffix(restore, tmp_path, astronaut):
     path = tmp_path / "really_png.jpg"
     Image.fromarray(astronaut[:9, :9]).save(path, "PNG")
     restore(path, path, in_place=True)
@@ -167,7 +167,7 @@ def test_in_place_keeps_the_kind_whatever_the_name(restore, tmp_path, astronaut)
         assert image.format == "PNG"
     path = tmp_path / "a.gif"
     Image.fromarray(astronaut[:9, :9]).save(path)
-    with pytest.raises(InputError, match="GIF file, which cannot be written"):
+    with pytest.raises(InputError, match="GIF file, a format that cannot be written"):
         restore(path, path, in_place=True)
 
 
@@ -183,11 +183,11 @@ def test_an_input_that_cannot_be_replaced_gets_no_backup(restore, photo, monkeyp
     assert photo.read_bytes() == photo_bytes
 
 
-def test_an_output_is_no_pipe(restore, photo, tmp_path):
+def test_pipes_are_refused_as_outputs(restore, photo, tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(InputError, match=r"pipe\.png' is a device or pipe; name a file"):
+    with pytest.raises(InputError, match=r"pipe\.png' is a device or pipe; give a file"):
         restore(photo, tmp_path / "pipe.png")
-    with pytest.raises(InputError, match=r"pipe\.png' is a device or pipe; name a file"):
+    with pytest.raises(InputError, match=r"pipe\.png' is a device or pipe; give a file"):
         restore(photo, tmp_path / "a.png", pictures=Pictures(tmp_path / "pipe.png"))
     assert (tmp_path / "pipe.png").is_fifo()
     assert not (tmp_path / "a.png").exists()
@@ -205,7 +205,7 @@ def test_a_failed_write_in_place_leaves_no_backup(restore, photo, monkeypatch, p
 
 
 @pytest.mark.parametrize("in_place", [False, True])
-def test_where_pictures_cannot_be_written_nothing_is(
+def test_nothing_is_written_if_additional_files_cannot_be(
     restore, photo, tmp_path, photo_bytes, monkeypatch, in_place
 ):
     def full(*_args, **_kwargs):
@@ -220,14 +220,14 @@ def test_where_pictures_cannot_be_written_nothing_is(
     assert photo.read_bytes() == photo_bytes
 
 
-def test_a_header_is_asked_of_jpeg_files_only(restore, tmp_path, astronaut):
+def test_header_quality_requires_a_jpeg_file(restore, tmp_path, astronaut):
     path = tmp_path / "a.png"
     Image.fromarray(astronaut[:9, :9]).save(path)
     with pytest.raises(InputError, match="--quality auto"):
         restore(path, tmp_path / "b.png", quality=QualitySource.HEADER)
 
 
-def test_the_restorers_refusal_names_the_file(restore, fake_restorer, photo, tmp_path):
+def test_errors_of_the_restorer_name_the_file(restore, fake_restorer, photo, tmp_path):
     def refuse(*_args, **_kwargs):
         raise ValueError("too strange.")
 
@@ -237,7 +237,7 @@ def test_the_restorers_refusal_names_the_file(restore, fake_restorer, photo, tmp
     assert os.listdir(tmp_path) == ["photo.jpg"]
 
 
-def test_wide_images_into_webp_are_refused_before_work(restore, fake_restorer, tmp_path):
+def test_images_too_wide_for_webp_are_refused_before_restoring(restore, fake_restorer, tmp_path):
     path = tmp_path / "wide.png"
     Image.new("L", (65500, 1)).save(path)
     with pytest.raises(InputError, match="at most 16383"):
@@ -247,15 +247,15 @@ def test_wide_images_into_webp_are_refused_before_work(restore, fake_restorer, t
     assert pixels_of(tmp_path / "a.tif").shape == (1, 65500)
 
 
-def test_result_as_json(restore, photo, tmp_path):
+def test_results_convert_to_json(restore, photo, tmp_path):
     plain = restore(photo, tmp_path / "a.webp").as_json()
     assert plain["source"] == os.fspath(photo)
-    assert plain["notes"] == ["WebP holds no comment, which was left out"]
+    assert plain["notes"] == ["WebP has no comments, so its comment was dropped"]
     assert plain["quality_range"] == [42, 42]
     assert plain["backup"] is None
 
 
-def test_another_output_is_replaced_without_a_backup(restore, photo, tmp_path):
+def test_an_existing_output_is_replaced_without_a_backup(restore, photo, tmp_path):
     (tmp_path / "out.png").write_bytes(b"of an earlier run")
     assert restore(photo, tmp_path / "out.png").backup is None
     assert pixels_of(tmp_path / "out.png").shape == (48, 32, 3)

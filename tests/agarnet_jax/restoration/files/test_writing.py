@@ -1,4 +1,4 @@
-"""Files out: exact pixels where the format is lossless, whole files or none."""
+"""Writing files: exact pixels in lossless formats, complete files or none."""
 
 import errno
 import os
@@ -10,7 +10,14 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from agarnet_jax.restoration.files import atomic, deep_png, formats, reading, tiff_writing, writing
+from agarnet_jax.restoration.files import (
+    atomic,
+    formats,
+    png16_writing,
+    reading,
+    tiff_writing,
+    writing,
+)
 from agarnet_jax.restoration.files.errors import InputError
 from agarnet_jax.restoration.files.metadata import Metadata
 
@@ -34,7 +41,7 @@ def written(pixels, path, metadata=NOTHING):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
-def test_lossless_formats_hold_8_bits(tmp_path, rgb, suffix, channels):
+def test_lossless_formats_reproduce_8_bit_pixels(tmp_path, rgb, suffix, channels):
     pixels = np.concatenate([rgb, rgb[..., :1]], axis=-1)[..., -channels:]
     path = tmp_path / f"a.{suffix}"
     assert written(pixels, path) == []
@@ -53,7 +60,7 @@ def test_lossless_formats_hold_8_bits(tmp_path, rgb, suffix, channels):
 def test_every_format_is_written_and_read_back(tmp_path, rgb, format, suffix):
     path = tmp_path / f"a{suffix}"
     assert written(rgb, path) == []
-    assert opened(path).format == format.name  # of Pillow
+    assert opened(path).format == format.name  # Pillow's name
     file = reading.read(path)
     assert (file.kind, file.warnings) == (format.name, ())
     error = np.asarray(file.pixels.convert("RGB")).astype(float) - rgb
@@ -62,8 +69,8 @@ def test_every_format_is_written_and_read_back(tmp_path, rgb, format, suffix):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_16_bits(tmp_path, rgb, channels, monkeypatch):
-    for module in (deep_png, tiff_writing):
+def test_16_bit_pixels_are_reproduced(tmp_path, rgb, channels, monkeypatch):
+    for module in (png16_writing, tiff_writing):
         monkeypatch.setattr(module, "_STRIP_BYTES", 3000)
     noise = np.random.default_rng(0).integers(0, 256, (*rgb.shape[:2], channels), dtype=np.uint16)
     smooth = np.concatenate([rgb, rgb[..., :1]], axis=-1)[..., :channels].astype(np.uint16) << 8
@@ -71,24 +78,24 @@ def test_16_bits(tmp_path, rgb, channels, monkeypatch):
     for suffix in ("tif", "png"):
         path = tmp_path / f"a.{suffix}"
         written(pixels, path)
-        if (suffix, channels) != ("tif", 2):  # which Pillow does not know
+        if (suffix, channels) != ("tif", 2):  # which Pillow cannot read
             read = np.asarray(reading.read(path).pixels)
             np.testing.assert_array_equal(read.reshape(pixels.shape), pixels)
         if suffix == "tif":
             np.testing.assert_array_equal(tifffile.imread(path).reshape(pixels.shape), pixels)
-        else:  # the high bytes, by Pillow's own decoder
+        else:  # high bytes, by Pillow's own decoder
             high = np.asarray(opened(path).convert("RGBA"))[..., 0] if channels > 1 else None
             assert high is None or (high == pixels[..., 0] >> 8).all()
 
 
-def test_png_of_16_bits_is_compressed(tmp_path):
+def test_16_bit_png_is_compressed(tmp_path):
     slope = np.add.outer(np.arange(200), np.arange(300))[..., None] * np.array([50, 60, 70])
     path = tmp_path / "a.png"
     written(slope.astype(np.uint16), path)
     assert path.stat().st_size < slope.size * 2 / 3
 
 
-def test_bits_are_rounded_with_a_word(tmp_path):
+def test_rounding_to_8_bits_is_reported(tmp_path):
     deep = np.array([[[0, 128, 129], [65535, 65535 - 128, 65535 - 129]]], np.uint16)
     for suffix in ("webp", "bmp"):
         path = tmp_path / f"a.{suffix}"
@@ -96,7 +103,7 @@ def test_bits_are_rounded_with_a_word(tmp_path):
         assert np.asarray(opened(path)).tolist() == [[[0, 0, 1], [255, 255, 254]]]
 
 
-def test_cmyk_stays_or_is_converted_with_a_word(tmp_path, rgb):
+def test_cmyk_is_kept_or_its_conversion_reported(tmp_path, rgb):
     inks = Image.fromarray(rgb).convert("CMYK")
     assert written(inks, tmp_path / "a.tif") == []
     np.testing.assert_array_equal(np.asarray(opened(tmp_path / "a.tif")), np.asarray(inks))
@@ -110,11 +117,11 @@ def test_cmyk_stays_or_is_converted_with_a_word(tmp_path, rgb):
         notes = written(inks, path, Metadata(icc_profile=profile))
         assert "--format tiff keeps it" in notes[0]
         image = opened(path)
-        assert "icc_profile" not in image.info  # it would describe inks
+        assert "icc_profile" not in image.info  # the profile would describe inks
         np.testing.assert_array_equal(np.asarray(image), np.asarray(inks.convert("RGB")))
 
 
-def test_alpha_is_lost_with_a_word(tmp_path, rgb):
+def test_dropped_alpha_is_reported(tmp_path, rgb):
     picture = Image.fromarray(rgb).convert("RGBA")
     for suffix in ("jpg", "bmp"):
         assert "no transparency" in written(picture, tmp_path / f"a.{suffix}")[0]
@@ -127,16 +134,16 @@ def test_jpeg_is_nearly_lossless_at_full_chroma(tmp_path, rgb):
     assert np.abs(np.asarray(image).astype(int) - rgb).mean() < 2.5
 
 
-def test_noise_fits_into_a_jpeg(tmp_path):
+def test_noise_can_be_written_as_jpeg(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     assert written(noise, tmp_path / "a.jpg") == []
     assert np.abs(np.asarray(opened(tmp_path / "a.jpg")).astype(int) - noise).mean() < 5
 
 
-def test_size_and_bits_are_checked_before():
+def test_formats_check_size_and_bits():
     with pytest.raises(InputError, match="at most 16383"):
         formats.BY_NAME["webp"].check("a.webp", size=(65500, 3), bits=None)
-    with pytest.raises(InputError, match="JPEG holds 8 bits"):
+    with pytest.raises(InputError, match="JPEG has 8 bits"):
         formats.BY_NAME["jpeg"].check("a.jpg", size=(3, 3), bits=16)
     formats.BY_NAME["png"].check("a.png", size=(65500, 3), bits=16)
 
@@ -147,7 +154,7 @@ def test_wide_images_can_be_written(tmp_path):
     written(np.zeros((2, 65500, 3), np.uint16), tmp_path / "deep.png")
 
 
-def test_permissions_are_the_users(tmp_path):
+def test_new_files_respect_the_umask(tmp_path):
     earlier = os.umask(0o027)
     try:
         written(np.zeros((2, 2), np.uint8), tmp_path / "a.png")
@@ -157,12 +164,12 @@ def test_permissions_are_the_users(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "bmp"])
-def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch, rgb, suffix):
+def test_a_full_disk_leaves_the_existing_file(tmp_path, monkeypatch, rgb, suffix):
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(b"old")
 
     class Full:
-        """A file on a disk with room for 100 bytes."""
+        """A file on a disk with 100 bytes of free space."""
 
         def __init__(self, descriptor, _mode):
             self._file, self._room = open_file(descriptor, "wb"), 100
@@ -190,7 +197,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch, rgb, suffix):
     assert os.listdir(tmp_path) == [f"a.{suffix}"]
 
 
-def test_a_real_limit_on_size_is_named(tmp_path, rgb):
+def test_exceeding_the_file_size_limit_is_reported(tmp_path, rgb):
     earlier = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, earlier[1]))
     try:
@@ -202,7 +209,7 @@ def test_a_real_limit_on_size_is_named(tmp_path, rgb):
     assert os.listdir(tmp_path) == []
 
 
-def test_unwritable_places_are_named(tmp_path, monkeypatch):
+def test_unwritable_paths_are_reported(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="No such file or directory"):
         written(np.zeros((2, 2), np.uint8), tmp_path / "no" / "a.png")
 
@@ -214,7 +221,7 @@ def test_unwritable_places_are_named(tmp_path, monkeypatch):
         written(np.zeros((2, 2), np.uint8), tmp_path / "a.png")
 
 
-def test_backups_never_replace_one_another(tmp_path, monkeypatch):
+def test_backups_never_replace_each_other(tmp_path, monkeypatch):
     path = tmp_path / "a.jpg"
     for number, name in enumerate(("a.jpg.orig", "a.jpg.orig1", "a.jpg.orig2")):
         path.write_bytes(b"%d" % number)
@@ -235,12 +242,12 @@ def test_backups_never_replace_one_another(tmp_path, monkeypatch):
 
     monkeypatch.setattr(atomic.shutil, "copyfileobj", full)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(InputError, match=r"cannot be kept as .*No space left"):
+    with pytest.raises(InputError, match=r"cannot be backed up as .*No space left"):
         atomic.back_up(path)
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_backup_that_another_process_makes_meanwhile_stays(tmp_path, monkeypatch):
+def test_a_backup_created_concurrently_is_kept(tmp_path, monkeypatch):
     path = tmp_path / "a.jpg"
     path.write_bytes(b"original")
 
@@ -253,8 +260,8 @@ def test_a_backup_that_another_process_makes_meanwhile_stays(tmp_path, monkeypat
     assert (tmp_path / "a.jpg.orig").read_bytes() == b"theirs"
 
 
-def test_rows_of_deep_png_are_filtered_by_the_row_above_across_strips(tmp_path, monkeypatch):
-    monkeypatch.setattr(deep_png, "_STRIP_BYTES", 1)  # a row each
+def test_16_bit_png_filters_use_the_row_above_across_strips(tmp_path, monkeypatch):
+    monkeypatch.setattr(png16_writing, "_STRIP_BYTES", 1)  # one row per strip
     pixels = np.random.default_rng(0).integers(0, 2**16, (200, 7, 3), dtype=np.uint16)
     path = tmp_path / "a.png"
     written(pixels, path)
@@ -262,13 +269,13 @@ def test_rows_of_deep_png_are_filtered_by_the_row_above_across_strips(tmp_path, 
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
-def test_colours_stay_where_they_are_transparent(tmp_path, rgb, suffix):
+def test_colours_of_transparent_pixels_are_kept(tmp_path, rgb, suffix):
     pixels = np.dstack([rgb, np.zeros(rgb.shape[:2], np.uint8)])
     written(pixels, tmp_path / f"a.{suffix}")
     np.testing.assert_array_equal(np.asarray(opened(tmp_path / f"a.{suffix}")), pixels)
 
 
-def test_a_copied_backup_is_as_private_and_as_old_as_the_file(tmp_path, monkeypatch):
+def test_a_copied_backup_keeps_permissions_and_modification_time(tmp_path, monkeypatch):
     def unsupported(*_args, **_kwargs):
         raise OSError(errno.EPERM, "no links here")
 

@@ -1,7 +1,7 @@
-"""PNG files of 16 bits a sample in colour, which Pillow does not write (PNG, third edition, §9–11).
+"""Writes 16-bit colour PNG files, which Pillow cannot (PNG, third edition, §9–11).
 
-Pillow writes the chunks around the pixels, from a picture of one pixel; so metadata stand in both
-depths alike.
+Pillow writes all chunks but the pixels, from a one-pixel template, so that both depths carry the
+same metadata.
 """
 
 import io
@@ -32,7 +32,7 @@ def write(pixels: np.ndarray, file: BinaryIO, **options: Any) -> None:
         if kind == b"IHDR":
             _write_chunk(file, kind, struct.pack(">IIB", width, height, 16) + data[9:])
         elif kind == b"IDAT":
-            for part in _compressed(pixels):
+            for part in _compress(pixels):
                 _write_chunk(file, kind, part)
         else:
             _write_chunk(file, kind, data)
@@ -51,23 +51,24 @@ def _write_chunk(file: BinaryIO, kind: bytes, data: bytes) -> None:
     file.write(struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))))
 
 
-def _compressed(pixels: np.ndarray) -> Iterator[bytes]:
+def _compress(pixels: np.ndarray) -> Iterator[bytes]:
+    """Yields the filtered and deflated rows in parts."""
     height, width, channels = pixels.shape
     pixel_bytes = 2 * channels
     rows = max(1, _STRIP_BYTES // (width * pixel_bytes))
-    compressor = zlib.compressobj(strategy=zlib.Z_RLE)  # as `writing` tells
+    compressor = zlib.compressobj(strategy=zlib.Z_RLE)  # see `writing._PNG_OPTIONS`
     above = np.zeros((1, width * pixel_bytes), np.uint8)
     for top in range(0, height, rows):
         strip = pixels[top : top + rows].astype(">u2").reshape(-1, width * channels).view(np.uint8)
-        part = compressor.compress(_filtered(strip, above, pixel_bytes).tobytes())
+        part = compressor.compress(_filter(strip, above, pixel_bytes).tobytes())
         if part:
             yield part
         above = strip[-1:]
     yield compressor.flush()
 
 
-def _filtered(strip: np.ndarray, above: np.ndarray, pixel_bytes: int) -> np.ndarray:
-    """Rows (R, 1 + bytes) uint8, each by the filter that leaves the smallest sum (§12.7)."""
+def _filter(strip: np.ndarray, above: np.ndarray, pixel_bytes: int) -> np.ndarray:
+    """Returns (R, 1 + bytes) uint8: rows by the filter with the least absolute sum (§12.7)."""
     x = strip.astype(np.int16)
     b = np.concatenate([above, strip[:-1]]).astype(np.int16)
     a, c = (np.pad(rows, ((0, 0), (pixel_bytes, 0)))[:, :-pixel_bytes] for rows in (x, b))
