@@ -1,6 +1,6 @@
-"""The browser demo in Debian's Chromium: it gives what `Restorer` gives, and tells nobody.
+"""The browser demo in Debian's Chromium: it matches `Restorer` and contacts no other host.
 
-It is built as `make web` builds it: npm brings ONNX Runtime Web (once, 140 MB).
+It is built as by `make web`: npm installs ONNX Runtime Web (once, 140 MB).
 """
 
 import base64
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.slow
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 ORIENTATION = 0x0112
-AT_LAST = 300_000  # milliseconds; a machine may be busy
-# How a file that is not chosen comes in: an event with a DataTransfer.
+TIMEOUT = 300_000  # milliseconds; the machine may be busy
+# Drops or pastes a file.
 BRING = """({name, base64, how}) => {
     const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
     const data = new DataTransfer();
@@ -57,10 +57,10 @@ SPANS = """async (lengths) => {
 }"""
 
 SHOWN = """async ([planes, estimates]) => {
-    const { shownQuality, refined } = await import("./steps.js");
+    const { detectedQuality, refined } = await import("./steps.js");
     return planes.map(([height, width, levels]) => {
         const plane = { height, width, data: Float32Array.from(levels, (level) => level / 255) };
-        return [shownQuality(plane), ...estimates.map((estimate) => refined(estimate, plane))];
+        return [detectedQuality(plane), ...estimates.map((estimate) => refined(estimate, plane))];
     });
 }"""
 
@@ -84,7 +84,7 @@ def browser():
 
 
 def absent(program):
-    """Where a program is; without it the test is skipped, or fails where `CI=true`."""
+    """Returns the path of a program; if missing, skips the test, or fails it if `CI=true`."""
     path = shutil.which(program)
     if path is None:
         give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
@@ -94,7 +94,7 @@ def absent(program):
 
 @pytest.fixture(scope="module")
 def address(repository):
-    """Of the page, served by its own server."""
+    """The address of the page, served by serve.py."""
     absent("npm")
     # With the Python that runs the tests, whatever it has installed.
     venv = pathlib.Path(sys.prefix)
@@ -104,21 +104,21 @@ def address(repository):
     serve = [sys.executable, repository / "docs" / "demo" / "serve.py", "--port=0"]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
         try:
-            yield server.stdout.readline().split(" at ")[1].split(",")[0]
+            yield server.stdout.readline().split(" at ")[1].split()[0]
         finally:
             server.terminate()
 
 
 @pytest.fixture
 def open_page(browser, address):
-    """Opens it in a fresh window; in the end nothing must have failed, or left for elsewhere."""
+    """Opens the page in a new window; finally, checks for errors and requests to other hosts."""
     contexts, complaints, requests = [], [], []
 
     def open_page(**options):
         contexts.append(browser.new_context(**options))
         contexts[-1].on("request", lambda request: requests.append(request.url))
         page = contexts[-1].new_page()
-        page.set_default_timeout(AT_LAST)
+        page.set_default_timeout(TIMEOUT)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(f"{error}"))
         with page.expect_request("**/restorer.onnx"):  # the worker's requests are seen too
@@ -144,7 +144,7 @@ def restorer():
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory):
-    """A colour JPEG that takes two tiles of either network; its sides are not multiples of 8."""
+    """A colour JPEG of two tiles for either network; its sides are not multiples of 8."""
     left, right = skimage.data.coffee()[100:251, :600], skimage.data.astronaut()[80:231, 100:303]
     path = tmp_path_factory.mktemp("pictures") / "wide.jpg"
     Image.fromarray(np.hstack([left, right])).save(path, quality=20)
@@ -176,7 +176,7 @@ def pixels(page, canvas):
 
 
 def assert_close(actual, expected):
-    """Within a level, and that seldom: where roundings of float meet a half.
+    """Differs by at most one level, and rarely: where float rounding meets a half.
 
     Luma meets one exactly in a thousandth of RGB colours. The decoder is the same library, and what
     changes in luma is added to R, G and B, so converting colours takes no further tolerance.
@@ -190,7 +190,7 @@ def assert_close(actual, expected):
     assert (difference != 0).mean() < 1e-3
 
 
-def test_a_colour_picture_gets_what_python_makes_of_it(page, wide, restorer, tmp_path):
+def test_colour_image_matches_python(page, wide, restorer, tmp_path):
     page.locator("#file").set_input_files(wide)
     actual = result(page)
     with Image.open(wide) as picture:
@@ -241,7 +241,7 @@ def check_the_map(page):
     assert not shown.is_visible()
 
 
-def test_a_gray_picture_stays_gray_and_settings_are_followed(page, gray, restorer):
+def test_gray_image_stays_gray_and_settings_are_applied(page, gray, restorer):
     bring(page, gray, "drop")
     actual = result(page)
     with Image.open(gray) as picture:
@@ -260,7 +260,7 @@ def test_a_gray_picture_stays_gray_and_settings_are_followed(page, gray, restore
         assert_close(result(page), np.asarray(picture))
 
 
-def test_photographs_are_shown_upright(page, gray, restorer, tmp_path):
+def test_exif_orientation_is_applied(page, gray, restorer, tmp_path):
     turned = tmp_path / "turned.jpg"
     exif = Image.Exif()
     exif[ORIENTATION] = 6
@@ -273,8 +273,8 @@ def test_photographs_are_shown_upright(page, gray, restorer, tmp_path):
     assert_close(result(page), np.asarray(ImageOps.exif_transpose(expected)))
 
 
-def test_numbers_of_wide_colours_are_kept(page, restorer, astronaut, tmp_path):
-    """Only what they mean is written: shown in other colours they would be other numbers."""
+def test_display_p3_values_are_kept(page, restorer, astronaut, tmp_path):
+    """The PNG is tagged with the profile; converting colours would change the values."""
     wide, profile = tmp_path / "wide.jpg", "Display P3".encode("utf-16-be")
     Image.fromarray(astronaut[:101, 200:327]).save(wide, quality=20, icc_profile=profile)
     page.locator("#file").set_input_files(wide)
@@ -288,27 +288,27 @@ def test_numbers_of_wide_colours_are_kept(page, restorer, astronaut, tmp_path):
         assert "Display P3".encode("utf-16-be") in saved.info["icc_profile"]
 
 
-def test_another_picture_takes_the_place_of_one_in_work(page, wide, gray):
+def test_another_image_replaces_one_being_restored(page, wide, gray):
     page.locator("#file").set_input_files(wide)
     page.locator("#result").wait_for()
     page.locator("#another").set_input_files(gray)
     assert result(page).shape == (101, 127, 4)
 
 
-def test_what_is_no_picture_is_refused_and_the_next_one_is_taken(page, gray, tmp_path):
+def test_invalid_file_is_refused_and_the_next_one_accepted(page, gray, tmp_path):
     text = tmp_path / "notes.jpg"
-    text.write_text("no picture")
+    text.write_text("not an image")
     page.locator("#file").set_input_files(text)
     problem = page.get_by_role("alert")
     problem.wait_for()
-    assert problem.inner_text() == "notes.jpg is not a picture that this browser can read."
+    assert problem.inner_text() == "notes.jpg is not an image that this browser can read."
     assert page.get_by_text("Drop a JPEG here").is_visible()
     page.locator("#file").set_input_files(gray)
     assert result(page).shape == (101, 127, 4)
 
 
 @pytest.mark.parametrize("missing", ["restorer.onnx", "ort.wasm.min.mjs"])
-def test_what_is_not_built_yet_is_told(browser, address, missing):
+def test_missing_build_is_reported(browser, address, missing):
     page = browser.new_page()
     page.route(f"**/{missing}", lambda route: route.fulfill(status=404))
     page.goto(address)
@@ -318,7 +318,7 @@ def test_what_is_not_built_yet_is_told(browser, address, missing):
     page.close()
 
 
-def test_a_phone_scrolls_down_only(open_page, gray):
+def test_phone_layout_scrolls_only_vertically(open_page, gray):
     page = open_page(**PHONE)
     page.locator("#file").set_input_files(gray)
     result(page)
@@ -328,8 +328,8 @@ def test_a_phone_scrolls_down_only(open_page, gray):
     assert float(page.locator(".split").input_value()) == pytest.approx(3000 / width, abs=0.5)
 
 
-def test_tiles_lie_as_in_python(page, restorer):
-    """A long list costs nothing here, and pictures are few above."""
+def test_tiles_match_python(page, restorer):
+    """Compares many lengths, since the tests above restore only a few images."""
     lengths = [*range(1, 2200, 7), 512, 520, 768, 832, 960]
     engine = restorer._engine
     for actual, tiling in zip(
@@ -339,7 +339,7 @@ def test_tiles_lie_as_in_python(page, restorer):
         assert actual == spans
 
 
-def test_steps_show_what_they_show_in_python(page, astronaut, encode):
+def test_detected_quality_matches_python(page, astronaut, encode):
     picture = np.asarray(Image.fromarray(astronaut[:253, :382]).convert("L"))
     opened = [Image.open(io.BytesIO(encode(picture, quality))) for quality in (10, 35, 80, 97, 100)]
     wide = np.tile(np.asarray(opened[1])[:248, :376], (3, 4))  # a part is looked at
@@ -362,7 +362,7 @@ def test_steps_show_what_they_show_in_python(page, astronaut, encode):
     assert page.evaluate(SHOWN, arguments) == expected
 
 
-def test_plain_areas_count_as_little_as_in_python(page, astronaut, encode):
+def test_weighting_of_flat_areas_matches_python(page, astronaut, encode):
     bordered = np.full((200, 259), 255, np.uint8)
     bordered[37:150, 70:] = astronaut[37:150, 70:259, 1]
     opened = np.asarray(Image.open(io.BytesIO(encode(bordered, 60))))
@@ -380,7 +380,7 @@ def test_plain_areas_count_as_little_as_in_python(page, astronaut, encode):
     assert page.evaluate(MEANS, pairs) == pytest.approx([*expected, whole.item()], abs=1e-4)
 
 
-def test_the_policy_bars_everything_from_elsewhere(browser, address):
+def test_policy_blocks_requests_to_other_hosts(browser, address):
     page = browser.new_page()
     page.goto(address)
     barred = page.evaluate(
@@ -393,7 +393,7 @@ def test_the_policy_bars_everything_from_elsewhere(browser, address):
     assert barred == "http://example.invalid/"
 
 
-def test_the_server_names_a_port_in_use(repository, address):
+def test_server_names_a_port_in_use(repository, address):
     port = address.rstrip("/").rsplit(":", 1)[1]
     serve = [sys.executable, repository / "docs" / "demo" / "serve.py", f"--port={port}"]
     run = subprocess.run(serve, capture_output=True, text=True)

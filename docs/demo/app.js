@@ -1,4 +1,4 @@
-// The page's wiring: pictures come in, a worker restores them, the view shows what it tells.
+// Connects the parts of the page: inputs, the worker that restores, and the view.
 
 import { inputs } from "./inputs.js";
 import { Settings } from "./settings.js";
@@ -8,11 +8,11 @@ import { View } from "./view.js";
 const view = new View();
 const settings = new Settings(() => picture && restore());
 let worker;
-let picture = null; // { file, image, orientation, cells }, the last three when they are known
-let failedForGood = false; // without networks no picture can be restored
-let engaged = false; // the worker is at work, or has failed: it takes no other picture
+let picture = null; // { file, image, orientation, cells }, the last three once they are known
+let failedForGood = false; // the networks could not be loaded
+let busy = false; // the worker is restoring, or has failed, and must be replaced
 
-/** Ends what the worker does, and starts another one, which loads the networks at once. */
+/** Starts a new worker, which loads the networks at once, and terminates the former one. */
 function startWorker() {
   worker?.terminate();
   worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
@@ -30,8 +30,8 @@ function open(file) {
 
 function restore() {
   if (failedForGood) return;
-  if (engaged) startWorker();
-  engaged = true;
+  if (busy) startWorker();
+  busy = true;
   view.work();
   const { file, cells } = picture;
   worker.postMessage({ file, cells, ...settings.values() });
@@ -66,7 +66,7 @@ const handle = {
   },
 
   done({ seconds }) {
-    engaged = false;
+    busy = false;
     const { width, height } = turnedSize(picture.image, picture.orientation);
     view.done({ seconds, width, height });
   },

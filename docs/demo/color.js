@@ -1,11 +1,11 @@
-// Luma of pixels, and pixels with another luma: BT.601 in full range, as JPEG files have it (JFIF).
+// Luma of RGBA pixels, and changing it: full-range BT.601, as in JPEG files (JFIF).
 
 const [RED, GREEN, BLUE] = [0.299, 0.587, 0.114];
 
-/** Rounds half to even, as NumPy does: what assigning to this kind of array does by itself. */
+/** Assigning to this kind of array rounds half to even, as NumPy does. */
 const rounded = new Uint8ClampedArray(1);
 
-/** Luma of RGBA pixels in [0, 1], in whole levels: what the JPEG decoder had before it made RGB. */
+/** Luma in [0, 1], rounded to 8-bit levels as the JPEG decoder had it before converting to RGB. */
 export function luma({ data, width, height }) {
   const plane = new Float32Array(width * height);
   for (let i = 0; i < plane.length; i++) {
@@ -16,8 +16,8 @@ export function luma({ data, width, height }) {
 }
 
 /**
- * Adds a change of luma to one pixel. With Cb and Cr kept, R, G and B all change by as much as Y
- * (the first column of the matrix from YCbCr to RGB is 1, 1, 1).
+ * Changes the luma of one pixel. With Cb and Cr unchanged, R, G and B change by as much as Y (the
+ * first column of the YCbCr-to-RGB matrix is 1, 1, 1).
  */
 export function addLuma(target, at, source, from, change) {
   for (let channel = 0; channel < 3; channel++) {

@@ -1,4 +1,4 @@
-// Quality in colours: viridis (van der Walt & Smith, 2015; CC0), from 1 to 100.
+// The colour map of quality 1–100: viridis (van der Walt & Smith, 2015; CC0).
 
 import { spread } from "./quality.js";
 
@@ -21,16 +21,16 @@ const VIRIDIS = [
   [213, 226, 26],
   [253, 231, 37],
 ];
-const SAMPLE = 8; // pixels of the image for one of the map, which is smooth
+const SAMPLE = 8; // the map is smooth, so one sample per 8×8 pixels is enough
 
-/** A quality's place on the scale, in [0, 1]. */
+/** The position of a quality on the scale, in [0, 1]. */
 export const onScale = (quality) => (quality - 1) / 99;
 
 function color(quality) {
   const position = onScale(quality) * (VIRIDIS.length - 1);
   const before = Math.min(Math.floor(position), VIRIDIS.length - 2);
-  const share = position - before;
-  return VIRIDIS[before].map((c, i) => c * (1 - share) + VIRIDIS[before + 1][i] * share);
+  const fraction = position - before;
+  return VIRIDIS[before].map((c, i) => c * (1 - fraction) + VIRIDIS[before + 1][i] * fraction);
 }
 
 function painted(width, height, qualityAt) {
@@ -41,17 +41,17 @@ function painted(width, height, qualityAt) {
   return pixels;
 }
 
-/** The map of an image's cells, reduced; it is to be stretched over the whole image. */
+/** The quality map at reduced resolution, to be stretched over the image. */
 export function mapPixels(cells, image) {
   const quality = spread(cells);
   const [width, height] = [image.width, image.height].map((side) => Math.ceil(side / SAMPLE));
-  const place = (index, samples, side) => ((index + 0.5) * side) / samples;
+  const position = (index, samples, side) => ((index + 0.5) * side) / samples;
   return painted(width, height, (x, y) =>
-    quality(place(x, width, image.width), place(y, height, image.height)),
+    quality(position(x, width, image.width), position(y, height, image.height)),
   );
 }
 
-/** The scale itself, lowest quality first. */
+/** Draws the colour scale, lowest quality first. */
 export function drawScale(canvas) {
   const { width } = canvas;
   const pixels = painted(width, 1, (x) => 1 + (99 * x) / (width - 1));

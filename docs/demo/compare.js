@@ -1,8 +1,8 @@
-// Before and after: the divider, and close-ups of the place that was pointed at.
+// Comparison of before and after: the slider, and close-ups of the point under the pointer.
 
 const CLOSEUP = { width: 72, height: 54 }; // pixels of the image
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const STEP = 8; // pixels, for a key
+const STEP = 8; // pixels per key press
 
 export class Comparison {
   constructor(stage, closeups) {
@@ -20,7 +20,7 @@ export class Comparison {
     }
   }
 
-  /** Begins with a picture (ImageData), which is the result too until there is one. */
+  /** Shows an image (ImageData) on both sides until there is a result. */
   open(pixels) {
     const { width, height, colorSpace } = pixels;
     this.layers = this.layers.map((former) => {
@@ -37,7 +37,7 @@ export class Comparison {
     this.moveDivider();
   }
 
-  /** Takes the result back. */
+  /** Discards the result. */
   reset() {
     const [before, after] = this.layers;
     after.getContext("2d").drawImage(before, 0, 0);
@@ -76,8 +76,8 @@ export class Comparison {
     };
     this.stage.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
-      event.preventDefault(); // nothing is selected
-      this.split.focus({ preventScroll: true, focusVisible: false }); // arrow keys go on from here
+      event.preventDefault(); // no text selection
+      this.split.focus({ preventScroll: true, focusVisible: false }); // for the arrow keys
       this.stage.setPointerCapture(event.pointerId);
       if (event.pointerType !== "touch") move(event); // a finger may be about to scroll
     });
@@ -104,7 +104,7 @@ export class Comparison {
     );
   }
 
-  /** Shows the surroundings of a pixel enlarged. */
+  /** Centres the close-ups on a pixel. */
   look(x, y) {
     const inside = (value, side, shown) =>
       Math.min(Math.max(value, shown / 2), Math.max(side - shown / 2, shown / 2));

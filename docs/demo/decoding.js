@@ -1,20 +1,20 @@
-// A file to its pixels, exactly as they were compressed: not turned, not in other colours.
+// Decodes a file to the pixels as stored: without rotation and without colour conversion.
 
 import { isJpeg, takeOrientation } from "./turning.js";
 
-const HEADER = 2 ** 18; // bytes that Exif, which comes first, lies in
-const MOST_PIXELS = 2 ** 26; // the result and what it came from take 8 bytes each
-const MOST_SIDE = 16384; // of a canvas
+const HEADER = 2 ** 18; // bytes that contain the EXIF data
+const MAX_PIXELS = 2 ** 26; // image and result take 8 bytes per pixel
+const MAX_SIDE = 16384; // the limit of a canvas
 
-// How the colour profile of Apple's photographs, Display P3, names itself (UTF-16).
+// The name of Display P3, the colour profile of iPhone photographs, in UTF-16.
 const WIDE = [..."Display P3"].map((letter) => `\0${letter}`).join("");
 
-/** What the numbers mean; of other profiles than these two it is taken to be sRGB. */
+/** Other profiles than these two are treated as sRGB. */
 function colorSpace(header) {
   return new TextDecoder("latin1").decode(header).includes(WIDE) ? "display-p3" : "srgb";
 }
 
-/** { image, orientation, isJpeg }: image as ImageData. Errors have messages for people. */
+/** { image, orientation, isJpeg }: image as ImageData. Error messages are for users. */
 export async function decode(file) {
   const header = new Uint8Array(await file.slice(0, HEADER).arrayBuffer());
   const jpeg = isJpeg(header);
@@ -22,13 +22,13 @@ export async function decode(file) {
   const unturned = new Blob([header, file.slice(HEADER)]);
   const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
   const bitmap = await createImageBitmap(unturned, options).catch(() => {
-    throw new Error(`${file.name} is not a picture that this browser can read.`);
+    throw new Error(`${file.name} is not an image that this browser can read.`);
   });
   const { width, height } = bitmap;
-  if (Math.max(width, height) > MOST_SIDE || width * height > MOST_PIXELS) {
+  if (Math.max(width, height) > MAX_SIDE || width * height > MAX_PIXELS) {
     throw new Error(
-      `${file.name} has ${width} × ${height} pixels, more than a page can hold; ` +
-        "the command “agarnet restore” takes it.",
+      `${file.name} has ${width} × ${height} pixels, which is too large for a web page; ` +
+        "use the command “agarnet restore” instead.",
     );
   }
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });

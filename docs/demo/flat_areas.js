@@ -1,12 +1,12 @@
-// One quality for an image but for its flat areas, as agarnet_jax/restoration/traces/flat_areas.py
-// computes it; its reasons stand there.
+// One quality for an image, disregarding its flat areas: a port of
+// agarnet_jax/restoration/traces/flat_areas.py, which explains the method.
 
 import { CELL, inRange, meanOverArea } from "./quality.js";
 
 const BLOCK = 8;
 const DIFFERENT = 0.5 / 255;
 
-/** The mean of cells by their area and the squares of their shares of blocks with detail. */
+/** The mean of cells, weighted by area and by the squared fraction of blocks with detail. */
 export function meanQuality(cells, plane) {
   let [sum, total] = [0, 0];
   for (let row = 0; row < cells.rows; row++) {
@@ -14,8 +14,8 @@ export function meanQuality(cells, plane) {
       const [top, left] = [CELL * row, CELL * column];
       const bottom = Math.min(top + CELL, plane.height);
       const right = Math.min(left + CELL, plane.width);
-      const share = shareOfDetail(plane, { top, left, bottom, right });
-      const weight = (bottom - top) * (right - left) * share ** 2;
+      const detail = detailFraction(plane, { top, left, bottom, right });
+      const weight = (bottom - top) * (right - left) * detail ** 2;
       sum += weight * cells.data[row * cells.columns + column];
       total += weight;
     }
@@ -23,7 +23,7 @@ export function meanQuality(cells, plane) {
   return total ? inRange(sum / total) : meanOverArea(cells, plane);
 }
 
-function shareOfDetail(plane, { top, left, bottom, right }) {
+function detailFraction(plane, { top, left, bottom, right }) {
   let [found, blocks] = [0, 0];
   for (let y = top; y < bottom; y += BLOCK) {
     for (let x = left; x < right; x += BLOCK) {
@@ -34,7 +34,7 @@ function shareOfDetail(plane, { top, left, bottom, right }) {
   return found / blocks;
 }
 
-/** Whether pixels of a block differ from those right or below. */
+/** Whether any pixel of a block differs from its right or lower neighbour. */
 function hasDetail({ data, width, height }, top, left) {
   for (let y = top; y < Math.min(top + BLOCK, height); y++) {
     for (let x = left; x < Math.min(left + BLOCK, width); x++) {

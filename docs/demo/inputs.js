@@ -1,9 +1,9 @@
-// Ways in for a picture: chosen, dropped anywhere, pasted, or the example.
+// Ways to open an image: file dialog, drag and drop, paste, or the example.
 
-/** Calls `open` with a File, or `complain` where there is none. */
+/** Calls `open` with a File, or `complain` if there is none. */
 export function inputs(open, complain) {
   const take = (files) => {
-    if (files.length === 0) complain("There was no file in that.");
+    if (files.length === 0) complain("That was not a file.");
     else open(files[0]);
   };
 
@@ -14,7 +14,7 @@ export function inputs(open, complain) {
     });
   }
 
-  // Counted, since every element that is crossed is entered and left.
+  // A counter, since dragging across nested elements fires enter and leave for each of them.
   let entered = 0;
   const over = (by) => {
     entered = Math.max(0, entered + by);

@@ -1,8 +1,8 @@
-// The two networks in ONNX Runtime Web: WebAssembly, on as many threads as the page may have.
+// The two networks in ONNX Runtime Web: WebAssembly, with as many threads as the page may use.
 
 const BUILT = new URL("./built/", import.meta.url);
 const MISSING = "is missing: build the page and serve it with “make web”.";
-const MOST_THREADS = 8;
+const MAX_THREADS = 8;
 
 async function load(name) {
   const response = await fetch(new URL(name, BUILT));
@@ -12,25 +12,25 @@ async function load(name) {
 
 async function loadRuntime() {
   if (typeof WebAssembly === "undefined") {
-    throw new Error("This browser has no WebAssembly, which the networks run in.");
+    throw new Error("This browser does not support WebAssembly, which this page needs.");
   }
   const ort = await import(new URL("ort.wasm.min.mjs", BUILT)).catch(() => {
     throw new Error(`ONNX Runtime Web ${MISSING}`);
   });
-  // Threads share memory, which a page may use only where it is isolated from others (serve.py).
+  // Threads need shared memory, which browsers only allow to isolated pages (serve.py).
   const threads = self.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
   Object.assign(ort.env.wasm, {
     wasmPaths: BUILT.href,
-    numThreads: Math.min(threads, MOST_THREADS),
+    numThreads: Math.min(threads, MAX_THREADS),
   });
   return ort;
 }
 
 /**
- * Loads runtime and networks.
+ * Loads the runtime and the networks.
  *
- * estimate: a tile { data, height, width } to its cells. restore: a tile and a quality to restored
- * luma, not limited to [0, 1]. Errors have messages for people.
+ * estimate: maps a tile { data, height, width } to its cells. restore: maps a tile and a quality to
+ * restored luma, not clipped to [0, 1]. Error messages are for users.
  */
 export async function loadNetworks() {
   const [ort, ...files] = await Promise.all([
@@ -38,7 +38,7 @@ export async function loadNetworks() {
     load("estimator.onnx"),
     load("restorer.onnx"),
   ]);
-  const sessions = []; // one after the other: the first starts the runtime
+  const sessions = []; // sequentially, since the first one initializes the runtime
   for (const file of files) sessions.push(await ort.InferenceSession.create(file));
   const [estimator, restorer] = sessions;
   const run = async (session, inputs, name) => {
@@ -50,8 +50,8 @@ export async function loadNetworks() {
     threads: ort.env.wasm.numThreads,
     estimate: (tile) => run(estimator, { image: image(tile) }, "cells"),
     restore: (tile, quality) => {
-      const told = new ort.Tensor("float32", [quality], [1, 1, 1, 1]);
-      return run(restorer, { image: image(tile), quality: told }, "restored");
+      const scalar = new ort.Tensor("float32", [quality], [1, 1, 1, 1]);
+      return run(restorer, { image: image(tile), quality: scalar }, "restored");
     },
   };
 }

@@ -1,13 +1,13 @@
-// Quality 1–100 out of the estimator's cells, as agarnet_jax/models/estimator.py and
-// agarnet_jax/restoration/quality.py compute it.
+// Quality 1–100 from the estimator's cells: a port of agarnet_jax/models/estimator.py and
+// agarnet_jax/restoration/quality.py.
 //
-// Cells are { data, rows, columns }, one for 64×64 pixels, not limited to 1–100.
+// Cells are { data, rows, columns }, one per 64×64 pixels, not clipped to 1–100.
 
 export const CELL = 64;
 
 export const inRange = (quality) => Math.min(Math.max(quality, 1), 100);
 
-/** One quality for an image: the mean of its cells by the area of the image they cover. */
+/** One quality for an image: the mean of its cells, weighted by the image area they cover. */
 export function meanOverArea({ data, rows, columns }, { width, height }) {
   let sum = 0;
   for (let row = 0; row < rows; row++) {
@@ -26,7 +26,7 @@ export function strengthened(quality, strength) {
   return inRange(steps > 100 ? 5000 / Math.max(steps, 1) : 100 - steps / 2);
 }
 
-/** Spreads cells over an image bilinearly: a function of a pixel's place to quality. */
+/** Interpolates cells bilinearly: returns a function from pixel coordinates to quality. */
 export function spread({ data, rows, columns }) {
   const neighbours = (pixel, cells) => {
     const position = Math.min(Math.max(pixel / CELL - 0.5, 0), cells - 1);

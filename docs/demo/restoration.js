@@ -1,5 +1,5 @@
-// The algorithm, as agarnet_jax/restoration/engine.py has it: quality is estimated over the whole
-// image and made one number; with that, luma is restored tile by tile.
+// The algorithm of agarnet_jax/restoration/engine.py: one quality is estimated for the whole image,
+// then luma is restored tile by tile.
 
 import { addLuma } from "./color.js";
 import { CELL, strengthened } from "./quality.js";
@@ -9,13 +9,13 @@ const BLOCK = 8;
 export const RESTORING = new Tiling({ largest: 512, overlap: 32, grid: BLOCK, padding: "edge" });
 export const ESTIMATING = new Tiling({
   largest: 12 * CELL,
-  overlap: 2 * CELL, // its cells see 90 pixels around them
+  overlap: 2 * CELL, // the receptive field of a cell extends 90 pixels beyond it
   grid: CELL,
   padding: "symmetric",
   scale: CELL,
 });
 
-/** The estimator's cells of a plane; `estimator`: a tile to cells. */
+/** The estimator's cells of a plane; `estimator` maps a tile to cells. */
 export async function estimateCells(plane, estimator) {
   const [rows, columns] = [plane.height, plane.width].map((side) => Math.ceil(side / CELL));
   const cells = { data: new Float32Array(rows * columns), rows, columns };
@@ -35,18 +35,18 @@ export async function estimateCells(plane, estimator) {
 /**
  * Restores an image tile by tile, from top to bottom.
  *
- * image: ImageData. plane: their luma. restorer: a tile and a quality to
- * the restored tile. Yields { done, total, x, y, pixels }: RGBA pixels that belong at x, y; nothing
- * where nothing is to change, for strength 0 and for images of one luma.
+ * image: ImageData. plane: its luma. restorer: maps a tile and a quality to the restored tile.
+ * Yields { done, total, x, y, pixels }, with the RGBA pixels of a tile at x, y; yields nothing if
+ * nothing changes, for strength 0 and for constant luma.
  */
 export async function* restoreTiles(image, plane, { quality, strength, restorer }) {
   if (strength === 0 || plane.data.every((value) => value === plane.data[0])) return;
-  const told = strengthened(quality, strength);
+  const assumed = strengthened(quality, strength);
   const tiles = RESTORING.tiles(plane);
   const { colorSpace } = image;
   for (const [number, tile] of tiles.entries()) {
     const input = RESTORING.cut(plane, tile);
-    const output = await restorer(input, told);
+    const output = await restorer(input, assumed);
     const [down, across] = [RESTORING.counting(tile.row), RESTORING.counting(tile.column)];
     const pixels = new ImageData(across.count, down.count, { colorSpace });
     for (let y = 0; y < down.count; y++) {

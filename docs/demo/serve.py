@@ -1,7 +1,7 @@
-"""Serves this folder to this machine only: python docs/demo/serve.py [--port=8000]
+"""Serves this folder on localhost: python docs/demo/serve.py [--port=8000]
 
-Any server of static files does, if it sends these headers; without them all still works, on one
-thread. Needs nothing but Python.
+Any static file server will do if it sends these headers; without them the page still works, on one
+thread. Needs only Python.
 """
 
 import argparse
@@ -10,20 +10,20 @@ import http.server
 import pathlib
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-# Threads of WebAssembly share memory, which browsers allow only to isolated pages. The policy bars
-# page and workers from asking, or telling, any other host anything.
+# WebAssembly threads need shared memory, which browsers only allow to isolated pages. The policy
+# prevents the page and its workers from contacting any other host.
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
     "object-src 'none'; base-uri 'none'; form-action 'none'",
-    "Cache-Control": "no-cache",  # ask each time whether a file has changed
+    "Cache-Control": "no-cache",  # revalidate files on each request
     "X-Content-Type-Options": "nosniff",
 }
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    # Whatever the system believes of them: modules and WebAssembly run only under their own types.
+    # Independent of the system: browsers only run modules and WebAssembly with the correct types.
     extensions_map = {  # noqa: RUF012
         ".html": "text/html; charset=utf-8",
         ".css": "text/css; charset=utf-8",
@@ -41,22 +41,25 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        pass  # a line for each file tells nobody anything
+        pass  # no line for each request
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Serves the browser demo to this machine only.")
-    parser.add_argument("--port", type=int, default=8000, help="0 for any that is free")
+    parser = argparse.ArgumentParser(description="Serves the browser demo on localhost.")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any free port")
     port = parser.parse_args().port
     handler = functools.partial(Handler, directory=f"{FOLDER}")
     try:
         server = http.server.ThreadingHTTPServer(("localhost", port), handler)
     except OSError as error:
         parser.exit(
-            1, f"Port {port} cannot be used ({error.strerror}); choose another by --port.\n"
+            1, f"Port {port} cannot be used ({error.strerror}); choose another with --port.\n"
         )
     with server:
-        print(f"The demo is at http://localhost:{server.server_port}/, until Ctrl+C.", flush=True)
+        print(
+            f"Serving the demo at http://localhost:{server.server_port}/ (press Ctrl+C to stop).",
+            flush=True,
+        )
         try:
             server.serve_forever()
         except KeyboardInterrupt:

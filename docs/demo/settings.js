@@ -1,9 +1,9 @@
-// Quality and strength, as the user wants them.
+// The controls for quality and strength.
 
 const find = (id) => document.querySelector(`#${id}`);
 
 export class Settings {
-  /** Calls `change` when something else is wanted. */
+  /** Calls `change` when a setting has changed. */
   constructor(change) {
     this.estimate = find("estimate");
     this.given = find("given");
@@ -14,17 +14,17 @@ export class Settings {
     });
     for (const input of [this.given, this.strength]) {
       input.addEventListener("input", () => this.write());
-      input.addEventListener("change", change); // when it is let go
+      input.addEventListener("change", change); // on release
     }
   }
 
-  /** { quality, strength }; quality null where it is to be estimated. */
+  /** { quality, strength }; quality is null if it is to be estimated. */
   values() {
     const quality = this.estimate.checked ? null : Number(this.given.value);
     return { quality, strength: Number(this.strength.value) };
   }
 
-  /** Where a quality of one's own begins from. */
+  /** Sets the initial value of the manual quality. */
   suggest(estimated) {
     if (this.estimate.checked) this.given.value = Math.round(estimated);
     this.write();

@@ -1,5 +1,5 @@
-// Quality from the quantization steps that coefficients show, as
-// agarnet_jax/restoration/traces/quantization_steps.py finds it; its reasons stand there.
+// Detects quality from quantization steps: a port of
+// agarnet_jax/restoration/traces/quantization_steps.py, which explains the method.
 
 import { QUALITIES, ijg, continuedQuality } from "./table_fit.js";
 
@@ -18,23 +18,23 @@ const [NEAR, NEAR_SHARE, NEAR_ABOVE] = [12, 1 / 5, 15];
 const [LOSSLESS, NEAR_LOSSLESS] = [96, 20];
 const FINE = 90;
 
-// The lowest but the mean, in zigzag order: [down, across].
+// The lowest AC frequencies in zigzag order: [down, across].
 const FREQUENCIES = [
   [0, 1], [1, 0], [2, 0], [1, 1], [0, 2], [0, 3], [1, 2], [2, 1], [3, 0], [4, 0],
   [3, 1], [2, 2], [1, 3], [0, 4], [0, 5], [1, 4], [2, 3], [3, 2], [4, 1], [5, 0],
 ];
 
-/** The quality that the steps of a plane show where an estimate is near it, else the estimate. */
+/** The quality detected from quantization steps if an estimate is near it, else the estimate. */
 export function refined(estimate, plane) {
-  const shown = shownQuality(plane);
-  if (shown === null) return estimate;
-  const below = shown >= LOSSLESS ? NEAR_LOSSLESS : Math.min(NEAR, NEAR_SHARE * shown);
+  const detected = detectedQuality(plane);
+  if (detected === null) return estimate;
+  const below = detected >= LOSSLESS ? NEAR_LOSSLESS : Math.min(NEAR, NEAR_SHARE * detected);
   const above = Math.max(below, NEAR_ABOVE);
-  return shown - below <= estimate && estimate <= shown + above ? shown : estimate;
+  return detected - below <= estimate && estimate <= detected + above ? detected : estimate;
 }
 
-/** The quality of a plane's last compression, or null. */
-export function shownQuality(plane) {
+/** The quality of a plane's last compression as detected from its quantization steps, or null. */
+export function detectedQuality(plane) {
   const { found, unclipped } = absoluteCoefficients(plane);
   const all = FREQUENCIES.map((frequency, i) => {
     const steps = candidates(frequency);
@@ -63,7 +63,7 @@ export function shownQuality(plane) {
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** The share of steps above 1 that may differ from a table's. */
+/** The fraction of steps above 1 that may differ from those of a table. */
 function allowed(steps) {
   if (!steps.length) return DIFFERING_EXACT;
   const sorted = [...steps].sort((a, b) => a - b);
@@ -71,13 +71,13 @@ function allowed(steps) {
   return (lower + upper) / 2 > EXACT ? DIFFERING : DIFFERING_EXACT;
 }
 
-/** The steps above 1 that a frequency can have, largest first. */
+/** The possible steps above 1 of a frequency, largest first. */
 function candidates(frequency) {
   const steps = new Set(QUALITIES.map((quality) => ijg(frequency, quality)));
   return [...steps].filter((step) => step > 1).sort((a, b) => b - a);
 }
 
-/** The largest step whose multiples the values lie near; 1 for finer than can be seen, 0: unknown. */
+/** The largest step whose multiples the values cluster around; 1: too fine to detect, 0: unknown. */
 function stepOf(all, steps) {
   const values = all.filter((value) => value > 1);
   let [best, found, largest] = [0, 0, 0];
@@ -101,8 +101,8 @@ function stepOf(all, steps) {
   return found || (values.length >= 4 * LEAST_SIGNIFICANCE ** 2 ? 1 : 0);
 }
 
-/** For each of FREQUENCIES, in levels, of pieces of rows of blocks spread evenly over the plane;
-    also of those blocks alone that have no black or white pixels. */
+/** Absolute DCT coefficients for each of FREQUENCIES, in levels, of block rows sampled evenly over the
+    plane; also those of the blocks without black or white pixels alone. */
 function absoluteCoefficients({ data, width, height }) {
   const [found, unclipped] = [FREQUENCIES.map(() => []), FREQUENCIES.map(() => [])];
   const [across, down] = [width, height].map((side) => side - (side % BLOCK));
@@ -110,9 +110,9 @@ function absoluteCoefficients({ data, width, height }) {
   const count = (down / BLOCK) * pieces;
   const wanted = Math.min(count, Math.floor(PIXELS_MAX / (BLOCK * Math.min(across, PIECE))));
   for (let number = 0; number < wanted; number++) {
-    const place = Math.floor((number * (count - 1)) / Math.max(1, wanted - 1));
-    const top = Math.floor(place / pieces) * BLOCK;
-    const start = (place % pieces) * PIECE;
+    const index = Math.floor((number * (count - 1)) / Math.max(1, wanted - 1));
+    const top = Math.floor(index / pieces) * BLOCK;
+    const start = (index % pieces) * PIECE;
     for (let left = start; left < Math.min(start + PIECE, across); left += BLOCK) {
       const at = (y, x) => data[(top + y) * width + left + x];
       const levels = Array.from({ length: BLOCK ** 2 }, (_, i) => 255 * at(i >> 3, i & 7));
@@ -130,7 +130,7 @@ function absoluteCoefficients({ data, width, height }) {
   return { found, unclipped };
 }
 
-/** The orthonormal DCT-II: [frequency][place]. */
+/** The orthonormal DCT-II: [frequency][position]. */
 const BASIS = Array.from({ length: BLOCK }, (_, frequency) =>
   Array.from({ length: BLOCK }, (_, place) => {
     const angle = ((2 * place + 1) * frequency * Math.PI) / (2 * BLOCK);

@@ -1,5 +1,5 @@
-// Quality of quantization tables of other encoders than IJG's, from some of their steps, as
-// agarnet_jax/restoration/traces/table_fit.py finds it; its reasons stand there.
+// Fits quantization tables that are not IJG's from some of their steps: a port of
+// agarnet_jax/restoration/traces/table_fit.py, which explains the method.
 
 export const QUALITIES = Array.from({ length: 100 }, (_, i) => i + 1);
 
@@ -18,14 +18,14 @@ const ANNEX_K = [
 const DISTANCES = ANNEX_K.map((_, i) => Math.hypot(Math.floor(i / 8), i % 8));
 const TERMS = ANNEX_K.map((step, i) => [1, Math.log(step), Math.sqrt(DISTANCES[i])]);
 
-/** A step of IJG's tables: [down, across] is its frequency. */
+/** The quantization step of the IJG table at the frequency [down, across]. */
 export function ijg([down, across], quality) {
   const scale = quality < 50 ? Math.floor(5000 / quality) : 200 - 2 * quality;
   const step = Math.floor((ANNEX_K[8 * down + across] * scale + 50) / 100);
   return Math.min(Math.max(step, 1), 255);
 }
 
-/** The effective quality of a table, or null; steps found at frequencies, 0 where not known. */
+/** The effective quality of a table, or null; `found` has the steps, 0 where unknown. */
 export function continuedQuality(found, frequencies) {
   const rows = frequencies.map(([down, across]) => TERMS[8 * down + across]);
   const shown = found.filter((step) => step > 1).length;
@@ -46,7 +46,7 @@ export function continuedQuality(found, frequencies) {
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
-/** The three factors by which terms give the values best, from their normal equations. */
+/** Least-squares coefficients of the three terms, from the normal equations. */
 function leastSquares(equations) {
   const sums = [0, 1, 2].map((i) =>
     [0, 1, 2, 3].map((j) =>
@@ -63,7 +63,7 @@ function leastSquares(equations) {
   return sums.map((row, i) => row[3] / row[i]);
 }
 
-/** The quality whose IJG table loses as much, as agarnet_jax/jpeg_tables.py expects. */
+/** The quality whose IJG table has the same expected error, as in agarnet_jax/jpeg_tables.py. */
 function effectiveQuality(steps) {
   const excess = ERRORS.map((error) => Math.abs(Math.log(error / expectedError(steps))));
   return QUALITIES[excess.lastIndexOf(Math.min(...excess))];

@@ -1,35 +1,36 @@
-// Planes cut into tiles that overlap, exactly as agarnet_jax/restoration/tiling.py cuts them.
+// Splits planes into overlapping tiles, exactly as agarnet_jax/restoration/tiling.py does.
 //
-// A plane is { data: Float32Array, height, width }, row by row.
+// A plane is { data: Float32Array, height, width } in row-major order.
 
-const SHARE_UNIT = 64; // what shares of a side are rounded up to
+const SHARE_UNIT = 64; // tile sides are rounded up to a multiple of this
 
-/** One axis of a tile: it begins at `start`, and its results count in [first, last). */
+/** One axis of a tile: it starts at `start`, and its result is kept in [first, last). */
 function span(start, first, last) {
   return { start, first, last };
 }
 
-const CONTINUE = {
-  /** Pixel `i` of a part that has only `length`: its last one again. */
+// Index of the pixel that pads position `i` of a line of `length` pixels.
+const PADDING = {
+  /** Repeats the last pixel. */
   edge: (i, length) => Math.min(i, length - 1),
-  /** Mirrored, the border pixel twice: "symmetric" in NumPy. */
+  /** Mirrors the line including its last pixel, like "symmetric" in NumPy. */
   symmetric: (i, length) => {
-    const there = i % (2 * length);
-    return Math.min(there, 2 * length - 1 - there);
+    const index = i % (2 * length);
+    return Math.min(index, 2 * length - 1 - index);
   },
 };
 
 export class Tiling {
   /**
-   * largest: most a tile's side may be. overlap: how far a result may depend on pixels around it.
-   * grid: what tiles are aligned to. padding: how the plane is continued to the grid.
-   * scale: how many times smaller than the tile its result is.
+   * largest: maximum side of a tile. overlap: pixels around a result that it depends on. grid: tiles
+   * are aligned to multiples of it. padding: how the plane is padded to the grid. scale: ratio of the
+   * side of a tile to the side of its result.
    */
   constructor({ largest, overlap, grid, padding, scale = 1 }) {
-    Object.assign(this, { largest, overlap, grid, scale, continued: CONTINUE[padding] });
+    Object.assign(this, { largest, overlap, grid, scale, padded: PADDING[padding] });
   }
 
-  /** The tile for a plane's side: all of it, up to the grid, or about an even share. */
+  /** The tile side for a plane's side: all of it, padded to the grid, or a nearly even split. */
   side(length) {
     const whole = Math.ceil(length / this.grid) * this.grid;
     if (whole <= this.largest) return whole;
@@ -39,7 +40,7 @@ export class Tiling {
     return Math.min(this.largest, Math.ceil(share / SHARE_UNIT) * SHARE_UNIT);
   }
 
-  /** Spans that cover [0, length) once, every result at least `overlap` from a cut. */
+  /** Spans whose kept results cover [0, length) once, at least `overlap` from tile edges. */
   spans(length) {
     const tile = this.side(length);
     const step = Math.floor((tile - 2 * this.overlap) / this.grid) * this.grid;
@@ -51,28 +52,28 @@ export class Tiling {
     return starts.map((start, i) => span(start, cuts[i], cuts[i + 1]));
   }
 
-  /** Every tile of a plane, from top to bottom. */
+  /** The tiles of a plane, from top to bottom. */
   tiles({ height, width }) {
     const columns = this.spans(width);
     return this.spans(height).flatMap((row) => columns.map((column) => ({ row, column })));
   }
 
-  /** The pixels of a tile, continued beyond the plane. */
+  /** The pixels of a tile, padded beyond the plane. */
   cut(plane, { row, column }) {
     const [height, width] = [this.side(plane.height), this.side(plane.width)];
     const [rows, columns] = [plane.height - row.start, plane.width - column.start];
     const data = new Float32Array(height * width);
     for (let y = 0; y < height; y++) {
-      const line = row.start + this.continued(y, Math.min(height, rows));
+      const line = row.start + this.padded(y, Math.min(height, rows));
       for (let x = 0; x < width; x++) {
-        const place = column.start + this.continued(x, Math.min(width, columns));
-        data[y * width + x] = plane.data[line * plane.width + place];
+        const at = column.start + this.padded(x, Math.min(width, columns));
+        data[y * width + x] = plane.data[line * plane.width + at];
       }
     }
     return { data, height, width };
   }
 
-  /** What counts of a tile's result, by axis: `from` in the tile's result, `to` in the whole. */
+  /** What is kept along an axis: `count` values from index `from` of the tile to index `to`. */
   counting({ start, first, last }) {
     const to = Math.floor(first / this.scale);
     const count = Math.ceil(last / this.scale) - to;

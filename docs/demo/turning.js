@@ -1,18 +1,18 @@
-// Photographs that lie on their side: the JPEG file's Exif orientation, and pixels turned by it.
+// The EXIF orientation of a JPEG file, and rotating pixels by it.
 //
-// The networks need the pixels as they were compressed, people want to see them upright. So all is
-// computed as the file has it, and turned when it is drawn.
+// The networks need the pixels as compressed, users want to see them upright. So everything is computed
+// in the orientation of the file, and rotated for display.
 
 const [EXIF, APP1, SCAN, ORIENTATION] = [0x45786966, 0xe1, 0xda, 0x0112];
 
-/** Whether a file begins as a JPEG. */
+/** Whether a file starts with a JPEG marker. */
 export function isJpeg(bytes) {
   return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
 }
 
 /**
- * The Exif orientation 1–8 of a JPEG file's first bytes; 1 where it has none, or a broken one. In
- * the bytes it is 1 afterwards: browsers turn what they decode, whether one likes it or not.
+ * Returns the EXIF orientation 1–8 in the first bytes of a JPEG file, or 1 if it is missing or invalid,
+ * and sets it to 1 in the bytes, because browsers always apply it when they decode.
  */
 export function takeOrientation(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -23,12 +23,12 @@ export function takeOrientation(bytes) {
       if (marker === APP1 && view.getUint32(at + 4) === EXIF) return inTiff(view, at + 10);
     }
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // it ends too early
+    if (!(error instanceof RangeError)) throw error; // truncated
   }
   return 1;
 }
 
-/** Of the TIFF directory that starts at `start`. */
+/** The same for the TIFF structure that starts at `start`. */
 function inTiff(view, start) {
   const little = view.getUint16(start) === 0x4949;
   const directory = start + view.getUint32(start + 4, little);
@@ -42,7 +42,7 @@ function inTiff(view, start) {
   return 1;
 }
 
-/** What makes an image of that orientation upright: rows for columns first, then mirroring. */
+/** The steps that make an image upright: transposition first, then mirroring. */
 function moves(orientation) {
   return {
     transposed: orientation >= 5,
@@ -56,7 +56,7 @@ export function turnedSize({ width, height }, orientation) {
   return moves(orientation).transposed ? { width: height, height: width } : { width, height };
 }
 
-/** Where a rectangle { x, y, width, height } of an image lies when the image is upright. */
+/** The position of a rectangle { x, y, width, height } in the upright image. */
 export function turnedPlace({ x, y, width, height }, image, orientation) {
   const { transposed, mirrored, flipped } = moves(orientation);
   const [left, top] = transposed ? [y, x] : [x, y];
@@ -74,7 +74,7 @@ export function turned(pixels, orientation) {
   const { transposed, mirrored, flipped } = moves(orientation);
   const { width, height } = turnedSize(pixels, orientation);
   const result = new ImageData(width, height, { colorSpace: pixels.colorSpace });
-  // A pixel of RGBA at a time.
+  // One RGBA pixel per element.
   const from = new Uint32Array(pixels.data.buffer, pixels.data.byteOffset);
   const to = new Uint32Array(result.data.buffer);
   for (let y = 0; y < height; y++) {

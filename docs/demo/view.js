@@ -1,4 +1,4 @@
-// What the page shows, in the order in which it comes to know it.
+// What the page displays; methods in the order in which they are called for an image.
 
 import { drawScale, mapPixels, onScale } from "./colormap.js";
 import { Comparison } from "./compare.js";
@@ -7,13 +7,13 @@ import { turned } from "./turning.js";
 
 const find = (selector) => document.querySelector(selector);
 const VERDICTS = [
-  [15, "very strongly compressed"],
-  [35, "strongly compressed"],
+  [15, "very heavily compressed"],
+  [35, "heavily compressed"],
   [60, "moderately compressed"],
   [85, "lightly compressed"],
   [101, "hardly compressed"],
 ];
-const NOT_A_JPEG = "This file is no JPEG; it gets better only if its very pixels were one. ";
+const NOT_A_JPEG = "This file is not a JPEG; it only improves if its pixels come from one. ";
 
 const rounded = (quality) => Math.round(inRange(quality));
 
@@ -29,7 +29,7 @@ export class View {
     find("#download").addEventListener("click", () => this.download());
   }
 
-  /** Another picture is to come. */
+  /** Resets the display for another image. */
   clear() {
     this.result.hidden = true;
     find("#quality").value = "–";
@@ -49,7 +49,7 @@ export class View {
     this.progress("Loading the networks …");
   }
 
-  /** Without numbers, the bar says only that something goes on. */
+  /** Without numbers, the bar is indeterminate. */
   progress(text, { done, total } = {}) {
     find(".status").textContent = text;
     if (total === undefined) this.bar.removeAttribute("value");
@@ -65,7 +65,7 @@ export class View {
     this.progress("Estimating the quality …");
   }
 
-  /** The same once more, with other settings. */
+  /** Starts over with the same image and other settings. */
   reopen() {
     this.comparison.reset();
     find("#facts").textContent = this.note;
@@ -76,8 +76,8 @@ export class View {
     find("#quality").value = estimated.toFixed(1);
     const [, verdict] = VERDICTS.find(([limit]) => estimated < limit);
     find("#verdict").textContent = `estimated JPEG quality: ${verdict}`;
-    const [low, high] = [Math.min, Math.max].map((most) => most(...cells.data));
-    find("#range").textContent = `${rounded(low)} to ${rounded(high)} in places`;
+    const [low, high] = [Math.min, Math.max].map((extreme) => extreme(...cells.data));
+    find("#range").textContent = `${rounded(low)} to ${rounded(high)} across the image`;
     const mark = find(".mark");
     mark.hidden = false;
     mark.style.setProperty("--place", onScale(estimated));
@@ -88,7 +88,7 @@ export class View {
     this.showMap();
   }
 
-  /** The map is shown if it is wanted and there. */
+  /** Shows the map if it is requested and available. */
   showMap() {
     const { checked, disabled } = find("#show-map");
     this.map.hidden = disabled || !checked;
@@ -125,7 +125,7 @@ export class View {
     this.complain(message);
   }
 
-  /** Says what was wrong, or that nothing is; what is going on goes on. */
+  /** Shows an error, or hides it if the message is empty; work in progress continues. */
   complain(message) {
     find("#problem").textContent = message;
     find("#problem").hidden = message === "";
@@ -137,7 +137,7 @@ export class View {
       link.href = URL.createObjectURL(blob);
       link.download = `${this.name.replace(/\.[^.]*$/, "")}-restored.png`;
       link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // it may wait for a question
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser may ask where to save
     }, "image/png");
   }
 }

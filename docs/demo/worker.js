@@ -1,7 +1,7 @@
-// The worker: all heavy work, away from the page. It takes { file, quality, strength, cells } and
-// tells what it has as it goes; to stop it, the page ends it and starts another.
+// The worker does all heavy computation. It receives { file, quality, strength, cells } and posts its
+// results as they become available; to cancel it, the page terminates it and starts another.
 //
-// cells: of the estimator where they are known already. quality: null for the estimated one.
+// cells: those of the estimator, if already known. quality: null to use the estimate.
 
 import { luma } from "./color.js";
 import { decode } from "./decoding.js";
@@ -10,29 +10,29 @@ import { meanQuality } from "./flat_areas.js";
 import { RESTORING, estimateCells, restoreTiles } from "./restoration.js";
 import { refined } from "./steps.js";
 
-const tell = (kind, contents = {}, moved = []) => postMessage({ kind, ...contents }, moved);
+const post = (kind, contents = {}, transfer = []) => postMessage({ kind, ...contents }, transfer);
 const networks = loadNetworks();
 networks.then(
-  ({ threads }) => tell("ready", { threads }),
-  (error) => tell("failed", { message: error.message, fatal: true }),
+  ({ threads }) => post("ready", { threads }),
+  (error) => post("failed", { message: error.message, fatal: true }),
 );
 
 async function work({ file, quality, strength, cells }) {
   const { image, orientation, isJpeg } = await decode(file);
-  tell("opened", { image, orientation, isJpeg });
+  post("opened", { image, orientation, isJpeg });
   const { estimate, restore } = await networks;
   const started = performance.now();
   const plane = luma(image);
   cells ??= await estimateCells(plane, estimate);
   const estimated = refined(meanQuality(cells, plane), plane);
-  tell("estimated", { cells, estimated, total: RESTORING.tiles(plane).length });
+  post("estimated", { cells, estimated, total: RESTORING.tiles(plane).length });
   const options = { quality: quality ?? estimated, strength, restorer: restore };
   for await (const tile of restoreTiles(image, plane, options)) {
-    tell("tile", tile, [tile.pixels.data.buffer]);
+    post("tile", tile, [tile.pixels.data.buffer]);
   }
-  tell("done", { seconds: (performance.now() - started) / 1000 });
+  post("done", { seconds: (performance.now() - started) / 1000 });
 }
 
 addEventListener("message", ({ data }) => {
-  work(data).catch((error) => tell("failed", { message: error.message }));
+  work(data).catch((error) => post("failed", { message: error.message }));
 });
