@@ -1,4 +1,4 @@
-"""Shared fixtures. Two CPU devices, so that every test of training runs on a real mesh."""
+"""Shared fixtures. JAX gets two CPU devices, so that all training tests run on a real mesh."""
 
 import fcntl
 import hashlib
@@ -24,20 +24,20 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile each program once for all tests and workers, and once for all runs of a checkout."""
+    """Caches compiled programs for all tests, workers and runs of a checkout."""
     jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    # Compile in half the time, also in the programs that tests start.
+    # Halves compile time, also of the programs that tests start.
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=1"
-    # For the programs that tests start, in place of the user's own cache.
+    # The programs that tests start use this cache instead of the user's.
     os.environ["AGARNET_COMPILATION_CACHE"] = str(config.cache.mkdir("programs"))
-    # OpenVINO would report each import over the network, from a forked process.
+    # Disables OpenVINO's telemetry, which would send a report on import from a forked process.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README's commands first: they take longest, and would keep one worker after the rest."""
+    """Runs the README's commands first: they take longest, and would keep one worker busy last."""
     items.sort(key=lambda item: item.path.name != "test_readme.py")
 
 
@@ -47,10 +47,10 @@ REPOSITORY = pathlib.Path(__file__).parent.parent
 
 @pytest.fixture
 def hangups():
-    """SIGHUP as a terminal's shell leaves it: where tests run under nohup, programs ignore it."""
-    earlier = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Restores the default action of SIGHUP, which is ignored when tests run under nohup."""
+    previous = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGHUP, earlier)
+    signal.signal(signal.SIGHUP, previous)
 
 
 @pytest.fixture(scope="session")
@@ -60,13 +60,13 @@ def repository() -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def golden():
-    """Loads a golden case by name: {tensor name: array}."""
+    """Function: name of a golden case → {tensor name: array}."""
     return lambda name: dict(np.load(GOLDEN / f"{name}.npz"))
 
 
 @pytest.fixture(scope="session")
 def released_shapes() -> dict[str, tuple[int, ...]]:
-    """Trainable variables of the release at f = 32, name → shape."""
+    """{name: shape} of the trainable variables of the release at f = 32."""
     lines = (GOLDEN / "released_variables.tsv").read_text().splitlines()[1:]
     rows = [line.split("\t") for line in lines]
     return {
@@ -78,7 +78,7 @@ def released_shapes() -> dict[str, tuple[int, ...]]:
 
 @pytest.fixture(scope="session")
 def recipe_weight():
-    """(name, shape) → the array that the golden vectors were made with."""
+    """Function: (variable name, shape) → the array used for the golden vectors."""
     spec = importlib.util.spec_from_file_location("weights_recipe", GOLDEN / "weights_recipe.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -87,19 +87,19 @@ def recipe_weight():
 
 @pytest.fixture(scope="session")
 def astronaut() -> np.ndarray:
-    """A photograph (512, 512, 3) uint8."""
+    """A photograph, (512, 512, 3) uint8."""
     return skimage.data.astronaut()
 
 
 @pytest.fixture(scope="session")
 def gray_photo(astronaut) -> np.ndarray:
-    """(128, 160) uint8."""
+    """A gray crop of `astronaut`, (128, 160) uint8."""
     return np.asarray(Image.fromarray(astronaut[:128, 120:280]).convert("L"))
 
 
 @pytest.fixture(scope="session")
 def picture_folders(tmp_path_factory) -> pathlib.Path:
-    """A folder with `train` and `valid` pictures of 160×160."""
+    """A folder with subfolders `train` and `valid` of 160×160 images."""
     root = tmp_path_factory.mktemp("pictures")
     for part, names in (("train", ("chelsea", "coffee", "camera")), ("valid", ("astronaut",))):
         (root / part).mkdir()
@@ -111,7 +111,7 @@ def picture_folders(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def encode():
-    """(array, quality, options) → bytes of a JPEG file."""
+    """Function: (array, quality, options) → bytes of a JPEG file."""
 
     def encode(image: np.ndarray, quality: int, **options) -> bytes:
         buffer = io.BytesIO()
@@ -123,12 +123,12 @@ def encode():
 
 @pytest.fixture(scope="session")
 def released_arrays(released_shapes, recipe_weight):
-    """f → the variables of the golden recipe at pixel width f."""
+    """Function: (f, scopes) → {name: array}, the variables of the golden recipe at width f."""
 
     def arrays(features: int, scopes: tuple[str, ...]):
-        def narrowed(name, shape):
-            pixel = "Pixel_Domain" in name or name.startswith("Generating_CNN/dense")
-            if not pixel or "dense1" in name:
+        def scaled_shape(name, shape):
+            is_pixel = "Pixel_Domain" in name or name.startswith("Generating_CNN/dense")
+            if not is_pixel or "dense1" in name:
                 return shape
             # Feature axes are multiples of 32 at f = 32; the gates' hidden width is 64 throughout.
             sides = [s * features // 32 if s % 32 == 0 else s for s in shape]
@@ -137,7 +137,7 @@ def released_arrays(released_shapes, recipe_weight):
             return tuple(sides)
 
         return {
-            name: recipe_weight(name, narrowed(name, shape))
+            name: recipe_weight(name, scaled_shape(name, shape))
             for name, shape in released_shapes.items()
             if name.startswith(scopes)
         }
@@ -147,7 +147,7 @@ def released_arrays(released_shapes, recipe_weight):
 
 @pytest.fixture(scope="session")
 def random_params():
-    """(model, image, seed) → parameters of which none is zero, of NumPy: nothing is compiled."""
+    """Function: (model, image, seed) → non-zero parameters, without compiling a program."""
 
     def random_params(model, image, seed):
         init = lambda key: model.init(key, image, quality=50.0)  # noqa: E731
@@ -180,7 +180,7 @@ def golden_estimator_params(released_arrays):
 
 @pytest.fixture(scope="session")
 def golden_apply(golden_params):
-    """AGARNet at f = 8 with the golden weights, compiled."""
+    """Compiled function: AGARNet at f = 8 with the golden weights."""
     model = AGARNet(AGARNetConfig(pixel_features=8))
 
     @jax.jit
@@ -190,7 +190,7 @@ def golden_apply(golden_params):
     return apply
 
 
-# Writes each PATH.npz as a checkpoint PATH-100, as TensorFlow 1 did.
+# Writes each PATH.npz as a checkpoint PATH-100 in TensorFlow 1's format.
 _WRITE_CHECKPOINTS = """
 import os, sys
 import numpy as np
@@ -206,16 +206,16 @@ for path in sys.argv[1:]:
 
 @pytest.fixture(scope="session")
 def write_releases(tensorflow_python):
-    """{folder: (restorer's variables, estimator's)} → folders in the release's form."""
+    """Function: {folder: (restorer's variables, estimator's)} → writes each as the release."""
 
     def write_releases(releases) -> None:
         paths = []
-        for folder, both in releases.items():
-            places = ("reconstruction", "AGARNet"), ("regression", "Estimation")
-            for (part, stem), arrays in zip(places, both):
-                (folder / part).mkdir(parents=True)
-                np.savez(folder / part / f"{stem}.npz", **arrays)
-                paths.append(folder / part / stem)
+        for folder, networks in releases.items():
+            locations = ("reconstruction", "AGARNet"), ("regression", "Estimation")
+            for (subfolder, stem), arrays in zip(locations, networks):
+                (folder / subfolder).mkdir(parents=True)
+                np.savez(folder / subfolder / f"{stem}.npz", **arrays)
+                paths.append(folder / subfolder / stem)
         command = [tensorflow_python, "-c", _WRITE_CHECKPOINTS, *paths]
         result = subprocess.run(command, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
@@ -225,27 +225,29 @@ def write_releases(tensorflow_python):
 
 @pytest.fixture(scope="session")
 def tensorflow_python() -> pathlib.Path:
-    """Python of an environment with this checkout, TensorFlow and LiteRT, built when needed.
+    """The interpreter of an environment with this checkout, TensorFlow and LiteRT.
 
-    It is 2 GB large, so it is no part of the one that runs the tests.
+    It is built when needed and separate from that of the tests, since it takes 2 GB.
     """
-    return _environment("tf", "-e", f"{REPOSITORY}[convert,export-tf]", "ai-edge-litert==2.3.0")
+    return _build_environment(
+        "tf", "-e", f"{REPOSITORY}[convert,export-tf]", "ai-edge-litert==2.3.0"
+    )
 
 
-def _environment(name: str, *requirements: str) -> pathlib.Path:
-    """Python of `.venv-NAME`, with these installed; parallel workers wait for the first."""
+def _build_environment(name: str, *requirements: str) -> pathlib.Path:
+    """Builds `.venv-NAME` if needed, one test worker at a time; returns its interpreter."""
     folder = REPOSITORY / f".venv-{name}"
     inputs = [(REPOSITORY / file).read_bytes() for file in ("pyproject.toml", "constraints.txt")]
-    wanted = hashlib.sha256(repr((requirements, inputs)).encode()).hexdigest()
+    version = hashlib.sha256(repr((requirements, inputs)).encode()).hexdigest()
     folder.mkdir(exist_ok=True)
     python, stamp = folder / "bin" / "python", folder / "installed"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
+        if not stamp.exists() or stamp.read_text() != version:
             if not python.exists():
                 subprocess.run([sys.executable, "-m", "venv", folder], check=True)
             install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             constraints = ["-c", REPOSITORY / "constraints.txt"]
             subprocess.run([*install, *constraints, *requirements], check=True)
-            stamp.write_text(wanted)
+            stamp.write_text(version)
     return python

@@ -239,7 +239,6 @@ def _convert(
         if name not in arrays:
             continue
         array = np.asarray(arrays[name], np.float32)
-        # Affine layers are 1×1 convolutions in the release, with additional axes of length 1.
         if not _shapes_match(array.shape, shapes[path]):
             problems.append(f"shape: {name} is {array.shape}, expected {shapes[path]}")
             continue
@@ -255,14 +254,14 @@ def _list_missing(arrays: Iterable[str], names: Iterable[str]) -> list[str]:
         scope for name in missing if (scope := name.split("/")[0]) not in scopes_found
     )
     return [
-        f"missing: scope {scope} ({count} variables)" for scope, count in missing_scopes.items()
-    ] + [f"missing: {name}" for name in missing if name.split("/")[0] not in missing_scopes]
+        *(f"missing: scope {scope} ({count} variables)" for scope, count in missing_scopes.items()),
+        *(f"missing: {name}" for name in missing if name.split("/")[0] not in missing_scopes),
+    ]
 
 
 def _shapes_match(released: tuple[int, ...], ours: tuple[int, ...]) -> bool:
-    if released == ours:
-        return True
-    spatial = len(released) - len(ours)
-    if ours == (2,):  # the blend, (1, 1, 2, 1) in the release
-        return released == (1, 1, 2, 1)
-    return spatial > 0 and released == (1,) * spatial + ours
+    """Compares shapes; our affine layers are convolutions in the release, with axes of length 1."""
+    if ours == (2,):  # the blend
+        return released in {(2,), (1, 1, 2, 1)}
+    spatial_axes = len(released) - len(ours)
+    return released == (1,) * spatial_axes + ours

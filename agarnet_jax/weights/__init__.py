@@ -123,7 +123,7 @@ def _check_hash(
 
 
 def check(weights: Weights) -> None:
-    """Checks parameter names and shapes against the configurations, whose networks are traced.
+    """Checks parameter names and shapes against the configurations, by tracing the networks.
 
     Raises:
       ValueError: they differ; the message names the first that does.
