@@ -1,4 +1,4 @@
-# `make demo` and `make test` set up everything they need in .venv, on a machine with Python >= 3.11.
+# `make demo` and `make test` install everything they need into .venv; Python >= 3.11 is required.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,11 +9,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 demo: $(VENV)/demo.stamp
 	$(BIN)/python -m experiments.demo --out=demo
 
-# A file's tests stay on one worker, where what one of them compiled is at hand to the next.
+# All tests of a file run on one worker, so that they share its compiled programs.
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 -m "not slow"
 
-# The commands of the README first, as tests/conftest.py has it: they need what `make demo` leaves.
+# Keeps the order of tests/conftest.py: the README's commands first, since they need `make demo`.
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 -m slow
 
@@ -22,7 +22,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The browser demo, at http://localhost:PORT/: ONNX Runtime Web by npm, both networks as ONNX.
+# The browser demo at http://localhost:PORT/, with ONNX Runtime Web from npm and both networks as ONNX.
 WEB := docs/demo
 PORT ?= 8000
 RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
@@ -48,7 +48,7 @@ $(NETWORKS): $(WEB)/built/%.onnx: agarnet_jax/weights/tiny.safetensors \
 clean:
 	rm -rf $(VENV) .venv-* demo $(WEB)/built $(WEB)/node_modules
 
-# A stamp, since a venv that fails halfway (Debian without python3-venv) leaves bin/python behind.
+# A stamp, since a failed venv (Debian without python3-venv) leaves bin/python behind.
 $(VENV)/venv.stamp:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; use make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(VENV)
