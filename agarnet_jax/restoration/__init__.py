@@ -11,7 +11,7 @@ __all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads JAX only when the first of these names is used, not to print a usage error."""
+    """Imports a public name on first use, so that printing a usage error does not load JAX."""
     if name in __all__:
         from agarnet_jax.restoration import restorer
 

@@ -1,4 +1,4 @@
-"""The networks as pure functions of planes: to compile, differentiate or map.
+"""The networks as pure functions of planes, for `jit`, gradients and `vmap`.
 
     import functools, jax, numpy as np
     from agarnet_jax import jpeg_tables, weights
@@ -10,8 +10,8 @@
     planes = np.zeros((1, 64, 64, 1), np.float32)
     restored = restore(tiny.restorer_params, planes, np.full((1, 1, 1, 1), 30.0), tables)
 
-Chroma planes take the tables of `base=jpeg_tables.ANNEX_K_CHROMINANCE`. Forward-mode derivatives
-(`jax.jvp`, `jacfwd`, `hessian`) need the native formulations, on CPU slower ones:
+Chroma planes need the tables of `base=jpeg_tables.ANNEX_K_CHROMINANCE`. Forward-mode derivatives
+(`jax.jvp`, `jacfwd`, `hessian`) need the native formulations, which are slower on CPU:
 `dataclasses.replace(tiny.restorer_config, conv2d="native", conv3d="native")`.
 """
 
@@ -37,20 +37,23 @@ def restore_planes(
     quality: jax.typing.ArrayLike,
     tables: jax.typing.ArrayLike,
 ) -> jax.Array:
-    """Restored planes (B, H, W, 1), not clipped.
+    """Returns restored planes (B, H, W, 1), not clipped.
 
     Args:
       config, params: `Weights.restorer_config` and `.restorer_params`.
-      planes: (B, H, W, 1) float32 in [0, 1], H and W multiples of 8, the grid at the origin.
-      quality: JPEG quality 1–100, (B, 1, 1, 1) or pixel-wise (B, H, W, 1); clipped into range.
-      tables: (B, 101, 64), for each plane the table of every quality
+      planes: (B, H, W, 1) float32 in [0, 1], H and W multiples of 8; the 8×8 grid starts at the
+        origin.
+      quality: JPEG quality 1–100, (B, 1, 1, 1) or pixel-wise (B, H, W, 1); clipped to that range.
+      tables: (B, 101, 64), the tables of all qualities for each plane
         (`jpeg_tables.network_tables_by_quality`), or its own table repeated.
     """
     quality = jnp.clip(jnp.asarray(quality, jnp.float32), MIN_QUALITY, MAX_QUALITY)
-    of_blocks = block_quality(quality)[..., 0].astype(jnp.int32)
-    chosen = jax.vmap(lambda by_quality, at: by_quality[at])(jnp.asarray(tables), of_blocks)
+    indices = block_quality(quality)[..., 0].astype(jnp.int32)
+    block_tables = jax.vmap(lambda plane_tables, index: plane_tables[index])(
+        jnp.asarray(tables), indices
+    )
     model = AGARNet(config)
-    return model.apply({"params": params}, planes, quality=quality, tables=chosen).restored
+    return model.apply({"params": params}, planes, quality=quality, tables=block_tables).restored
 
 
 def change_of_planes(
@@ -60,22 +63,23 @@ def change_of_planes(
     quality: jax.Array,
     tables: jax.Array,
 ) -> jax.Array:
-    """Restored minus given planes; arguments and shape as of `restore_planes`."""
+    """Returns restored minus given planes; arguments and shape are those of `restore_planes`."""
     return restore_planes(config, params, planes, quality, tables) - planes
 
 
 def estimate_cells(config: EstimatorConfig, params: Any, planes: jax.typing.ArrayLike) -> jax.Array:
-    """Quality of each 64×64 cell, not clipped: (B, H, W, 1) to (B, rows, columns, 1)."""
+    """Returns the quality of 64×64 cells of (B, H, W, 1), (B, rows, columns, 1), not clipped."""
     return QualityEstimator(config).apply({"params": params}, planes).cells
 
 
 class Networks:
-    """Restorer and estimator compiled for devices, which share every batch equally.
+    """Restorer and estimator compiled for devices, among which batches are split evenly.
 
-    A batch of fewer planes than devices takes as many devices as it has planes: copies for the
-    others would take the cores that some operations of XLA:CPU spread to.
+    A batch of fewer planes than devices runs on as many devices as it has planes. Padding it with
+    copies would occupy cores over which some operations of XLA:CPU could spread.
 
-    change: `change_of_planes` of NumPy arrays without config and params; cells: `estimate_cells`.
+    change: `change_of_planes` without config and params, for NumPy arrays.
+    cells: `estimate_cells`, likewise.
     """
 
     def __init__(self, trained: weights.Weights, *, devices: Sequence[jax.Device] | None):
@@ -88,7 +92,7 @@ class Networks:
 
 
 def check_devices(devices: Any) -> None:
-    """Raises TypeError unless it is None or a sequence of devices, ValueError if that is empty."""
+    """Raises TypeError unless given None or a sequence of devices, ValueError if it is empty."""
     if devices is None:
         return
     if not isinstance(devices, Sequence) or not all(isinstance(d, jax.Device) for d in devices):
@@ -100,24 +104,27 @@ def check_devices(devices: Any) -> None:
 def _on_devices(
     function: Callable, config: Any, params: Any, *, devices: Sequence[jax.Device], inputs: int
 ) -> Callable[..., np.ndarray]:
-    """The function of so many arrays (B, …), B a multiple of the number of devices, or smaller."""
+    """Compiles a function of a number of `inputs` (B, …) for the devices.
+
+    B must be a multiple of the number of devices, or less than that.
+    """
 
     @functools.cache
     def program(count: int) -> Callable[..., jax.Array]:
         mesh = make_mesh(devices[:count])
-        everywhere, split = replicated_sharding(mesh), batch_sharding(mesh)
-        # Nothing is closed over: networks of one configuration share what was traced and compiled.
+        replicated, split = replicated_sharding(mesh), batch_sharding(mesh)
+        # No closure over parameters: networks of one configuration share the compiled program.
         compiled = jax.jit(
             function,
             static_argnums=0,
-            in_shardings=(everywhere, *inputs * [split]),
+            in_shardings=(replicated, *inputs * [split]),
             out_shardings=split,
         )
-        return functools.partial(compiled, config, jax.device_put(params, everywhere))
+        return functools.partial(compiled, config, jax.device_put(params, replicated))
 
     return lambda *arrays: np.asarray(program(min(len(arrays[0]), len(devices)))(*arrays))
 
 
 def is_out_of_memory(error: jax.errors.JaxRuntimeError) -> bool:
-    """Whether a device had not enough memory for what it was asked to compute."""
+    """Whether a device ran out of memory."""
     return "RESOURCE_EXHAUSTED" in str(error)

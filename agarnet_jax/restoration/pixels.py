@@ -16,7 +16,7 @@ _DEEP_GRAY_MODES = ("I", "I;16B", "I;16L", "I;16N")  # of 16-bit gray files, bes
 # All other modes become RGB.
 _CONVERTED_MODES = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
-Picture = np.ndarray | Image.Image  # (H, W) or (H, W, C)
+ImageLike = np.ndarray | Image.Image  # (H, W) or (H, W, C)
 
 
 class PlaneReader(Protocol):

@@ -12,7 +12,7 @@ from agarnet_jax.restoration.traces import quantization_steps
 from agarnet_jax.restoration.traces.subsampling import saturated
 from agarnet_jax.restoration.upsampling import Upsampling, block_means
 
-_FLAT = 0.25 / 255  # rounding of floating point gives gray images that much chroma, and less
+_FLAT = 0.25 / 255  # floating point gives gray images at most this much chroma
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Plane:
     def detected_quality(self) -> float | None:
         """The quality 1–100 detected from quantization steps (`quantization_steps.detect_quality`).
 
-        The header's quality where none is detected, as in small images, or where a higher one is:
+        Falls back to the header's quality if none is detected, as in small images, or a higher one:
         an image is no better than its last compression, but clipped pixels hide steps.
         """
         detected = quantization_steps.detect_quality(self, table=self.table)
@@ -133,6 +133,7 @@ class Plane:
         return True
 
     def _at_full_size(self, rows: slice, columns: slice) -> np.ndarray:
+        """Returns the component at pixels of the image, (rows, columns) float32."""
         pixels = self.pixels.read(rows, columns)
         used = np.flatnonzero(self.weights)
         if len(used) == 1:

@@ -12,7 +12,7 @@ from agarnet_jax.models import CELL, CellPlacement
 from agarnet_jax.restoration.pixels import strips
 from agarnet_jax.restoration.upsampling import block_means
 
-_CELL_NOISE = 5.0  # typical deviation of the estimates for cells of one quality
+_CELL_NOISE = 5.0  # typical difference between estimates of cells of one quality
 
 
 def apply_strength(quality: ArrayLike, strength: float) -> np.ndarray:
@@ -58,13 +58,12 @@ def clip_quality(quality: ArrayLike) -> np.ndarray:
 def shrink_toward(estimate: float, cells: np.ndarray) -> np.ndarray:
     """Shrinks cells of a map (rows, columns) toward the image's estimate where they are near it.
 
-    Estimates of cells are noisy, which costs an image of one quality more than a map improves it.
+    Estimates of single cells are noisy, which costs an image of one quality more than a map gains.
     Cells of another quality hardly change (the garrote of Breiman, Technometrics 1995).
     """
     deviation = cells - np.float32(estimate)
-    return estimate + deviation * (
-        1 - (_CELL_NOISE / np.maximum(np.abs(deviation), _CELL_NOISE)) ** 2
-    )
+    ratio = _CELL_NOISE / np.maximum(np.abs(deviation), _CELL_NOISE)
+    return estimate + deviation * (1 - ratio**2)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

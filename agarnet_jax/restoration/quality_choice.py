@@ -165,10 +165,10 @@ class QualityChooser:
 
 
 def _replace_spurious(estimate: float, components: Components) -> AssumedQuality | None:
-    """Returns the quality that replaces an estimate without a trace in the pixels, if it has none.
+    """Returns the quality to assume instead of a spurious estimate; None if it is not spurious.
 
     That is the quality of the last compression, from the header or detected from quantization
-    steps. If neither tells it and no grid is found, the image was never compressed.
+    steps. If neither gives one and no grid is found, the image was never compressed.
     """
     lead = components.lead
     assessed = components.coding in compression_history.ASSESSED_CODINGS

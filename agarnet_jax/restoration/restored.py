@@ -9,7 +9,7 @@ from PIL import Image
 from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.engine import Restoration
 from agarnet_jax.restoration.merging import merge, merge_picture
-from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.request import Request
 
 ImageT = TypeVar("ImageT", np.ndarray, Image.Image)
@@ -48,7 +48,7 @@ class Restored(Generic[ImageT]):
 
 
 def assemble(
-    image: Picture, components: Components, restoration: Restoration, request: Request
+    image: ImageLike, components: Components, restoration: Restoration, request: Request
 ) -> Restored:
     """Merges computed changes into the image.
 

@@ -16,7 +16,7 @@ from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.engine import Engine, Restoration
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.network import check_devices, is_out_of_memory
-from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.quality import QualityMap
 from agarnet_jax.restoration.request import (
     ESTIMATED_SOURCES,
@@ -139,12 +139,12 @@ class Restorer:
 
     @overload
     def restore(
-        self, image: Picture, *, bits: int | None = None, **options: Unpack[RestoreOptions]
+        self, image: ImageLike, *, bits: int | None = None, **options: Unpack[RestoreOptions]
     ) -> Restored[Any]: ...
 
     def restore(
         self,
-        image: Picture,
+        image: ImageLike,
         *,
         quality: float | np.ndarray | QualitySource | str | None = None,
         header: JpegHeader | None = None,
@@ -174,7 +174,7 @@ class Restorer:
             are undone (see `read_steps`) unless quality is "header" or `table` is given.
           header: that of the JPEG file. It gives the subsampling of chroma, otherwise detected from
             the pixels, and the tables for `QualitySource.HEADER` and wherever pixels confirm them.
-            Files opened by Pillow bring their own.
+            Files opened by Pillow have their own.
           table: the luma quantization table (8, 8) in raster order, oriented like the image;
             None: derived from the quality.
           orientation: TRANSPOSED, or "transposed", for an image that was transposed after its
@@ -215,7 +215,7 @@ class Restorer:
     @overload
     def restore_many(
         self,
-        images: Iterable[Picture],
+        images: Iterable[ImageLike],
         *,
         bits: int | None = None,
         **options: Unpack[RestoreManyOptions],
@@ -223,7 +223,7 @@ class Restorer:
 
     def restore_many(
         self,
-        images: Iterable[Picture],
+        images: Iterable[ImageLike],
         *,
         quality: float | np.ndarray | QualitySource | str | None = None,
         strength: float = 1.0,
@@ -253,7 +253,7 @@ class Restorer:
         )
         return self._restore_many(iter(images), request)
 
-    def _restore_many(self, images: Iterator[Picture], request: Request) -> Iterator[Restored]:
+    def _restore_many(self, images: Iterator[ImageLike], request: Request) -> Iterator[Restored]:
         for batch in _read_ahead(images, request):
             restorations = self._restore_small([components for _, components in batch], request)
             for image, components in batch:
@@ -264,7 +264,7 @@ class Restorer:
 
     def estimate(
         self,
-        image: Picture,
+        image: ImageLike,
         *,
         header: JpegHeader | None = None,
         sources: QualitySource | str | Sequence[QualitySource | str] = ESTIMATED_SOURCES,
@@ -293,7 +293,7 @@ class Restorer:
             results[source] = quality.to_array() if isinstance(quality, QualityMap) else quality
         return results
 
-    def _restore(self, image: Picture, components: Components, request: Request) -> Restored:
+    def _restore(self, image: ImageLike, components: Components, request: Request) -> Restored:
         while True:
             try:
                 restoration = self._engine.restore(components, request)
@@ -322,7 +322,7 @@ def _parse_quality(
     return member(QualitySource, quality, "quality") if isinstance(quality, str) else quality
 
 
-def _split(image: Picture, header: JpegHeader | None, request: Request) -> Components:
+def _split(image: ImageLike, header: JpegHeader | None, request: Request) -> Components:
     """Splits an image; the subsampling of chroma is detected only if chroma is restored."""
     subsampling = None if request.chroma else Subsampling.S444
     if isinstance(header, JpegHeader) and request.orientation is Orientation.TRANSPOSED:
@@ -331,14 +331,14 @@ def _split(image: Picture, header: JpegHeader | None, request: Request) -> Compo
 
 
 def _read_ahead(
-    images: Iterator[Picture], request: Request
-) -> Iterator[list[tuple[Picture, Components]]]:
+    images: Iterator[ImageLike], request: Request
+) -> Iterator[list[tuple[ImageLike, Components]]]:
     """Yields batches of images with their components, limited in images and pixels.
 
     All but the last image of a batch are copied, since `images` may change or close an image when
     the next one is requested.
     """
-    batch: list[tuple[Picture, Components]] = []
+    batch: list[tuple[ImageLike, Components]] = []
     pixels = 0
     try:
         for given in images:

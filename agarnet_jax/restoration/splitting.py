@@ -15,7 +15,7 @@ from agarnet_jax.restoration.components import CHROMA_ZERO, Components
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.pixels import (
     ArrayPixels,
-    Picture,
+    ImageLike,
     PicturePixels,
     Pixels,
     readable,
@@ -32,7 +32,7 @@ _CODINGS = {1: (Coding.GRAY,), 3: (Coding.YCBCR, Coding.RGB), 4: (Coding.CMYK, C
 
 
 def split(
-    image: Picture,
+    image: ImageLike,
     *,
     header: JpegHeader | None = None,
     subsampling: Subsampling | None = None,
@@ -43,7 +43,7 @@ def split(
       image: an array (H, W) or (H, W, 1–4): gray, gray + alpha, RGB, RGB + alpha; uint8, uint16
         or floating point in [0, 1]. Or a Pillow picture. YCbCr pictures, as JPEG files opened with
         `draft("YCbCr", None)` are, give luma and chroma without the clipping of RGB.
-      header: that of the file; JPEG files opened by Pillow bring their own.
+      header: that of the file; JPEG files opened by Pillow have their own.
       subsampling: that of chroma, used without a header; None: detected from the pixels.
 
     Raises:
@@ -96,12 +96,12 @@ def split(
     )
 
 
-def leading_plane(image: Picture) -> Plane:
+def primary_plane(image: ImageLike) -> Plane:
     """Returns the primary plane (`Components.lead`), for callers that need no other."""
     return split(image, subsampling=Subsampling.S444).lead
 
 
-def as_image(image: Any) -> Picture:
+def as_image(image: Any) -> ImageLike:
     """Returns a Pillow picture as it is, all else as an array; bfloat16 becomes float32.
 
     Raises:
@@ -119,7 +119,7 @@ def as_image(image: Any) -> Picture:
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
-def own_header(image: Picture) -> JpegHeader | None:
+def own_header(image: ImageLike) -> JpegHeader | None:
     """Returns the header of a JPEG file opened by Pillow; None for copies and all else."""
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         with contextlib.suppress(ValueError):  # tables are missing, yet the file was decoded
@@ -182,6 +182,6 @@ def _detect_subsampling(planes: Sequence[Plane]) -> Subsampling:
 
     return find_subsampling(
         [functools.partial(levels, plane) for plane in chroma],
-        lambda rows, columns: saturated(pixels.read(rows, columns)[..., :3]),  # alpha is not
+        lambda rows, columns: saturated(pixels.read(rows, columns)[..., :3]),  # without alpha
         size=planes[0].shape,
     )

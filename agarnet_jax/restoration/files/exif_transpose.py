@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from agarnet_jax.restoration.files.exif import UPRIGHT
-from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.pixels import ImageLike
 
 _Transpose = Image.Transpose
 _INVERSE = {
@@ -22,12 +22,12 @@ _ARRAY_TRANSPOSES = {
 }
 
 
-def upright(pixels: Picture, *, orientation: int) -> Picture:
+def upright(pixels: ImageLike, *, orientation: int) -> ImageLike:
     """Returns stored pixels, (H, W) or (H, W, C), upright; orientation is EXIF's, 1–8."""
     return _transpose(pixels, UPRIGHT[orientation]) if orientation in UPRIGHT else pixels
 
 
-def as_stored(pixels: Picture, *, orientation: int) -> Picture:
+def as_stored(pixels: ImageLike, *, orientation: int) -> ImageLike:
     """Undoes `upright`."""
     if orientation not in UPRIGHT:
         return pixels
@@ -35,7 +35,7 @@ def as_stored(pixels: Picture, *, orientation: int) -> Picture:
     return _transpose(pixels, _INVERSE.get(method, method))
 
 
-def _transpose(pixels: Picture, method: Image.Transpose) -> Picture:
+def _transpose(pixels: ImageLike, method: Image.Transpose) -> ImageLike:
     if isinstance(pixels, Image.Image):
         return pixels.transpose(method)
     return np.ascontiguousarray(_ARRAY_TRANSPOSES[method](pixels))

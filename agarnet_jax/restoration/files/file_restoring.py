@@ -12,10 +12,10 @@ from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.files.metadata import Metadata
 from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
 from agarnet_jax.restoration.jpeg_header import JpegHeader
-from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.request import QualitySource
 from agarnet_jax.restoration.restorer import Restorer
-from agarnet_jax.restoration.splitting import leading_plane
+from agarnet_jax.restoration.splitting import primary_plane
 from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
 
@@ -35,7 +35,7 @@ class RestoredPixels:
     notes: for the user.
     """
 
-    image: Picture
+    image: ImageLike
     quality_map: np.ndarray
     grid: tuple[int, int] | None
     consistent: bool
@@ -114,7 +114,7 @@ def _is_single(
 def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
     if choice is GridChoice.NONE or (choice is GridChoice.AUTO and file.header is not None):
         return None
-    grid = find_grid(leading_plane(file.pixels))
+    grid = find_grid(primary_plane(file.pixels))
     if grid is None:
         notes.append(_NO_GRID)
     return grid

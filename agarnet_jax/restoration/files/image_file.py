@@ -7,7 +7,7 @@ from PIL import Image
 
 from agarnet_jax.restoration.files.metadata import Metadata
 from agarnet_jax.restoration.jpeg_header import JpegHeader
-from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.pixels import ImageLike
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class ImageFile:
     header: how a JPEG file is coded; None for other formats.
     """
 
-    pixels: Picture
+    pixels: ImageLike
     metadata: Metadata
     kind: str
     warnings: tuple[str, ...]

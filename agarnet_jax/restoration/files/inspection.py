@@ -14,7 +14,7 @@ from agarnet_jax.jpeg_tables import (
 from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.request import QualitySource
-from agarnet_jax.restoration.splitting import leading_plane
+from agarnet_jax.restoration.splitting import primary_plane
 from agarnet_jax.restoration.traces import compression_history
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
@@ -110,14 +110,14 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
       ValueError: the restorer does not support the pixels.
     """
     pixels, header = image_file.pixels, image_file.header
-    grid = find_grid(leading_plane(pixels))
+    grid = find_grid(primary_plane(pixels))
     if header is None and grid is not None:
         pixels = Alignment.of(grid).apply(pixels)
     estimates = restorer.estimate(pixels, header=header)
     quality, quality_map = (estimates[s] for s in (QualitySource.IMAGE, QualitySource.MAP))
     if header is not None:
         recompressed, reasons = _history(image_file, header, float(quality))
-    elif grid is not None and (earlier := find_earlier_grid(leading_plane(pixels))):
+    elif grid is not None and (earlier := find_earlier_grid(primary_plane(pixels))):
         recompressed, reasons = True, (compression_history.describe_earlier_grid(earlier),)
     else:  # without the last compression's table, only a second grid is evidence
         recompressed, reasons = None, ()

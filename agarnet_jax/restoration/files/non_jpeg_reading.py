@@ -10,7 +10,7 @@ from PIL.ImageFile import ImageFile as PillowFile
 from agarnet_jax.restoration.files import color16_reading, decoding_limits, exif_transpose
 from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.files.metadata import Metadata
-from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.pixels import ImageLike
 
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0102, 0x0106, 0
 _UNKEPT_TIFF_TAGS = {
@@ -52,7 +52,7 @@ def _orientation_applied_on_load(image: Image.Image) -> int:
     return 1
 
 
-def _pixels(image: PillowFile, file: BinaryIO, warnings: list[str]) -> Picture:
+def _pixels(image: PillowFile, file: BinaryIO, warnings: list[str]) -> ImageLike:
     """Loads the image and returns its pixels."""
     is_color16 = color16_reading.is_color16(image)
     is_netpbm = isinstance(image, PpmImagePlugin.PpmImageFile)
@@ -73,7 +73,7 @@ def _pixels(image: PillowFile, file: BinaryIO, warnings: list[str]) -> Picture:
         return _in_kept_mode(image, warnings)
 
 
-def _gray(image: PillowFile, file: BinaryIO, warnings: list[str]) -> Picture:
+def _gray(image: PillowFile, file: BinaryIO, warnings: list[str]) -> ImageLike:
     """Returns 8- or 16-bit gray, with alpha if one level is transparent."""
     transparent = image.info.get("transparency")
     if image.mode == "L" and transparent is None:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.restoration.pixels import (
     INTEGER_PEAKS,
-    Picture,
+    ImageLike,
     array_from_picture,
     readable,
     strips,
@@ -66,7 +66,7 @@ def map_picture(quality_map: np.ndarray) -> Image.Image:
     return _with_scale(_map_panel(quality_map, scaling), low, high)
 
 
-def comparison(before: Picture, after: Picture, quality_map: np.ndarray) -> Image.Image:
+def comparison(before: ImageLike, after: ImageLike, quality_map: np.ndarray) -> Image.Image:
     """Renders before, after, 8 × their difference around gray, and the quality map, with titles.
 
     Args:
@@ -139,11 +139,11 @@ def _map_panel(quality_map: np.ndarray, scaling: _Scaling) -> Image.Image:
     return scaling.render(colors(_reduce(read, scaling)[..., 0]))
 
 
-def _shape(image: Picture) -> tuple[int, ...]:
+def _shape(image: ImageLike) -> tuple[int, ...]:
     return image.shape[:2] if isinstance(image, np.ndarray) else image.size[::-1]
 
 
-def _levels(image: Picture, scaling: _Scaling) -> np.ndarray:
+def _levels(image: ImageLike, scaling: _Scaling) -> np.ndarray:
     """Returns reduced levels, (h, w, 3) float32."""
     read = _color_strips(image)
     peak = INTEGER_PEAKS.get(read(slice(0, 1)).dtype, 1)
@@ -151,7 +151,7 @@ def _levels(image: Picture, scaling: _Scaling) -> np.ndarray:
     return np.broadcast_to(reduced, (*reduced.shape[:2], 3))
 
 
-def _color_strips(image: Picture) -> Callable[[slice], np.ndarray]:
+def _color_strips(image: ImageLike) -> Callable[[slice], np.ndarray]:
     """Returns a function that reads rows as gray or RGB (rows, W, 1 or 3), in the image's dtype."""
     picture = readable(image) if isinstance(image, Image.Image) else None
 

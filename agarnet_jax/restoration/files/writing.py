@@ -23,7 +23,7 @@ from agarnet_jax.restoration.files import (
 )
 from agarnet_jax.restoration.files.formats import Format
 from agarnet_jax.restoration.files.metadata import COMMENT, Metadata
-from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.pixels import ImageLike
 
 # Nearly lossless, with full-resolution chroma, so as not to degrade the restored pixels.
 # Not optimized: that saves 3 to 5 % but keeps all coefficients in memory, and the buffer Pillow
@@ -39,7 +39,7 @@ _XMP_PREFIX_BYTES = 29
 
 
 def write(
-    pixels: Picture,
+    pixels: ImageLike,
     path: pathlib.Path,
     *,
     metadata: Metadata,
@@ -71,7 +71,7 @@ def write(
     return warnings
 
 
-def _image_or_array16(pixels: Picture) -> Picture:
+def _image_or_array16(pixels: ImageLike) -> ImageLike:
     """Returns a Pillow image, or the array itself for 16-bit colour, which Pillow cannot hold."""
     if isinstance(pixels, Image.Image):
         return pixels
@@ -83,8 +83,8 @@ def _image_or_array16(pixels: Picture) -> Picture:
 
 
 def _fit(
-    pixels: Picture, metadata: Metadata, format: Format
-) -> tuple[Picture, Metadata, list[str]]:
+    pixels: ImageLike, metadata: Metadata, format: Format
+) -> tuple[ImageLike, Metadata, list[str]]:
     """Returns pixels that the format supports, the metadata for them, and what was lost."""
     warnings = []
     if not format.supports_16_bits and (isinstance(pixels, np.ndarray) or pixels.mode == "I;16"):
@@ -129,7 +129,7 @@ def _rgb_of_cmyk(picture: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _encode(
-    pixels: Picture,
+    pixels: ImageLike,
     file: BinaryIO,
     format: Format,
     metadata: Metadata,

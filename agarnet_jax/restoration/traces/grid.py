@@ -18,12 +18,12 @@ import numpy as np
 from PIL import Image
 
 from agarnet_jax.jpeg_tables import BLOCK
-from agarnet_jax.restoration.pixels import Picture
+from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.traces import grid_traces
 from agarnet_jax.restoration.traces.grid_traces import PHASES
 
-Either = TypeVar("Either", bound=Picture)
+Either = TypeVar("Either", bound=ImageLike)
 
 # Chosen on training and validation images; `python -m benchmarks.grid` measures the result.
 _MIN_CONFIDENCE = 4.5  # from zeros alone
