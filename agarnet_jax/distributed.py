@@ -27,7 +27,7 @@ from etils import epath
 from jax._src.distributed import global_state  # the only way to the key-value store
 from jax.experimental import multihost_utils
 
-from agarnet_jax.runtime import end_now
+from agarnet_jax.runtime import exit_now
 
 LOST = 69  # exit status: another process is gone or failed (EX_UNAVAILABLE of sysexits.h)
 
@@ -256,7 +256,7 @@ class _Life:
         with contextlib.suppress(Exception):
             _write(_FAILED + _first_line(error))
             time.sleep(2 * self._pause)
-        end_now(128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1)
+        exit_now(128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1)
 
 
 def _write(word: str) -> None:
@@ -276,7 +276,7 @@ def _stop(reason: str) -> None:
     os.write(2, f"\n{who} stops: {reason}. {remedy}\n".encode())
     if global_state.process_id == 0:
         time.sleep(3)  # for the others to read the same before their service is gone
-    end_now(LOST)
+    exit_now(LOST)
 
 
 def _end_readably_on_abort() -> None:

@@ -103,7 +103,7 @@ def keep_freed_memory(*, sizes_vary: bool = False) -> None:
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def end_now(status: int) -> NoReturn:
+def exit_now(status: int) -> NoReturn:
     """Ends this process from any thread, whatever the others do, and the workers it started."""
     for child in multiprocessing.active_children():
         child.kill()

@@ -1,4 +1,4 @@
-"""Against updates that would spoil the parameters: non-finite losses and gradients."""
+"""Protects the parameters from non-finite losses and gradients."""
 
 import io
 from collections.abc import Mapping
@@ -14,15 +14,21 @@ from agarnet_jax.training.state import TrainState
 SKIPPED = "skipped_updates"  # name of the metric: 1 if the step's update was skipped, else 0
 
 
-def keep_if_not_finite(
+def apply_if_finite(
     old: TrainState, new: TrainState, metrics: Mapping[str, jax.Array]
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Keeps the old state, one step on, if the metrics `loss` or `gradient_norm` are not finite.
+    """Discards the update from `old` to `new` unless both loss and gradient norm are finite.
 
-    Returns the state to go on with and the metrics with `SKIPPED` among them. It is part of the
-    compiled step.
+    Part of the compiled step. Integer leaves, the step and the optimizer's counts, advance in
+    either case, so that schedules follow the step.
 
-    Counts go on in either case, those of the optimizer among them: schedules follow the step.
+    Args:
+      old: the state before the step.
+      new: the state after the step.
+      metrics: of the step, with `loss` and `gradient_norm`.
+
+    Returns:
+      The next state, and the metrics with `SKIPPED` added.
     """
     finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
 
@@ -33,58 +39,59 @@ def keep_if_not_finite(
 
 
 class NonFiniteGuard:
-    """A counter of skipped updates, which stops the run after `most` of them in a row.
+    """Counts skipped updates and stops the run after `limit` consecutive ones.
 
-    It reads what a step reported when the next one is under way, so that the device never waits
-    for it; and the host never gets further ahead of the device than that.
+    It reads a step's metrics only after the next step has been dispatched, so the device never
+    waits for the host, and the host is never more than one step ahead of the device.
     """
 
-    def __init__(self, workdir: str, *, most: int):
-        self._workdir, self._most = workdir, most
+    def __init__(self, workdir: str, *, limit: int):
+        self._workdir, self._limit = workdir, limit
         self._pending: tuple[int, Mapping[str, np.ndarray], jax.Array] | None = None
-        self._in_a_row, self._unreported = 0, 0
+        self._consecutive, self._unreported = 0, 0
 
-    def follow(
+    def after_dispatch(
         self, step: int, batch: Mapping[str, np.ndarray], metrics: Mapping[str, jax.Array]
     ) -> None:
-        """Notes that the step `step` on `batch` was begun, and waits for the step before it.
+        """Records the dispatch of the step from `step` to the next; waits for the step before it.
 
         Raises:
-          FloatingPointError: one update too many was skipped; `batch` was written to the working
-            folder.
+          FloatingPointError: `limit` consecutive updates were skipped; the batch of the last one
+            was written to the working folder.
         """
-        self.settle()
+        self.wait()
         self._pending = step, batch, metrics[SKIPPED]
 
-    def settle(self) -> None:
-        """Waits for the last step that was begun; raises as `follow`."""
+    def wait(self) -> None:
+        """Waits for the last dispatched step; raises as `after_dispatch`."""
         if self._pending is None:
             return
         (step, batch, skipped), self._pending = self._pending, None
         if not float(skipped):
-            self._in_a_row = 0
+            self._consecutive = 0
             return
-        self._in_a_row += 1
+        self._consecutive += 1
         self._unreported += 1
-        if self._in_a_row == self._most:
+        if self._consecutive == self._limit:
             path = save_batch(self._workdir, batch)
             raise FloatingPointError(
-                f"Loss or gradient was not finite {self._most} times in a row, last in the step "
-                f"from {step} to {step + 1}, whose batch is now in {path}; none of these updates "
-                "was applied. Lower train.learning_rate, or raise train.max_non_finite."
+                f"Loss or gradient was not finite in {self._limit} consecutive steps, the last of "
+                f"them from step {step} to {step + 1}; none of these updates was applied. The last "
+                f"batch was saved to {path}. Lower train.learning_rate, or raise "
+                "train.max_non_finite."
             )
 
-    def skipped(self) -> int:
-        """Counts the updates skipped since last asked."""
-        self.settle()
+    def pop_skipped(self) -> int:
+        """Returns the number of updates skipped since the last call."""
+        self.wait()
         count, self._unreported = self._unreported, 0
         return count
 
 
 def save_batch(workdir: str, batch: Mapping[str, np.ndarray]) -> epath.Path:
-    """Writes this process's share of a batch, strings included; `np.load` reads it."""
-    share = f"_{jax.process_index()}" if jax.process_count() > 1 else ""
-    path = epath.Path(workdir) / f"offending_batch{share}.npz"
+    """Writes this process's part of a batch, strings included, as a file for `np.load`."""
+    suffix = f"_{jax.process_index()}" if jax.process_count() > 1 else ""
+    path = epath.Path(workdir) / f"offending_batch{suffix}.npz"
     buffer = io.BytesIO()
     arrays: dict[str, Any] = dict(batch)
     np.savez_compressed(buffer, **arrays)

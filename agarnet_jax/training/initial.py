@@ -1,4 +1,4 @@
-"""Where a run without a checkpoint starts."""
+"""Creates the state of a run that has no checkpoint to resume from."""
 
 import logging
 from typing import Any
@@ -17,10 +17,12 @@ from agarnet_jax.training.warm_start import check_initial_params, load_initial_p
 def initial_state(
     task: Task, config: TrainConfig, mesh: Mesh, initial_params: Any | None
 ) -> TrainState:
-    """Makes the state before the first step, at random or from parameters, in place on the mesh.
+    """Creates the state before the first step, sharded over the mesh.
+
+    Parameters are random, or loaded from `initial_params` as `config.init_fit` says.
 
     Raises:
-      MisfitError: `initial_params` do not fit the model as `config.init_fit` says.
+      MisfitError: `initial_params` do not fit the model.
     """
     key = jax.random.key(config.seed)
     if initial_params is not None:

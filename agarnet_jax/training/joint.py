@@ -1,4 +1,4 @@
-"""Both networks at once, as blind restoration uses them: the restorer sees the estimated map."""
+"""Joint training of both networks, as in blind restoration: the restorer uses the estimated map."""
 
 import dataclasses
 import enum
@@ -27,11 +27,11 @@ class JointConfig(Config):
 
 
 class MapGradient(enum.Enum):
-    """Whether the restoration loss reaches the estimator through the map that it made.
+    """Whether gradients of the restoration loss reach the estimator through its quality map.
 
-    GATES: through the pixel branch's gates, which are smooth in quality; the DCT branch's gates and
-    tables follow quality rounded to integers and pass nothing. STOPPED: the estimator learns from
-    its own loss only, while the restorer gets used to its errors.
+    GATES: through the gates of the pixel branch, which are smooth in quality; the gates and tables
+    of the DCT branch depend on quality rounded to integers and pass no gradient. STOPPED: the
+    estimator learns from its own loss only, while the restorer adapts to its errors.
     """
 
     GATES = "gates"
@@ -40,9 +40,9 @@ class MapGradient(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class JointOptions(Config):
-    """How the two tasks share the training. Ours."""
+    """How the two tasks are combined. Ours."""
 
-    estimation_loss_weight: float = 0.1  # of the estimator's L1 beside the restorer's loss
+    estimation_loss_weight: float = 0.1  # of the estimator's L1, relative to the restorer's loss
     map_gradient: MapGradient = MapGradient.GATES
 
     def __post_init__(self):
@@ -59,11 +59,11 @@ class JointOutput(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class JointTask:
-    """The restorer's loss on what it makes of the estimated map, and the estimator's, weighted.
+    """Restoration with the estimated quality map; the loss adds the estimator's, weighted.
 
-    Parameters are {"restorer": …, "estimator": …}. Tables are derived from the map, not those of
-    the batch: blind restoration knows no other. They are those of luma, so images have to be.
-    Crops are of whole 64×64 cells.
+    Parameters are {"restorer": …, "estimator": …}. Quantization tables are derived from the map,
+    not taken from the batch, as in blind restoration. They are luma tables, so images must be luma.
+    Crops must consist of whole 64×64 cells.
     """
 
     restoration: RestorationTask
@@ -71,10 +71,10 @@ class JointTask:
     options: JointOptions = JointOptions()
 
     def init(self, rng: jax.Array) -> Any:
-        for_restorer, for_estimator = jax.random.split(rng)
+        restorer_rng, estimator_rng = jax.random.split(rng)
         return {
-            "restorer": self.restoration.init(for_restorer),
-            "estimator": self.estimation.init(for_estimator),
+            "restorer": self.restoration.init(restorer_rng),
+            "estimator": self.estimation.init(estimator_rng),
         }
 
     def apply(self, params: Any, batch: Batch) -> JointOutput:
@@ -94,17 +94,20 @@ class JointTask:
         return JointOutput(restored, estimate)
 
     def loss(self, output: JointOutput, batch: Batch) -> tuple[jax.Array, Metrics]:
-        restoration, restored = self.restoration.loss(output.restoration, batch)
-        estimation, estimated = self.estimation.loss(output.estimation, batch)
-        return restoration + self.options.estimation_loss_weight * estimation, restored | estimated
+        restoration_loss, restoration_terms = self.restoration.loss(output.restoration, batch)
+        estimation_loss, estimation_terms = self.estimation.loss(output.estimation, batch)
+        total = restoration_loss + self.options.estimation_loss_weight * estimation_loss
+        return total, restoration_terms | estimation_terms
 
     def metrics(self, output: JointOutput, batch: Batch) -> Metrics:
-        restored = self.restoration.metrics(output.restoration, batch)
-        return restored | self.estimation.metrics(output.estimation, batch)
+        return self.restoration.metrics(output.restoration, batch) | self.estimation.metrics(
+            output.estimation, batch
+        )
 
-    def pictures(self, output: JointOutput, batch: Batch) -> Metrics:
-        restored = self.restoration.pictures(output.restoration, batch)
-        return restored | self.estimation.pictures(output.estimation, batch)
+    def images(self, output: JointOutput, batch: Batch) -> dict[str, jax.Array]:
+        return self.restoration.images(output.restoration, batch) | self.estimation.images(
+            output.estimation, batch
+        )
 
     def score(self, metrics: dict[str, float]) -> float:
         return self.restoration.score(metrics)

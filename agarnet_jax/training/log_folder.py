@@ -1,4 +1,4 @@
-"""Where a run writes its logs, also when its working folder is a bucket."""
+"""The folder that a run writes its logs to, with support for a bucket as working folder."""
 
 import logging
 import pathlib
@@ -10,18 +10,18 @@ from etils import epath
 from agarnet_jax.remote_paths import is_remote
 
 _log = logging.getLogger(__name__)
-_SECONDS = 60.0  # between copies
+_UPLOAD_SECONDS = 60.0  # between uploads
 
 
 class LogFolder:
-    """A folder for logs: `path` is the working folder itself, or stands in for it.
+    """A local folder for logs: `path` is the working folder, or a substitute if that is a URL.
 
-    Objects in a bucket cannot grow, so logs of a run whose working folder is a URL are written to a
-    temporary folder, from where `publish` copies them, whole. Files named in `continued` are
-    fetched first, since a run that continues appends to them.
+    Objects in a bucket cannot be appended to, so such a run writes its logs to a temporary folder,
+    and `upload` copies whole files from there. A resumed run appends to the files named in
+    `appended`, so they are downloaded first.
     """
 
-    def __init__(self, workdir: str, *, continued: tuple[str, ...] = ()):
+    def __init__(self, workdir: str, *, appended: tuple[str, ...] = ()):
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if not is_remote(workdir):
             self.path = pathlib.Path(workdir)
@@ -29,43 +29,43 @@ class LogFolder:
         self._target = epath.Path(workdir)
         self._temporary = tempfile.TemporaryDirectory(prefix="agarnet-logs-")
         self.path = pathlib.Path(self._temporary.name)
-        for name in continued:
+        for name in appended:
             if (self._target / name).exists():
                 (self.path / name).write_bytes((self._target / name).read_bytes())
-        self._copied = {file: _state(file) for file in self.path.iterdir()}
+        self._uploaded = {file: _version(file) for file in self.path.iterdir()}
         self._last = time.monotonic()
 
     @property
     def due(self) -> bool:
-        """Whether it is time to publish: once a minute, and never if there is nothing to copy."""
-        return self._temporary is not None and time.monotonic() - self._last > _SECONDS
+        """Whether the last upload was over a minute ago; always False for a local folder."""
+        return self._temporary is not None and time.monotonic() - self._last > _UPLOAD_SECONDS
 
-    def publish(self) -> None:
-        """Copies the files that changed."""
+    def upload(self) -> None:
+        """Uploads the files that have changed."""
         self._last = time.monotonic()
         for file in sorted(file for file in self.path.rglob("*") if file.is_file()):
-            state = _state(file)
-            if self._copied.get(file) != state and self._copy(file):
-                self._copied[file] = state
+            version = _version(file)
+            if self._uploaded.get(file) != version and self._upload_file(file):
+                self._uploaded[file] = version
 
-    def _copy(self, file: pathlib.Path) -> bool:
+    def _upload_file(self, file: pathlib.Path) -> bool:
         target = self._target / file.relative_to(self.path).as_posix()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
             return True
-        except Exception as error:  # a run must not end for its logs; the next time may do
+        except Exception as error:  # logs must not end a run; the next upload tries again
             _log.warning("%s could not be written: %s", target, error)
             return False
 
     def close(self) -> None:
-        """Publishes what is left; the files must be closed."""
+        """Uploads the remaining changes; all log files must be closed."""
         if self._temporary is not None:
-            self.publish()
+            self.upload()
             self._temporary.cleanup()
 
 
-def _state(file: pathlib.Path) -> tuple[int, int]:
-    """Returns what tells that a file has changed: its size and the time of its last change."""
+def _version(file: pathlib.Path) -> tuple[int, int]:
+    """Returns a file's size and modification time, which identify its contents."""
     status = file.stat()
     return status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""Where training reports to: JSON lines, TensorBoard and a progress bar."""
+"""Reports of a training: JSON lines, TensorBoard events and a progress bar."""
 
 import contextlib
 import json
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 class MetricWriter:
-    """A writer of metrics to `FOLDER/metrics.jsonl` and to TensorBoard events beside it.
+    """Writes metrics to `FOLDER/metrics.jsonl` and to TensorBoard events in the same folder.
 
-    Lines of steps after `start`, where the run continues, and lines cut short are removed first,
-    so that every step is reported once. Only the first process writes.
+    Lines of steps after `start`, where the run resumes, and truncated lines are removed first, so
+    that every step is reported once. Only the first process writes.
     """
 
     def __init__(self, folder: pathlib.Path, *, start: int = 0):
@@ -38,49 +38,49 @@ class MetricWriter:
             path = folder / METRICS
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                _cut(path, start)
+                _remove_later_lines(path, start)
             self._lines = path.open("a", encoding="utf-8")
-            self._board = _Board(folder, start=start)
+            self._events = _EventWriter(folder, start=start)
 
     def write(self, step: int, prefix: str, scalars: Mapping[str, float]) -> None:
-        """Writes `{prefix}/{name}: value` for every scalar; not finite ones as null."""
+        """Writes `{prefix}/{name}: value` for every scalar; non-finite values as null in JSON."""
         if not self._active:
             return
         named = {f"{prefix}/{name}": float(value) for name, value in scalars.items()}
-        numbers = {name: value if math.isfinite(value) else None for name, value in named.items()}
-        self._lines.write(json.dumps({"step": step, "time": time.time(), **numbers}) + "\n")
+        values = {name: value if math.isfinite(value) else None for name, value in named.items()}
+        self._lines.write(json.dumps({"step": step, "time": time.time(), **values}) + "\n")
         self._lines.flush()
-        self._board.add(step, (summary.scalar(name, value) for name, value in named.items()))
+        self._events.add(step, (summary.scalar(name, value) for name, value in named.items()))
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Shows an image (H, W) in [0, 1] in TensorBoard."""
+        """Writes an image (H, W) in [0, 1] to TensorBoard."""
         if self._active:
             levels = np.round(255 * np.clip(image, 0, 1)).astype(np.uint8)
-            self._board.add(step, [summary.image(name, levels, dataformats="HW")])
+            self._events.add(step, [summary.image(name, levels, dataformats="HW")])
 
     def flush(self) -> None:
         if self._active:
-            self._board.flush()
+            self._events.flush()
 
     def close(self) -> None:
         if self._active:
             self._lines.close()
-            self._board.close()
+            self._events.close()
 
 
-class _Board:
-    """TensorBoard events. A disk that is full ends them, with a warning, but not the run.
+class _EventWriter:
+    """Writes TensorBoard events. A full disk ends them with a warning, but not the run.
 
-    tensorboardX's own `SummaryWriter` writes in a thread, which ends at an error without a word;
-    then nobody empties its queue, and the next event waits for ever.
+    tensorboardX's own `SummaryWriter` writes in a thread, which dies silently on an error; its
+    queue then fills up, and the next event blocks forever.
     """
 
     def __init__(self, folder: pathlib.Path, *, start: int):
-        self._folder, self._flushed, self._ended = folder, 0.0, False
+        self._folder, self._flushed, self._closed = folder, 0.0, False
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
         self._file = RecordWriter(str(folder / name))
         self._write(Event(file_version="brain.Event:2"))
-        # Takes back what an earlier run wrote of later steps.
+        # Makes TensorBoard discard later steps of an earlier process of this run.
         self._write(Event(step=start + 1, session_log=SessionLog(status=SessionLog.START)))
 
     def add(self, step: int, summaries: Iterable[Summary]) -> None:
@@ -95,28 +95,30 @@ class _Board:
 
     def close(self) -> None:
         self._try(self._file.close)
-        self._ended = True
+        self._closed = True
 
     def _write(self, event: Event) -> None:
         event.wall_time = time.time()
         self._try(lambda: self._file.write(event.SerializeToString()))
 
     def _try(self, action: Callable[[], object]) -> None:
-        if self._ended:
+        if self._closed:
             return
         try:
             action()
         except OSError as error:
-            self._ended = True
-            _log.warning("TensorBoard events in %s end here: %s.", self._folder, error.strerror)
-            with contextlib.suppress(OSError):  # of what it still holds
+            self._closed = True
+            _log.warning(
+                "No more TensorBoard events are written to %s: %s.", self._folder, error.strerror
+            )
+            with contextlib.suppress(OSError):  # from flushing its buffer
                 self._file.close()
 
 
-def _cut(path: pathlib.Path, start: int) -> None:
-    """Removes lines of steps after `start` and lines that are no JSON."""
+def _remove_later_lines(path: pathlib.Path, start: int) -> None:
+    """Removes lines of steps after `start` and lines that are not valid JSON."""
 
-    def stays(line: str) -> bool:
+    def is_kept(line: str) -> bool:
         try:
             return json.loads(line)["step"] <= start
         except (ValueError, TypeError, KeyError):
@@ -125,13 +127,13 @@ def _cut(path: pathlib.Path, start: int) -> None:
     kept = [
         line + "\n"
         for line in path.read_text("utf-8", errors="replace").splitlines()
-        if stays(line)
+        if is_kept(line)
     ]
     atomic_files.write(path, "".join(kept).encode())
 
 
 class Progress:
-    """A progress bar with ETA, and the rates of the steps since they were last asked for."""
+    """A progress bar with ETA, and the rates of the steps since the last report."""
 
     def __init__(self, *, start: int, total: int):
         self._bar = tqdm.tqdm(
@@ -141,68 +143,65 @@ class Progress:
             dynamic_ncols=True,
             disable=jax.process_index() != 0,
         )
-        self._start, self._all_steps, self._all_crops = time.monotonic(), 0, 0
-        self._restart()
+        self._start, self._total_steps, self._total_crops = time.monotonic(), 0, 0
+        self.reset_rates()
 
-    def _restart(self) -> None:
+    def reset_rates(self) -> None:
+        """Excludes the time since the last step, such as an evaluation, from the rates."""
         self._since, self._steps, self._pixels = time.monotonic(), 0, 0
-        self._waited, self._computed = 0.0, 0.0
+        self._data_wait, self._device_wait = 0.0, 0.0
 
-    def step(self, *, shape: tuple[int, ...], waited: float, computed: float) -> None:
-        """Counts a step that was begun.
+    def step(self, *, shape: tuple[int, ...], data_wait: float, device_wait: float) -> None:
+        """Counts a dispatched step.
 
         Args:
-          shape: (b, H, W, 1), of this process's images.
-          waited: seconds that it waited for its batch.
-          computed: seconds that it waited for the device.
+          shape: (b, H, W, 1), of this process's part of the batch.
+          data_wait: seconds that the step waited for its batch.
+          device_wait: seconds that the host waited for the device.
         """
         self._steps += 1
         self._pixels += math.prod(shape) * jax.process_count()
-        self._waited += waited
-        self._computed += computed
-        self._all_steps += 1
-        self._all_crops += shape[0] * jax.process_count()
+        self._data_wait += data_wait
+        self._device_wait += device_wait
+        self._total_steps += 1
+        self._total_crops += shape[0] * jax.process_count()
         self._bar.update()
 
-    def computing(self, seconds: float) -> None:
-        """Adds to the seconds that the steps begun waited for the device."""
-        self._computed += seconds
+    def add_device_wait(self, seconds: float) -> None:
+        """Adds time that the host waited for the device."""
+        self._device_wait += seconds
 
-    def rates(self, loss: float) -> dict[str, float]:
-        """Returns the rates since last asked, and shows some of them with the loss on the bar.
+    def pop_rates(self, loss: float) -> dict[str, float]:
+        """Returns the rates since the last call, and shows the main ones and the loss on the bar.
 
-        They are steps and pixels per second, and the shares, 0–1, of the time spent waiting for
-        data, for the device, and on all else (host).
+        Rates are steps and pixels per second, and the fractions, 0–1, of time spent waiting for
+        data, waiting for the device, and on everything else (host).
         """
         seconds = time.monotonic() - self._since
         rates = {
             "steps_per_second": self._steps / seconds,
             "pixels_per_second": self._pixels / seconds,
-            "data_wait_share": self._waited / seconds,
-            "compute_share": self._computed / seconds,
-            "host_share": 1 - (self._waited + self._computed) / seconds,
+            "data_wait_share": self._data_wait / seconds,
+            "compute_share": self._device_wait / seconds,
+            "host_share": 1 - (self._data_wait + self._device_wait) / seconds,
         }
         self._bar.set_postfix_str(
             f"loss {loss:.5f}, {rates['pixels_per_second'] / 1000:.0f} kpx/s, "
             f"data wait {rates['data_wait_share']:.1%}"
         )
-        self._restart()
+        self.reset_rates()
         return rates
 
-    def pause(self) -> None:
-        """Leaves out of the rates what happened since the last step, such as an evaluation."""
-        self._restart()
-
-    def say(self, message: str) -> None:
-        """Writes a line above the bar."""
+    def print(self, message: str) -> None:
+        """Prints a line above the bar."""
         if jax.process_index() == 0:
             self._bar.write(message)
 
     def summary(self) -> str:
-        """Describes steps, time and crops since the run started or continued; all included."""
+        """Returns steps and rate since this process started training, evaluations included."""
         seconds = time.monotonic() - self._start
-        crops = self._all_crops / seconds
-        return f"{self._all_steps} steps in {seconds:.1f} s, {crops:.1f} crops/s"
+        crops = self._total_crops / seconds
+        return f"{self._total_steps} steps in {seconds:.1f} s, {crops:.1f} crops/s"
 
     def close(self) -> None:
         self._bar.close()

@@ -23,9 +23,9 @@ from agarnet_jax.training.step import abstract_state, make_eval_step, make_train
 from agarnet_jax.training.tasks import Task
 
 HostBatch = Mapping[str, np.ndarray]
-Case = tuple[str, HostBatch]  # a held-out batch, with the name of its case
+EvalBatch = tuple[str, HostBatch]  # name of the case, held-out batch
 
-_INIT_FROM = "init_from"  # the setting that names where a run without a checkpoint starts
+_INIT_FROM = "init_from"  # the setting that names the initial weights
 
 
 def train(
@@ -33,7 +33,7 @@ def train(
     *,
     config: TrainConfig,
     batches_from: Callable[[int], Iterator[HostBatch]],
-    eval_batches: Callable[[], Iterable[Case]] | None,
+    eval_batches: Callable[[], Iterable[EvalBatch]] | None,
     workdir: str,
     resolved_config: Mapping[str, Any],
     initial_params: Any = None,
@@ -42,36 +42,36 @@ def train(
     before_leaving: Callable[[], None] | None = None,
     profile_steps: tuple[int, int] | None = None,
 ) -> TrainState:
-    """Trains up to `config.steps`, continuing from the latest checkpoint in `workdir` if any.
+    """Trains up to `config.steps`, resuming from the latest checkpoint in `workdir` if any.
 
     Args:
       task: model and loss.
-      config: the loop's settings.
-      batches_from: this process's share of the training batches from a batch number on.
-      eval_batches: this process's share of the held-out batches, each with its case; None for
-        no evaluation.
+      config: settings of the loop.
+      batches_from: returns this process's part of the training batches from a batch index on.
+      eval_batches: returns the cases and this process's part of the held-out batches; None for no
+        evaluation.
       workdir: receives `checkpoints/`, `metrics.jsonl` and TensorBoard events.
-      resolved_config: saved with every checkpoint; in a run that continues, with the `init_from`
-        that it began with. What has changed in it is said, and of `observers.IMAGES` in words.
-      initial_params: where a run without a checkpoint starts; None: at random.
-      stop_at: step at which to save and leave early, with schedules still those of `config.steps`.
-      on_evaluation: receives (step, score) after each evaluation, before that step is saved, so a
+      resolved_config: saved with every checkpoint; a resumed run keeps its original `init_from`.
+        Differences from the saved configuration are printed; those of `observers.IMAGES` in words.
+      initial_params: initial parameters of a run without a checkpoint; None for random ones.
+      stop_at: step at which to save and stop early; schedules still follow `config.steps`.
+      on_evaluation: called with (step, score) after each evaluation, before that step is saved. A
         run that is killed in between evaluates and reports it again. It may raise to end the run.
       before_leaving: called where a signal ends the process at once, without saving: before the
-        first step, or when it came twice.
-      profile_steps: first and last step, counted from 1, of a profile below `workdir/profile`, of
-        several processes below `workdir/profile/process{index}`.
+        first step, or when it is sent twice.
+      profile_steps: first and last step, counted from 1, of a profile in `workdir/profile`; with
+        several processes, in `workdir/profile/process{index}`.
 
     Returns:
       The state after the last step.
 
     Raises:
-      Interrupted: a signal asked to leave; the state was saved, and the same call continues.
-      FloatingPointError: `config.max_non_finite` updates in a row were skipped.
-      CheckpointError: there are checkpoints, but none of this model that can be read, or they began
-        with another `init_from` than `resolved_config` asks for.
-      MisfitError: the initial parameters do not fit.
-      ValueError: the batch cannot be shared.
+      Interrupted: a signal asked to stop; the state was saved, and the same call resumes.
+      FloatingPointError: `config.max_non_finite` consecutive updates were skipped.
+      CheckpointError: there are checkpoints, but none that can be read and fits the model; or the
+        run started from another `init_from` than `resolved_config` requests.
+      MisfitError: the initial parameters do not fit the model.
+      ValueError: the batch size is not divisible among devices and microbatches.
     """
     mesh = make_mesh(fsdp=config.fsdp)
     check_batch_size("train.batch_size", config.batch_size, mesh, accumulation=config.accumulation)
@@ -83,8 +83,8 @@ def train(
         checkpoints = stack.enter_context(contextlib.closing(_checkpoints(workdir, config)))
         restored = checkpoints.restore_latest(abstract_state(task, config, mesh), resolved_config)
         state, start = restored or (initial_state(task, config, mesh, initial_params), 0)
-        begun = checkpoints.config(start) if start else {}
-        resolved_config = _with_its_beginning(resolved_config, begun, workdir)
+        saved_config = checkpoints.config(start) if start else {}
+        resolved_config = _keep_init_from(resolved_config, saved_config, workdir)
         observers = Observers(
             task,
             config=config,
@@ -92,19 +92,19 @@ def train(
             workdir=workdir,
             start=start,
             last=last,
-            profile=profile_steps,
+            profile_steps=profile_steps,
         )
         stack.callback(observers.close)
         if start:
-            observers.continued(begun, resolved_config)
+            observers.on_resume(saved_config, resolved_config)
         batches, rates = batches_from(start), learning_rates(config, start)
 
         def should_stop() -> bool:
-            observers.evaluating()
+            observers.on_eval_batch()
             return stop.requested(agree=True)
 
-        def held_out_score(step: int, params: Any, held_out: Iterable[Case]) -> float | None:
-            """Evaluates and reports; None if a signal ended it."""
+        def held_out_score(step: int, params: Any, held_out: Iterable[EvalBatch]) -> float | None:
+            """Evaluates and reports; None if a signal ended the evaluation."""
             means = evaluate(
                 params,
                 held_out,
@@ -115,23 +115,23 @@ def train(
             )
             if means is None:
                 return None
-            score = observers.evaluated(step, means)
+            score = observers.on_evaluation(step, means)
             if on_evaluation is not None:
                 on_evaluation(step, score)
             return score
 
         def next_state(step: int, state: TrainState) -> TrainState:
-            """Takes the step from `step` to the next and reports it."""
-            asked = time.monotonic()
+            """Runs and reports the step from `step` to the next."""
+            before = time.monotonic()
             host_batch = next(batches)
-            waited = time.monotonic() - asked
+            data_wait = time.monotonic() - before
             batch, rate = global_batch(host_batch, mesh), replicate(next(rates), mesh)
             observers.before_step(step, state)
-            # Whatever else came from the host would come anew in every step.
+            # Any other host array would be transferred again in every step.
             with jax.transfer_guard_host_to_device("disallow"):
                 state, metrics = train_step(state, batch, rate)
             stop.something_to_save = True
-            observers.after_step(step, host_batch, metrics, waited=waited)
+            observers.after_step(step, host_batch, metrics, data_wait=data_wait)
             if (step + 1) % config.log_every == 0 or step + 1 == last:
                 observers.log(step + 1, metrics, learning_rate=float(rate))
             return state
@@ -147,36 +147,36 @@ def train(
             if step > 0 and save:
                 checkpoints.save(step, state, config=resolved_config, score=score)
             if leaving:
-                observers.leaving(step)
+                observers.on_interrupt(step)
                 raise Interrupted(stop.number)
             if finished:
-                observers.finished(checkpoints.best_score())
+                observers.on_finish(checkpoints.best_score())
             else:
                 state = next_state(step, state)
     return state
 
 
-def _with_its_beginning(
-    now: Mapping[str, Any], begun: Mapping[str, Any], workdir: str
+def _keep_init_from(
+    current: Mapping[str, Any], saved: Mapping[str, Any], workdir: str
 ) -> Mapping[str, Any]:
-    """Returns the configuration with the `init_from` that the run was begun with, if it was.
+    """Returns the current configuration with the saved `init_from`, if there is one.
 
     Raises:
-      CheckpointError: it names other weights, which a checkpoint has no use for.
+      CheckpointError: the current one names other weights, which a resumed run would not use.
     """
-    if _INIT_FROM not in begun:
-        return now
-    asked, first = now.get(_INIT_FROM), begun[_INIT_FROM]
-    # Other hosts may have the same weights in another place; it is saved as the first has it.
-    moved = asked and os.path.basename(asked) == os.path.basename(first)
-    if asked and not moved and jax.process_index() == 0:
-        beginning = repr(first) if first else "random weights"
+    if _INIT_FROM not in saved:
+        return current
+    requested, original = current.get(_INIT_FROM), saved[_INIT_FROM]
+    # Other hosts may keep the same weights at another path; the original one stays in checkpoints.
+    moved = requested and os.path.basename(requested) == os.path.basename(original)
+    if requested and not moved and jax.process_index() == 0:
+        start = repr(original) if original else "random weights"
         raise CheckpointError(
-            f"config.{_INIT_FROM} is {asked!r}, but the run in {workdir} began with {beginning} "
-            "and continues from its checkpoint; leave that as it was, or give this run a "
+            f"config.{_INIT_FROM} is {requested!r}, but the run in {workdir} started from {start} "
+            "and resumes from its checkpoint; leave the setting unchanged, or give this run a "
             "--workdir of its own."
         )
-    return {**now, _INIT_FROM: first}
+    return {**current, _INIT_FROM: original}
 
 
 def _checkpoints(workdir: str, config: TrainConfig) -> Checkpoints:

@@ -1,4 +1,4 @@
-"""Configuration of the learning rate and of the update rule. All choices are ours: the paper's
+"""Configuration of the learning-rate schedule and the optimizer. All choices are ours: the paper's
 training code was not released."""
 
 import dataclasses
@@ -11,9 +11,9 @@ from agarnet_jax.configs import Config, require
 class ScheduleKind(enum.Enum):
     """The learning rate after warm-up.
 
-    COSINE, LINEAR: falls to its final ratio along a cosine, or a line. CONSTANT: stays. STEPS: is
-    multiplied by `factor` at each milestone. STABLE_DECAY: stays, then falls along a line to its
-    final ratio ("warmup-stable-decay").
+    COSINE, LINEAR: cosine or linear decay to the final ratio. CONSTANT: no decay. STEPS: multiplied
+    by `factor` at each milestone. STABLE_DECAY: constant, then linear decay to the final ratio
+    ("warmup-stable-decay").
     """
 
     CONSTANT = "constant"
@@ -25,19 +25,23 @@ class ScheduleKind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleConfig(Config):
-    """The learning rate between `train.warmup_steps` and `train.steps`; shares are of that span."""
+    """The learning rate between `train.warmup_steps` and `train.steps`; fractions of that span."""
 
     kind: ScheduleKind = ScheduleKind.COSINE
-    milestones: tuple[float, ...] = (0.5, 0.75)  # `steps`: where the rate drops, rising shares
-    factor: float = 0.1  # `steps`: what each milestone multiplies the rate by
-    decay_share: float = 0.2  # `stable_decay`: the last part, in which the rate falls
+    milestones: tuple[float, ...] = (
+        0.5,
+        0.75,
+    )  # `steps`: where the rate drops, increasing fractions
+    factor: float = 0.1  # `steps`: factor of the rate at each milestone
+    decay_share: float = 0.2  # `stable_decay`: fraction of the span, at its end, with decay
 
     def __post_init__(self):
         super().__post_init__()
-        rising = (0.0, *self.milestones, 1.0)
-        if any(a >= b for a, b in itertools.pairwise(rising)):
+        bounded = (0.0, *self.milestones, 1.0)
+        if any(a >= b for a, b in itertools.pairwise(bounded)):
             raise ValueError(
-                f"ScheduleConfig.milestones are {self.milestones}; they must rise between 0 and 1."
+                f"ScheduleConfig.milestones are {self.milestones}; they must increase between "
+                "0 and 1."
             )
         require(self, "in (0, 1]", lambda value: 0 < value <= 1, "factor", "decay_share")
 
@@ -45,9 +49,9 @@ class ScheduleConfig(Config):
 class OptimizerKind(enum.Enum):
     """The update rule.
 
-    ADAM: Adam without weight decay. ADAMW: Adam with decoupled weight decay. LION: the sign of a
-    running average, with a learning rate some 3 to 10 times smaller than Adam's. MUON:
-    orthogonalized momentum for kernels, Adam (with Nesterov's momentum) for the rest; see
+    ADAM: Adam without weight decay. ADAMW: Adam with decoupled weight decay. LION: signs of the
+    momentum; needs a learning rate about 3 to 10 times smaller than Adam's. MUON: orthogonalized
+    momentum for kernels, Adam with Nesterov momentum for the rest; see
     `experiments/sweeps/optimizers.py`.
     """
 
@@ -66,7 +70,7 @@ def _is_decay(value: float) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class AdamConfig(Config):
-    """Settings of `adam`, `adamw` and Adam's part of `muon`; defaults of Kingma and Ba."""
+    """Settings of `adam`, `adamw` and of Adam within `muon`; defaults of Kingma and Ba."""
 
     beta1: float = 0.9
     beta2: float = 0.999
@@ -92,8 +96,8 @@ class LionConfig(Config):
 
 @dataclasses.dataclass(frozen=True)
 class MuonConfig(Config):
-    """Settings of `muon`; defaults of Jordan et al., the scale that of Liu et al.
-    (arXiv:2502.16982, section 2.2): an update's root mean square is then Adam's."""
+    """Settings of `muon`; defaults of Jordan et al. `rms` scales updates to the root mean square of
+    Adam's (Liu et al., arXiv:2502.16982, section 2.2)."""
 
     beta: float = 0.95
     rms: float = 0.2
@@ -106,10 +110,10 @@ class MuonConfig(Config):
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(Config):
-    """Settings of the update rule, which follows clipping."""
+    """Settings of the update rule, applied after gradient clipping."""
 
     kind: OptimizerKind = OptimizerKind.ADAM
-    # All but `adam`, times the learning rate; of kernels, not of biases and single numbers.
+    # Decoupled, times the learning rate; all kinds but `adam`; kernels only, no biases or scalars.
     weight_decay: float = 0.0
     adam: AdamConfig = AdamConfig()
     lion: LionConfig = LionConfig()
@@ -120,6 +124,6 @@ class OptimizerConfig(Config):
         require(self, "0 or more", lambda value: value >= 0, "weight_decay")
         if self.weight_decay and self.kind is OptimizerKind.ADAM:
             raise ValueError(
-                f"OptimizerConfig.weight_decay is {self.weight_decay}, but adam has none; "
-                "choose kind adamw."
+                f"OptimizerConfig.weight_decay is {self.weight_decay}, but adam has no weight "
+                "decay; use kind adamw."
             )

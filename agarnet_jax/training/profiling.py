@@ -1,4 +1,4 @@
-"""Looking into the running program: traces and compilations."""
+"""Profiler traces and a compilation counter."""
 
 from typing import Any
 
@@ -8,20 +8,22 @@ from jax import monitoring
 _COMPILATION = "/jax/core/compile/backend_compile_duration"
 
 
-class Trace:
-    """A profile of `steps`, first and last, numbered from 1, that is written below `folder`.
+class StepProfiler:
+    """Profiles a range of steps; TensorBoard's profile plug-in and Perfetto read the trace.
 
-    None is for no profile. TensorBoard's profile plug-in and Perfetto read it.
+    Args:
+      folder: the trace is written below it.
+      steps: first and last step, counted from 1; None for no profile.
     """
 
     def __init__(self, folder: str, steps: tuple[int, int] | None):
         if steps and not 1 <= steps[0] <= steps[1]:
-            raise ValueError(f"profile_steps are {steps}; use two with 1 <= first <= last.")
+            raise ValueError(f"profile_steps are {steps}; they must satisfy 1 <= first <= last.")
         self._folder, self._steps = folder, steps
         self._running = False
 
-    def before(self, step: int, state: Any) -> None:
-        """Begins or ends the profile, if due, where step number `step` is about to begin."""
+    def before_step(self, step: int, state: Any) -> None:
+        """Starts or stops the profiler if due; `step` counts from 1, and `state` is its input."""
         if self._steps is None:
             return
         if self._running and step > self._steps[1]:
@@ -39,18 +41,19 @@ class Trace:
 
 
 class CompilationCounter:
-    """A counter of this process's compilations; once a training has begun there should be none."""
+    """Counts this process's compilations; after the first steps of a run there should be none."""
 
     def __init__(self) -> None:
         self._count = 0
-        monitoring.register_event_duration_secs_listener(self._note)
+        monitoring.register_event_duration_secs_listener(self._on_event)
 
-    def _note(self, event: str, duration_secs: float, **_: Any) -> None:
+    def _on_event(self, event: str, duration_secs: float, **_: Any) -> None:
         self._count += event == _COMPILATION
 
     def pop_count(self) -> int:
+        """Returns the number of compilations since the last call."""
         count, self._count = self._count, 0
         return count
 
     def close(self) -> None:
-        monitoring.unregister_event_duration_listener(self._note)
+        monitoring.unregister_event_duration_listener(self._on_event)

@@ -1,4 +1,4 @@
-"""What a training step carries over to the next."""
+"""The state that one training step passes to the next."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ import optax
 
 @flax.struct.dataclass
 class TrainState:
-    """The state of a run. Its `ema_params`, a running average, are evaluated and shipped."""
+    """The state of a run. `ema_params` are an exponential moving average of `params`."""
 
-    step: jax.Array  # () int32, steps done
+    step: jax.Array  # () int32, number of completed steps
     params: Any
-    ema_params: Any
+    ema_params: Any  # what is evaluated and shipped
     opt_state: optax.OptState
 
     @classmethod
     def create(cls, params: Any, optimizer: optax.GradientTransformation) -> "TrainState":
-        """Makes the state before the first step, whose average starts at `params`."""
+        """Creates the state before the first step; the average starts at `params`."""
         return cls(
             step=jnp.zeros((), jnp.int32),
             params=params,

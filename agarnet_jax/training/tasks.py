@@ -1,6 +1,6 @@
-"""The two things there are to learn: restoring an image, and estimating its quality.
+"""The training tasks: restoring an image, and estimating its quality.
 
-Their losses and what they are trained to are ours; `joint` trains both together.
+Losses and labels are ours; `joint` trains both networks together.
 """
 
 import dataclasses
@@ -26,53 +26,56 @@ from agarnet_jax.models.estimator import CELL
 Batch = dict[str, jax.Array]  # see data_pipelines.batching
 Metrics = dict[str, jax.Array]
 
-# PSNR is infinite for what JPEG leaves as it was, such as flat images; means need a number. One
-# level off in one of 512×512 pixels is 102 dB.
-_HIGHEST_PSNR = 110.0
+# PSNR is infinite for images that JPEG does not change, such as flat ones; the cap keeps means
+# finite. A difference of one level in one of 512×512 pixels is 102 dB.
+_MAX_PSNR = 110.0
 
-# Parameters do not depend on its size. NumPy: an import must not start JAX's backends.
-_ANY_IMAGE = np.zeros((1, CELL, CELL, 1), np.float32)
+# Parameters do not depend on the size. NumPy, as importing must not initialize JAX's backends.
+_EXAMPLE_IMAGE = np.zeros((1, CELL, CELL, 1), np.float32)
 
 
 class Task(Protocol):
-    """What the loop needs to know about a model."""
+    """A model and its loss, as the training loop uses them."""
 
     def init(self, rng: jax.Array) -> Any:
-        """Returns fresh parameters, nested dicts."""
+        """Returns randomly initialized parameters, nested dicts."""
 
     def apply(self, params: Any, batch: Batch) -> Any:
-        """Returns the model's output for a batch, which the methods below take with that batch."""
+        """Returns the model's output for a batch; the methods below take both."""
 
     def loss(self, output: Any, batch: Batch) -> tuple[jax.Array, Metrics]:
-        """Returns the loss, (), and scalars to log beside it."""
+        """Returns the loss, (), and further scalars to log."""
 
     def metrics(self, output: Any, batch: Batch) -> Metrics:
-        """Returns one value per image, (B,), for each metric."""
+        """Returns metrics with one value per image, (B,)."""
 
-    def pictures(self, output: Any, batch: Batch) -> Metrics:
-        """Returns what to look at, the first an image.
+    def images(self, output: Any, batch: Batch) -> dict[str, jax.Array]:
+        """Returns images to show in TensorBoard, (B, H, W, 1) in [0, 1].
 
-        That is images (B, H, W, 1) in [0, 1], and maps of quality / 100 with a value for each
-        pixel, each cell or the whole image.
+        The first has full resolution. Maps of quality / 100 may have one value per pixel, per cell
+        or per image.
         """
 
     def score(self, metrics: dict[str, float]) -> float:
-        """Returns the number by which checkpoints are compared; higher is better.
+        """Returns the score that ranks checkpoints; higher is better.
 
-        `metrics` are means over images of what the method of this name returned.
+        `metrics` are the means over images of what the method `metrics` returns.
         """
 
 
 @dataclasses.dataclass(frozen=True)
 class RestorationTask:
-    """AGARNet with true quality and table: a loss of its result and, weighted, of the DCT image."""
+    """Restoration by AGARNet, given the true quality and table (non-blind).
+
+    The loss is that of the result plus, weighted, that of the DCT branch's output.
+    """
 
     config: AGARNetConfig
     dct_loss_weight: float
     loss_config: LossConfig = LossConfig()
 
     def init(self, rng: jax.Array) -> Any:
-        return AGARNet(self.config).init(rng, _ANY_IMAGE, quality=50.0)["params"]
+        return AGARNet(self.config).init(rng, _EXAMPLE_IMAGE, quality=50.0)["params"]
 
     def apply(self, params: Any, batch: Batch) -> AGARNetOutput:
         return AGARNet(self.config).apply(
@@ -80,7 +83,7 @@ class RestorationTask:
         )
 
     def loss(self, output: AGARNetOutput, batch: Batch) -> tuple[jax.Array, Metrics]:
-        """Returns the loss of the restored images, and its terms, named after the kind of loss."""
+        """Returns the loss and its terms, which are named after the kind of loss."""
         clean, kind = batch["clean"], self.loss_config.kind.value
         restored = image_loss(output.restored, clean, self.loss_config)
         dct = image_loss(output.dct_restored, clean, self.loss_config)
@@ -91,14 +94,14 @@ class RestorationTask:
         return total, terms
 
     def metrics(self, output: AGARNetOutput, batch: Batch) -> Metrics:
-        """Returns PSNR of the JPEG and of the restored images, in dB up to 110, and its gain."""
+        """Returns PSNR before and after restoration, in dB up to 110, and the gain."""
         jpeg, restored = (
-            jnp.minimum(psnr(image, batch["clean"]), _HIGHEST_PSNR)
+            jnp.minimum(psnr(image, batch["clean"]), _MAX_PSNR)
             for image in (batch["degraded"], output.restored)
         )
         return {"psnr_jpeg": jpeg, "psnr": restored, "psnr_gain": restored - jpeg}
 
-    def pictures(self, output: AGARNetOutput, batch: Batch) -> Metrics:
+    def images(self, output: AGARNetOutput, batch: Batch) -> dict[str, jax.Array]:
         return {
             "degraded": batch["degraded"],
             "restored": output.restored,
@@ -112,28 +115,28 @@ class RestorationTask:
 
 @dataclasses.dataclass(frozen=True)
 class EstimationTask:
-    """The estimator on the pixel-wise quality label, averaged over its cells. L1, 0–1 scale."""
+    """Quality estimation: L1 loss, on a 0–1 scale, to the pixel-wise label averaged over cells."""
 
     config: EstimatorConfig
 
     def init(self, rng: jax.Array) -> Any:
-        return QualityEstimator(self.config).init(rng, _ANY_IMAGE)["params"]
+        return QualityEstimator(self.config).init(rng, _EXAMPLE_IMAGE)["params"]
 
     def apply(self, params: Any, batch: Batch) -> QualityEstimate:
         return QualityEstimator(self.config).apply({"params": params}, batch["degraded"])
 
     def loss(self, output: QualityEstimate, batch: Batch) -> tuple[jax.Array, Metrics]:
-        """Returns the loss of the estimates, and their mean absolute error, 0–100."""
+        """Returns the loss, and the mean absolute error on the scale of qualities."""
         labels = _cell_quality(batch["quality"], batch["degraded"].shape)
         loss = l1(output.cells, labels) / MAX_QUALITY
         return loss, {"mean_absolute_error": MAX_QUALITY * loss}
 
     def metrics(self, output: QualityEstimate, batch: Batch) -> Metrics:
-        """Returns the error of each image's estimated quality, 1–100, and its size."""
+        """Returns the signed and the absolute error of each image's estimated quality, 1–100."""
         error = output.quality - batch["quality"].mean(axis=(1, 2, 3))
         return {"error": error, "absolute_error": jnp.abs(error)}
 
-    def pictures(self, output: QualityEstimate, batch: Batch) -> Metrics:
+    def images(self, output: QualityEstimate, batch: Batch) -> dict[str, jax.Array]:
         return {
             "degraded": batch["degraded"],
             "clean": batch["clean"],
@@ -146,11 +149,11 @@ class EstimationTask:
 
 
 def _cell_quality(quality: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
-    """Labels (B, 1|H, 1|W, 1) as means over cells (B, rows, cols, 1); H, W multiples of 64."""
+    """Averages labels (B, 1|H, 1|W, 1) over cells: (B, rows, cols, 1); H, W multiples of 64."""
     batch, height, width, _ = image_shape
     if height % CELL or width % CELL:
         raise ValueError(
-            f"The estimator trains on crops of whole {CELL}×{CELL} cells, got {height}×{width}; "
+            f"The estimator trains on crops of whole {CELL}×{CELL} cells, not {height}×{width}; "
             f"set data.crop to a multiple of {CELL}."
         )
     pixelwise = jnp.broadcast_to(quality, (batch, height, width, 1))

@@ -1,4 +1,4 @@
-"""Says where every thread is when training has stopped moving."""
+"""Dumps the stacks of all threads when training stalls."""
 
 import contextlib
 import faulthandler
@@ -9,37 +9,39 @@ from typing import TextIO
 
 
 class Watchdog:
-    """A thread that writes the stacks of all to `file` when `beat` was not called for `seconds`.
+    """A thread that dumps all stacks to `file` if `beat` is not called for `seconds`.
 
-    Once for each stall; the program goes on. It waits for the first beat, since compilation may
-    take any time, and never writes if `seconds` is 0. `file` must have a file descriptor.
+    It reports each stall once and lets the program go on. Watching starts with the first beat,
+    since compilation may take any time, and is disabled if `seconds` is 0. `file` must have a file
+    descriptor.
     """
 
     def __init__(self, seconds: float, *, file: TextIO = sys.stderr):
         self._seconds, self._file = seconds, file
-        self._last: float | None = None
+        self._last_beat: float | None = None
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="watchdog")
         if seconds:
             self._thread.start()
 
     def beat(self) -> None:
-        self._last = time.monotonic()
+        """Reports progress."""
+        self._last_beat = time.monotonic()
 
     def _watch(self) -> None:
         reported = None
         while not self._closed.wait(min(self._seconds / 4, 10)):
-            last = self._last
+            last = self._last_beat
             if last is None or last == reported or time.monotonic() - last < self._seconds:
                 continue
             reported = last
             print(
                 f"No step has finished for {self._seconds:g} s (train.stall_seconds); "
-                "the stacks of all threads:",
+                "stacks of all threads:",
                 file=self._file,
                 flush=True,
             )
-            with contextlib.suppress(ValueError, OSError):  # a file without descriptor, or closed
+            with contextlib.suppress(ValueError, OSError):  # closed, or without file descriptor
                 faulthandler.dump_traceback(self._file, all_threads=True)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The programs end to end, each in a process of its own, on small networks and pictures."""
+"""The programs end to end, each in its own process, on small networks and images."""
 
 import json
 import shutil
@@ -56,7 +56,7 @@ def test_both_tasks_train_and_evaluate(trained):
         assert metric in (trained / name / "metrics.jsonl").read_text()
 
 
-def test_the_same_command_continues(program, picture_folders, tmp_path):
+def test_the_same_command_resumes_a_training(program, picture_folders, tmp_path):
     images = tmp_path / "images"
     shutil.copytree(picture_folders, images)
     arguments = train_arguments("smoke", images, tmp_path, "--config.train.steps=3")
@@ -64,12 +64,16 @@ def test_the_same_command_continues(program, picture_folders, tmp_path):
     shutil.copy(images / "valid" / "astronaut.png", images / "train")
     result = program(*arguments)
     assert "Starting at step 2 of 3" in result.stdout
-    *_, begun = [line for line in result.stdout.splitlines() if line.startswith("Begun")]
-    assert begun == "Begun with other training images than now: 3 images, now 4 images."
+    message = (
+        "The checkpoint was saved with other training images than now: 3 images, now 4 images."
+    )
+    assert message in result.stdout.splitlines()
     assert steps_logged(tmp_path) == [1, 2, 3]
 
 
-def test_packed_weights_score_and_restore(program, trained, picture_folders, tmp_path, encode):
+def test_packed_weights_are_evaluated_and_restore_an_image(
+    program, trained, picture_folders, tmp_path, encode
+):
     packed = tmp_path / "packed.safetensors"
     program(
         "experiments.pack_weights",
@@ -93,7 +97,7 @@ def test_packed_weights_score_and_restore(program, trained, picture_folders, tmp
         assert image.size == (30, 20)
 
 
-def test_a_network_of_other_weights_can_be_packed(program, trained, tmp_path):
+def test_a_network_from_a_weights_file_can_be_packed(program, trained, tmp_path):
     out = tmp_path / "x.safetensors"
     parts = f"--restorer={trained}/smoke", "--estimator=tiny"
     program("experiments.pack_weights", *parts, f"--out={out}")
@@ -103,7 +107,7 @@ def test_a_network_of_other_weights_can_be_packed(program, trained, tmp_path):
     assert packed.restorer_config != shipped.restorer_config
 
 
-def test_packing_the_wrong_run_is_refused(program, trained, tmp_path):
+def test_packing_a_run_of_another_task_is_rejected(program, trained, tmp_path):
     result = program(
         "experiments.pack_weights",
         f"--restorer={trained}/estimator",
@@ -111,7 +115,7 @@ def test_packing_the_wrong_run_is_refused(program, trained, tmp_path):
         f"--out={tmp_path}/x.safetensors",
         fails=True,
     )
-    assert "trained a estimator; a restorer is needed" in result.stderr
+    assert "is a training of task 'estimator'; expected task 'restorer'" in result.stderr
     result = program(
         "experiments.pack_weights",
         f"--restorer={tmp_path}/typo",
@@ -130,14 +134,16 @@ def test_packing_the_wrong_run_is_refused(program, trained, tmp_path):
         ("evaluate", ("--images=docs", "--out=README.md"), "'README.md' cannot be written: Not a"),
     ],
 )
-def test_a_destination_that_cannot_be_written_is_named_at_once(program, module, arguments, message):
+def test_a_destination_that_cannot_be_written_is_reported_at_once(
+    program, module, arguments, message
+):
     result = program(f"experiments.{module}", *arguments, fails=True)
     (line,) = result.stderr.strip().splitlines()
     assert message in line
     assert not result.stdout
 
 
-def test_a_wrong_flag_is_named_before_anything_is_written(program, picture_folders, tmp_path):
+def test_an_invalid_flag_is_reported_before_anything_is_written(program, picture_folders, tmp_path):
     workdir = tmp_path / "run"
     result = program(
         *train_arguments("smoke", picture_folders, workdir, "--config.train.stepz=2"), fails=True
@@ -151,7 +157,7 @@ def test_a_wrong_flag_is_named_before_anything_is_written(program, picture_folde
     assert not workdir.exists()
 
 
-def test_inspecting_what_a_configuration_trains_on(program, picture_folders, tmp_path):
+def test_inspect_data_writes_samples_and_throughput(program, picture_folders, tmp_path):
     result = program(
         "experiments.inspect_data",
         "--config=experiments/configs/smoke.py",
@@ -174,7 +180,7 @@ def test_inspecting_what_a_configuration_trains_on(program, picture_folders, tmp
     assert "video" not in table
 
 
-def test_samples_that_cannot_be_written_are_one_line(program, picture_folders, tmp_path):
+def test_samples_that_cannot_be_written_are_a_one_line_error(program, picture_folders, tmp_path):
     (tmp_path / "samples.png").mkdir()
     result = program(
         "experiments.inspect_data",
@@ -197,7 +203,7 @@ def test_samples_that_cannot_be_written_are_one_line(program, picture_folders, t
         ("--config.data.train_dir=tfds:nowhere", "tfds build nowhere"),
     ],
 )
-def test_settings_that_cannot_be_used_give_one_line(
+def test_unusable_settings_are_a_one_line_error(
     program, picture_folders, tmp_path, setting, message
 ):
     for module, out in (("train", "--workdir"), ("inspect_data", "--out")):
@@ -214,9 +220,7 @@ def test_settings_that_cannot_be_used_give_one_line(
         assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_another_training_writes_into_is_left_alone(
-    program, picture_folders, tmp_path
-):
+def test_a_folder_of_another_running_training_is_left_unchanged(program, picture_folders, tmp_path):
     with locked(f"{tmp_path}"):
         before = list(tmp_path.iterdir())
         result = program(*train_arguments("smoke", picture_folders, tmp_path), fails=True)
@@ -225,7 +229,7 @@ def test_a_folder_that_another_training_writes_into_is_left_alone(
         assert list(tmp_path.iterdir()) == before
 
 
-def test_a_folder_without_images_is_not_trained_on(program, tmp_path):
+def test_a_training_folder_without_images_is_rejected(program, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "broken.png").write_text("no image")
     arguments = train_arguments("smoke", tmp_path, tmp_path / "run")
@@ -238,7 +242,7 @@ def test_a_folder_without_images_is_not_trained_on(program, tmp_path):
     ("flag", "message"),
     [
         ("--config.init_from=tiny", "These weights do not fit the model"),
-        ("--profile_steps=5,2", "--profile_steps is 5,2; it takes the first and last step"),
+        ("--profile_steps=5,2", "--profile_steps is 5,2; expected the first and last step"),
         ("--config.data.eval_batch_size=0", "eval_batch_size is 0; it must be >= 1"),
         ("--workdir=", "The name of the folder is empty"),
         ("--workdir=pyproject.toml", "'pyproject.toml' cannot be written: Not a directory; name"),
@@ -246,7 +250,7 @@ def test_a_folder_without_images_is_not_trained_on(program, tmp_path):
         ("--process_timeout=0", "process_timeout=0"),
     ],
 )
-def test_what_cannot_be_trained_with_is_said_without_a_traceback(
+def test_unusable_training_flags_are_reported_without_a_traceback(
     program, picture_folders, tmp_path, flag, message
 ):
     result = program(*train_arguments("smoke", picture_folders, tmp_path, flag), fails=True)

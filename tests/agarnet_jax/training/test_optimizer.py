@@ -1,4 +1,4 @@
-"""Schedules against their formulas, updates against NumPy's."""
+"""Compares schedules with their formulas and updates with NumPy implementations."""
 
 import itertools
 import math
@@ -23,7 +23,7 @@ from agarnet_jax.training.optimizer_config import (
 PEAK, WARMUP, STEPS, RATIO = 0.5, 10, 110, 0.2
 
 
-def rates(kind, at, *, warmup=WARMUP, **options):
+def relative_rates(kind, steps, *, warmup=WARMUP, **options):
     config = TrainConfig(
         steps=STEPS,
         warmup_steps=warmup,
@@ -32,17 +32,17 @@ def rates(kind, at, *, warmup=WARMUP, **options):
         schedule=ScheduleConfig(kind=kind, **options),
     )
     schedule = make_schedule(config)
-    return [float(schedule(step)) / PEAK for step in at]
+    return [float(schedule(step)) / PEAK for step in steps]
 
 
 @pytest.mark.parametrize("kind", ScheduleKind)
 def test_warm_up_is_linear_to_the_peak(kind):
-    assert rates(kind, (0, 3, 5, 10)) == pytest.approx([0, 0.3, 0.5, 1])
-    assert rates(kind, (0,), warmup=0) == pytest.approx([1])
+    assert relative_rates(kind, (0, 3, 5, 10)) == pytest.approx([0, 0.3, 0.5, 1])
+    assert relative_rates(kind, (0,), warmup=0) == pytest.approx([1])
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "at", "expected"),
+    ("kind", "options", "steps", "expected"),
     [
         (ScheduleKind.CONSTANT, {}, (10, 60, 110), (1, 1, 1)),
         (ScheduleKind.COSINE, {}, (60, 110), (0.6, RATIO)),
@@ -59,15 +59,15 @@ def test_warm_up_is_linear_to_the_peak(kind):
         (ScheduleKind.STABLE_DECAY, {"decay_share": 1.0}, (60, 110), (0.6, RATIO)),
     ],
 )
-def test_after_it_each_kind_follows_its_formula(kind, options, at, expected):
-    assert rates(kind, at, **options) == pytest.approx(expected)
+def test_after_warm_up_each_schedule_follows_its_formula(kind, options, steps, expected):
+    assert relative_rates(kind, steps, **options) == pytest.approx(expected)
 
 
-def test_no_kind_is_taken_for_another():
-    schedules = {tuple(rates(kind, range(WARMUP, STEPS, 7))) for kind in ScheduleKind}
+def test_all_schedules_and_optimizers_differ():
+    schedules = {tuple(relative_rates(kind, range(WARMUP, STEPS, 7))) for kind in ScheduleKind}
     assert len(schedules) == len(ScheduleKind)
     rules = {
-        str(trained(OptimizerConfig(kind=kind, weight_decay=decay)))
+        str(train(OptimizerConfig(kind=kind, weight_decay=decay)))
         for kind in OptimizerKind
         for decay in [0.0 if kind is OptimizerKind.ADAM else DECAY]
     }
@@ -75,7 +75,7 @@ def test_no_kind_is_taken_for_another():
 
 
 @pytest.mark.parametrize("kind", ScheduleKind)
-def test_the_rates_of_a_run_are_those_of_its_schedule(kind):
+def test_learning_rates_yields_the_schedule_from_any_step(kind):
     config = TrainConfig(steps=6000, warmup_steps=3, schedule=ScheduleConfig(kind=kind))
     schedule = make_schedule(config)
     for start, steps in ((0, (0, 1, 3, 20, 4095, 4096, 5999)), (2, (2, 4097, 4098))):
@@ -92,11 +92,11 @@ GRADIENTS = [{name: np.cos(leaf + step) / 10 for name, leaf in PARAMS.items()} f
 RATE, DECAY = 0.01, 0.3
 
 
-def single(tree):
+def as_float32(tree):
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), tree)
 
 
-def trained(optimizer_config):
+def train(optimizer_config):
     config = TrainConfig(
         learning_rate=RATE,
         warmup_steps=0,
@@ -105,22 +105,22 @@ def trained(optimizer_config):
         optimizer=optimizer_config,
     )
     optimizer = make_optimizer(config)
-    params = single(PARAMS)
+    params = as_float32(PARAMS)
     state = optimizer.init(params)
     for gradients in GRADIENTS:
-        updates, state = optimizer.update(single(gradients), state, params)
+        updates, state = optimizer.update(as_float32(gradients), state, params)
         params = jax.tree.map(jnp.add, params, updates)
     return params
 
 
-def by_hand(update, *, decay=0.0):
-    """The same in NumPy; `update(gradient, memory, number)` returns step / rate and memory."""
+def train_in_numpy(update, *, decay=0.0):
+    """`train` in NumPy; `update(gradient, memory, number)` returns (step / rate, memory)."""
     params, memories = dict(PARAMS), dict.fromkeys(PARAMS, (0.0, 0.0))
     for number, gradients in enumerate(GRADIENTS, start=1):
         for name, gradient in gradients.items():
             step, memories[name] = update(gradient, memories[name], number)
-            shrunk = decay * params[name] if name == "kernel" else 0
-            params[name] = params[name] - RATE * (step + shrunk)
+            shrinkage = decay * params[name] if name == "kernel" else 0
+            params[name] = params[name] - RATE * (step + shrinkage)
     return params
 
 
@@ -143,9 +143,9 @@ def lion(beta1, beta2):
 
 
 def muon(beta, rms, beta1=0.9, beta2=0.999, epsilon=1e-8):
-    """Nesterov momentum, for kernels orthogonalized by five quintic Newton-Schulz steps."""
+    """Nesterov momentum; that of kernels is orthogonalized by five quintic Newton-Schulz steps."""
 
-    def orthogonalized(x):
+    def orthogonalize(x):
         x = x / (np.linalg.norm(x) + epsilon)
         for _ in range(5):
             gram = x @ x.T
@@ -158,7 +158,7 @@ def muon(beta, rms, beta1=0.9, beta2=0.999, epsilon=1e-8):
         ahead = decay * mean / (1 - decay ** (number + 1))
         ahead = ahead + (1 - decay) * gradient / (1 - decay**number)
         if gradient.ndim > 1:
-            return rms * np.sqrt(max(gradient.shape)) * orthogonalized(ahead), (mean, 0.0)
+            return rms * np.sqrt(max(gradient.shape)) * orthogonalize(ahead), (mean, 0.0)
         square = beta2 * memory[1] + (1 - beta2) * gradient**2
         return ahead / (np.sqrt(square / (1 - beta2**number)) + epsilon), (mean, square)
 
@@ -168,33 +168,33 @@ def muon(beta, rms, beta1=0.9, beta2=0.999, epsilon=1e-8):
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        (OptimizerConfig(), by_hand(adam(0.9, 0.999))),
-        (OptimizerConfig(adam=AdamConfig(0.5, 0.9, 0.1)), by_hand(adam(0.5, 0.9, 0.1))),
+        (OptimizerConfig(), train_in_numpy(adam(0.9, 0.999))),
+        (OptimizerConfig(adam=AdamConfig(0.5, 0.9, 0.1)), train_in_numpy(adam(0.5, 0.9, 0.1))),
         (
             OptimizerConfig(OptimizerKind.ADAMW, DECAY),
-            by_hand(adam(0.9, 0.999), decay=DECAY),
+            train_in_numpy(adam(0.9, 0.999), decay=DECAY),
         ),
-        (OptimizerConfig(OptimizerKind.LION, DECAY), by_hand(lion(0.9, 0.99), decay=DECAY)),
+        (OptimizerConfig(OptimizerKind.LION, DECAY), train_in_numpy(lion(0.9, 0.99), decay=DECAY)),
         (
             OptimizerConfig(OptimizerKind.LION, lion=LionConfig(0.8, 0.5)),
-            by_hand(lion(0.8, 0.5)),
+            train_in_numpy(lion(0.8, 0.5)),
         ),
-        (OptimizerConfig(OptimizerKind.MUON, DECAY), by_hand(muon(0.95, 0.2), decay=DECAY)),
+        (OptimizerConfig(OptimizerKind.MUON, DECAY), train_in_numpy(muon(0.95, 0.2), decay=DECAY)),
         (
             OptimizerConfig(
                 OptimizerKind.MUON, adam=AdamConfig(0.5, 0.9, 0.1), muon=MuonConfig(0.8, 0.5)
             ),
-            by_hand(muon(0.8, 0.5, 0.5, 0.9, 0.1)),
+            train_in_numpy(muon(0.8, 0.5, 0.5, 0.9, 0.1)),
         ),
     ],
     ids=["adam", "adam options", "adamw", "lion", "lion options", "muon", "muon options"],
 )
-def test_updates_equal_the_rule_by_hand_and_decay_spares_biases_and_scalars(config, expected):
-    actual = trained(config)
+def test_updates_match_numpy_and_only_kernels_are_decayed(config, expected):
+    actual = train(config)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), actual, expected)
 
 
-def test_muon_takes_all_taps_of_a_convolution_for_inputs():
+def test_muon_flattens_the_taps_and_inputs_of_a_convolution():
     config = TrainConfig(optimizer=OptimizerConfig(OptimizerKind.MUON), warmup_steps=0)
     gradient = jnp.asarray(np.random.default_rng(0).normal(size=(3, 3, 2, 4)), jnp.float32)
     optimizer = make_optimizer(config)
@@ -207,7 +207,7 @@ def test_muon_takes_all_taps_of_a_convolution_for_inputs():
     np.testing.assert_allclose(update(gradient), as_matrix, rtol=1e-4, atol=1e-8)
 
 
-def test_gradients_are_clipped_together():
+def test_gradients_are_clipped_by_their_global_norm():
     norm = np.sqrt(sum(np.square(g).sum() for g in GRADIENTS[0].values()))
     clipped = jax.tree.map(lambda g: g / norm * 1e-9, GRADIENTS[0])
     config = TrainConfig(
@@ -216,9 +216,9 @@ def test_gradients_are_clipped_together():
         optimizer=OptimizerConfig(adam=AdamConfig(epsilon=1.0)),
     )
     optimizer = make_optimizer(config)
-    gradients, params = single(GRADIENTS[0]), single(PARAMS)
+    gradients, params = as_float32(GRADIENTS[0]), as_float32(PARAMS)
     updates, _ = optimizer.update(gradients, optimizer.init(params), params)
-    # With so large an epsilon Adam's first step is the gradient times the learning rate.
+    # With so large an epsilon, Adam's first step is the gradient times the learning rate.
     jax.tree.map(
         lambda u, g: np.testing.assert_allclose(u, -config.learning_rate * g, rtol=1e-4),
         updates,
@@ -227,9 +227,9 @@ def test_gradients_are_clipped_together():
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make_config", "message"),
     [
-        (lambda: OptimizerConfig(weight_decay=0.1), "adam has none; choose kind adamw"),
+        (lambda: OptimizerConfig(weight_decay=0.1), "adam has no weight decay; use kind adamw"),
         (lambda: OptimizerConfig("lion", weight_decay=-1.0), "weight_decay is -1.0; it must be 0"),
         (lambda: AdamConfig(beta2=1.0), "AdamConfig.beta2 is 1.0; it must be at least 0 and below"),
         (lambda: LionConfig(beta1=-0.1), "LionConfig.beta1 is -0.1; it must be at least 0"),
@@ -237,12 +237,12 @@ def test_gradients_are_clipped_together():
         (lambda: MuonConfig(rms=-0.2), "MuonConfig.rms is -0.2; it must be above 0"),
         (lambda: AdamConfig(epsilon=-1.0), "AdamConfig.epsilon is -1.0; it must be above 0"),
         (lambda: TrainConfig(learning_rate=math.inf), "learning_rate is inf; it must be finite"),
-        (lambda: ScheduleConfig(milestones=(0.5, 0.5)), "must rise between 0 and 1"),
-        (lambda: ScheduleConfig(milestones=(1.0,)), "must rise between 0 and 1"),
+        (lambda: ScheduleConfig(milestones=(0.5, 0.5)), "must increase between 0 and 1"),
+        (lambda: ScheduleConfig(milestones=(1.0,)), "must increase between 0 and 1"),
         (lambda: ScheduleConfig(decay_share=0.0), r"decay_share is 0.0; it must be in \(0, 1\]"),
         (lambda: ScheduleConfig(kind="cosin"), "kind is 'cosin'; nearest: cosine"),
     ],
 )
-def test_impossible_settings_are_named(make, message):
+def test_invalid_settings_are_rejected(make_config, message):
     with pytest.raises(ValueError, match=message):
-        make()
+        make_config()

@@ -2,10 +2,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from agarnet_jax.training.profiling import CompilationCounter, Trace
+from agarnet_jax.training.profiling import CompilationCounter, StepProfiler
 
 
-def test_compilations_are_counted_once_each():
+def test_each_compilation_is_counted_once():
     counter = CompilationCounter()
     jax.block_until_ready([jnp.zeros(size) for size in (3, 5)])
     counter.pop_count()
@@ -19,6 +19,6 @@ def test_compilations_are_counted_once_each():
     assert counter.pop_count() == 0
 
 
-def test_steps_to_profile_must_make_sense(tmp_path):
+def test_an_invalid_range_of_steps_is_rejected(tmp_path):
     with pytest.raises(ValueError, match=r"\(20, 10\).*first <= last"):
-        Trace(str(tmp_path), (20, 10))
+        StepProfiler(str(tmp_path), (20, 10))

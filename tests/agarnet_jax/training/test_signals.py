@@ -1,4 +1,4 @@
-"""Real signals to real processes."""
+"""Sends real signals to real processes."""
 
 import os
 import pathlib
@@ -34,7 +34,7 @@ with StopSignals(lambda: print("left", flush=True)) as stop:
 
 @pytest.fixture
 def started():
-    """Starts the program above; returns it when its handlers are in place."""
+    """Starts the program above; returns it once its handlers are installed."""
     processes = []
 
     def start(phase, *, after=0, under=()):
@@ -55,7 +55,7 @@ def started():
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_the_first_signal_asks_and_the_exit_code_names_it(started, number, code):
+def test_the_first_signal_requests_a_stop_and_sets_the_exit_code(started, number, code):
     process = started("training")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -69,8 +69,8 @@ IN_A_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)" + 
 
 @pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("phase", ["training", "compiling"])
-def test_a_closed_terminal_asks_although_nothing_can_be_printed_any_more(phase):
-    window, terminal = pty.openpty()
+def test_closing_the_terminal_requests_a_stop_although_printing_fails(phase):
+    controller, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", IN_A_TERMINAL.format(after=0.1), phase],
         **dict.fromkeys(("stdin", "stdout", "stderr"), terminal),
@@ -78,14 +78,14 @@ def test_a_closed_terminal_asks_although_nothing_can_be_printed_any_more(phase):
     )
     os.close(terminal)
     try:
-        assert os.read(window, 1024).startswith(b"ready")
-        os.close(window)
+        assert os.read(controller, 1024).startswith(b"ready")
+        os.close(controller)
         assert process.wait(timeout=60) == 129
     finally:
         process.kill()
 
 
-def test_a_hangup_that_is_ignored_already_asks_nothing(started):
+def test_a_hangup_stays_ignored_under_nohup(started):
     process = started("training", under=("nohup",))
     process.send_signal(signal.SIGHUP)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -94,7 +94,7 @@ def test_a_hangup_that_is_ignored_already_asks_nothing(started):
     assert process.wait(timeout=60) == 143
 
 
-def test_before_the_first_step_it_leaves_at_once(started):
+def test_a_signal_before_the_first_step_stops_at_once(started):
     process = started("compiling")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
@@ -103,7 +103,7 @@ def test_before_the_first_step_it_leaves_at_once(started):
     assert "nothing to save" in err
 
 
-def test_a_second_signal_leaves_at_once_but_not_one_sent_twice(started):
+def test_a_second_signal_stops_at_once_unless_it_is_the_same_request(started):
     process = started("training", after=3600)
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "asked\n"
@@ -115,7 +115,7 @@ def test_a_second_signal_leaves_at_once_but_not_one_sent_twice(started):
     assert process.stdout.read() == "left\n"
 
 
-def test_handlers_come_back():
+def test_previous_handlers_are_restored():
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with StopSignals() as stop:
         assert signal.getsignal(signal.SIGTERM) != before[0]
@@ -127,7 +127,7 @@ def test_handlers_come_back():
     assert Interrupted(stop.number).code == 143
 
 
-def test_other_threads_train_without_handlers():
+def test_threads_other_than_the_main_one_have_no_handlers():
     asked = []
 
     def train():
@@ -140,12 +140,12 @@ def test_other_threads_train_without_handlers():
     assert asked == [False]
 
 
-def test_a_signal_during_the_exchange_is_for_the_next_one(monkeypatch):
+def test_a_signal_during_the_exchange_counts_in_the_next_one(monkeypatch):
     stop = StopSignals()
     stop.something_to_save = True
 
     def exchange(number):
-        numbers = np.stack([number, number])  # what each process knew when it began
+        numbers = np.stack([number, number])  # sent before the signal arrives
         stop._receive(signal.SIGTERM)
         return numbers
 
@@ -177,7 +177,7 @@ with StopSignals() as stop:
 
 
 @pytest.mark.slow
-def test_all_processes_stop_at_the_same_step_if_one_is_asked_to():
+def test_all_processes_stop_at_the_same_step_if_one_receives_a_signal():
     with socket.create_server(("localhost", 0)) as free:
         address = f"localhost:{free.getsockname()[1]}"
     processes = [
@@ -190,7 +190,7 @@ def test_all_processes_stop_at_the_same_step_if_one_is_asked_to():
         for index in range(2)
     ]
     for process in processes:
-        while process.stdout.readline() != "ready\n":  # Gloo speaks on stdout too
+        while process.stdout.readline() != "ready\n":  # Gloo prints to stdout, too
             assert process.poll() is None, process.stderr.read()
     processes[1].send_signal(signal.SIGTERM)
     stopped = [process.communicate(timeout=120)[0].split() for process in processes]
@@ -214,7 +214,7 @@ if __name__ == "__main__":
 """
 
 
-def test_leaving_at_once_ends_the_workers_too(tmp_path):
+def test_stopping_at_once_kills_worker_processes(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(WITH_A_WORKER)
     process = subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True)
@@ -227,11 +227,11 @@ def test_leaving_at_once_ends_the_workers_too(tmp_path):
             return
         time.sleep(0.1)
     os.kill(worker, signal.SIGKILL)
-    pytest.fail("the worker goes on")
+    pytest.fail("the worker is still running")
 
 
 def is_running(pid):
-    """Whether there is such a process, and not only its remains."""
+    """Returns whether a process exists and is not a zombie."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:

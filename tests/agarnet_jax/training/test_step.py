@@ -1,8 +1,8 @@
-"""The compiled step on meshes of different shapes: one program, one loss curve.
+"""The compiled step on meshes of different shapes: all give the same loss curve.
 
-Tolerances: float32 sums run in another order on other meshes (relative 1e-6), and Adam's first
-steps, near the sign of a gradient, turn that into 1e-4 of a loss within a few steps. Broken
-gradients show as a few per cent.
+Tolerances: the order of float32 sums depends on the mesh (relative 1e-6), and Adam's first steps,
+close to the sign of the gradient, amplify that to 1e-4 of the loss within a few steps. Wrong
+gradients change it by a few per cent.
 """
 
 import json
@@ -27,17 +27,17 @@ from agarnet_jax.training.step import make_eval_step, make_train_step, state_sha
 from agarnet_jax.training.tasks import EstimationTask
 
 runtime.use_compilation_cache()
-# The estimator compiles fast, and its widest kernels are large enough to be split.
+# The estimator compiles fast, and its widest kernels are large enough to be sharded.
 task = EstimationTask(EstimatorConfig(features=(4, 4, 16, 16)))
 config = TrainConfig(ema_decay=0.9, accumulation=settings["accumulation"])
 mesh = sharding.make_mesh(fsdp=settings["fsdp"])
-at = state_shardings(task, config, mesh)
+shardings = state_shardings(task, config, mesh)
 rng = np.random.default_rng(0)
 params = jax.tree.map(
     lambda leaf: 0.2 * rng.standard_normal(leaf.shape, np.float32),
     jax.eval_shape(task.init, jax.random.key(0)),
 )
-state = jax.device_put(TrainState.create(params, make_optimizer(config)), at)
+state = jax.device_put(TrainState.create(params, make_optimizer(config)), shardings)
 
 def batch(number):
     rng = np.random.default_rng(number)
@@ -55,34 +55,36 @@ for number in range(4):
     found["losses"].append(float(metrics["loss"]))
     found["norms"].append(float(metrics["gradient_norm"]))
 found["donated"] = all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
-found["in place"] = jax.tree.all(
-    jax.tree.map(lambda leaf, where: leaf.sharding.is_equivalent_to(where, leaf.ndim), state, at)
+found["shardings kept"] = jax.tree.all(
+    jax.tree.map(
+        lambda leaf, sharding: leaf.sharding.is_equivalent_to(sharding, leaf.ndim), state, shardings
+    )
 )
 evaluated = make_eval_step(task, mesh)(state.ema_params, batch(9))
 found["evaluated"] = float(evaluated["absolute_error"])
-here = [leaf.addressable_shards[0].data.nbytes for leaf in jax.tree.leaves(state)]
-found["share"] = sum(here) / sum(leaf.nbytes for leaf in jax.tree.leaves(state))
-moves = ("all-gather", "all-to-all", "collective-permute")
-found["moves"] = [move for move in moves if move in step.as_text()]
+shards = [leaf.addressable_shards[0].data.nbytes for leaf in jax.tree.leaves(state)]
+found["fraction per device"] = sum(shards) / sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+transfers = ("all-gather", "all-to-all", "collective-permute")
+found["transfers"] = [name for name in transfers if name in step.as_text()]
 print(json.dumps(found))
 """
 
 
 @pytest.fixture(scope="module")
 def steps():
-    """Four steps on so many devices, in a process of its own; each case runs once."""
-    known = {}
+    """Runs four steps on a number of devices in a separate process; each case runs once."""
+    results = {}
 
     def run(*, devices, fsdp=1, accumulation=1):
         settings = json.dumps({"devices": devices, "fsdp": fsdp, "accumulation": accumulation})
-        if settings not in known:
+        if settings not in results:
             clean = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
             result = subprocess.run(
                 [sys.executable, "-c", PROGRAM, settings], env=clean, capture_output=True, text=True
             )
             assert result.returncode == 0, result.stderr
-            known[settings] = json.loads(result.stdout.splitlines()[-1])
-        return known[settings]
+            results[settings] = json.loads(result.stdout.splitlines()[-1])
+        return results[settings]
 
     return run
 
@@ -103,27 +105,29 @@ CASES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_the_loss_curve_is_that_of_one_device(steps, case):
+def test_the_loss_curve_matches_that_of_one_device(steps, case):
     assert_same_curve(steps(**CASES[case]), steps(devices=1))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_the_state_is_donated_and_stays_in_place(steps, case):
-    """So that the next step needs no other program."""
+def test_the_state_is_donated_and_keeps_its_shardings(steps, case):
+    """So the next step reuses the compiled program."""
     found = steps(**CASES[case])
     assert found["donated"]
-    assert found["in place"]
+    assert found["shardings kept"]
 
 
 @pytest.mark.slow
-def test_fsdp_splits_most_of_the_state(steps):
-    assert steps(**CASES["8 devices"])["share"] == 1
-    assert steps(**CASES["8 devices, fsdp 4"])["share"] < 0.5  # a quarter but for small leaves
+def test_fsdp_shards_most_of_the_state(steps):
+    assert steps(**CASES["8 devices"])["fraction per device"] == 1
+    assert (
+        steps(**CASES["8 devices, fsdp 4"])["fraction per device"] < 0.5
+    )  # a quarter, except for small leaves
 
 
 @pytest.mark.slow
-def test_without_fsdp_only_sums_cross_devices(steps):
-    """Microbatches among them: each device's images stay where they are."""
-    assert steps(**CASES["8 devices"])["moves"] == []
-    assert steps(devices=8, accumulation=2)["moves"] == []
+def test_without_fsdp_devices_exchange_only_sums(steps):
+    """Even with microbatches: images are not moved between devices."""
+    assert steps(**CASES["8 devices"])["transfers"] == []
+    assert steps(devices=8, accumulation=2)["transfers"] == []

@@ -27,7 +27,7 @@ def task_and_params():
     return task, task.init(jax.random.key(0))
 
 
-def test_a_map_label_is_averaged_over_cells(task_and_params):
+def test_a_pixelwise_label_is_averaged_over_cells(task_and_params):
     task, params = task_and_params
     image = np.random.default_rng(0).random((1, 64, 128, 1), np.float32)
     label = np.full(image.shape, 30, np.float32)
@@ -39,14 +39,14 @@ def test_a_map_label_is_averaged_over_cells(task_and_params):
     assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
-def test_crops_without_whole_cells_are_named(task_and_params):
+def test_crops_that_are_not_whole_cells_are_rejected(task_and_params):
     task, params = task_and_params
     batch = {"degraded": jnp.zeros((1, 32, 64, 1)), "quality": jnp.ones((1, 1, 1, 1))}
     with pytest.raises(ValueError, match=r"32×64.*multiple of 64"):
         task.loss(task.apply(params, batch), batch)
 
 
-def test_impossible_settings_are_named():
+def test_inconsistent_settings_are_rejected():
     with pytest.raises(ValueError, match=r"warmup_steps \(500\).*steps \(100\)"):
         TrainConfig(steps=100)
     with pytest.raises(ValueError, match="batch_size is 0"):
@@ -66,12 +66,12 @@ def test_impossible_settings_are_named():
         ("checkpoints_kept", 1, ">= 2"),
     ],
 )
-def test_values_out_of_range_are_named(name, value, expected):
+def test_values_out_of_range_are_rejected(name, value, expected):
     with pytest.raises(ValueError, match=rf"TrainConfig.{name} is {value}; .* be {expected}\.$"):
         TrainConfig(**{name: value})
 
 
-def test_settings_are_typed_in_python_too():
+def test_settings_are_type_checked_in_python_too():
     assert TrainConfig(init_fit="grown").init_fit is InitialFit.GROWN
     with pytest.raises(ValueError, match=r"TrainConfig.init_fit is 'exactly'; nearest: exact"):
         TrainConfig(init_fit="exactly")
@@ -82,9 +82,9 @@ def test_settings_are_typed_in_python_too():
 FIELDS = dataclasses.fields(AGARNetConfig)
 
 
-def test_images_that_jpeg_leaves_as_they_are_do_not_spoil_the_mean():
+def test_psnr_of_images_unchanged_by_jpeg_is_capped():
     task = RestorationTask(AGARNetConfig(), dct_loss_weight=0.0)
-    flat = jnp.full((2, 8, 8, 1), 0.5).at[1, 0, 0].set(0.6)  # the second one is not
+    flat = jnp.full((2, 8, 8, 1), 0.5).at[1, 0, 0].set(0.6)  # the second image is not flat
     out = AGARNetOutput(restored=jnp.full(flat.shape, 0.5), dct_restored=flat)
     metrics = task.metrics(out, {"degraded": flat.at[:].set(0.5), "clean": flat})
     assert metrics["psnr_gain"].tolist() == [0, 0]
@@ -102,8 +102,8 @@ def test_restoration_is_conditioned_on_the_tables_of_the_batch():
     batch = {"degraded": image, "clean": 1 - image, "quality": jnp.full((1, 1, 1, 1), 30.0)}
 
     def loss(table):
-        given = batch | {"tables": table[None, None, None]}
-        return float(task.loss(task.apply(params, given), given)[0])
+        with_table = batch | {"tables": table[None, None, None]}
+        return float(task.loss(task.apply(params, with_table), with_table)[0])
 
     by_quality = network_tables_by_quality(config.table_scaling)
     assert loss(by_quality[30]) != loss(by_quality[80])
@@ -111,9 +111,9 @@ def test_restoration_is_conditioned_on_the_tables_of_the_batch():
     expected = l1(derived.restored, 1 - image) + l1(derived.dct_restored, 1 - image)
     assert loss(by_quality[30]) == pytest.approx(float(expected), rel=1e-6)
 
-    chosen = LossConfig(kind="mse", frequency_weight=0.5)
+    loss_config = LossConfig(kind="mse", frequency_weight=0.5)
     batch |= {"tables": by_quality[None, None, 30:31]}
-    total, terms = dataclasses.replace(task, loss_config=chosen).loss(
+    total, terms = dataclasses.replace(task, loss_config=loss_config).loss(
         task.apply(params, batch), batch
     )
     outputs = (derived.restored, derived.dct_restored)

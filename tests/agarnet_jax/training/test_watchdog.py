@@ -5,10 +5,10 @@ import time
 from agarnet_jax.training.watchdog import Watchdog
 
 
-def text_after(file, wanted, *, patience=60):
-    """What is in the file once `wanted` is."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
+def wait_for_text(file, wanted, *, timeout=60):
+    """Returns the contents of the file once they include `wanted`."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
         file.seek(0)
         if wanted in (text := file.read()):
             return text
@@ -16,7 +16,7 @@ def text_after(file, wanted, *, patience=60):
     raise AssertionError(f"no {wanted!r} in {text!r}")
 
 
-def test_a_stall_shows_where_every_thread_is():
+def test_a_stall_dumps_the_stacks_of_all_threads():
     released = threading.Event()
 
     def stuck_in_a_function_of_this_name():
@@ -27,7 +27,7 @@ def test_a_stall_shows_where_every_thread_is():
     with tempfile.TemporaryFile("w+") as file:
         watchdog = Watchdog(0.1, file=file)
         watchdog.beat()
-        text = text_after(file, "test_a_stall_shows")  # the last, the main thread's
+        text = wait_for_text(file, "test_a_stall_dumps")  # the last stack, of the main thread
         assert "No step has finished for 0.1 s" in text
         assert "stuck_in_a_function_of_this_name" in text
         watchdog.close()
@@ -35,7 +35,7 @@ def test_a_stall_shows_where_every_thread_is():
     thread.join()
 
 
-def test_nothing_is_said_before_the_first_beat_nor_if_switched_off():
+def test_nothing_is_reported_before_the_first_beat_or_when_disabled():
     with tempfile.TemporaryFile("w+") as file:
         compiling, off = Watchdog(0.05, file=file), Watchdog(0, file=file)
         off.beat()
