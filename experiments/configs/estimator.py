@@ -1,20 +1,20 @@
-"""The quality estimator that ships with `tiny`: the released topology, narrower.
+"""The quality estimator that ships with `tiny`: the released topology, but narrower.
 
 Run:      python -m experiments.train --config=experiments/configs/estimator.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
-Hardware: two CPU cores, shared with much other work.
-Duration: about 85 minutes (2026-11-24), 9,000 steps. The first 1,946 had 8 crops of 256×256; when
-          decay begins was decided during the run. It began (`init_from`) from weights that had
-          learned single compression of luma in 77 minutes on 2026-11-22; as this file stands it
-          begins at random, which was not run.
-          Crops of 128×128 four times as many a step taught it old compressions under new ones: the
-          error on (10, 50) fell from 32 to 7 in 2,000 steps, from 51 to 32 in 1,500 before. But in
-          them every cell touches the border, where convolutions see zeros: hence the last 3,000
-          steps with crops of 256×256.
+Hardware: two CPU cores, shared with many other jobs.
+Duration: about 85 minutes (2026-11-24), 9,000 steps. The first 1,946 steps used 8 crops of 256×256,
+          and the start of the decay was chosen during the run. Training started (`init_from`) from
+          weights that had been trained on single compression of luma for 77 minutes on 2026-11-22.
+          As it stands, this file starts from random weights, which has not been run.
+          With crops of 128×128, four times as many per step, the estimator learned to recognize an
+          earlier compression: the error on (10, 50) fell from 32 to 7 in 2,000 steps; before, it had
+          fallen from 51 to 32 in 1,500. But in these crops every cell touches the border, where
+          convolutions see zero padding, so the last 3,000 steps use crops of 256×256.
 Result:   mean absolute error on 192×192 centres of VALID (100 crops of DIV2K) at Q 5, 10, 20, 40,
-          60, 80, 90, 95: 0.6, 0.8, 1.4, 3.2, 3.6, 2.6, 2.1, 2.3; on two compressions off the
-          grid (30, 10), (10, 50), (50, 30), (10, 90): 0.8, 5.5, 3.9, 8.5; on halves of 10 and 50,
-          of 30 and 80: 2.1, 2.3.
+          60, 80, 90, 95: 0.6, 0.8, 1.4, 3.2, 3.6, 2.6, 2.1, 2.3; after double compression with a
+          shifted grid at (30, 10), (10, 50), (50, 30), (10, 90): 0.8, 5.5, 3.9, 8.5; on images
+          whose halves have Q 10 and 50, or 30 and 80: 2.1, 2.3.
 """
 
 import ml_collections

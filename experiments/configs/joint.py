@@ -1,12 +1,12 @@
-"""Fine-tuning of `tiny` as it is used blind: the restorer sees what the estimator estimates.
+"""Fine-tunes `tiny` for blind use: the restorer is trained on the estimator's output.
 
 Run:      python -m experiments.train --config=experiments/configs/joint.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
           python -m experiments.pack_weights --joint=DIR --out=FILE.safetensors
 Hardware: -
 Duration: -
-Result:   not run. The settings are ours: a tenth of the learning rate of `tiny`, and crops in which
-          some cells lie away from the border.
+Result:   not run. The settings are this project's choice: a tenth of the learning rate of `tiny`,
+          and crops large enough that some cells do not touch the border.
 """
 
 import ml_collections

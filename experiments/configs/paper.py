@@ -1,10 +1,10 @@
-"""The paper's sizes: 9.66 M parameters, 2.14 M multiply-adds a pixel. For accelerators; not run.
+"""The paper's sizes: 9.66 M parameters, 2.14 M multiply-adds per pixel. For accelerators; not run.
 
 Run:      python -m experiments.train --config=experiments/configs/paper.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
 Hardware: -
 Duration: -
-Result:   not run. The training settings are ours, the paper's were not released.
+Result:   not run. The training settings are this project's choice; the paper's were not released.
 """
 
 import ml_collections

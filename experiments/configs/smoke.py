@@ -1,11 +1,11 @@
-"""A restorer that trains in seconds: for tests and the demo, not for use.
+"""A restorer that trains in seconds, for tests and the demo; not for real use.
 
 Run:      python -m experiments.train --config=experiments/configs/smoke.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
 Hardware: two CPU cores.
-Duration: about half a minute for all 600 steps, as `make demo` trains it.
-Result:   +0.48 dB over the JPEG, mean over Q 10, 40, 80 of the 128×128 centres of the two
-          held-out pictures of `make demo` (2026-11-30).
+Duration: about half a minute for all 600 steps, as run by `make demo`.
+Result:   +0.48 dB over the JPEG, mean over Q 10, 40, 80 of the 128×128 centres of the two held-out
+          images of `make demo` (2026-11-30).
 """
 
 import ml_collections

@@ -1,20 +1,22 @@
 """`tiny`: a narrow AGARNet restorer for machines without an accelerator, from random weights.
 
-What ships was trained further by `tiny_continued.py`, `tiny_large_crops.py` and `tiny_muon.py`.
+The shipped weights were trained further by `tiny_continued.py`, `tiny_large_crops.py` and
+`tiny_muon.py`.
 
 Run:      python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
-Hardware: two CPU cores, shared with other work (40 to 130 thousand pixels a second).
-Duration: about 80 minutes, 11,500 steps, 377 million pixels (2026-11-24). The schedule was laid out
-          as it went: constant until step 7,650, then down a line, so that the first 1,200 steps
-          are those of the sweep in experiments/sweeps/tiny_split.py. As it stands it decays from
-          step 7,650, too; the data order is that of seed 0. The last convolution of the pixel
-          branch began at random, as it did until 2026-11-30; now it begins at zero.
-          382,653 parameters, 0.103 M multiply-adds a pixel.
+Hardware: two CPU cores, shared with other jobs (40 to 130 thousand pixels per second).
+Duration: about 80 minutes, 11,500 steps, 377 million pixels (2026-11-24). The schedule was chosen
+          during the run: a constant learning rate until step 7,650, then a linear decay; so the first
+          1,200 steps are those of the sweep in experiments/sweeps/tiny_split.py. With this file as
+          it stands, the decay also starts at step 7,650; the data order is that of seed 0. The
+          last convolution of the pixel branch was initialized at random, as in all runs until
+          2026-11-30; now it is initialized to zero. 382,653 parameters, 0.103 M multiply-adds per
+          pixel.
 Result:   +1.15 dB over the JPEG, mean over the cases below of VALID (100 crops of DIV2K, their
-          128×128 centres), true quality: at Q 5, 10, 20, 40, 60, 80, 95, 100 +1.45, 1.42, 1.40,
-          1.42, 1.38, 1.23, 0.39, 0.00; at (10, 50) and (50, 30) off the grid +1.35, 1.49. After
-          7,500 and 10,000 steps it was +1.04 and +1.12.
+          128×128 centres), given the true quality: at Q 5, 10, 20, 40, 60, 80, 95, 100 +1.45, 1.42,
+          1.40, 1.42, 1.38, 1.23, 0.39, 0.00; at (10, 50) and (50, 30) with a shifted grid +1.35,
+          1.49. After 7,500 and 10,000 steps the gain was +1.04 and +1.12.
 """
 
 import ml_collections

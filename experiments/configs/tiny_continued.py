@@ -1,19 +1,19 @@
-"""The second part of the training of `tiny`: on from the weights of `tiny.py`, with mosaics.
+"""The second part of the training of `tiny`: continues from `tiny.py`, with mosaics.
 
 Run:      python -m experiments.train --config=experiments/configs/tiny_continued.py \\
             --workdir=DIR --config.init_from=FILE --config.data.train_dir=TRAIN \\
             --config.data.eval_dir=VALID
-          FILE has the restorer that `tiny.py` trained (`experiments.pack_weights`). Without it, on
-          from the shipped weights.
-Hardware: two CPU cores, shared with other work (60 to 110 thousand pixels a second).
-Duration: about 130 minutes, 20,000 steps, 655 million pixels (2026-11-25), on from the
-          `tiny` of 2026-11-24. The first 10,000 steps, at a constant rate, had the loss L1; as it
-          stands, all have the root of the mean square.
-Result:   +1.33 dB over the JPEG, mean over the cases of VALID of `tiny.py`, true quality: at Q 5,
-          10, 20, 40, 60, 80, 95, 100 +1.64, 1.59, 1.58, 1.62, 1.58, 1.42, 0.68, 0.00; at (10, 50)
-          and (50, 30) off the grid +1.51, 1.68. It began at +1.15; after 10,000 steps it was +1.21,
-          after 12,500, 15,000, 17,500 +1.26, 1.29, 1.32. Held-out results are in
-          agarnet_jax/weights/tiny.md.
+          FILE contains the restorer trained by `tiny.py` (`experiments.pack_weights`); without
+          --config.init_from, training starts from the shipped weights.
+Hardware: two CPU cores, shared with other jobs (60 to 110 thousand pixels per second).
+Duration: about 130 minutes, 20,000 steps, 655 million pixels (2026-11-25), starting from the `tiny`
+          of 2026-11-24. The first 10,000 steps, at a constant learning rate, used the L1 loss; with
+          this file as it stands, all steps use the root-mean-square loss.
+Result:   +1.33 dB over the JPEG, mean over the cases of VALID of `tiny.py`, given the true quality:
+          at Q 5, 10, 20, 40, 60, 80, 95, 100 +1.64, 1.59, 1.58, 1.62, 1.58, 1.42, 0.68, 0.00; at
+          (10, 50) and (50, 30) with a shifted grid +1.51, 1.68. The gain was +1.15 at the start,
+          +1.21 after 10,000 steps, and +1.26, 1.29, 1.32 after 12,500, 15,000, 17,500. Held-out
+          results are in agarnet_jax/weights/tiny.md.
 """
 
 import ml_collections

@@ -1,4 +1,4 @@
-"""Adam or Muon, and how fast, for a restorer as narrow as `tiny` from random weights.
+"""Adam or Muon, and at which learning rate, for a restorer as narrow as `tiny` from random weights.
 
 Run:   python -m experiments.sweep --config=experiments/configs/tiny_large_crops.py \\
          --space=experiments/sweeps/optimizers.py --study=optimizers --workdir=DIR \\
@@ -8,19 +8,19 @@ Run:   python -m experiments.sweep --config=experiments/configs/tiny_large_crops
          --config.train.steps=800 --config.train.eval_every=800 \\
          --config.train.warmup_steps=50 --config.train.ema_decay=0.99
 Claim: gain in PSNR, dB, mean over the cases of `tiny.py` on 100 crops of DIV2K after 800 steps of
-       8 crops of 64×64 (2026-11-28, two CPU cores, 3 to 5 minutes each; run one by one by
-       `experiments.train` with the same settings):
+       8 crops of 64×64 (2026-11-28, two CPU cores, 3 to 5 minutes each; run one by one with
+       `experiments.train` and the same settings):
 
        | optimizer | rate 1e-3 | rate 3e-3 |
        |-----------|-----------|-----------|
        | adam      | +0.436    | +0.706    |
        | muon      | +0.711    | +0.874    |
 
-       A step of Muon took 5 to 7 % longer (medians of the logs). On from weights that were trained
-       for long the two are closer: 600 steps of 4 crops of 128×128 at 7e-4 on from `tiny` gave
-       +1.345 (adam) and +1.348 (muon), at 2.5e-4 (muon) +1.356; it began at +1.357.
+       A Muon step took 5 to 7 % longer (medians of the logs). From weights that had already been
+       trained for long, the two are closer: 600 steps of 4 crops of 128×128 from `tiny` gave +1.345
+       (adam) and +1.348 (muon) at 7e-4, and +1.356 (muon) at 2.5e-4; the start was +1.357.
 
-       These networks began with a random last convolution of the pixel branch, as all did until
+       The last convolution of the pixel branch was initialized at random, as in all runs until
        2026-11-30.
 """
 
@@ -31,7 +31,7 @@ GRID = {"kind": KINDS, "learning_rate": RATES}
 
 
 def suggest(trial: optuna.Trial) -> dict[str, object]:
-    """Settings of the experiment by their dotted names; one parameter may decide several."""
+    """Returns settings by their dotted names; one parameter may determine several settings."""
     return {
         "train.optimizer.kind": trial.suggest_categorical("kind", KINDS),
         "train.learning_rate": trial.suggest_categorical("learning_rate", RATES),
