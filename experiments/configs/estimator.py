@@ -8,8 +8,8 @@ Duration: about 85 minutes (2026-11-24), 9,000 steps. The first 1,946 steps used
           weights that had been trained on single compression of luma for 77 minutes on 2026-11-22.
           As it stands, this file starts from random weights, which has not been run.
           With crops of 128×128, four times as many per step, the estimator learned to recognize an
-          earlier compression: the error on (10, 50) fell from 32 to 7 in 2,000 steps; before, it had
-          fallen from 51 to 32 in 1,500. But in these crops every cell touches the border, where
+          earlier compression: the error on (10, 50) fell from 32 to 7 in 2,000 steps; before that,
+          it fell from 51 to 32 in 1,500. But in these crops every cell touches the border, where
           convolutions see zero padding, so the last 3,000 steps use crops of 256×256.
 Result:   mean absolute error on 192×192 centres of VALID (100 crops of DIV2K) at Q 5, 10, 20, 40,
           60, 80, 90, 95: 0.6, 0.8, 1.4, 3.2, 3.6, 2.6, 2.1, 2.3; after double compression with a

@@ -13,7 +13,7 @@ Run:      python -m experiments.train --config=experiments/configs/small.py --wo
           the learning rate, which had begun to decay, decayed faster.
 Hardware: two CPU cores, shared with other jobs (30 to 50 thousand pixels per second).
 Duration: 76 minutes for 6,000 steps and about 85 minutes for 6,250 steps; 401 million pixels
-          (2026-11-25), starting from the `tiny` of that day. All evaluated on 128×128 centres of VALID.
+          (2026-11-25), starting from the `tiny` of that day. Evaluated on 128×128 centres of VALID.
 Result:   +1.39 dB over the JPEG, mean over the cases of VALID of `tiny.py`, given the true quality
           (`tiny`: +1.33): at Q 5, 10, 20, 40, 60, 80, 95, 100 +1.67, 1.62, 1.65, 1.71, 1.68, 1.52,
           0.79, 0.00; at (10, 50) and (50, 30) with a shifted grid +1.54, 1.73. After 2,000, 4,000,

@@ -7,10 +7,10 @@ Run:      python -m experiments.train --config=experiments/configs/tiny.py --wor
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID
 Hardware: two CPU cores, shared with other jobs (40 to 130 thousand pixels per second).
 Duration: about 80 minutes, 11,500 steps, 377 million pixels (2026-11-24). The schedule was chosen
-          during the run: a constant learning rate until step 7,650, then a linear decay; so the first
-          1,200 steps are those of the sweep in experiments/sweeps/tiny_split.py. With this file as
-          it stands, the decay also starts at step 7,650; the data order is that of seed 0. The
-          last convolution of the pixel branch was initialized at random, as in all runs until
+          during the run: a constant learning rate until step 7,650, then a linear decay; so the
+          first 1,200 steps are those of the sweep in experiments/sweeps/tiny_split.py. With this
+          file as it stands, the decay also starts at step 7,650; the data order is that of seed 0.
+          The last convolution of the pixel branch was initialized at random, as in all runs until
           2026-11-30; now it is initialized to zero. 382,653 parameters, 0.103 M multiply-adds per
           pixel.
 Result:   +1.15 dB over the JPEG, mean over the cases below of VALID (100 crops of DIV2K, their
