@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-Choice = TypeVar("Choice", bound=enum.Enum)
+EnumT = TypeVar("EnumT", bound=enum.Enum)
 
 _TYPE_DESCRIPTIONS = {int: "an integer", float: "a number", bool: "True or False", str: "a string"}
 
@@ -23,8 +23,8 @@ class Config:
     """
 
     def __post_init__(self) -> None:
-        for name, kind in field_types(type(self)).items():
-            value = _convert(kind, getattr(self, name), f"{type(self).__name__}.{name}")
+        for name, field_type in field_types(type(self)).items():
+            value = _convert(field_type, getattr(self, name), f"{type(self).__name__}.{name}")
             object.__setattr__(self, name, value)
 
 
@@ -48,13 +48,13 @@ def require(config: Any, requirement: str, is_valid: Callable[[Any], bool], *nam
             )
 
 
-def field_types(kind: type) -> dict[str, Any]:
+def field_types(cls: type) -> dict[str, Any]:
     """Returns the type of every field of a dataclass, by name."""
-    hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
-def from_plain(kind: type, plain: Any, *, path: str = "") -> Any:
+def from_plain(cls: type, plain: Any, *, path: str = "") -> Any:
     """Constructs a dataclass, and those nested in it, from dicts; the inverse of `to_plain`.
 
     Fields missing in `plain` keep their defaults. `path` is the prefix of field names in messages.
@@ -63,19 +63,19 @@ def from_plain(kind: type, plain: Any, *, path: str = "") -> Any:
       ValueError: a key is not a field, a value does not have its field's type, or a check of the
         dataclass itself failed. The message is one line and has the full path.
     """
-    return kind(**typed_fields(field_types(kind), plain, path=path or kind.__name__))
+    return cls(**typed_fields(field_types(cls), plain, path=path or cls.__name__))
 
 
-def typed_fields(kinds: Mapping[str, Any], plain: Any, *, path: str) -> dict[str, Any]:
-    """Converts each value of `plain` to its type in `kinds`; raises as `from_plain`."""
+def typed_fields(types: Mapping[str, Any], plain: Any, *, path: str) -> dict[str, Any]:
+    """Converts each value of `plain` to its type in `types`; raises as `from_plain`."""
     if not isinstance(plain, Mapping):
         raise ValueError(
-            f"{path} is {plain!r}; it must be a group of settings: {', '.join(kinds)}."
+            f"{path} is {plain!r}; it must be a group of settings: {', '.join(types)}."
         )
     for name in plain:
-        if name not in kinds:
-            raise ValueError(f"There is no {path}.{name}; {nearest(str(name), kinds)}.")
-    return {name: _convert(kinds[name], value, f"{path}.{name}") for name, value in plain.items()}
+        if name not in types:
+            raise ValueError(f"There is no {path}.{name}; {nearest(str(name), types)}.")
+    return {name: _convert(types[name], value, f"{path}.{name}") for name, value in plain.items()}
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -85,47 +85,47 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"nearest: {', '.join(close)}" if close else f"choose one of: {', '.join(names)}"
 
 
-def member(kind: type[Choice], value: Any, name: str) -> Choice:
+def member(enum_type: type[EnumT], value: Any, name: str) -> EnumT:
     """Returns the member of an enum given by a member or its value.
 
     Raises:
       ValueError: there is no such member; the message has `name`, the value and the choices.
     """
     try:
-        return kind(value)
+        return enum_type(value)
     except ValueError:
-        choices = [str(choice.value) for choice in kind]
+        choices = [str(choice.value) for choice in enum_type]
         raise ValueError(f"{name} is {value!r}; {nearest(str(value), choices)}.") from None
 
 
-def _convert(kind: Any, value: Any, path: str) -> Any:
+def _convert(annotation: Any, value: Any, path: str) -> Any:
     """Converts a value to the annotated type; raises ValueError with the value's path."""
-    if typing.get_origin(kind) is tuple:
-        return _convert_tuple(typing.get_args(kind), value, path)
-    if dataclasses.is_dataclass(kind):
-        return (
-            value if type(value) is kind else from_plain(typing.cast(type, kind), value, path=path)
-        )
-    if issubclass(kind, enum.Enum):
-        return member(kind, value, path)
-    if kind is float and type(value) is int:
+    if typing.get_origin(annotation) is tuple:
+        return _convert_tuple(typing.get_args(annotation), value, path)
+    if dataclasses.is_dataclass(annotation):
+        cls = typing.cast(type, annotation)
+        return value if type(value) is cls else from_plain(cls, value, path=path)
+    if issubclass(annotation, enum.Enum):
+        return member(annotation, value, path)
+    if annotation is float and type(value) is int:
         return float(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(
-            f"{path} is {value!r}; it must be {_TYPE_DESCRIPTIONS.get(kind, kind.__name__)}."
-        )
+    if not isinstance(value, annotation) or (isinstance(value, bool) and annotation is not bool):
+        description = _TYPE_DESCRIPTIONS.get(annotation, annotation.__name__)
+        raise ValueError(f"{path} is {value!r}; it must be {description}.")
     return value
 
 
-def _convert_tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
+def _convert_tuple(annotations: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
     if not isinstance(value, tuple | list):  # JSON has no tuples
         raise ValueError(f"{path} is {value!r}; it must be a sequence, such as (1, 2).")
-    if kinds[-1] is Ellipsis:
-        kinds = kinds[:1] * len(value)
-    if len(value) != len(kinds):
-        raise ValueError(f"{path} is {value!r}; it must have {len(kinds)} elements.")
-    pairs = zip(kinds, value)
-    return tuple(_convert(kind, item, f"{path}[{i}]") for i, (kind, item) in enumerate(pairs))
+    if annotations[-1] is Ellipsis:
+        annotations = annotations[:1] * len(value)
+    if len(value) != len(annotations):
+        raise ValueError(f"{path} is {value!r}; it must have {len(annotations)} elements.")
+    return tuple(
+        _convert(annotation, item, f"{path}[{i}]")
+        for i, (annotation, item) in enumerate(zip(annotations, value))
+    )
 
 
 def differences(saved: Any, requested: Any, path: str) -> Iterator[str]:

@@ -46,7 +46,7 @@ REPOSITORY = pathlib.Path(__file__).parent.parent
 
 
 @pytest.fixture
-def hangups():
+def default_sighup():
     """Restores the default action of SIGHUP, which is ignored when tests run under nohup."""
     previous = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield

@@ -335,7 +335,7 @@ def unfinished(folder):
     return [name for name in tree(folder) if name.endswith(".part")]
 
 
-@pytest.mark.usefixtures("hangups")
+@pytest.mark.usefixtures("default_sighup")
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
@@ -351,7 +351,7 @@ def test_signals_stop_a_run_without_partial_files(waiting, tmp_path, jobs, numbe
     assert b"Traceback" not in err
 
 
-@pytest.mark.usefixtures("hangups")
+@pytest.mark.usefixtures("default_sighup")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_closed_terminal_leaves_no_partial_file(waiting, tmp_path, jobs):
     """Its message cannot be printed either."""
@@ -378,7 +378,7 @@ def test_signals_ignored_by_nohup_stay_ignored(waiting, tmp_path):
     assert unfinished(tmp_path / "out") == []
 
 
-@pytest.mark.usefixtures("hangups")
+@pytest.mark.usefixtures("default_sighup")
 def test_a_second_signal_does_not_interrupt_the_cleanup(agarnet, fake, photos, monkeypatch):
     class Closed:
         def restore(self, *_args, **_kwargs):

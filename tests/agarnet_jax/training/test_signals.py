@@ -67,7 +67,7 @@ def test_the_first_signal_requests_a_stop_and_sets_the_exit_code(started, number
 IN_A_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)" + PROGRAM
 
 
-@pytest.mark.usefixtures("hangups")
+@pytest.mark.usefixtures("default_sighup")
 @pytest.mark.parametrize("phase", ["training", "compiling"])
 def test_closing_the_terminal_requests_a_stop_although_printing_fails(phase):
     controller, terminal = pty.openpty()
