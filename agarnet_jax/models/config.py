@@ -5,7 +5,7 @@ import enum
 
 import jax.numpy as jnp
 
-from agarnet_jax.configs import Config
+from agarnet_jax.configs import Config, require
 from agarnet_jax.jpeg_tables import TableScaling
 from agarnet_jax.models.formulations import Conv2DFormulation, Conv3DFormulation
 
@@ -67,9 +67,11 @@ class AGARNetConfig(Config):
     def __post_init__(self):
         super().__post_init__()
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type is int and value < (0 if field.name.endswith("blocks") else 1):
-                raise ValueError(f"AGARNetConfig.{field.name} must not be {value}.")
+            value, minimum = getattr(self, field.name), 0 if field.name.endswith("blocks") else 1
+            if field.type is int and value < minimum:
+                raise ValueError(
+                    f"AGARNetConfig.{field.name} is {value}; it must be at least {minimum}."
+                )
         if self.correction_gate and not self.gates:
             raise ValueError(
                 "AGARNetConfig.correction_gate is set without gates, which ignores quality; "
@@ -88,7 +90,4 @@ class EstimatorConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        if len(self.features) != 4 or min(self.features) < 1:
-            raise ValueError(
-                f"EstimatorConfig.features must be four positive widths, got {self.features}."
-            )
+        require(self, "four positive widths", lambda widths: min(widths) >= 1, "features")

@@ -189,10 +189,14 @@ def test_configs_accept_enum_values_as_strings_and_reject_invalid_ones():
     assert AGARNetConfig(compute_dtype="bfloat16").compute_dtype is ComputeDtype.BFLOAT16
     with pytest.raises(ValueError, match=r"compute_dtype is 'float8'.*float32, bfloat16"):
         AGARNetConfig(compute_dtype="float8")
-    with pytest.raises(ValueError, match="pixel_features must not be 0"):
+    with pytest.raises(ValueError, match="pixel_features is 0; it must be at least 1"):
         AGARNetConfig(pixel_features=0)
     with pytest.raises(ValueError, match=r"features is \(1, 2, 3\).*4 elements"):
         EstimatorConfig(features=(1, 2, 3))
+    with pytest.raises(
+        ValueError, match=r"features is \(1, 0, 3, 4\); it must be four positive widths"
+    ):
+        EstimatorConfig(features=(1, 0, 3, 4))
 
 
 @pytest.fixture(scope="module")
