@@ -7,7 +7,7 @@ from PIL import Image
 
 @pytest.fixture(scope="session")
 def pillow_jpeg(encode):
-    """(image, quality, options) → what Pillow reads from the JPEG it wrote."""
+    """Returns a function that encodes an image with Pillow and decodes it again."""
 
     def pillow_jpeg(image: np.ndarray, quality: int, **options) -> np.ndarray:
         return np.asarray(Image.open(io.BytesIO(encode(image, quality, **options))))

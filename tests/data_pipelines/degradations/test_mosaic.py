@@ -8,7 +8,7 @@ from data_pipelines.degradations.mosaic import Mosaic, MosaicOptions, Region, ha
 from data_pipelines.degradations.tables import Component
 
 
-def test_each_region_is_as_in_a_jpeg_of_its_quality(gray_photo, pillow_jpeg):
+def test_each_region_equals_a_jpeg_of_its_quality(gray_photo, pillow_jpeg):
     degraded = halves(10, 80).apply(gray_photo)
     np.testing.assert_array_equal(degraded.image[:, :80], pillow_jpeg(gray_photo, 10)[:, :80])
     np.testing.assert_array_equal(degraded.image[:, 80:], pillow_jpeg(gray_photo, 80)[:, 80:])
@@ -18,10 +18,10 @@ def test_each_region_is_as_in_a_jpeg_of_its_quality(gray_photo, pillow_jpeg):
     assert (degraded.table[:, 10:] == Jpeg(80).table).all()
 
 
-def test_the_whole_is_encoded_last(gray_photo, pillow_jpeg):
-    pasted = halves(10, 80).apply(gray_photo).image
+def test_the_whole_image_is_encoded_last(gray_photo, pillow_jpeg):
+    composite = halves(10, 80).apply(gray_photo).image
     degraded = dataclasses.replace(halves(10, 80), whole=Jpeg(90)).apply(gray_photo)
-    np.testing.assert_array_equal(degraded.image, pillow_jpeg(pasted, 90))
+    np.testing.assert_array_equal(degraded.image, pillow_jpeg(composite, 90))
     assert (degraded.quality[:, :80] <= 10).all()
     assert (degraded.quality[:, 80:] > 60).all()
     coarse = dataclasses.replace(halves(10, 80), whole=Jpeg(5)).apply(gray_photo)
@@ -29,7 +29,7 @@ def test_the_whole_is_encoded_last(gray_photo, pillow_jpeg):
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (67, 93), (8, 8), (5, 130)])
-def test_regions_share_an_image_of_any_size(shape):
+def test_regions_tile_an_image_of_any_size(shape):
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, shape, np.uint8)
     for _ in range(20):
@@ -54,15 +54,15 @@ def test_labels_are_constant_on_blocks(gray_photo):
         blocks = mosaic.apply(image).quality.reshape(8, 8, 8, 8)
         assert (blocks == blocks[:, :1, :, :1]).all()
         seen.add((len(mosaic.regions), mosaic.whole is None))
-    assert seen == {(n, alone) for n in (2, 3, 4) for alone in (True, False)}
+    assert seen == {(n, no_whole) for n in (2, 3, 4) for no_whole in (True, False)}
 
 
-def test_color_mosaics(astronaut):
+def test_mosaics_of_color_images_are_encoded_in_color(astronaut):
     degraded = Mosaic((Region(0, 0, 1, 1, Jpeg(30)),)).apply(astronaut)
     np.testing.assert_array_equal(degraded.image, Jpeg(30).compress(astronaut))
 
 
-def test_impossible_options_are_named():
+def test_invalid_options_are_named():
     for bad, message in (
         ({"regions_max": 1}, "regions_max is 1; it must be >= 2"),
         ({"recompressed": -1}, "recompressed is -1"),

@@ -14,7 +14,7 @@ from data_pipelines.degradations.recompression import (
 from data_pipelines.degradations.tables import Component
 
 
-def test_double_jpeg_is_that_of_the_protocol(gray_photo, pillow_jpeg):
+def test_double_jpeg_follows_the_protocol_of_the_papers(gray_photo, pillow_jpeg):
     degraded = double(30, 10, shift=(4, 4)).apply(gray_photo)
     expected = pillow_jpeg(pillow_jpeg(gray_photo, 30)[4:, 4:], 10)
     np.testing.assert_array_equal(degraded.image, expected)
@@ -38,24 +38,24 @@ def test_every_step_is_applied_in_order(gray_photo, pillow_jpeg):
     np.testing.assert_array_equal(degraded.clean, resized(gray_photo)[3:, 5:])
 
 
-def test_the_lower_quality_decides_wherever_it_stands(gray_photo):
+def test_the_lower_quality_determines_the_label_in_either_order(gray_photo):
     for first, second in ((10, 90), (90, 10)):
         label = double(first, second, shift=(4, 4)).apply(gray_photo)
         assert 9 <= label.quality.item() <= 10
 
 
-def test_close_encodings_add_up(gray_photo):
+def test_losses_of_encodings_with_similar_quality_add_up(gray_photo):
     shifted = double(50, 50, shift=(4, 4)).apply(gray_photo).quality.item()
     assert 20 < shifted < 42
-    assert double(50, 50).apply(gray_photo).quality.item() >= 48  # aligned: nothing new is lost
+    assert double(50, 50).apply(gray_photo).quality.item() >= 48  # aligned: no further loss
 
 
-def test_rescaling_heals_what_came_before(gray_photo):
+def test_downscaling_reduces_earlier_artifacts(gray_photo):
     halved = Recompression(Jpeg(20), (Reencoding(Jpeg(95), scale=0.5),))
     assert halved.apply(gray_photo).quality.item() > 30
 
 
-def test_enough_comes_out_of_what_it_asks_for():
+def test_an_input_of_input_side_yields_a_large_enough_output():
     rng = np.random.default_rng(0)
     options = RecompressionOptions(encodings_max=4, shifted=0.8, rescaled=0.8, scale_max=1.5)
     image = rng.integers(0, 256, (900, 900), np.uint8)
@@ -67,16 +67,16 @@ def test_enough_comes_out_of_what_it_asks_for():
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (4, 4), (7, 1), (0, 3)])
-def test_a_crop_is_compressed_as_in_a_larger_image(gray_photo, shift):
+def test_a_crop_is_compressed_as_part_of_a_larger_image(gray_photo, shift):
     image = gray_photo[40:, 60:]
-    once, again = Reencoding(Jpeg(60), shift), Reencoding(Jpeg(30), shift)
-    for chain in (Recompression(Jpeg(20), (once,)), Recompression(Jpeg(20), (once, again))):
+    second, third = Reencoding(Jpeg(60), shift), Reencoding(Jpeg(30), shift)
+    for chain in (Recompression(Jpeg(20), (second,)), Recompression(Jpeg(20), (second, third))):
         side = chain.input_side(32)
-        of_crop, of_all = chain.apply(image[:side, :side]), chain.apply(image)
-        np.testing.assert_array_equal(of_crop.image[:32, :32], of_all.image[:32, :32])
+        from_crop, from_image = chain.apply(image[:side, :side]), chain.apply(image)
+        np.testing.assert_array_equal(from_crop.image[:32, :32], from_image.image[:32, :32])
 
 
-def test_draws_follow_the_options():
+def test_random_recompressions_follow_the_options():
     rng = np.random.default_rng(0)
     encoder = EncoderOptions(quality=QualityDensity(30, 40))
     options = RecompressionOptions(encodings_max=3, shifted=0.5, rescaled=0.25)
@@ -91,7 +91,7 @@ def test_draws_follow_the_options():
         assert jpeg.component is Component.CHROMA
 
 
-def test_impossible_options_are_named():
+def test_invalid_options_are_named():
     for bad, message in (
         ({"encodings_max": 1}, "encodings_max is 1; it must be >= 2"),
         ({"shifted": 1.5}, "shifted is 1.5"),

@@ -13,14 +13,14 @@ OTHERS = [family for family in TableFamily if family is not TableFamily.IJG]
 
 @pytest.mark.parametrize("family", TableFamily)
 @pytest.mark.parametrize("component", Component)
-def test_tables_are_valid_and_finer_at_better_settings(family, component):
+def test_tables_are_valid_and_finer_at_higher_quality(family, component):
     tables = [encoder_table(family, q, component).astype(int) for q in range(1, 101)]
     assert all(table.min() >= 1 and table.max() <= 255 for table in tables)
     assert all((a >= b).all() for a, b in itertools.pairwise(tables))
     assert tables[0].sum() > tables[50].sum() > tables[95].sum()
 
 
-def test_no_other_family_writes_an_ijg_table_in_the_middle_of_the_scale():
+def test_other_families_have_no_ijg_tables_at_medium_qualities():
     ijg = {quality_table(q).tobytes() for q in range(1, 101)}
     for family in OTHERS:
         for quality in (20, 50, 80):
@@ -29,15 +29,16 @@ def test_no_other_family_writes_an_ijg_table_in_the_middle_of_the_scale():
 
 @pytest.mark.parametrize("family", OTHERS)
 @pytest.mark.parametrize("quality", [10, 50, 75, 90])
-def test_effective_quality_foretells_the_error_on_a_photograph(astronaut, family, quality):
+def test_effective_quality_predicts_the_error_on_a_photograph(astronaut, family, quality):
     image = astronaut[..., 1]
     measured = effective_quality_of(image, Jpeg(quality, family).compress(image))
-    # It knows no image: photographs scatter by up to 17 where tables differ most (docs/data.md).
+    # The model does not see the image: photographs deviate by up to 17 where tables differ most
+    # from IJG's (docs/data.md).
     assert abs(effective_quality(encoder_table(family, quality)) - measured) <= 17
 
 
-def test_how_the_other_families_grow_with_frequency():
-    """At 50, tables are as they are based: 16 for the mean, then by each family's own rule."""
+def test_steps_of_other_families_grow_with_frequency_by_rule():
+    """At quality 50, tables equal their base: 16 for DC, then the rule of the family."""
     assert (encoder_table(TableFamily.FLAT, 50) == 16).all()
     camera = encoder_table(TableFamily.CAMERA, 50).astype(float)
     # (0.6 + 0.12 · frequency)² of 16, in the corners: 0, 7, 7 and 7√2.
@@ -45,12 +46,12 @@ def test_how_the_other_families_grow_with_frequency():
     np.testing.assert_allclose(camera[::7, ::7], expected, atol=0.51)
 
 
-def test_a_table_is_not_changed_by_accident():
+def test_tables_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         encoder_table(TableFamily.IJG, 50)[0, 0] = 1
 
 
-def test_editors_have_thirteen_levels():
+def test_the_editor_family_has_13_levels():
     tables = [encoder_table(TableFamily.EDITOR, quality).tobytes() for quality in range(1, 101)]
     assert len(set(tables)) == 13
     assert len({encoder_table(TableFamily.CAMERA, q).tobytes() for q in range(1, 101)}) > 50

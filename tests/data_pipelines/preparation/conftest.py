@@ -8,7 +8,7 @@ from PIL import Image
 
 @pytest.fixture
 def run():
-    """Prepares a folder in this process; returns the manifest."""
+    """Returns a function that prepares a folder in this process and returns the manifest."""
     from data_pipelines.preparation.options import PrepareOptions
     from data_pipelines.preparation.quiet_beam import FileSystems
     from data_pipelines.preparation.run import prepare
@@ -28,23 +28,23 @@ def run():
 
 @pytest.fixture
 def records():
-    """All records of a prepared folder, by its manifest."""
+    """Returns a function that reads all records of a prepared folder, by its manifest."""
     from array_record.python.array_record_module import ArrayRecordReader
 
     def records(folder):
-        found = []
+        read = []
         for shard in json.loads((folder / "manifest.json").read_text())["shards"]:
             reader = ArrayRecordReader(str(folder / shard["name"]))
-            found += reader.read_all() if shard["records"] else []
+            read += reader.read_all() if shard["records"] else []
             reader.close()
-        return found
+        return read
 
     return records
 
 
 @pytest.fixture
 def contents():
-    """Name → bytes of everything below a folder."""
+    """Returns a function that maps the relative path of every file below a folder to its bytes."""
     return lambda folder: {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -54,13 +54,13 @@ def contents():
 
 @pytest.fixture
 def noise():
-    """(shape, seed) → uint8 noise."""
+    """Returns a function that makes uint8 noise of a given shape and seed."""
     return lambda shape, seed=0: np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
 
 
 @pytest.fixture
 def pixels_of():
-    """The pixels of a file's bytes, palettes as RGB."""
+    """Returns a function that decodes a file's bytes, palettes to RGB."""
 
     def pixels_of(content):
         image = Image.open(io.BytesIO(content))
@@ -71,7 +71,7 @@ def pixels_of():
 
 @pytest.fixture
 def folder(tmp_path, astronaut):
-    """Six different crops in several formats, one of them gray, two in a folder below."""
+    """Six different crops in several formats, one of them gray, two in subfolders."""
     source = tmp_path / "in"
     (source / "deep" / "er").mkdir(parents=True)
     names = ["a.png", "b.bmp", "deep/c.webp", "deep/er/d.tif", "e.PNG", "f.gif"]

@@ -1,4 +1,4 @@
-"""Pipelines of our own on Beam's local runner."""
+"""Small pipelines on Beam's local runner."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ pytest.importorskip("apache_beam")
 from data_pipelines.preparation import beam_options, execution
 from data_pipelines.preparation.quiet_beam import beam
 
-# A program of its own: where workers are lost, Beam waits for ever.
+# A separate program, since Beam waits forever for lost workers.
 WRITE_IN_PROCESSES = """
 import sys
 from data_pipelines.preparation import beam_options, execution, files
@@ -22,7 +22,7 @@ execution.run(build, beam_options.parse(["--direct_num_workers=2"]))
 """
 
 
-def test_worker_processes_do_what_any_pipeline_asks(tmp_path):
+def test_worker_processes_run_arbitrary_pipelines(tmp_path):
     paths = [tmp_path / name for name in "ab"]
     command = [sys.executable, "-c", WRITE_IN_PROCESSES, *paths]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -30,7 +30,7 @@ def test_worker_processes_do_what_any_pipeline_asks(tmp_path):
     assert [path.read_bytes() for path in paths] == [b"done", b"done"]
 
 
-def test_whatever_a_step_raises_is_said_on_one_line():
+def test_an_exception_in_a_step_is_reported_on_one_line():
     def fail(_):
         raise KeyError("this")
 
@@ -38,6 +38,6 @@ def test_whatever_a_step_raises_is_said_on_one_line():
         _ = pipeline | beam.Create([1]) | "Failing" >> beam.Map(fail)
 
     options = beam_options.parse(["--direct_running_mode=in_memory"])
-    with pytest.raises(execution.PipelineError, match=r"^Beam: .*this.*Failing") as caught:
+    with pytest.raises(execution.PipelineError, match=r"^Beam: .*this.*Failing") as error:
         execution.run(build, options)
-    assert "\n" not in f"{caught.value}"
+    assert "\n" not in f"{error.value}"

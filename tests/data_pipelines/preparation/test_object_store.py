@@ -1,4 +1,4 @@
-"""The pipeline on a store without folders, like gs://."""
+"""The pipeline on an object store without folders, like gs://."""
 
 import io
 
@@ -12,7 +12,7 @@ STORE: dict[str, bytes] = {}
 
 
 class ObjectStore(FileSystem):
-    """Like gs://: names without folders, whole on close, no rename in place."""
+    """Like gs://: names without folders, objects that appear on close, no rename in place."""
 
     @classmethod
     def scheme(cls):
@@ -73,22 +73,22 @@ class ObjectStore(FileSystem):
             del STORE[path]
 
 
-def test_an_object_store_gets_the_same_shards(folder, tmp_path, run, contents):
+def test_shards_on_an_object_store_equal_local_ones(folder, tmp_path, run, contents):
     STORE.clear()
     for name, content in contents(folder).items():
-        STORE[f"store://bucket/pictures/{name}"] = content
-    STORE["store://bucket/pictures/"] = b""  # such stores keep stand-ins for folders
-    STORE["store://bucket/pictures_other/z.png"] = b"not below it"
+        STORE[f"store://bucket/images/{name}"] = content
+    STORE["store://bucket/images/"] = b""  # object stores keep placeholders for folders
+    STORE["store://bucket/images_other/z.png"] = b"not in the input folder"
     before = dict(STORE)
-    manifest = run("store://bucket/pictures/", "store://bucket/out", shards=2)
+    manifest = run("store://bucket/images/", "store://bucket/out", shards=2)
     assert manifest["images"] == manifest["input"]["files"] == 6
-    run("store://bucket/pictures", "store://bucket/out", shards=2)
+    run("store://bucket/images", "store://bucket/out", shards=2)
     run(folder, tmp_path / "out", shards=2)
-    made = {name: content for name, content in STORE.items() if name not in before}
+    written = {name: content for name, content in STORE.items() if name not in before}
     local = contents(tmp_path / "out")
-    assert sorted(made) == [f"store://bucket/out/{name}" for name in sorted(local)]
+    assert sorted(written) == [f"store://bucket/out/{name}" for name in sorted(local)]
     for name in local:
-        if name != "manifest.json":  # its fingerprint has the files' times
-            assert made[f"store://bucket/out/{name}"] == local[name]
-    run("store://bucket/pictures", "store://bucket/out", shards=1, overwrite=True)
+        if name != "manifest.json":  # its fingerprint includes the files' times
+            assert written[f"store://bucket/out/{name}"] == local[name]
+    run("store://bucket/images", "store://bucket/out", shards=1, overwrite=True)
     assert len([name for name in STORE if name.startswith("store://bucket/out")]) == 2

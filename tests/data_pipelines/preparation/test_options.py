@@ -1,4 +1,4 @@
-"""Folders, options and Beam's flags that do not fit are named."""
+"""Validation of folders, options and Beam's flags."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from data_pipelines.preparation import beam_options
 from data_pipelines.preparation.options import PrepareOptions
 
 
-def test_folders_that_do_not_fit_are_named(folder, tmp_path, run):
+def test_invalid_folders_are_named(folder, tmp_path, run):
     out = tmp_path / "out"
     with pytest.raises(FileNotFoundError, match="nowhere' is not a directory"):
         run(tmp_path / "nowhere", out)
@@ -25,7 +25,7 @@ def test_folders_that_do_not_fit_are_named(folder, tmp_path, run):
     with pytest.raises(FileNotFoundError, match="holds no file"):
         run(tmp_path / "bare", out)
     assert not out.exists()
-    # A folder beside the input whose name starts the same is fine.
+    # A sibling of the input folder with the same name prefix is valid.
     run(folder, tmp_path / "in_prepared")
 
 
@@ -40,16 +40,19 @@ def test_folders_that_do_not_fit_are_named(folder, tmp_path, run):
         ({"shards": -1}, "shards is -1"),
     ],
 )
-def test_wrong_options_are_named(options, message):
+def test_invalid_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         PrepareOptions(**options)
 
 
-def test_beams_flags_are_checked_and_local_runs_use_all_cores():
+def test_unknown_flags_are_rejected_with_a_hint():
     beam_options.check(["--runner", "FlinkRunner", "--experiments=a,b", "--region=r"])
     for flag, hint in (("--runer=x", "--runner"), ("--tiel=8", "--tile"), ("stray", "see --help")):
         with pytest.raises(ValueError, match=f"Unknown flag '{flag}'.*{hint}"):
             beam_options.check([flag], other_flags=["tile"])
+
+
+def test_only_local_runs_use_all_cores_by_default():
     assert beam_options.is_local(beam_options.parse([]))
     local = beam_options.parse(["--runner=DirectRunner"]).get_all_options(drop_default=True)
     assert local["direct_running_mode"] == "multi_processing"

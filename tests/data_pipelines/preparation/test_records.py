@@ -1,4 +1,4 @@
-"""What the shards and the manifest of a good folder hold."""
+"""The shards and the manifest of a valid folder."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from array_record.python.array_record_module import ArrayRecordReader
 from data_pipelines.preparation import shards
 
 
-def test_records_are_the_files(folder, tmp_path, run, records, pixels_of):
+def test_records_hold_the_bytes_of_the_files(folder, tmp_path, run, records, pixels_of):
     manifest = run(folder, tmp_path / "out", shards=2)
     originals = {path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert set(records(tmp_path / "out")) == originals
@@ -28,7 +28,7 @@ def test_records_are_the_files(folder, tmp_path, run, records, pixels_of):
     assert manifest["skipped_files"] == []
 
 
-def test_manifest_matches_the_shards_and_names_no_machine(folder, tmp_path, run, contents):
+def test_the_manifest_matches_the_shards_and_has_no_local_paths(folder, tmp_path, run, contents):
     out = tmp_path / "out"
     manifest = run(folder, out, shards=3)
     assert manifest == json.loads((out / "manifest.json").read_text())
@@ -51,7 +51,7 @@ def test_manifest_matches_the_shards_and_names_no_machine(folder, tmp_path, run,
     }
 
 
-def test_the_same_pixels_are_kept_once(tmp_path, noise, run, records):
+def test_images_with_equal_pixels_are_kept_once(tmp_path, noise, run, records):
     source = tmp_path / "in"
     (source / "x").mkdir(parents=True)
     gray = noise((70, 80))
@@ -60,7 +60,7 @@ def test_the_same_pixels_are_kept_once(tmp_path, noise, run, records):
         ("m.png", rgb),
         ("c.bmp", rgb),
         ("x/b.tif", rgb),
-        ("gray.png", gray),  # another shape, another image
+        ("gray.png", gray),  # images of another shape are not duplicates
         ("other.png", gray.reshape(80, 70)),
     ]:
         Image.fromarray(image).save(source / name)
@@ -74,13 +74,15 @@ def test_the_same_pixels_are_kept_once(tmp_path, noise, run, records):
     assert (source / "c.bmp").read_bytes() in records(tmp_path / "out")
 
 
-def test_more_shards_than_images_and_their_number_by_size(
-    folder, tmp_path, monkeypatch, run, records
-):
+def test_there_may_be_more_shards_than_images(folder, tmp_path, run, records):
     manifest = run(folder, tmp_path / "many", shards=20)
     assert len(manifest["shards"]) == 20
     assert sorted(shard["records"] for shard in manifest["shards"])[:14] == [0] * 14
     assert len(records(tmp_path / "many")) == 6
     assert manifest["min_side"] > 0
-    monkeypatch.setattr(shards, "_SHARD_BYTES", manifest["input"]["bytes"] // 2 - 1)
+
+
+def test_the_default_number_of_shards_follows_from_the_bytes(folder, tmp_path, monkeypatch, run):
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    monkeypatch.setattr(shards, "_SHARD_BYTES", total // 2 - 1)
     assert len(run(folder, tmp_path / "sized")["shards"]) == 3

@@ -1,4 +1,4 @@
-"""Files that are left out, and why."""
+"""Skipped files and their reasons."""
 
 import os
 
@@ -17,9 +17,9 @@ def test_every_unusable_file_is_listed_with_its_reason(tmp_path, noise, encode, 
     source = tmp_path / "in"
     source.mkdir()
     whole = encode(noise((100, 100, 3)), 90)
-    (source / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (source / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
     (source / "empty.png").touch()
-    (source / "text.png").write_text("I am no image.")
+    (source / "text.png").write_text("Not an image.")
     (source / "notes.txt").write_text("not counted as an image")
     Image.fromarray(noise((100, 1))).save(source / "narrow.png")
     Image.fromarray(noise((63, 100, 3))).save(source / "small.bmp")
@@ -27,7 +27,7 @@ def test_every_unusable_file_is_listed_with_its_reason(tmp_path, noise, encode, 
     frames[0].save(source / "moving.gif", save_all=True, append_images=frames[1:])
     (source / os.fsdecode(b"caf\xe9.png")).write_bytes(whole)
     os.mkfifo(source / "pipe.png")
-    # These are fine:
+    # Valid images:
     Image.fromarray(noise((64, 20_000), 1)).save(source / "wide.png")
     Image.fromarray(noise((80, 90, 4), 2), mode="CMYK").save(source / "cmyk.jpg")
     deep = np.random.default_rng(3).integers(0, 65536, (80, 90)).astype(np.uint16)
@@ -35,7 +35,7 @@ def test_every_unusable_file_is_listed_with_its_reason(tmp_path, noise, encode, 
 
     manifest = run(source, tmp_path / "out")
     reasons = {file["path"]: file["reason"] for file in manifest["skipped_files"]}
-    assert reasons.pop("cut.jpg").startswith("broken: ")
+    assert reasons.pop("truncated.jpg").startswith("broken: ")
     assert reasons == {
         "caf\\udce9.png": "name is not UTF-8",
         "empty.png": "empty file",
@@ -56,11 +56,11 @@ def test_every_unusable_file_is_listed_with_its_reason(tmp_path, noise, encode, 
         "not an image suffix": 1,
         "smaller than 64 pixels a side": 2,
     }
-    fine = {(source / name).read_bytes() for name in ("wide.png", "cmyk.jpg", "deep.png")}
-    assert set(records(tmp_path / "out")) == fine
+    valid = {(source / name).read_bytes() for name in ("wide.png", "cmyk.jpg", "deep.png")}
+    assert set(records(tmp_path / "out")) == valid
 
 
-def test_what_the_system_does_not_hand_over_is_an_error(folder, tmp_path, run, deny_listing):
+def test_dangling_links_and_unlistable_folders_are_errors(folder, tmp_path, run, deny_listing):
     (folder / "gone.png").symlink_to(folder / "nowhere.png")
     with pytest.raises(OSError, match=r"gone\.png' cannot be read \(No such file .*move it away"):
         run(folder, tmp_path / "out")
@@ -71,19 +71,19 @@ def test_what_the_system_does_not_hand_over_is_an_error(folder, tmp_path, run, d
     assert not (tmp_path / "out").exists()
 
 
-def test_huge_images_are_kept_or_skipped(tmp_path, run):
+def test_only_images_above_twice_pillows_pixel_limit_are_skipped(tmp_path, run):
     source = tmp_path / "in"
     source.mkdir()
-    for name, side in (("warned.png", 9_600), ("refused.png", 13_500)):
+    for name, side in (("above_limit.png", 9_600), ("above_twice_the_limit.png", 13_500)):
         Image.new("1", (side, side)).save(source / name)
     manifest = run(source, tmp_path / "out")
     assert manifest["pixels"] == 9_600**2
     assert manifest["skipped"] == {"unreadable": 1}
-    assert "refused.png" in str(manifest["skipped_files"])
+    assert "above_twice_the_limit.png" in str(manifest["skipped_files"])
 
 
-def test_reasons_hold_no_addresses(tmp_path, monkeypatch):
-    """They would differ from run to run."""
+def test_reasons_contain_no_memory_addresses(tmp_path, monkeypatch):
+    """Addresses would differ from run to run."""
 
     def decode(content):
         raise UnusableImageError(f"broken: {object()}\nat line 2")
@@ -93,7 +93,7 @@ def test_reasons_hold_no_addresses(tmp_path, monkeypatch):
     assert skipped.reason == "broken: <object object at 0x…> at line 2"
 
 
-def test_nothing_usable_is_an_error_with_counts(tmp_path, noise, run, contents):
+def test_a_folder_without_usable_images_is_an_error_with_counts(tmp_path, noise, run, contents):
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     (source / "a.txt").touch()

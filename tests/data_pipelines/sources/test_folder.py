@@ -16,10 +16,10 @@ from data_pipelines.sources.images import ImageSource
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    """The place of manifests, empty."""
-    place = tmp_path_factory.mktemp("manifests")
-    monkeypatch.setenv(manifest_cache.CACHE_VARIABLE, str(place))
-    return place
+    """An empty folder for the header cache."""
+    cache = tmp_path_factory.mktemp("manifests")
+    monkeypatch.setenv(manifest_cache.CACHE_VARIABLE, str(cache))
+    return cache
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def folder(tmp_path, astronaut):
 
 @pytest.fixture
 def opened(monkeypatch):
-    """The names of files whose headers are read."""
+    """Records the names of the files whose headers are read."""
     names = []
     read = folder_module.image_size
 
@@ -45,7 +45,7 @@ def opened(monkeypatch):
     return names
 
 
-def test_is_recursive_and_in_the_order_of_paths(folder, astronaut):
+def test_images_are_found_recursively_in_the_order_of_paths(folder, astronaut):
     records = FolderRecords(folder)
     names = [os.path.relpath(path, folder) for path in records.paths]
     assert names == ["a.png", "b.JPG", "deep/c.webp", "deep/er/d.bmp"]
@@ -62,7 +62,7 @@ def test_unusable_files_are_named_and_counted(folder, bad_files, odd_files, capl
     with caplog.at_level(logging.WARNING):
         source = ImageSource(FolderRecords(folder, min_side=32))
         images = list(source)
-    assert len(images) == 4 + len(odd_files) + 2  # the truncated ones have good headers
+    assert len(images) == 4 + len(odd_files) + 2  # the two truncated files have intact headers
     assert source.skipped == len(bad_files) + 2
     for name in (*bad_files, "gone.png", "pipe.png"):
         assert sum(name in record.getMessage() for record in caplog.records) == 1
@@ -73,8 +73,8 @@ def test_unusable_folders_are_named(tmp_path):
         FolderRecords(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"no image of at least 1 pixels.*\.webp"):
         FolderRecords(tmp_path)
-    (tmp_path / "x.png").write_text("no image")
-    with pytest.raises(ValueError, match="1 files left out"):
+    (tmp_path / "x.png").write_text("not an image")
+    with pytest.raises(ValueError, match="1 files skipped"):
         FolderRecords(tmp_path)
 
 
@@ -87,13 +87,13 @@ def test_headers_are_read_once(folder, opened):
 
 def test_headers_are_read_once_however_the_folder_is_given(folder, opened, monkeypatch):
     monkeypatch.chdir(folder)
-    for place in (folder, f"{folder}/", ".", f"../{folder.name}"):
-        assert len(FolderRecords(place)) == 4
+    for path in (folder, f"{folder}/", ".", f"../{folder.name}"):
+        assert len(FolderRecords(path)) == 4
     assert len(opened) == 4
 
 
-def test_a_changed_folder_is_read_where_it_changed(folder, opened, astronaut):
-    (folder / "bad.png").write_text("no image")
+def test_only_headers_of_changed_files_are_read_again(folder, opened, astronaut):
+    (folder / "bad.png").write_text("not an image")
     FolderRecords(folder)
     opened.clear()
     Image.fromarray(astronaut[:20, :20]).save(folder / "a.png")
@@ -118,7 +118,7 @@ DAMAGED = (
 
 
 @pytest.mark.parametrize("content", DAMAGED)
-def test_a_damaged_manifest_costs_only_time(folder, opened, cache, content):
+def test_a_damaged_cache_is_rebuilt(folder, opened, cache, content):
     FolderRecords(folder)
     (manifest,) = cache.iterdir()
     manifest.write_text(content)
@@ -127,10 +127,10 @@ def test_a_damaged_manifest_costs_only_time(folder, opened, cache, content):
     assert len(json.loads(manifest.read_text())["files"]) == 4
 
 
-def test_a_cache_that_cannot_be_written_or_is_off(folder, opened, cache, monkeypatch):
+def test_folders_can_be_read_without_a_cache(folder, opened, cache, monkeypatch):
     (cache / "file").write_text("")
-    for place in (str(cache / "file" / "below"), "off"):
-        monkeypatch.setenv(manifest_cache.CACHE_VARIABLE, place)
+    for setting in (str(cache / "file" / "below"), "off"):  # unwritable, disabled
+        monkeypatch.setenv(manifest_cache.CACHE_VARIABLE, setting)
         assert len(FolderRecords(folder)) == 4
     assert len(opened) == 8
     assert [path.name for path in cache.iterdir()] == ["file"]
@@ -143,13 +143,13 @@ def test_a_user_without_a_home_has_no_cache(folder, opened, no_home, monkeypatch
     assert len(opened) == 8
 
 
-def test_what_the_system_did_not_hand_over_is_asked_for_again(folder, monkeypatch):
-    opening = Image.open
+def test_system_errors_are_not_cached(folder, monkeypatch):
+    original = Image.open
 
     def failing(file, *arguments):
         if str(file).endswith("a.png"):
             raise OSError(errno.EIO, "Input/output error")
-        return opening(file, *arguments)
+        return original(file, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(Image, "open", failing)
@@ -157,9 +157,9 @@ def test_what_the_system_did_not_hand_over_is_asked_for_again(folder, monkeypatc
     assert FolderRecords(folder).left_out == 0
 
 
-def test_a_folder_whose_name_is_not_utf8(folder, opened):
-    place = folder.rename(os.fsdecode(os.fsencode(folder) + b"\xe9"))
-    assert len(FolderRecords(place)) == len(FolderRecords(place)) == 4
+def test_the_name_of_a_folder_need_not_be_utf8(folder, opened):
+    renamed = folder.rename(os.fsdecode(os.fsencode(folder) + b"\xe9"))
+    assert len(FolderRecords(renamed)) == len(FolderRecords(renamed)) == 4
     assert len(opened) == 4
 
 
@@ -171,14 +171,14 @@ def test_a_folder_that_cannot_be_listed_is_named_and_counted(folder, deny_listin
     assert f"Skipping {folder / 'deep'}: unreadable: Permission denied" in caplog.text
 
 
-def test_a_summary_is_of_the_images_wherever_they_lie(folder, tmp_path_factory):
-    elsewhere = tmp_path_factory.mktemp("elsewhere") / "copy"
-    shutil.copytree(folder, elsewhere)
-    here, there = (ImageSource(FolderRecords(place)).summary() for place in (folder, elsewhere))
-    assert here == there
-    assert here.startswith("4 images\n")
-    with (elsewhere / "b.JPG").open("ab") as file:  # it may have been saved with other settings
+def test_the_summary_depends_on_the_images_not_on_their_location(folder, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(folder, copy)
+    summary = ImageSource(FolderRecords(folder)).summary()
+    assert ImageSource(FolderRecords(copy)).summary() == summary
+    assert summary.startswith("4 images\n")
+    with (copy / "b.JPG").open("ab") as file:  # as if saved again with other settings
         file.write(b"more")
-    assert ImageSource(FolderRecords(elsewhere)).summary() != here
-    (elsewhere / "b.JPG").unlink()
-    assert ImageSource(FolderRecords(elsewhere)).summary().startswith("3 images\n")
+    assert ImageSource(FolderRecords(copy)).summary() != summary
+    (copy / "b.JPG").unlink()
+    assert ImageSource(FolderRecords(copy)).summary().startswith("3 images\n")

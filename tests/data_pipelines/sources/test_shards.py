@@ -42,7 +42,7 @@ def edit_manifest(folder, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_reads_records_in_the_order_of_the_manifest(prepared, astronaut, encode):
+def test_records_are_read_in_the_order_of_the_manifest(prepared, astronaut, encode):
     source = open_images(prepared, min_side=32)
     assert len(source) == 5
     assert source.skipped == 0
@@ -50,21 +50,21 @@ def test_reads_records_in_the_order_of_the_manifest(prepared, astronaut, encode)
     assert np.abs(source[4].astype(int) - np.asarray(expected)).mean() < 3
     assert source.records.name(4).endswith("images-00002-of-00003.array_record")
     assert source.records.name(4).startswith("record 2 of")
-    again = pickle.loads(pickle.dumps(source))
-    np.testing.assert_array_equal(again[4], source[4])
+    unpickled = pickle.loads(pickle.dumps(source))
+    np.testing.assert_array_equal(unpickled[4], source[4])
 
 
-def test_a_summary_is_of_what_the_shards_hold(prepared, tmp_path_factory):
-    elsewhere = tmp_path_factory.mktemp("elsewhere") / "copy"
-    shutil.copytree(prepared, elsewhere)
-    assert open_images(elsewhere).summary() == open_images(prepared).summary()
+def test_the_summary_depends_on_the_content_of_the_shards(prepared, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(prepared, copy)
+    assert open_images(copy).summary() == open_images(prepared).summary()
     shards = json.loads((prepared / "manifest.json").read_text())["shards"]
-    shards[0]["sha256"] = shards[1]["sha256"]  # of another preparation: sizes may be equal
-    edit_manifest(elsewhere, shards=shards)
-    assert open_images(elsewhere).summary() != open_images(prepared).summary()
+    shards[0]["sha256"] = shards[1]["sha256"]  # as from another preparation with equal sizes
+    edit_manifest(copy, shards=shards)
+    assert open_images(copy).summary() != open_images(prepared).summary()
 
 
-def test_a_shard_cut_in_half(prepared):
+def test_truncated_and_missing_shards_are_named(prepared):
     path = prepared / "images-00002-of-00003.array_record"
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -75,9 +75,9 @@ def test_a_shard_cut_in_half(prepared):
         ShardRecords(prepared)
 
 
-def test_a_manifest_that_does_not_match(prepared):
+def test_a_mismatched_or_damaged_manifest_is_rejected(prepared):
     edit_manifest(prepared, records=6)
-    with pytest.raises(ValueError, match="hold 5 records, its manifest says 6"):
+    with pytest.raises(ValueError, match="hold 5 records, but the manifest lists 6"):
         ShardRecords(prepared)
     edit_manifest(prepared, version=2)
     with pytest.raises(ValueError, match="another format"):
@@ -87,7 +87,7 @@ def test_a_manifest_that_does_not_match(prepared):
         ShardRecords(prepared)
 
 
-def test_images_too_small_for_a_crop(prepared):
+def test_shards_with_images_smaller_than_a_crop_are_rejected(prepared):
     with pytest.raises(ValueError, match=r"images of 40 pixels.*--min_side=64"):
         open_images(prepared, min_side=64)
 

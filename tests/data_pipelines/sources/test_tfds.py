@@ -1,4 +1,4 @@
-"""A dataset built here, without TensorFlow, and read back."""
+"""Builds a dataset, without TensorFlow, and reads it back."""
 
 import pickle
 import subprocess
@@ -11,11 +11,11 @@ import skimage.data
 from data_pipelines.sources.opening import open_images
 
 pytest.importorskip("tensorflow_datasets")
-# TFDS reads its features by a name that protobuf has deprecated.
+# TFDS reads its features through a name that protobuf has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:label:DeprecationWarning")
 
 NAMES = ("astronaut", "chelsea", "coffee")
-# In a program of its own: TFDS looks for checksums beside the source of a builder.
+# A separate program: TFDS looks for checksums next to the source file of a builder.
 BUILD = """
 import sys
 import skimage.data
@@ -46,7 +46,7 @@ Pictures(data_dir=root, file_format="array_record").download_and_prepare()
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """The folder of a dataset `pictures` with a feature `image`."""
+    """The data folder of a dataset `pictures` with a feature `image`."""
     root = tmp_path_factory.mktemp("tfds")
     script = root / "build.py"
     script.write_text(BUILD)
@@ -59,7 +59,7 @@ def data_dir(dataset, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(dataset))
 
 
-def test_reads_what_was_built():
+def test_a_dataset_is_read_as_built():
     source = open_images("tfds:pictures#train", min_side=64, cache_gib=1)
     pictures = {getattr(skimage.data, name)().tobytes() for name in NAMES}
     assert {image.tobytes() for image in source} == pictures
@@ -78,7 +78,7 @@ def test_reading_does_not_load_tensorflow():
 
 
 @pytest.mark.parametrize("spec", ["tfds:nowhere", "tfds:pictures#dev", "tfds:mnist"])
-def test_what_is_not_there_is_named_on_one_line(spec):
+def test_missing_datasets_and_splits_are_named_on_one_line(spec):
     with pytest.raises(ValueError, match=r"tfds build .*array_record") as error:
         open_images(spec)
     assert spec in str(error.value)
