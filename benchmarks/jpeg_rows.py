@@ -27,13 +27,13 @@ from data_pipelines.degradations.recompression import double
 from data_pipelines.sources.opening import open_images
 from experiments import program
 from experiments.evaluating import published, scoring
-from experiments.evaluating.published import KnownRow
+from experiments.evaluating.published import ReferenceRow
 
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", os.environ.get("AGARNET_DATA"), "Folder of the test sets; AGARNET_DATA by default."
 )
 
-Measured = tuple[str, float, KnownRow | None]  # label, measured value, published row
+Measured = tuple[str, float, ReferenceRow | None]  # label, measured value, published row
 
 # Aligned double JPEG, table 3 of the paper, which names groups of qualities but not the pairs.
 # These pairs do not reproduce it, so the rows are for orientation only.
@@ -48,7 +48,7 @@ FOLDERS = {
 @functools.partial(jax.jit, static_argnames="metric")
 def score(image: jax.Array, clean: jax.Array, *, metric: str) -> jax.Array:
     """Computes one field of `Scores`; the compiler eliminates the others, which take longer."""
-    return scoring.every_metric(image, clean, rounding=Rounding.ROUND)[metric]
+    return scoring.all_metrics(image, clean, rounding=Rounding.ROUND)[metric]
 
 
 def mean(images: Sequence[np.ndarray], degradation: Degradation, metric: str) -> float:
@@ -65,7 +65,7 @@ def rows(data: pathlib.Path) -> Iterator[Measured]:
         name: list(open_images(data / folder, luma_range=luma_range))
         for name, (folder, luma_range) in FOLDERS.items()
     }
-    for row in published.known_rows():
+    for row in published.reference_rows():
         if row.luma_range is LumaRange.STUDIO:
             measured = mean(images[row.images], row.degradation, row.metric)
             yield f"{row.images} {row.label} {row.metric}", measured, row
@@ -102,7 +102,7 @@ def main() -> None:
         decimals = known.decimals if known else scoring.DECIMALS["psnr"]
         shown = f"{known.value}" if known else "-"
         table.append((name, f"{measured:.{decimals + 1}f}", shown))
-        if known and not known.is_met(measured):
+        if known and not known.matches(measured):
             off.append(name)
     print_table("JPEG rows", ("", "measured", "published"), table)
     differing = differing_inputs(data)

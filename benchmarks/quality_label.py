@@ -1,4 +1,4 @@
-"""Which single quality should an image be labelled with that was compressed more than once?
+"""Compares quality labels for images that were compressed more than once.
 
     python -m benchmarks.quality_label --images=FOLDER [--weights=tiny] [--count=6]
 

@@ -23,13 +23,14 @@ def choose(cases: Sequence[Case], results: Results) -> list[tuple[Case, int]]:
     chosen = []
     for suite in dict.fromkeys(case.suite for case in cases):
         of_suite = [case for case in cases if case.suite == suite and case.variants]
-        wanted = [case for case in of_suite if case.column == _SHOWN_COLUMNS.get(suite)] or of_suite
-        case = wanted[0] if wanted else None
-        methods = [name for name in results.methods(wanted[:1]) if name != INPUT]
-        restored = [method for method in methods if case and results.scores(case, method)]
-        if case is None or not restored:
+        if not of_suite:
             continue
-        before, after = (results.scores(case, name) for name in (INPUT, restored[-1]))
+        column = _SHOWN_COLUMNS.get(suite)
+        case = next((case for case in of_suite if case.column == column), of_suite[0])
+        methods = [m for m in results.methods([case]) if m != INPUT and results.scores(case, m)]
+        if not methods:
+            continue
+        before, after = (results.scores(case, method) for method in (INPUT, methods[-1]))
         gains = [scoring.gain(*pair) or 0 for pair in zip(after, before)]
         order = np.argsort(gains, kind="stable")
         ranks = (0, len(order) // 2, len(order) - 1) if suite in _SUITES_WITH_THREE else (0,)

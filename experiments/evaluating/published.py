@@ -2,7 +2,7 @@
 
 Results are from the papers' tables; `[paper]` marks the AGARNet paper, `[published]` others.
 Reference scores that the papers lack are our own computation. benchmarks/jpeg_rows.py recomputes
-all reference scores. All values are means over the images of a set.
+them, except for full-range luma. All values are means over the images of a set.
 """
 
 import dataclasses

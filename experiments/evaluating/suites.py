@@ -37,9 +37,10 @@ class Variant(enum.Enum):
 class Case:
     """Every `every`th image of a set with one degradation.
 
-    column: the column in the suite's table. folder: the subfolder of a baseline with its images. x:
-    the quality of a single JPEG, the x coordinate in plots. variants: empty to score only the
-    input.
+    column: the column in the suite's table.
+    folder: the subfolder with a baseline's images.
+    variants: empty to score only the input.
+    x: the quality of a single JPEG, used as the x coordinate in plots.
     """
 
     suite: str
@@ -108,7 +109,7 @@ def gain() -> list[Case]:
     ]
 
 
-def doubles() -> list[Case]:
+def double_jpeg() -> list[Case]:
     return [
         Case(
             "double",
@@ -164,15 +165,15 @@ def video(clips: Sequence[str]) -> list[Case]:
             cases.append(Case("video", clip, coding, f"{rate:g}M", f"{rate:g}M", ()))
             for quality in VIDEO_QUALITIES:
                 name = f"{rate:g}M-{quality}"
-                saved = dataclasses.replace(coding, jpeg=Jpeg(quality))
-                cases.append(Case("video", clip, saved, name, name, BLIND_WITH_MAP))
+                with_jpeg = dataclasses.replace(coding, jpeg=Jpeg(quality))
+                cases.append(Case("video", clip, with_jpeg, name, name, BLIND_WITH_MAP))
     return cases
 
 
 _CASES: dict[str, Callable[..., list[Case]]] = {  # only "video" takes clip names
     "table2": table2,
     "gain": gain,
-    "double": doubles,
+    "double": double_jpeg,
     "table3": table3,
     "video": video,
     "color": color,

@@ -99,9 +99,9 @@ def test_more_video_compression_gives_lower_psnr(clip, small_file, tmp_path, mon
     rows = {row[0]: row[1:] for row in table.rows}
     assert table.columns[1:] == tuple(f"{r}M-{q}" for r in ("0.25", "1", "4") for q in (60, 80))
     for name in ("MPEG-2", "pan: MPEG-2"):
-        alone, saved = rows[name], rows[name + ", JPEG"]
-        assert alone[0::2] == alone[1::2]
-        assert all(a > b > c for a, b, c in zip(alone[::2], saved[1::2], saved[::2]))
+        mpeg2, with_jpeg = rows[name], rows[name + ", JPEG"]
+        assert mpeg2[0::2] == mpeg2[1::2]
+        assert all(a > b > c for a, b, c in zip(mpeg2[::2], with_jpeg[1::2], with_jpeg[::2]))
     assert "AGARNet-EST" in rows
 
 

@@ -19,8 +19,8 @@ from experiments.evaluating.inputs import Clip, VideoCoding, open_still_images
 
 def test_unusable_files_are_reported_and_not_replaced(folder, photos):
     (folder / "a2.png").write_text("no image")
-    whole = (folder / "b.png").read_bytes()
-    (folder / "b.png").write_bytes(whole[: len(whole) // 2])  # with an intact header
+    content = (folder / "b.png").read_bytes()
+    (folder / "b.png").write_bytes(content[: len(content) // 2])  # with an intact header
     images = open_still_images("mine", folder, luma_range=LumaRange.STUDIO)
     assert images.names == ("a", "c")
     np.testing.assert_array_equal(images.pixels(1), photos["c"])
@@ -38,7 +38,7 @@ def test_images_with_equal_stems_get_longer_names(tmp_path, photos, save):
 
 def test_records_are_named_by_index(monkeypatch, photos):
     source = SimpleNamespace(records=MemoryRecords(list(photos.values())))
-    monkeypatch.setattr(inputs, "open_images", lambda place: source)
+    monkeypatch.setattr(inputs, "open_images", lambda path: source)
     images = open_still_images("mine", "tfds:mine", luma_range=LumaRange.FULL)
     assert images.names == ("record-00000", "record-00001", "record-00002")
 
@@ -77,10 +77,10 @@ def test_clips_are_coded_according_to_the_protocol(clip, astronaut, encode):
     clean = [as_luma(np.asarray(frame), LumaRange.STUDIO) for frame in reduced]
     expected = transcode(clean, codec=VideoCodec.MPEG2, bit_rate=1e5, fps=25)
     for index, coded in enumerate(expected):
-        alone = frames.degraded(index, VideoCoding(1e5))
+        mpeg2 = frames.degraded(index, VideoCoding(1e5))
         jpeg = frames.degraded(index, VideoCoding(1e5, Jpeg(60)))
-        np.testing.assert_array_equal(alone.clean, clean[index])
-        np.testing.assert_array_equal(alone.image, coded)
+        np.testing.assert_array_equal(mpeg2.clean, clean[index])
+        np.testing.assert_array_equal(mpeg2.image, coded)
         libjpeg = np.asarray(Image.open(io.BytesIO(encode(coded, 60))))
         np.testing.assert_array_equal(jpeg.image, libjpeg)
         np.testing.assert_array_equal(jpeg.clean, clean[index])
@@ -92,18 +92,18 @@ def test_psnr_falls_with_the_bit_rate_and_with_jpeg(clip, astronaut):
     for rate in (8e3, 500e3):
         values = []
         for index in range(5):
-            alone, saved = (
+            mpeg2, with_jpeg = (
                 frames.degraded(index, VideoCoding(rate, jpeg)) for jpeg in (None, Jpeg(60))
             )
             luma = skimage.color.rgb2ycbcr(astronaut[index : 64 + index, 100:196])[..., 0]
-            assert np.abs(alone.clean - luma).max() <= 0.51  # rounded
-            assert {plane.dtype for plane in (alone.clean, alone.image, saved.image)} == {
+            assert np.abs(mpeg2.clean - luma).max() <= 0.51  # rounded
+            assert {plane.dtype for plane in (mpeg2.clean, mpeg2.image, with_jpeg.image)} == {
                 np.dtype(np.uint8)
             }
             psnr = functools.partial(
-                skimage.metrics.peak_signal_noise_ratio, alone.clean, data_range=255
+                skimage.metrics.peak_signal_noise_ratio, mpeg2.clean, data_range=255
             )
-            values.append([psnr(alone.image), psnr(saved.image)])
+            values.append([psnr(mpeg2.image), psnr(with_jpeg.image)])
         means[rate] = np.mean(values, axis=0)
     # JPEG lowers PSNR, and a lower bit rate more so.
     assert means[500e3][0] > 40  # the codec keeps the range of luma
