@@ -1,4 +1,4 @@
-"""Who may import whom, read from the source, and that a base install needs nothing of training."""
+"""Layering of imports, read from the source; a base install needs no training dependencies."""
 
 import ast
 import pathlib
@@ -9,9 +9,9 @@ import pytest
 
 PACKAGES = ("agarnet_jax", "data_pipelines", "experiments")
 LOWER = ("models", "dct", "dct_basis", "jpeg_tables", "color", "configs", "image_arrays")
-# Groups of agarnet_jax that never import each other, and what they stand on.
+# Subpackages of agarnet_jax that never import each other.
 SIBLINGS = ("training", "restoration", "export", "convert")
-# What data_pipelines imports of agarnet_jax; none of it may load JAX.
+# Modules of agarnet_jax that data_pipelines imports; none of them may load JAX.
 ALLOWED_FROM_DATA = {
     "agarnet_jax.color",
     "agarnet_jax.configs",
@@ -47,7 +47,7 @@ def test_the_library_imports_neither_pipelines_nor_experiments(repository):
         assert not roots & NOT_IN_LIBRARY, f"{parts} imports {roots & NOT_IN_LIBRARY}"
 
 
-def test_pipelines_import_only_what_is_allowed_and_never_jax(repository):
+def test_pipelines_import_only_allowed_modules_and_never_jax(repository):
     seen = set()
     for parts, names in modules(repository, "data_pipelines"):
         roots = {name.split(".")[0] for name in names}
@@ -60,13 +60,13 @@ def test_pipelines_import_only_what_is_allowed_and_never_jax(repository):
 
 
 @pytest.mark.parametrize("module", sorted(ALLOWED_FROM_DATA))
-def test_what_pipelines_may_import_loads_no_jax(module):
+def test_modules_that_pipelines_import_load_no_jax(module):
     code = f"import sys, {module}; print('jax' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stdout + result.stderr
 
 
-def test_layers_inside_the_library(repository):
+def test_library_modules_import_only_lower_layers(repository):
     for parts, names in modules(repository, "agarnet_jax"):
         group = parts[1]
         used = {name.split(".")[1] for name in names if name.startswith("agarnet_jax.")}
@@ -78,13 +78,13 @@ def test_layers_inside_the_library(repository):
             assert used <= set(LOWER), f"{parts} imports {used}"
 
 
-def test_the_restorer_knows_of_no_files(repository):
+def test_the_restorer_does_not_import_file_handling(repository):
     for parts, names in modules(repository, "agarnet_jax/restoration"):
         if parts[2] != "files":
             assert not [name for name in names if "restoration.files" in name], parts
 
 
-def test_what_is_said_to_be_of_numpy_alone_loads_no_jax(repository):
+def test_modules_labelled_as_numpy_only_load_no_jax(repository):
     labelled = [
         ".".join(path.relative_to(repository).with_suffix("").parts)
         for path in sorted((repository / "agarnet_jax").rglob("*.py"))
@@ -97,21 +97,21 @@ def test_what_is_said_to_be_of_numpy_alone_loads_no_jax(repository):
 
 
 @pytest.mark.parametrize("module", ["agarnet_jax.restoration.restorer", "agarnet_jax.convert"])
-def test_base_modules_load_nothing_of_training(module):
+def test_base_modules_load_no_training_dependencies(module):
     code = f"import sys; import {module}; print([m for m in {TRAINING_ONLY!r} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
 
 
 def test_reading_and_degrading_load_without_jax():
-    """Grain itself loads JAX; what we add to it does not."""
+    """Grain itself loads JAX; these modules do not."""
     modules = "data_pipelines.config, data_pipelines.sources.opening, data_pipelines.planes"
     code = f"import sys, {modules}; print('jax' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stdout + result.stderr
 
 
-def test_names_that_are_loaded_late_are_listed():
+def test_lazily_loaded_names_are_listed_by_dir():
     from agarnet_jax import restoration
 
     assert set(restoration.__all__) <= set(dir(restoration))

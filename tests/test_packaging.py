@@ -1,11 +1,11 @@
-"""What the installed package says about itself."""
+"""Metadata of the installed package."""
 
 import importlib.metadata
 
 
 def test_the_licence_of_the_weights_is_declared():
-    said = importlib.metadata.metadata("agarnet-jax")
-    assert said["License-Expression"] == "Apache-2.0 AND LicenseRef-agarnet-weights"
+    metadata = importlib.metadata.metadata("agarnet-jax")
+    assert metadata["License-Expression"] == "Apache-2.0 AND LicenseRef-agarnet-weights"
     texts = {
         file.read_text(encoding="utf-8")
         for file in importlib.metadata.files("agarnet-jax") or ()

@@ -1,4 +1,4 @@
-"""Every command of the README, as printed, after `make demo` has made what they read."""
+"""Runs every command of the README as printed, on the images that `make demo` creates."""
 
 import os
 import pathlib
@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-SET_UP = ("git clone", "cd ", "make ")  # what CI itself does before
+SET_UP = ("git clone", "cd ", "make ")  # done by CI beforehand
 
 
 def commands(repository):
-    """The lines of the README's bash blocks, with continued lines joined."""
+    """Yields the commands of the README's bash blocks, with continued lines joined."""
     text = (repository / "README.md").read_text()
     for block in re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
@@ -25,8 +25,8 @@ def commands(repository):
 @pytest.mark.slow
 def test_every_command_runs(repository):
     if not (repository / "demo" / "photo.jpg").exists():
-        pytest.fail("Run `make demo` first: the README's commands use its pictures.")
-    # As a reader runs them, with the programs that `make demo` has compiled.
+        pytest.fail("Run `make demo` first: the README's commands use its images.")
+    # As for a user, with the compilation cache of `make demo`.
     environment = dict(os.environ)
     for name in ("XLA_FLAGS", "AGARNET_COMPILATION_CACHE"):
         environment.pop(name, None)

@@ -1,13 +1,13 @@
-"""Pages that docstrings, comments and other pages refer to by name are in the repository."""
+"""Documents that docstrings, comments and other documents refer to by name exist."""
 
 import re
 import subprocess
 
-# CONTRIBUTING.md, `docs/tpu.md`; not what programs write, such as tables.md.
+# CONTRIBUTING.md, `docs/tpu.md`; not files that programs write, such as tables.md.
 PAGE = re.compile(r"\b(?:docs/[\w-]+|[A-Z]{4,})\.md\b")
 
 
-def test_pages_that_are_referred_to_exist(repository):
+def test_referenced_documents_exist(repository):
     listed = subprocess.run(
         ["git", "ls-files", "*.py", "*.md"],
         cwd=repository,

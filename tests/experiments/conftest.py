@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def small_estimator() -> tuple[str, ...]:
-    """Flags of a training run that starts and ends in half the time of the smallest restorer's."""
+    """Flags of a training that starts and ends in half the time of the smallest restorer's."""
     return (
         "--config=experiments/configs/estimator.py",
         "--config.model.features=(4,4,4,4)",

@@ -1,4 +1,4 @@
-"""A run whose data and working folder are in a bucket: the same as one on local disks."""
+"""A training with data and working folder in a bucket gives the same result as on local disks."""
 
 import contextlib
 import http
@@ -31,7 +31,7 @@ for file in pathlib.Path(sys.argv[1]).rglob("*.png"):
     target = epath.Path(sys.argv[2]) / file.relative_to(sys.argv[1]).as_posix()
     target.write_bytes(file.read_bytes())
 """
-# What is left of a save that was cut off: Orbax's mark of its end is missing.
+# The remains of an interrupted save: Orbax's completion marker is missing.
 UNFINISHED = """
 import sys
 from etils import epath
@@ -50,32 +50,32 @@ FOLDERS = {"train": "train", "eval": "valid"}
 
 @contextlib.contextmanager
 def serve(name: str) -> Iterator[dict[str, str]]:
-    """Serves an empty bucket in memory; yields the environment that leads clients to it."""
+    """Serves an empty in-memory bucket; yields environment variables that point clients to it."""
     with _routes(), server.create_server("127.0.0.1", 0, in_memory=True, default_bucket=name) as it:
         host, port = it._api._httpd.server_address
         url = f"http://{host}:{port}"
-        # Of gcsfs, and of TensorStore, which writes Orbax's arrays.
+        # Read by gcsfs and by TensorStore, which writes Orbax's arrays.
         yield os.environ | {"STORAGE_EMULATOR_HOST": url, "TENSORSTORE_GCS_HTTP_URL": url}
 
 
 def _routes() -> contextlib.AbstractContextManager:
-    """The emulator's, with what it leaves out and TensorStore relies on: generations of objects,
-    in answers and as preconditions."""
+    """Patches the emulator's routes to support object generations, in responses and as
+    preconditions; TensorStore relies on them."""
     lock = threading.Lock()
 
     def conditional(handler):
         def handle(request, response, storage, *args, **kwargs):
             with lock:
                 name = request.params.get("object_id") or request.query.get("name", [""])[0]
-                now = _generation(storage, request.params["bucket_name"], name)
+                current = _generation(storage, request.params["bucket_name"], name)
                 query = {key: values[0] for key, values in request.query.items()}
-                if query.get("ifGenerationNotMatch") == now:
+                if query.get("ifGenerationNotMatch") == current:
                     response.status = http.HTTPStatus.NOT_MODIFIED
-                elif query.get("ifGenerationMatch", now) != now:
+                elif query.get("ifGenerationMatch", current) != current:
                     response.status = http.HTTPStatus.PRECONDITION_FAILED
                 else:
                     handler(request, response, storage, *args, **kwargs)
-                    response["x-goog-generation"] = now
+                    response["x-goog-generation"] = current
 
         return handle
 
@@ -100,7 +100,9 @@ def losses(text):
 
 
 @pytest.mark.slow
-def test_a_run_in_a_bucket_continues_there(small_estimator, picture_folders, repository, tmp_path):
+def test_a_training_in_a_bucket_resumes_there(
+    small_estimator, picture_folders, repository, tmp_path
+):
     with serve("bucket") as environment:
         environment |= {"AGARNET_DATA_CACHE": os.fspath(tmp_path / "copies")}
 
@@ -116,8 +118,8 @@ def test_a_run_in_a_bucket_continues_there(small_estimator, picture_folders, rep
             return result
 
         def train(data, workdir, *flags):
-            places = (f"--config.data.{use}_dir={data}/{name}" for use, name in FOLDERS.items())
-            settings = *small_estimator, *TRAINING, *places, f"--workdir={workdir}"
+            folders = (f"--config.data.{use}_dir={data}/{name}" for use, name in FOLDERS.items())
+            settings = *small_estimator, *TRAINING, *folders, f"--workdir={workdir}"
             return run("-m", "experiments.train", *settings, *flags)
 
         run("-c", COPY, picture_folders, "gs://bucket/pictures")
@@ -133,7 +135,7 @@ def test_a_run_in_a_bucket_continues_there(small_estimator, picture_folders, rep
     assert sorted(losses(logs)) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_store_that_nothing_reads_is_named(program):
+def test_an_unknown_url_scheme_is_named(program):
     result = program(
         "experiments.train",
         "--config=experiments/configs/smoke.py",

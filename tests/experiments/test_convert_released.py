@@ -1,4 +1,4 @@
-"""From the release's form to scores and restored pictures, each step by its command."""
+"""From released checkpoints to scores and restored images, each step by its command."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ from agarnet_jax.models import AGARNet, CellPlacement, EstimatorConfig, QualityE
 
 @pytest.fixture(scope="module")
 def release(write_releases, golden_restorer_arrays, released_arrays, tmp_path_factory):
-    """AGARNET_RELEASE, a folder, takes the place of one written here."""
+    """A release written here, or the folder AGARNET_RELEASE if it is set."""
     if given := os.environ.get("AGARNET_RELEASE"):
         return pathlib.Path(given)
     root = tmp_path_factory.mktemp("release") / "agarnet"
@@ -39,7 +39,7 @@ def converted(tensorflow_python, release, repository, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quality", [10, 60])
-def test_the_restorer_is_the_released_graph(converted, golden, quality):
+def test_the_restorer_matches_the_released_graph(converted, golden, quality):
     loaded = weights.load(converted)
     case = golden(f"restore_scalar_q{quality}_astronaut96x128")
     output = AGARNet(loaded.restorer_config).apply(
@@ -49,7 +49,7 @@ def test_the_restorer_is_the_released_graph(converted, golden, quality):
 
 
 @pytest.mark.slow
-def test_the_estimator_is_the_released_graph(converted, golden):
+def test_the_estimator_matches_the_released_graph(converted, golden):
     loaded = weights.load(converted)
     case = golden("estimate_astronaut128x160")
     estimator = QualityEstimator(EstimatorConfig(cells=CellPlacement.RELEASED))
@@ -58,7 +58,9 @@ def test_the_estimator_is_the_released_graph(converted, golden):
 
 
 @pytest.mark.slow
-def test_the_weights_score_and_restore(program, converted, gray_photo, encode, tmp_path):
+def test_converted_weights_are_evaluated_and_restore_an_image(
+    program, converted, gray_photo, encode, tmp_path
+):
     (tmp_path / "clean").mkdir()
     Image.fromarray(gray_photo).save(tmp_path / "clean" / "photo.png")
     scores = program(
@@ -78,12 +80,12 @@ def test_the_weights_score_and_restore(program, converted, gray_photo, encode, t
         assert image.size == (70, 50)
 
 
-def test_a_folder_to_write_to_is_needed(program, tmp_path):
+def test_a_missing_output_folder_is_reported_at_once(program, tmp_path):
     result = program(
         "experiments.convert_released",
         f"--checkpoint_dir={tmp_path}",
         f"--out={tmp_path}/typo/x.safetensors",
         fails=True,
     )
-    assert "make" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    (line,) = result.stderr.splitlines()
+    assert "typo/x.safetensors' cannot be written: No such file" in line

@@ -1,8 +1,8 @@
 """`experiments.train` on one, two and four real processes over loopback.
 
-Tolerance of losses: sums run in another order on other numbers of devices (relative 1e-6), and
-Adam's first steps, near the sign of a gradient, turn that into 1e-4 within a few steps. A batch in
-another order of its own gives the same, a wrong or repeated batch differs by tens of per cent.
+Tolerance of losses: other numbers of devices sum in another order (relative 1e-6), and Adam's
+first steps, which are close to the sign of a gradient, amplify that to 1e-4 within a few steps. So
+does another order within a batch; a wrong or repeated batch differs by tens of per cent.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from agarnet_jax.distributed import LOST, Cluster
 from agarnet_jax.models import EstimatorConfig
 from agarnet_jax.training.tasks import EstimationTask
 
-SECONDS = 300  # for a process to get where it is waited for, on a busy machine
+SECONDS = 300  # patience with a process on a busy machine
 
 
 def free_port():
@@ -37,7 +37,7 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def training(small_estimator):
-    """The command of all runs: one program, compiled once for each number of processes."""
+    """The command of all runs, whose program compiles once for each number of processes."""
     return [
         *(sys.executable, "-m", "experiments.train", *small_estimator),
         "--config.train.steps=10000",
@@ -48,8 +48,8 @@ def training(small_estimator):
 
 @pytest.fixture
 def start(training, repository, picture_folders, tmp_path):
-    """Starts a run of so many processes, the `last` with flags of its own; kills what is left of
-    them at the end."""
+    """Starts a run of `count` processes, the last one with the extra flags `last`; kills processes
+    that remain at the end."""
     started = []
 
     def start(count, workdir, *more, last=()):
@@ -85,7 +85,7 @@ def start(training, repository, picture_folders, tmp_path):
 
 
 def outputs(run, tmp_path, *, returncode=0):
-    """What the processes printed, once all have ended."""
+    """Returns the output of each process once all have ended."""
     printed = [process.communicate(timeout=SECONDS)[0] for process in run]
     errors = "".join(path.read_text() for path in sorted(tmp_path.glob("errors*")))
     assert [process.returncode for process in run] == [returncode] * len(run), errors
@@ -102,13 +102,13 @@ def wait_for_checkpoint(run, workdir, after=0):
         steps = [int(p.name) for p in (workdir / "checkpoints").glob("*") if p.name.isdigit()]
         if max(steps, default=0) > after:
             return max(steps)
-        assert all(process.poll() is None for process in run), "a process ended by itself"
+        assert all(process.poll() is None for process in run), "a process ended early"
         time.sleep(0.1)
     raise AssertionError("no checkpoint was written")
 
 
 @pytest.mark.slow
-def test_a_run_moves_between_one_two_and_four_processes(start, tmp_path):
+def test_a_run_resumes_on_one_two_or_four_processes(start, tmp_path):
     outputs(start(1, tmp_path / "whole", "--stop_at=8"), tmp_path)
     moved = tmp_path / "moved"
     for stop_at, count in ((2, 2), (4, 1), (6, 4), (8, 1)):
@@ -125,13 +125,13 @@ def test_a_run_moves_between_one_two_and_four_processes(start, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
-def test_when_one_is_killed_the_other_stops_and_the_run_continues(start, tmp_path, victim):
+def test_if_a_process_is_killed_the_other_exits_and_the_run_can_resume(start, tmp_path, victim):
     workdir = tmp_path / "run"
     run = start(2, workdir)
     wait_for_checkpoint(run, workdir)
     run[victim].send_signal(signal.SIGKILL)
     survivor = run[1 - victim]
-    survivor.communicate(timeout=SECONDS)  # 12 s of silence, then it goes
+    survivor.communicate(timeout=SECONDS)  # it exits after 12 s without heartbeats
     assert survivor.returncode == LOST
     *_, last_line = (tmp_path / f"errors0{1 - victim}").read_text().strip().splitlines()
     assert f"Process {1 - victim} of 2 stops: " in last_line
@@ -144,7 +144,7 @@ def test_when_one_is_killed_the_other_stops_and_the_run_continues(start, tmp_pat
     assert list(losses(workdir)) == list(range(1, latest + 2))
 
 
-def test_processes_that_read_different_images_do_not_begin(start, picture_folders, tmp_path):
+def test_processes_with_different_training_images_do_not_start(start, picture_folders, tmp_path):
     fewer = tmp_path / "fewer"
     shutil.copytree(picture_folders / "train", fewer)
     next(fewer.iterdir()).unlink()
@@ -157,7 +157,7 @@ def test_processes_that_read_different_images_do_not_begin(start, picture_folder
 
 
 @pytest.mark.slow
-def test_processes_of_which_one_would_evaluate_do_not_begin(start, picture_folders, tmp_path):
+def test_processes_with_different_held_out_images_do_not_start(start, picture_folders, tmp_path):
     one = [f"--config.data.eval_dir={picture_folders}/train"]
     run = start(2, tmp_path / "run", last=one)
     outputs(run, tmp_path, returncode=1)
@@ -168,7 +168,7 @@ def test_processes_of_which_one_would_evaluate_do_not_begin(start, picture_folde
 
 
 @pytest.mark.slow
-def test_processes_that_start_from_different_weights_do_not_begin(start, tmp_path):
+def test_processes_with_different_initial_weights_do_not_start(start, tmp_path):
     trained = weights.load("tiny")
     config = EstimatorConfig(features=(4, 4, 4, 4))
     shapes = jax.eval_shape(EstimationTask(config).init, jax.random.key(0))
@@ -183,7 +183,7 @@ def test_processes_that_start_from_different_weights_do_not_begin(start, tmp_pat
 
 
 @pytest.mark.slow
-def test_processes_of_other_settings_or_that_share_no_folder_do_not_begin(start, tmp_path):
+def test_processes_with_different_settings_or_folders_do_not_start(start, tmp_path):
     other = tmp_path / "other"
     for number, (last, message) in enumerate(
         (
@@ -221,15 +221,15 @@ batches = batching.train_batches(
     process_count=count,
 )
 local = next(batches)
-mixing = np.array(jax.devices()).reshape(count, 2).T  # the first of each process comes first
-for mesh in sharding.make_mesh(fsdp=2), jax.sharding.Mesh(mixing, ("data", "fsdp")):
+mixed = np.array(jax.devices()).reshape(count, 2).T  # the first device of each process first
+for mesh in sharding.make_mesh(fsdp=2), jax.sharding.Mesh(mixed, ("data", "fsdp")):
     batch = sharding.global_batch(local, mesh)
     whole = multihost_utils.process_allgather(batch["degraded"], tiled=True)
     print(whole.shape, whole.sum(axis=(1, 2, 3)).tolist())
 """
 
 
-def test_two_processes_make_the_batch_of_one_in_any_order_of_devices(repository, picture_folders):
+def test_two_processes_read_the_same_batch_as_one_in_any_device_order(repository, picture_folders):
     port, folder = str(free_port()), f"{picture_folders}/train"
     runs = [("1", "0"), ("2", "0"), ("2", "1")]
     processes = [
@@ -249,8 +249,8 @@ def test_two_processes_make_the_batch_of_one_in_any_order_of_devices(repository,
     assert both == 2 * [[alone[0], f"(8, 16, 16, 1) {mixed}"]]
 
 
-# The second of two processes comes late to the check that they are alike, or dies on its way, or
-# Ctrl-C ends the first while it waits.
+# The second of two processes is late for the comparison of settings, or dies before it, or Ctrl-C
+# ends the first one while it waits.
 LATE = """
 import os, signal, sys, threading, time
 import jax
@@ -274,8 +274,8 @@ with distributed.joined(distributed.Cluster(f"127.0.0.1:{port}", 2, process), ti
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", ["comes", "dies", "is stopped"])
-def test_processes_wait_for_one_that_is_late_but_not_for_one_that_died(repository, end):
+@pytest.mark.parametrize("end", ["arrives", "dies", "is stopped"])
+def test_processes_wait_for_a_late_one_but_not_for_a_dead_one(repository, end):
     port = str(free_port())
     options = {"cwd": repository, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     processes = [
@@ -283,7 +283,7 @@ def test_processes_wait_for_one_that_is_late_but_not_for_one_that_died(repositor
         for number in "01"
     ]
     results = [process.communicate(timeout=SECONDS) for process in processes]
-    if end == "comes":
+    if end == "arrives":
         assert [out.splitlines()[-1] for out, _ in results] == ["alike", "alike"], results
     elif end == "is stopped":
         assert [process.returncode for process in processes] == [130, LOST]
@@ -294,7 +294,7 @@ def test_processes_wait_for_one_that_is_late_but_not_for_one_that_died(repositor
         assert "Process 0 of 2 stops: process 1 is lost" in results[0][1]
 
 
-def test_incomplete_or_missing_addresses_give_one_line(training, repository, tmp_path):
+def test_incomplete_or_missing_addresses_are_a_one_line_error(training, repository, tmp_path):
     for flags, message in (
         (("--num_processes=2",), "coordinator_address and process_id not given; give all of"),
         (("--distributed",), "No TPU pod, Slurm, GKE or Open MPI was found"),
@@ -310,6 +310,6 @@ def test_incomplete_or_missing_addresses_give_one_line(training, repository, tmp
         assert message in line
 
 
-def test_a_process_must_be_one_of_them():
+def test_the_process_id_must_be_less_than_the_number_of_processes():
     with pytest.raises(ValueError, match=r"process_id is 2.*num_processes=2.*0–1"):
         Cluster("host:1", 2, 2)

@@ -5,7 +5,7 @@ import pytest
 from agarnet_jax import weights
 
 
-def test_writes_and_says_so(program, tmp_path):
+def test_a_file_is_written_and_named(program, tmp_path):
     out = tmp_path / "tiny.safetensors"
     result = program(
         "experiments.export", "--format=safetensors", "--dtype=float16", f"--out={out}"
@@ -15,7 +15,7 @@ def test_writes_and_says_so(program, tmp_path):
 
 
 @pytest.mark.slow
-def test_traced_formats(program, tmp_path):
+def test_traced_formats_are_written(program, tmp_path):
     for name in ("onnx", "stablehlo"):
         options = "--part=restorer", "--quality=map", "--size=64x72"
         program("experiments.export", f"--format={name}", *options, f"--out={tmp_path / name}")

@@ -1,4 +1,4 @@
-"""Programs without the packages of their extras say on one line what to install."""
+"""Without the packages of its extra, a program says on one line what to install."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 _WITHOUT = """
 import runpy, sys
 _, missing, program, *flags = sys.argv
-sys.argv = ["-m", *flags]  # as `python -m` has it until the program is found
+sys.argv = ["-m", *flags]  # as `python -m` sets it while it looks for the program
 sys.modules[missing] = None
 runpy.run_module(program, run_name="__main__", alter_sys=True)
 """
@@ -36,7 +36,7 @@ def test_a_missing_extra_is_named(tmp_path, program, missing, extra):
     assert f"pip install 'agarnet-jax[{extra}]'" in line
 
 
-def test_a_worker_of_a_corpus_needs_only_beam(repository):
-    """Dataflow's workers get Beam and this package, but not its extras."""
+def test_a_corpus_worker_needs_only_beam(repository):
+    """Dataflow workers have Beam and this package, but not its extras."""
     code = "import sys; sys.modules['ml_collections'] = None; import experiments.restoring.pipeline"
     subprocess.run([sys.executable, "-c", code], cwd=repository, check=True)

@@ -1,4 +1,4 @@
-"""Joint training from the command to a weights file."""
+"""Joint training, from the command to the weights file."""
 
 import json
 
@@ -52,7 +52,7 @@ def test_joint_training_reports_both_networks(workdir):
 
 
 @pytest.mark.slow
-def test_each_size_of_crop_compiles_once(workdir):
+def test_each_crop_size_compiles_once(workdir):
     rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     counts = [row["train/compilations"] for row in rows if "train/compilations" in row]
     assert counts[0] > 0
@@ -60,7 +60,7 @@ def test_each_size_of_crop_compiles_once(workdir):
 
 
 @pytest.mark.slow
-def test_a_joint_run_is_packed_whole(program, workdir, tmp_path):
+def test_both_networks_of_a_joint_run_are_packed(program, workdir, tmp_path):
     packed = tmp_path / "packed.safetensors"
     program("experiments.pack_weights", f"--joint={workdir}", f"--out={packed}")
     trained = weights.load(packed)
@@ -77,12 +77,18 @@ def test_a_joint_run_is_packed_whole(program, workdir, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--restorer={0}", "--estimator={0}"), "trained a joint; a restorer is needed here"),
-        (("--restorer={0}", "--joint={0}"), "Give --restorer and --estimator, or --joint alone."),
-        (("--restorer={0}",), "Give --restorer and --estimator, or --joint alone."),
+        (
+            ("--restorer={0}", "--estimator={0}"),
+            "is a training of task 'joint'; expected task 'restorer'",
+        ),
+        (
+            ("--restorer={0}", "--joint={0}"),
+            "Give both --restorer and --estimator, or --joint alone.",
+        ),
+        (("--restorer={0}",), "Give both --restorer and --estimator, or --joint alone."),
     ],
 )
-def test_flags_that_do_not_fit_are_named(program, workdir, tmp_path, flags, message):
+def test_flags_that_do_not_combine_are_rejected(program, workdir, tmp_path, flags, message):
     out = tmp_path / "x.safetensors"
     arguments = [flag.format(workdir) for flag in flags]
     result = program("experiments.pack_weights", *arguments, f"--out={out}", fails=True)

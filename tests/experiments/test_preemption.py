@@ -1,4 +1,4 @@
-"""Training that is killed at random moments, and started again by the same command."""
+"""Training that is killed at random moments and restarted with the same command."""
 
 import json
 import random
@@ -18,7 +18,7 @@ STEPS = 60
 
 @pytest.fixture(scope="module")
 def start(small_estimator, picture_folders, repository):
-    """Starts the run of a folder, or goes on with it."""
+    """Starts or resumes the training in a folder."""
     command = [
         *(sys.executable, "-m", "experiments.train", *small_estimator),
         f"--config.data.train_dir={picture_folders}/train",
@@ -65,7 +65,7 @@ def steps_with(workdir, name):
 
 @pytest.fixture(scope="module")
 def undisturbed(start, tmp_path_factory):
-    """The folder of a run that nobody killed."""
+    """The folder of a run that is never killed."""
     workdir = tmp_path_factory.mktemp("undisturbed")
     process = start(workdir)
     out, err = process.communicate()
@@ -76,7 +76,7 @@ def undisturbed(start, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
-def test_killed_at_random_moments_it_ends_as_if_it_was_not(undisturbed, start, tmp_path, number):
+def test_a_run_killed_at_random_moments_has_the_same_result(undisturbed, start, tmp_path, number):
     draw = random.Random(int(number))
     codes: list[int] = []
     while not codes or codes[-1] != 0:
@@ -87,7 +87,7 @@ def test_killed_at_random_moments_it_ends_as_if_it_was_not(undisturbed, start, t
             process.send_signal(number)
         _, err = process.communicate()
         codes.append(process.returncode)
-        # Before training has begun, the signal itself ends the program.
+        # Before training starts, the signal itself ends the program.
         assert codes[-1] in (0, 128 + number, -number), err
         if codes[-1] and (tmp_path / "metrics.jsonl").exists():
             with (tmp_path / "metrics.jsonl").open("a") as log:
@@ -101,7 +101,7 @@ def test_killed_at_random_moments_it_ends_as_if_it_was_not(undisturbed, start, t
 
 
 @pytest.mark.slow
-def test_sigterm_saves_the_step_it_came_at(start, tmp_path):
+def test_sigterm_saves_the_current_step(start, tmp_path):
     process = start(tmp_path)
     wait_for_lines(process, tmp_path, 10)
     process.send_signal(signal.SIGTERM)
@@ -113,7 +113,7 @@ def test_sigterm_saves_the_step_it_came_at(start, tmp_path):
 
 
 def wait_for_lines(process, workdir, more, *, patience=300):
-    """Until so many lines more are in the log, or the process has ended."""
+    """Waits until the log has `more` additional lines, or the process has ended."""
     log, end = workdir / "metrics.jsonl", time.monotonic() + patience
 
     def count():

@@ -1,4 +1,4 @@
-"""`python -m experiments.prepare` in processes of its own, killed ones among them."""
+"""`python -m experiments.prepare` in separate processes, some of which are killed."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ IMAGES = 24
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Images whose packing takes a while, one of them twice, and a broken file."""
+    """Images that take a while to pack, one of them twice, and a broken file."""
     folder = tmp_path_factory.mktemp("source")
     (folder / "below").mkdir()
     draw = np.random.default_rng(0)
@@ -46,7 +46,7 @@ def command(repository):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # its process group is it and its workers
+            start_new_session=True,  # the program and its workers form one process group
         )
 
     return start
@@ -54,7 +54,7 @@ def command(repository):
 
 @pytest.fixture(scope="module")
 def prepare(command):
-    """Runs the program to its end; returns (standard output, standard error)."""
+    """Runs the program; returns (standard output, standard error)."""
 
     def run(*arguments, fails=False):
         process = command(*arguments)
@@ -67,41 +67,44 @@ def prepare(command):
 
 @pytest.fixture(scope="module")
 def alone(prepare, source, tmp_path_factory):
-    """The output of one worker, and what it said."""
+    """The output folder of a single worker, and what it printed."""
     out = tmp_path_factory.mktemp("outputs") / "alone"
-    said = prepare(f"--input={source}", f"--output={out}", *OPTIONS, IN_PROCESS)
-    return out, said
+    printed = prepare(f"--input={source}", f"--output={out}", *OPTIONS, IN_PROCESS)
+    return out, printed
 
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def nothing_but_progress(stderr):
-    lines = [line for line in stderr.splitlines() if line]  # ends them at \r, too
+def only_progress(stderr):
+    lines = [line for line in stderr.splitlines() if line]  # also splits at \r
     return all(line.startswith(("Verified: ", "Packed: ")) for line in lines)
 
 
-def test_says_what_it_did_and_shows_progress(alone):
+def test_a_summary_and_the_progress_are_printed(alone):
     out, (stdout, stderr) = alone
-    made = json.loads((out / "manifest.json").read_text())
-    assert made["images"] == IMAGES
-    assert made["skipped"] == {"duplicate": 1, "not an image": 1}
-    assert f"{IMAGES} images, {made['records']} records, {made['pixels']} pixels, 4 sh" in stdout
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["images"] == IMAGES
+    assert manifest["skipped"] == {"duplicate": 1, "not an image": 1}
+    assert (
+        f"{IMAGES} images, {manifest['records']} records, {manifest['pixels']} pixels, 4 sh"
+        in stdout
+    )
     assert "skipped: 1 duplicate, 1 not an image; " in stdout
     assert f"Verified: 100%|██████████| {IMAGES + 2}/{IMAGES + 2}" in stderr
     assert f"Packed: 100%|██████████| {IMAGES}/{IMAGES}" in stderr
-    assert nothing_but_progress(stderr)
+    assert only_progress(stderr)
 
 
-def test_two_workers_give_the_same_bytes_and_then_there_is_nothing_to_do(
+def test_two_workers_write_the_same_bytes_and_a_second_run_does_nothing(
     prepare, source, alone, tmp_path
 ):
     arguments = (f"--input={source}", f"--output={tmp_path / 'out'}", *OPTIONS, TWO_WORKERS)
     _, stderr = prepare(*arguments)
     assert contents(tmp_path / "out") == contents(alone[0])
     assert "Packed: 100%" in stderr
-    assert nothing_but_progress(stderr)
+    assert only_progress(stderr)
     stdout, stderr = prepare(*arguments)
     assert stdout.startswith(f"{tmp_path / 'out'} is already prepared.")
     assert not stderr
@@ -114,30 +117,30 @@ def wait_for(condition, process):
             return
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-    raise AssertionError("It did not happen within a minute.")
+    raise AssertionError("The condition did not hold within a minute.")
 
 
-def kill_when(marked, process, temporary):
-    """SIGKILLs the program once its workers have marked what is asked; they must go with it."""
-    wait_for(lambda: any(marked(p.read_bytes()) for p in temporary.glob("prepare-*")), process)
+def kill_when(reached, process, temporary):
+    """Kills the program once a worker's marks satisfy `reached`; its workers must end, too."""
+    wait_for(lambda: any(reached(p.read_bytes()) for p in temporary.glob("prepare-*")), process)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=10)  # ends when the workers, too, have closed these pipes
+    process.communicate(timeout=10)  # returns once the workers have closed the pipes, too
 
 
 @contextlib.contextmanager
 def blocked(source, aside):
-    """A pipe that nobody writes to stands for a file: a worker waits for it for ever."""
-    place = source / "below" / "07.bmp"
-    place.rename(aside)
-    os.mkfifo(place)
+    """Replaces a file by a pipe that nobody writes to, so that a worker waits for it forever."""
+    path = source / "below" / "07.bmp"
+    path.rename(aside)
+    os.mkfifo(path)
     try:
         yield
     finally:
-        aside.replace(place)
+        aside.replace(path)
 
 
 @pytest.mark.parametrize("stage", ["verifying", "packing"])
-def test_after_a_kill_the_same_command_ends_with_the_same_bytes(
+def test_after_a_kill_the_same_command_writes_the_same_bytes(
     command, prepare, source, alone, tmp_path, stage
 ):
     out, temporary = tmp_path / "out", tmp_path / "temporary"
@@ -166,7 +169,7 @@ def test_a_killed_worker_ends_the_program(command, source, tmp_path):
         ).stdout
         return [line.split()[0] for line in listed.splitlines() if "preparation.worker" in line]
 
-    with blocked(source, tmp_path / "away.bmp"):  # or it might be done before it is seen
+    with blocked(source, tmp_path / "away.bmp"):  # else the workers might end too early
         process = command(f"--input={source}", f"--output={out}", *OPTIONS, TWO_WORKERS)
         wait_for(workers, process)
         os.kill(int(workers()[0]), signal.SIGKILL)
@@ -177,7 +180,7 @@ def test_a_killed_worker_ends_the_program(command, source, tmp_path):
     assert not list(out.iterdir())
 
 
-def test_another_run_needs_overwrite_and_then_replaces(prepare, source, alone, tmp_path):
+def test_a_different_preparation_is_replaced_only_with_overwrite(prepare, source, alone, tmp_path):
     out = tmp_path / "out"
     prepare(f"--input={source}", f"--output={out}", "--shards=5", IN_PROCESS)
     before = contents(out)
@@ -200,7 +203,7 @@ def test_another_run_needs_overwrite_and_then_replaces(prepare, source, alone, t
         (("--runner=NoSuchRunner",), "NoSuchRunner"),
     ],
 )
-def test_errors_take_one_line_and_leave_nothing(prepare, source, tmp_path, arguments, message):
+def test_errors_are_one_line_and_write_nothing(prepare, source, tmp_path, arguments, message):
     _, stderr = prepare(
         f"--input={source}", f"--output={tmp_path / 'out'}", IN_PROCESS, *arguments, fails=True
     )
@@ -215,8 +218,8 @@ def test_both_folders_are_required(prepare, source):
     assert stderr.count("\n") == 1
 
 
-def test_beams_portable_runner_gives_the_same_bytes(prepare, source, alone, tmp_path):
-    """The way to Flink and Spark, here to a job server in the process; it has no progress."""
+def test_beams_portable_runner_writes_the_same_bytes(prepare, source, alone, tmp_path):
+    """As used for Flink and Spark, here with a job server in the process; shows no progress."""
     out = tmp_path / "out"
     arguments = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
     _, stderr = prepare(
@@ -226,8 +229,8 @@ def test_beams_portable_runner_gives_the_same_bytes(prepare, source, alone, tmp_
     assert "Verified" not in stderr
 
 
-def test_no_flag_of_ours_is_one_of_beams():
-    """Either would shadow the other."""
+def test_our_flags_and_those_of_beam_are_distinct():
+    """Otherwise one would shadow the other."""
     code = (
         "from absl import flags\n"
         "from apache_beam.options.pipeline_options import PipelineOptions\n"

@@ -1,4 +1,4 @@
-"""How programs end, whatever they do; each in a process of its own."""
+"""How programs end; each runs in its own process."""
 
 import os
 import subprocess
@@ -17,17 +17,17 @@ program.start(main)
 """
 
 
-def ended(main, repository, **options):
+def run_program(main, repository, **options):
     command = [sys.executable, "-c", PROGRAM.format(main=main)]
     return subprocess.run(command, cwd=repository, text=True, stderr=subprocess.PIPE, **options)
 
 
 def test_ctrl_c_is_one_line(repository):
-    # A shell in the background ignores it for what it starts.
+    # Programs that a background shell starts ignore SIGINT by default.
     interrupted = (
         "signal.signal(signal.SIGINT, signal.default_int_handler); os.kill(os.getpid(), 2)"
     )
-    result = ended(interrupted, repository)
+    result = run_program(interrupted, repository)
     assert (result.returncode, result.stderr) == (130, "Stopped by SIGINT.\n")
 
 
@@ -35,12 +35,15 @@ def test_ctrl_c_is_one_line(repository):
 def test_a_closed_pipe_is_one_line(repository, printed):
     reader, writer = os.pipe()
     os.close(reader)
-    result = ended(f"with program.one_line_errors(): {printed}", repository, stdout=writer)
+    result = run_program(f"with program.one_line_errors(): {printed}", repository, stdout=writer)
     os.close(writer)
-    assert (result.returncode, result.stderr) == (141, "Whoever read the output stopped reading.\n")
+    assert (result.returncode, result.stderr) == (
+        141,
+        "The reader of the output closed the pipe.\n",
+    )
 
 
-def test_closed_streams_are_none(repository):
+def test_programs_run_with_closed_streams(repository):
     main = "print(sys.stderr.isatty(), sys.stdout.isatty(), file=sys.stderr, flush=True)"
     program = PROGRAM.format(main=main)
     shell = 'exec "$@" >&- 2>&-'
@@ -49,7 +52,7 @@ def test_closed_streams_are_none(repository):
 
 
 @pytest.mark.parametrize("module", ["train", "restore_corpus"])
-def test_characters_that_an_encoding_lacks_are_escaped(repository, module):
+def test_characters_outside_the_encoding_are_escaped(repository, module):
     result = subprocess.run(
         [sys.executable, "-m", f"experiments.{module}", "--help"],
         cwd=repository,
@@ -77,11 +80,11 @@ program.start(train.main)
     "error",
     [
         "OSError(errno.ENOSPC, 'No space left on device')",
-        # As Orbax's storage says it.
+        # As raised by Orbax's storage.
         "ValueError('RESOURCE_EXHAUSTED: Writing x: [OS error 28: No space left on device]')",
     ],
 )
-def test_a_full_disk_of_a_run_is_one_line(repository, tmp_path, error):
+def test_a_full_disk_is_a_one_line_error(repository, tmp_path, error):
     config = f"--config={repository}/experiments/configs/smoke.py"
     result = subprocess.run(
         [sys.executable, "-c", FULL.format(error=error), config, f"--workdir={tmp_path}"],

@@ -1,4 +1,4 @@
-"""The program: errors on one line; two workers of which one is killed in the middle of a trial."""
+"""The sweep program: one-line errors; two workers, one of them killed in the middle of a trial."""
 
 import csv
 import os
@@ -12,10 +12,10 @@ import optuna
 import pytest
 from PIL import Image
 
-from experiments.sweeping.attempts import latest
+from experiments.sweeping.attempts import latest_attempts
 
 STEPS = 60
-WAIT = 500  # seconds, for a machine with other work
+TIMEOUT = 500  # seconds, for a busy machine
 
 
 def arguments(pictures, workdir, *more):
@@ -50,7 +50,7 @@ def arguments(pictures, workdir, *more):
         ("--report_only", "no such file"),
     ],
 )
-def test_errors_take_one_line_and_leave_nothing(
+def test_errors_are_one_line_and_write_nothing(
     repository, picture_folders, tmp_path, flag, message
 ):
     result = subprocess.run(
@@ -66,7 +66,7 @@ def test_errors_take_one_line_and_leave_nothing(
 
 
 class Workers:
-    """Starts workers of one study, each with its output in a file; ends those left over."""
+    """Starts workers of one study, each with its output in a file; kills those that remain."""
 
     def __init__(self, command, repository, folder):
         self.command, self.repository, self.folder = command, repository, folder
@@ -107,8 +107,8 @@ def workers(repository, picture_folders, tmp_path):
 
 
 def wait_for(find, workers):
-    """What `find` returns once that is something; all workers must go on running until then."""
-    deadline = time.monotonic() + WAIT
+    """Returns the first truthy result of `find`; all workers must keep running until then."""
+    deadline = time.monotonic() + TIMEOUT
     while not (found := find()):
         for process, log in workers:
             assert process.poll() is None, log.read_text()
@@ -117,9 +117,9 @@ def wait_for(find, workers):
     return found
 
 
-def begun_by(workers, announced):
-    """The worker, with its log, that has begun a trial."""
-    return next((worker for worker in workers if announced in worker[1].read_text()), None)
+def worker_of(workers, announcement):
+    """Returns the worker, with its log, that has announced a trial; None if there is none yet."""
+    return next((worker for worker in workers if announcement in worker[1].read_text()), None)
 
 
 def saved_steps(folder):
@@ -127,22 +127,22 @@ def saved_steps(folder):
 
 
 @pytest.mark.slow
-def test_the_trial_of_a_killed_worker_goes_on_in_the_other(
+def test_the_other_worker_resumes_the_trial_of_a_killed_one(
     workers, repository, picture_folders, tmp_path
 ):
     both = [workers.start(), workers.start()]
-    begun = wait_for(lambda: begun_by(both, "Trial 0: "), both)
-    killed, (survivor, log) = begun[0], both[1 - both.index(begun)]
+    first_worker = wait_for(lambda: worker_of(both, "Trial 0: "), both)
+    killed, (survivor, log) = first_worker[0], both[1 - both.index(first_worker)]
     first = tmp_path / "trials" / "test" / "00000"
     wait_for(lambda: saved_steps(first), both)
     os.kill(killed.pid, signal.SIGKILL)
     assert min(saved_steps(first)) < STEPS
-    assert survivor.wait(timeout=WAIT) == 0, log.read_text()
+    assert survivor.wait(timeout=TIMEOUT) == 0, log.read_text()
 
     study = optuna.load_study(study_name="test", storage=f"sqlite:///{tmp_path}/study.db")
     killed_trial, other, resumed = study.trials
     assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
-    assert latest(study.trials) == [resumed, other]
+    assert latest_attempts(study.trials) == [resumed, other]
     assert resumed.params == killed_trial.params
     for trial in (other, resumed):
         assert sorted(trial.intermediate_values) == [15, 30, 45, 60]
@@ -158,12 +158,12 @@ def test_the_trial_of_a_killed_worker_goes_on_in_the_other(
     assert {number: row["attempts"] for number, row in rows.items()} == {"0": "2", "1": "1"}
     assert float(rows["0"]["score"]) == resumed.value
     for name in ("history", "parallel_coordinates", "importance"):
-        with Image.open(tmp_path / f"{name}.png") as picture:
-            assert picture.width > 300
+        with Image.open(tmp_path / f"{name}.png") as plot:
+            assert plot.width > 300
 
     other = f"--config.data.eval_dir={picture_folders}/train"
-    refused = subprocess.run(
+    rejected = subprocess.run(
         [*workers.command, other], cwd=repository, capture_output=True, text=True
     )
-    assert refused.returncode == 1
-    assert "The study test was begun with config.held_out_images = " in refused.stderr
+    assert rejected.returncode == 1
+    assert "The study 'test' was created with config.held_out_images = " in rejected.stderr
