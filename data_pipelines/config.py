@@ -12,7 +12,7 @@ from data_pipelines.planes import PlaneWeights
 class DataConfig(Config):
     """Settings of the training and evaluation data. Qualities are 1–100, inclusive."""
 
-    # Clean images: a folder, prepared shards, "tfds:NAME#SPLIT", or the URL of a folder or shards.
+    # clean images: a folder, prepared shards, "tfds:NAME#SPLIT", or the URL of a folder or shards
     train_dir: str = ""
     eval_dir: str = ""  # held-out images, given as for train_dir; empty: no evaluation
     crop: int = 64  # side of a training crop in pixels, a multiple of 8
@@ -22,10 +22,10 @@ class DataConfig(Config):
     crop_schedule: tuple[tuple[int, ...], ...] = ()
     planes: PlaneWeights = PlaneWeights()
     degradation: DegradationConfig = DegradationConfig()
-    eval_qualities: tuple[int, ...] = (10, 20, 40, 60, 80)  # one case of single JPEGs for each
-    # Double JPEG: first and second quality, with the grid shifted by (4, 4) in between.
+    eval_qualities: tuple[int, ...] = (10, 20, 40, 60, 80)  # single JPEGs: one case per quality
+    # double JPEGs: first and second quality, with the grid shifted by (4, 4) in between
     eval_doubles: tuple[tuple[int, int], ...] = ()
-    eval_mosaics: tuple[tuple[int, int], ...] = ()  # qualities of the left and the right half
+    eval_mosaics: tuple[tuple[int, int], ...] = ()  # mosaics: qualities of the left and right half
     eval_crop: int = 256  # side of the centre crop of held-out images
     eval_batch_size: int = 8  # over all processes
     workers: int = 0  # processes that make batches; 0: a thread, enough for a narrow network

@@ -78,7 +78,7 @@ class PlaneWeights(Choices):
     studio: float = 0.5  # studio-range luma, as in benchmarks, compressed as a gray image
     color: float = 0.0  # full-range luma of an image compressed in colour
     cb: float = 0.0  # Cb at half resolution, quantized with the chroma table
-    cr: float = 0.0  # Cr, likewise
+    cr: float = 0.0  # Cr at half resolution, quantized with the chroma table
 
     @property
     def need_rgb(self) -> bool:

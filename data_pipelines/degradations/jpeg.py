@@ -96,8 +96,8 @@ class QualityDensity(Config):
     with 0.5, three quarters are in the upper half.
     """
 
-    minimum: int = 1
-    maximum: int = 100
+    minimum: int = 1  # lowest quality of the range
+    maximum: int = 100  # highest quality of the range
     exponent: float = 1.0  # above 1, low qualities are more frequent; below 1, high ones
     grid: tuple[int, ...] = ()  # qualities drawn with equal probability
     grid_share: float = 0.0  # fraction of qualities drawn from `grid` instead of the range
@@ -138,9 +138,9 @@ class TableWeights(Choices):
 class SubsamplingWeights(Choices):
     """Relative frequency of each chroma `Subsampling` among colour images."""
 
-    s444: float = 0.3
-    s422: float = 0.1
-    s420: float = 0.6
+    s444: float = 0.3  # 4:4:4
+    s422: float = 0.1  # 4:2:2
+    s420: float = 0.6  # 4:2:0
 
 
 @dataclasses.dataclass(frozen=True)

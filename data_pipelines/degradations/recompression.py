@@ -78,8 +78,8 @@ class RecompressionOptions(Config):
     encodings_max: int = 3  # an image has 2 to this many encodings
     shifted: float = 0.6  # fraction of re-encodings with the grid shifted by 0–7 rows and columns
     rescaled: float = 0.15  # fraction of re-encodings that follow a rescaling
-    scale_min: float = 0.5  # of that rescaling
-    scale_max: float = 1.25
+    scale_min: float = 0.5  # smallest factor of that rescaling
+    scale_max: float = 1.25  # largest factor of that rescaling
 
     def __post_init__(self):
         super().__post_init__()

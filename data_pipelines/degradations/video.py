@@ -66,8 +66,8 @@ class Video:
 class CodecWeights(Choices):
     """Relative frequency of each `VideoCodec`."""
 
-    mpeg2: float = 0.5
-    h264: float = 0.5
+    mpeg2: float = 0.5  # FFmpeg's `mpeg2video`
+    h264: float = 0.5  # `libx264`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +75,8 @@ class VideoOptions(Config):
     """The distribution of videos: a pan across the image, coded, and one frame saved as JPEG."""
 
     codec: CodecWeights = CodecWeights()
-    bits_per_pixel_min: float = 0.04  # the bit rate is log-uniform
-    bits_per_pixel_max: float = 0.5
+    bits_per_pixel_min: float = 0.04  # lowest bit rate; rates are log-uniform
+    bits_per_pixel_max: float = 0.5  # highest bit rate
     pan_max: int = 4  # pixels per frame in rows and in columns, in either direction
     frames_max: int = 6  # a video has 1 to this many frames
     quality_min: int = 40  # lowest quality of the final JPEG
