@@ -25,7 +25,7 @@ def run(title: str, *arguments: str) -> None:
     subprocess.run([sys.executable, "-m", *arguments], check=True)
 
 
-def side_by_side(before: pathlib.Path, after: pathlib.Path, out: pathlib.Path) -> None:
+def draw_side_by_side(before: pathlib.Path, after: pathlib.Path, out: pathlib.Path) -> None:
     """Draws both images side by side, and an enlarged detail of each below."""
     pictures = [Image.open(path).convert("RGB") for path in (before, after)]
     width, height = pictures[0].size
@@ -63,7 +63,7 @@ def main() -> None:
     photo, restored = out / "photo.jpg", out / "photo_restored.png"
     Image.open(out / "valid" / "astronaut.png").save(photo, quality=10)
     run("Restore a JPEG", "agarnet_jax.cli", "restore", f"{photo}", "-o", f"{restored}")
-    side_by_side(photo, restored, out / "side_by_side.png")
+    draw_side_by_side(photo, restored, out / "side_by_side.png")
     print(f"\nLook at {out}/side_by_side.png: the JPEG on the left, restored on the right.")
 
 

@@ -31,7 +31,7 @@ def work(
     the study is done, to resume the trials of workers that die until then.
 
     Args:
-      study: the study.
+      study: shared by all workers.
       objective: trains a trial and returns its score.
       trials: total number of trials of the study.
       poll_seconds: how often to look for dead workers; None if the storage has no heartbeats.
