@@ -1,4 +1,4 @@
-"""Training checkpoints: state, data position, resolved configuration and versions, by Orbax."""
+"""Training checkpoints with Orbax: state, data position, resolved configuration and versions."""
 
 import contextlib
 import importlib.metadata
@@ -22,11 +22,11 @@ from orbax.checkpoint.checkpoint_managers import (
 
 import agarnet_jax
 from agarnet_jax.checkpoint_faults import (
-    has_set_aside,
-    on_all_processes,
+    any_set_aside,
     set_aside,
     set_aside_broken_scores,
-    without_stragglers,
+    silence_abandoned_reads,
+    true_on_all_processes,
 )
 from agarnet_jax.configs import differences
 from agarnet_jax.remote_paths import absolute
@@ -36,13 +36,14 @@ _log = logging.getLogger(__name__)
 
 
 class CheckpointError(ValueError):
-    """There are checkpoints, but none to continue from."""
+    """Raised when there are checkpoints, but none to resume from."""
 
 
 def has_checkpoint(directory: str | epath.Path) -> bool:
-    """Tells whether a folder has a checkpoint that was written to its end.
+    """Returns whether a folder has a complete checkpoint.
 
-    In a bucket, one that was not has the same name, but lacks the mark that Orbax writes last.
+    In a bucket, an incomplete one already has its final name, but lacks the marker that Orbax
+    writes last.
     """
     directory = absolute(directory)
     return directory.is_dir() and bool(ocp.utils.checkpoint_steps(directory))
@@ -52,46 +53,46 @@ def _score(metrics: Mapping[str, float]) -> float:
     return metrics["score"]
 
 
-_BEST_ONE = BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
+_KEEP_BEST = BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
 
-_NO_SCORE = "did not provide metrics"  # Orbax warns so of each checkpoint between evaluations
+_NO_SCORE = "did not provide metrics"  # Orbax's warning for checkpoints without a score
 
 
 @contextlib.contextmanager
-def _without(words: str) -> Iterator[None]:
-    """Leaves out what Orbax logs with these words in it."""
+def _suppress_log(text: str) -> Iterator[None]:
+    """Suppresses log messages of Orbax that contain `text`."""
     logger = logging.getLogger("absl")
 
-    def is_other(record: logging.LogRecord) -> bool:
-        return words not in record.getMessage()
+    def lacks_text(record: logging.LogRecord) -> bool:
+        return text not in record.getMessage()
 
-    logger.addFilter(is_other)
+    logger.addFilter(lacks_text)
     try:
         yield
     finally:
-        logger.removeFilter(is_other)
+        logger.removeFilter(lacks_text)
 
 
 class Checkpoints:
     """The checkpoints of one run, `DIRECTORY/STEP/`, written asynchronously and atomically.
 
-    Kept are the `keep` latest, the one with the best score (higher is better), and those of
-    steps that `keep_period` divides; 0 for none of these.
+    Keeps the `keep` latest ones, the one with the best score (higher is better) and, unless
+    `keep_period` is 0, those of steps that it divides.
     """
 
     def __init__(self, directory: str | epath.Path, *, keep: int = 2, keep_period: int = 0):
         directory = absolute(directory)
         set_aside_broken_scores(directory)
-        self._scores: dict[int, float | None] = {}  # known here, perhaps not written yet
-        kept: list[PreservationPolicy] = [LatestN(n=keep), _BEST_ONE]
+        self._scores: dict[int, float | None] = {}  # by step; may not be written yet
+        policies: list[PreservationPolicy] = [LatestN(n=keep), _KEEP_BEST]
         if keep_period:
-            kept.append(EveryNSteps(keep_period))
+            policies.append(EveryNSteps(keep_period))
         self._manager = ocp.CheckpointManager(
             directory,
             options=ocp.CheckpointManagerOptions(
-                best_fn=_score, preservation_policy=AnyPreservationPolicy(kept)
+                best_fn=_score, preservation_policy=AnyPreservationPolicy(policies)
             ),
-            # Named so that metadata can be read before anything is saved or restored.
+            # Declared so that metadata can be read before anything is saved or restored.
             item_handlers={
                 "state": ocp.StandardCheckpointHandler(),
                 "data": ocp.JsonCheckpointHandler(),
@@ -103,14 +104,16 @@ class Checkpoints:
     def save(
         self, step: int, state: Any, *, config: Mapping[str, Any], score: float | None = None
     ) -> None:
-        """Begins to save `state` after `step` steps, unless that step is saved already.
+        """Starts saving `state` after `step` steps, unless that step has been saved.
 
-        A step saved without a score, by a run that was stopped while it evaluated, is saved again
-        with it. A score that is not finite counts as none: it could not be compared. The data
-        position is the number of batches consumed, one a step.
+        A step saved without a score, by a run that was stopped during the evaluation, is saved
+        again with its score. A non-finite score is saved as none, since it cannot be compared. The
+        data position is the number of consumed batches, one per step.
         """
         if score is not None and not math.isfinite(score):
-            _log.warning("The score of step %d is %s; it is saved without one.", step, score)
+            _log.warning(
+                "The score of step %d is %s; the step is saved without a score.", step, score
+            )
             score = None
         if step in self._manager.all_steps():
             if score is None or self.is_scored(step):
@@ -118,7 +121,7 @@ class Checkpoints:
             self._manager.wait_until_finished()
             self._manager.delete(step)
         self._scores[step] = score
-        with _without(_NO_SCORE):
+        with _suppress_log(_NO_SCORE):
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
@@ -135,20 +138,20 @@ class Checkpoints:
         return epath.Path(self._manager.directory)
 
     def latest_step(self) -> int | None:
-        """Returns the latest step that was saved; None if none was."""
+        """Returns the latest saved step; None if there is none."""
         return self._manager.latest_step()
 
     def best_step(self) -> int | None:
-        """Returns the step with the best score, or the latest if none was scored."""
+        """Returns the step with the best score, or the latest one if none has a score."""
         best = self._manager.best_step()
         return self.latest_step() if best is None else best
 
     def is_scored(self, step: int) -> bool:
-        """Tells whether a step was saved with a score."""
+        """Returns whether a step was saved with a score."""
         return step in self._manager.all_steps() and self._score_of(step) is not None
 
     def best_score(self) -> tuple[int, float] | None:
-        """Returns the step with the best score, and that score; None if none was scored."""
+        """Returns the step with the best score, and that score; None if none has a score."""
         step = self._manager.best_step()
         score = None if step is None else self._score_of(step)
         return None if step is None or score is None else (step, score)
@@ -162,21 +165,22 @@ class Checkpoints:
     def restore_latest(
         self, target: Any, config: Mapping[str, Any] | None = None
     ) -> tuple[Any, int] | None:
-        """Restores the latest step that can be read, as `restore` does; None if nothing is saved.
+        """Restores the latest readable step, as `restore` does; None if nothing is saved.
 
-        A checkpoint that cannot be read is renamed, so that its step can be saved again, and the
-        one before it is tried. All processes take the same; where only one of them fails to read,
-        its host's disk or mount is at fault, and the run ends as when a process is lost.
+        An unreadable checkpoint is renamed, so that its step can be saved again, and the one before
+        it is tried. All processes restore the same step; if only one of them fails to read, the
+        disk or mount of its host is at fault, and the run ends as when a process is lost.
 
         Args:
-          target: as of `restore`.
-          config: the resolved configuration of `target`, to say what differs where it does not fit.
+          target: see `restore`.
+          config: the resolved configuration of `target`, to name the differences to a checkpoint
+            that does not fit.
 
         Raises:
-          CheckpointError: one can be read, but its state is not of the form of `target`; or none
-            of those that were saved can be read.
+          CheckpointError: a checkpoint is readable, but its state does not have the structure and
+            shapes of `target`; or there are checkpoints, but none is readable.
         """
-        with without_stragglers():
+        with silence_abandoned_reads():
             return self._restore_latest(target, config or {})
 
     def _restore_latest(self, target: Any, config: Mapping[str, Any]) -> tuple[Any, int] | None:
@@ -184,57 +188,57 @@ class Checkpoints:
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
                 restored, problem = self.restore(step, target), ""
-            except Exception as error:  # Orbax and TensorStore raise bare Exceptions too
+            except Exception as error:  # Orbax and TensorStore also raise bare Exceptions
                 restored, problem = None, one_line_message(error)
-            if on_all_processes(restored is not None):
-                set_aside([self.directory / str(broken) for broken in unreadable])
+            if true_on_all_processes(restored is not None):
+                set_aside([self.directory / str(skipped) for skipped in unreadable])
                 self._scores.clear()
                 self._manager.reload()
                 return restored
-            if on_all_processes(self._is_whole(step)):
-                changed = "; ".join(self._reshaped(step, config))
-                other = (
+            if true_on_all_processes(self._is_readable(step)):
+                changed = "; ".join(self._structural_differences(step, config))
+                difference = (
                     f"{changed} as now" if changed else f"another model or optimizer ({problem})"
                 )
                 raise CheckpointError(
-                    f"{self.directory / str(step)} was saved with {other}; give this run a "
+                    f"{self.directory / str(step)} was saved with {difference}; give this run a "
                     "--workdir of its own."
                 )
             _log.warning(
                 "%s cannot be read and is skipped: %s", self.directory / str(step), problem
             )
             unreadable.append(step)
-        if unreadable or has_set_aside(self.directory):
+        if unreadable or any_set_aside(self.directory):
             raise CheckpointError(
                 f"None of the checkpoints in {self.directory} can be read; remove the folder to "
-                "start anew."
+                "start from the beginning."
             )
         return None
 
-    def _is_whole(self, step: int) -> bool:
-        """Tells whether all that was saved can be read, in the form in which it was saved."""
+    def _is_readable(self, step: int) -> bool:
+        """Returns whether the state can be read in the form in which it was saved."""
         try:
             self.restore_as_saved(step)
             return True
         except Exception:
             return False
 
-    def _reshaped(self, step: int, config: Mapping[str, Any]) -> list[str]:
-        """Lists in what settings of the form of its state a saved step differs from `config`."""
+    def _structural_differences(self, step: int, config: Mapping[str, Any]) -> list[str]:
+        """Lists the settings that determine the state's structure and differ from `config`."""
         try:
-            saved = _shaping(self.config(step))
+            saved = _structural_settings(self.config(step))
         except Exception:  # no readable configuration
             return []
-        now = json.loads(json.dumps(_shaping(config)))  # tuples are lists in a checkpoint
-        if saved["task"] != now["task"]:  # nothing else can be compared
-            saved, now = {"task": saved["task"]}, {"task": now["task"]}
-        return list(differences(saved, now, "config"))
+        current = json.loads(json.dumps(_structural_settings(config)))  # saved tuples became lists
+        if saved["task"] != current["task"]:  # their other settings cannot be compared
+            saved, current = {"task": saved["task"]}, {"task": current["task"]}
+        return list(differences(saved, current, "config"))
 
     def restore(self, step: int, target: Any) -> tuple[Any, int]:
-        """Restores the state at `step`, and the number of the next batch.
+        """Restores the state at `step`, and the index of the next batch.
 
-        `target` has the state's structure; its leaves, arrays or `jax.ShapeDtypeStruct`, say on
-        which devices to place it.
+        `target` has the structure of the state; its leaves, arrays or `jax.ShapeDtypeStruct`,
+        determine the shardings.
         """
         restored = self._manager.restore(
             step,
@@ -246,17 +250,18 @@ class Checkpoints:
 
     def restore_as_saved(self, step: int) -> Any:
         """Restores the state at `step` as nested dicts, on the first device of this process."""
-        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        on_one_device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         metadata = self._manager.item_metadata(step).state
         target = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), metadata
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=on_one_device),
+            metadata,
         )
         return self.restore(step, target)[0]
 
     def restore_ema_params(self, step: int) -> Any:
-        """Restores only the averaged parameters at `step`, as NumPy arrays, whatever the rest was.
+        """Restores the averaged (EMA) parameters at `step` as NumPy arrays.
 
-        The devices that saved them need not exist here.
+        Works without the configuration of the run, and without the devices that it ran on.
         """
         return jax.device_get(self.restore_as_saved(step)["ema_params"])
 
@@ -265,7 +270,7 @@ class Checkpoints:
         return self._read_json(step, "config")
 
     def versions(self, step: int) -> dict[str, str]:
-        """Reads the versions of Python and of the packages that saved `step`, by name."""
+        """Reads the versions of Python and packages with which `step` was saved, by name."""
         return self._read_json(step, "versions")
 
     def _read_json(self, step: int, item: str) -> dict[str, Any]:
@@ -275,21 +280,21 @@ class Checkpoints:
         return restored[item]
 
     def close(self) -> None:
-        """Waits for the save in progress."""
+        """Waits for a save in progress."""
         self._manager.wait_until_finished()
         self._manager.close()
 
 
 def one_line_message(error: Exception) -> str:
-    """Shortens an error to one line, without the advice for programmers that may follow in it."""
+    """Returns an error's message on one line, without the advice for programmers in it."""
     line = f"{error}".split("\n")[0]
     for advice in (" See full TensorStore details", " Truncating/padding is disabled"):
         line = line.split(advice)[0]
     return line[:200]
 
 
-def _shaping(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Takes from a resolved configuration what decides the form of a state."""
+def _structural_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Selects the settings that determine the structure and shapes of a state."""
     train = config.get("train", {})
     return {
         "task": config.get("task"),
@@ -299,6 +304,6 @@ def _shaping(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    installed = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    ours = {"python": platform.python_version(), "agarnet_jax": agarnet_jax.__version__}
-    return ours | installed
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    own = {"python": platform.python_version(), "agarnet_jax": agarnet_jax.__version__}
+    return own | packages

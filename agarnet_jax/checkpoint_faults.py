@@ -1,4 +1,4 @@
-"""Checkpoints that cannot be read: found, skipped alike by all processes, moved out of the way."""
+"""Unreadable checkpoints: detected, skipped by all processes alike, and renamed."""
 
 import contextlib
 import gc
@@ -14,37 +14,37 @@ from jax.experimental import multihost_utils
 
 from agarnet_jax.remote_paths import is_remote
 
-_SET_ASIDE = "unreadable"  # what the name of a checkpoint that cannot be read ends with
+_SUFFIX = ".unreadable"  # of the name of a checkpoint that was set aside
 _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def without_stragglers() -> Iterator[None]:
-    """Silences the reads that Orbax leaves behind where it fails to read a checkpoint.
+def silence_abandoned_reads() -> Iterator[None]:
+    """Silences the reads that Orbax abandons when it fails to read a checkpoint.
 
-    Each of them fails later, where nobody can catch it, with pages on stderr.
+    Each of them fails later, where no caller can catch it, and prints pages to stderr.
     """
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    loops = logging.getLogger("asyncio")
-    disabled, loops.disabled = loops.disabled, True
+    asyncio_log = logging.getLogger("asyncio")
+    disabled, asyncio_log.disabled = asyncio_log.disabled, True
     try:
         yield
     finally:
         gc.collect()
-        sys.unraisablehook, loops.disabled = hook, disabled
+        sys.unraisablehook, asyncio_log.disabled = hook, disabled
 
 
-def on_all_processes(here: bool) -> bool:
-    """Tells whether something holds on all processes, which call this together."""
+def true_on_all_processes(value: bool) -> bool:
+    """Returns whether `value` is true on all processes, which must call this together."""
     if jax.process_count() == 1:
-        return here
-    return bool(np.all(multihost_utils.process_allgather(np.array(here))))
+        return value
+    return bool(np.all(multihost_utils.process_allgather(np.array(value))))
 
 
 def set_aside_broken_scores(directory: epath.Path) -> None:
-    """Renames checkpoints whose score is cut short; all processes call this together.
+    """Sets aside checkpoints whose score is truncated; all processes must call this together.
 
-    Orbax reads the scores of all checkpoints at start, and would fail on such a one.
+    Orbax reads the scores of all checkpoints at start and would fail on such a file.
     """
     broken = []
     for path in directory.glob("*/metrics/metrics") if jax.process_index() == 0 else ():
@@ -53,30 +53,30 @@ def set_aside_broken_scores(directory: epath.Path) -> None:
         except ValueError:
             checkpoint = path.parent.parent
             if checkpoint.name.isdigit():
-                _log.warning("%s cannot be read and is skipped: its score is cut.", checkpoint)
+                _log.warning("%s cannot be read and is skipped: truncated score.", checkpoint)
                 broken.append(checkpoint)
     set_aside(broken)
 
 
 def set_aside(checkpoints: Sequence[epath.Path]) -> None:
-    """Renames checkpoints, so that they count as none; all processes call this together."""
+    """Renames checkpoints, so that Orbax ignores them; all processes must call this together."""
     if jax.process_index() == 0:
         for checkpoint in checkpoints:
-            aside = checkpoint.parent / f"{checkpoint.name}.{_SET_ASIDE}"
-            if aside.exists():
-                aside.rmtree()
-            _move(checkpoint, aside)
+            target = checkpoint.parent / f"{checkpoint.name}{_SUFFIX}"
+            if target.exists():
+                target.rmtree()
+            _move(checkpoint, target)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("checkpoints set aside")
 
 
-def has_set_aside(directory: epath.Path) -> bool:
-    """Tells whether checkpoints were renamed, now or earlier."""
-    return any(directory.glob(f"*.{_SET_ASIDE}"))
+def any_set_aside(directory: epath.Path) -> bool:
+    """Returns whether any checkpoint was set aside, now or earlier."""
+    return any(directory.glob(f"*{_SUFFIX}"))
 
 
 def _move(folder: epath.Path, target: epath.Path) -> None:
-    if is_remote(folder):  # a bucket has no folders to rename
+    if is_remote(folder):  # buckets have no folders that could be renamed
         _copy(folder, target)
         folder.rmtree()
     else:

@@ -1,9 +1,10 @@
-"""One run on many processes: how they find each other, and how all end when one is lost.
+"""Runs on several processes: how they connect, and how all stop when one is lost.
 
-When a process dies, collectives fail or wait for ever, and JAX's service ends the others minutes
-later with pages of C++ traces. So each process counts up a number in that service's key-value store
-and looks at those of all. When one stands still, every other process says so on one line and exits
-with status `LOST`; the same command on all hosts continues from the last checkpoint.
+When a process dies, collectives fail or block forever, and JAX's coordination service ends the
+other processes minutes later with pages of C++ traces. Therefore each process increments a
+heartbeat counter in that service's key-value store and watches those of the others. When a counter
+stops, every other process reports it on one line and exits with status `LOST`; the same command on
+all hosts resumes from the last checkpoint.
 """
 
 import contextlib
@@ -29,21 +30,21 @@ from jax.experimental import multihost_utils
 
 from agarnet_jax.runtime import exit_now
 
-LOST = 69  # exit status: another process is gone or failed (EX_UNAVAILABLE of sysexits.h)
+LOST = 69  # exit status: another process was lost or failed (EX_UNAVAILABLE of sysexits.h)
 
-_ROUNDS = 12  # that a number may stand still; rounds, as a busy machine slows all processes alike
-_FOLDER, _DONE, _FAILED = "agarnet/alive", "done", "failed: "
-_meetings = itertools.count()  # each needs a name of its own
-_stopping = threading.Lock()
-_handlers: list[Any] = []  # C only has their addresses
+_MAX_SILENT_ROUNDS = 12  # not seconds, as a busy machine slows down all processes alike
+_HEARTBEATS, _DONE, _FAILED = "agarnet/alive", "done", "failed: "
+_barrier_ids = itertools.count()
+_exit_lock = threading.Lock()  # acquired by the one thread that ends the process
+_handlers: list[Any] = []  # references that keep C callbacks alive
 
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """The place where processes meet; all None: as a TPU pod, Slurm, GKE or Open MPI says.
+    """How processes connect; all None to detect a TPU pod, Slurm, GKE or Open MPI.
 
     Raises:
-      ValueError: only some are given, or the process is not one of them.
+      ValueError: only some fields are given, or `process_id` is out of range.
     """
 
     coordinator_address: str | None = None  # HOST:PORT, of process 0
@@ -55,7 +56,7 @@ class Cluster:
         if 0 < len(missing) < len(vars(self)):
             raise ValueError(
                 f"{' and '.join(missing)} not given; give all of {', '.join(vars(self))}, or none "
-                "where a TPU pod, Slurm or GKE tells them."
+                "to detect them on a TPU pod, Slurm or GKE."
             )
         if self.process_id is None or self.num_processes is None:
             return
@@ -68,109 +69,110 @@ class Cluster:
 
 @contextlib.contextmanager
 def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
-    """Joins the other processes of a run; no JAX operation may precede it.
+    """Connects to the other processes of a run for the duration of the block.
 
-    Leaving the block waits for the others to leave. An exception other than `SystemExit` with a
-    number ends this process here, with status 1, Ctrl-C with 130, and the others with `LOST`. A
-    process counts as lost that gave no sign of life for `timeout` seconds.
+    No JAX operation may precede it. Leaving the block waits for the other processes to leave. An
+    exception other than `SystemExit` with a number ends this process at once, with status 1 (130
+    for Ctrl-C), and the others with `LOST`. A process is considered lost after `timeout` seconds
+    without a heartbeat.
 
     Raises:
-      ValueError: nothing says where the processes meet.
+      ValueError: no cluster was given or detected.
     """
-    _end_readably_on_abort()
+    _install_abort_handler()
     _connect(cluster, timeout)
-    life = _Life(timeout)
+    heartbeat = _Heartbeat(timeout)
     try:
         yield
     except BaseException as error:
         if not isinstance(error, SystemExit) or isinstance(error.code, str):
-            life.fail(error)
-        life.leave()
+            heartbeat.fail(error)
+        heartbeat.leave()
         raise
-    life.leave()
+    heartbeat.leave()
 
 
 def check_identical(texts: Mapping[str, str]) -> None:
-    """Checks that all processes, which call this together, have the same texts by name.
+    """Checks that all processes, which must call this together, have the same named texts.
 
-    The first to come wait for the last, who may have data to fetch.
+    Waits without limit for all processes to arrive, as some may still be fetching data.
 
     Raises:
-      ValueError: in all of them, if one has texts of other names than process 0, or another text
-        by the same name; tells the first such name.
+      ValueError: in all processes, if any has other names than process 0, or a different text under
+        the same name; names the first such difference.
     """
     if jax.process_count() == 1:
         return
-    _wait_for_all()
-    if others := _unlike(["\n".join(texts)]).get(0):
+    _barrier()
+    if others := _differing(["\n".join(texts)]).get(0):
         raise ValueError(
-            f"Process {others} has settings of other names than process 0, as of another task or "
-            "version; run the same command and code on all hosts."
+            f"Process {others} has a different set of settings than process 0, as of another task "
+            "or version; run the same command and code on all hosts."
         )
-    for number, others in _unlike(list(texts.values())).items():
-        name, text = list(texts.items())[number]
+    for index, others in _differing(list(texts.values())).items():
+        name, text = list(texts.items())[index]
         raise ValueError(
             f"Process {others} differs from process 0 in {name} (here: {text.splitlines()[0]}); "
-            "make them alike."
+            "use the same on all hosts."
         )
 
 
-def _wait_for_all() -> None:
-    """Waits until all processes are here; the first collective on CPU only waits 30 seconds.
+def _barrier() -> None:
+    """Waits until all processes have called this; the first collective on CPU times out after 30 s.
 
-    In Python, as Ctrl-C would not end a barrier of JAX's service.
+    Polls from Python, since Ctrl-C does not interrupt a barrier of JAX's coordination service.
     """
     store: Any = global_state.client
-    place = f"agarnet/alike/{next(_meetings)}"
-    store.key_value_set(f"{place}/{global_state.process_id}", "here")
-    while len(store.key_value_dir_get(place)) < jax.process_count():
+    folder = f"agarnet/barrier/{next(_barrier_ids)}"
+    store.key_value_set(f"{folder}/{global_state.process_id}", "here")
+    while len(store.key_value_dir_get(folder)) < jax.process_count():
         time.sleep(0.2)
 
 
-def _unlike(texts: Sequence[str]) -> dict[int, str]:
-    """Finds the texts that differ from those of process 0; all processes have as many.
+def _differing(texts: Sequence[str]) -> dict[int, str]:
+    """Finds the texts that differ from those of process 0; all processes pass the same number.
 
-    Returns, by the number of such a text, the processes where it differs, as "1, 2".
+    Returns, by the index of each such text, the processes where it differs, such as "1, 2".
     """
-    here = [hashlib.sha256(text.encode()).digest()[:8] for text in texts]
-    everywhere = multihost_utils.process_allgather(np.frombuffer(b"".join(here), np.uint32))
-    digests = everywhere.reshape(jax.process_count(), len(texts), -1)
+    hashes = [hashlib.sha256(text.encode()).digest()[:8] for text in texts]
+    gathered = multihost_utils.process_allgather(np.frombuffer(b"".join(hashes), np.uint32))
+    digests = gathered.reshape(jax.process_count(), len(texts), -1)
     differ = (digests != digests[0]).any(axis=2)
     return {
-        number: ", ".join(map(str, np.flatnonzero(differ[:, number])))
-        for number in np.flatnonzero(differ.any(axis=0)).tolist()
+        index: ", ".join(map(str, np.flatnonzero(differ[:, index])))
+        for index in np.flatnonzero(differ.any(axis=0)).tolist()
     }
 
 
 def check_shared(folder: str) -> None:
-    """Checks that all processes share a folder; all call this together, each with its own path.
+    """Checks that the folder is the same for all processes, which must call this together.
 
     Raises:
-      ValueError: in all of them, if one does not see in it what process 0 writes there.
+      ValueError: in all processes, if any does not see there what process 0 writes into it.
     """
     if jax.process_count() == 1:
         return
-    number = multihost_utils.broadcast_one_to_all(np.array(secrets.randbits(31), np.int32))
-    mark = epath.Path(folder) / f".shared-{int(number):08x}"
+    token = multihost_utils.broadcast_one_to_all(np.array(secrets.randbits(31), np.int32))
+    probe = epath.Path(folder) / f".shared-{int(token):08x}"
     first = jax.process_index() == 0
     if first:
-        mark.write_text("Do all processes see this file?")
+        probe.write_text("Do all processes see this file?")
     try:
-        multihost_utils.sync_global_devices("mark written")
-        seen = multihost_utils.process_allgather(np.array(_appears(mark)))
+        multihost_utils.sync_global_devices("probe written")
+        seen = multihost_utils.process_allgather(np.array(_wait_for_file(probe)))
     finally:
         if first:
-            mark.unlink()
+            probe.unlink()
     if not seen.all():
         others = ", ".join(map(str, np.flatnonzero(~seen)))
         raise ValueError(
             f"What process 0 writes into its --workdir (here: {folder}) is not seen by process "
-            f"{others}; give one that all hosts share, or a bucket."
+            f"{others}; use a folder that all hosts share, or a bucket."
         )
 
 
-def _appears(path: epath.Path) -> bool:
-    """Tells whether a file is there; network file systems may take seconds to show it."""
+def _wait_for_file(path: epath.Path) -> bool:
+    """Returns whether a file exists; waits, as network file systems may show it seconds later."""
     for _ in range(20):
         with contextlib.suppress(OSError):
             if path.exists():
@@ -180,111 +182,113 @@ def _appears(path: epath.Path) -> bool:
 
 
 def print_once(message: str) -> None:
-    """Prints a line, once for all processes."""
+    """Prints a line on process 0 only."""
     if jax.process_index() == 0:
         print(message, flush=True)
 
 
 def _connect(cluster: Cluster, timeout: float) -> None:
-    # It would swallow SIGTERM; `training.signals` agrees on it among processes.
+    # JAX's preemption service would swallow SIGTERM, which `training.signals` handles.
     jax.config.update("jax_enable_preemption_service", False)
     try:
-        # JAX's own limits are for the case that the signs of life cannot be read.
-        limits = ("heartbeat_timeout_seconds", "shutdown_timeout_seconds")
-        options: dict[str, Any] = vars(cluster) | dict.fromkeys(limits, round(4 * timeout))
+        # JAX's own timeouts apply only if the key-value store cannot be read.
+        timeouts = ("heartbeat_timeout_seconds", "shutdown_timeout_seconds")
+        options: dict[str, Any] = vars(cluster) | dict.fromkeys(timeouts, round(4 * timeout))
         jax.distributed.initialize(**options)
     except ValueError as error:
         if cluster.coordinator_address is not None:
             raise
         raise ValueError(
-            "No TPU pod, Slurm, GKE or Open MPI was found to say where the processes meet; give "
+            "No TPU pod, Slurm, GKE or Open MPI was found that defines the processes; give "
             f"{', '.join(vars(cluster))} ({error})"
         ) from None
 
 
-class _Life:
-    """This process's signs of life, and its watch over the others', in a thread."""
+class _Heartbeat:
+    """A thread that sends this process's heartbeat and watches those of the others."""
 
     def __init__(self, timeout: float):
-        self._pause = timeout / _ROUNDS
-        self._left = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="signs of life", daemon=True)
+        self._interval = timeout / _MAX_SILENT_ROUNDS
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
 
-    def _watch(self) -> None:
-        number, still = 0, dict.fromkeys(range(global_state.num_processes), 0)
+    def _run(self) -> None:
+        count, silent_rounds = 0, dict.fromkeys(range(global_state.num_processes), 0)
         last: dict[int, str] = {}
         store: Any = global_state.client
-        while not self._left.wait(self._pause):
-            number += 1
+        while not self._closed.wait(self._interval):
+            count += 1
             try:
-                _write(str(number))
-                words = dict(store.key_value_dir_get(_FOLDER))
-            except Exception as error:  # RPC errors have no type of their own
-                _stop(f"process 0, which all depend on, is lost ({_first_line(error)})")
-            for process in still:
-                word = words.get(f"{_FOLDER}/{process}", "")
-                if word.startswith(_FAILED):
-                    _stop(f"process {process} {word}")
-                still[process] = still[process] + 1 if last.get(process) == word else 0
-                last[process] = word
-                if still[process] > _ROUNDS and word != _DONE:
-                    silence = f"no sign of life for {_ROUNDS * self._pause:.0f} s"
-                    _stop(f"process {process} is lost, {silence}")
+                _publish(str(count))
+                values = dict(store.key_value_dir_get(_HEARTBEATS))
+            except Exception as error:  # RPC errors have no specific type
+                _exit_lost(f"process 0, which all depend on, is lost ({_first_line(error)})")
+            for process in silent_rounds:
+                value = values.get(f"{_HEARTBEATS}/{process}", "")
+                if value.startswith(_FAILED):
+                    _exit_lost(f"process {process} {value}")
+                silent = last.get(process) == value
+                silent_rounds[process] = silent_rounds[process] + 1 if silent else 0
+                last[process] = value
+                if silent_rounds[process] > _MAX_SILENT_ROUNDS and value != _DONE:
+                    silence = f"no heartbeat for {_MAX_SILENT_ROUNDS * self._interval:.0f} s"
+                    _exit_lost(f"process {process} is lost, {silence}")
 
     def leave(self) -> None:
-        """Waits until all leave."""
-        self._left.set()
+        """Waits until all processes leave."""
+        self._closed.set()
         self._thread.join()
-        _write(_DONE)
+        _publish(_DONE)
         jax.distributed.shutdown()
 
     def fail(self, error: BaseException) -> None:
-        """Ends this process, and the others a round later."""
+        """Ends this process, and thereby the others a round later."""
         if isinstance(error, jax.errors.JaxRuntimeError) or "Gloo" in str(error):
-            # Most likely the other end is lost, and the watch will say which.
-            time.sleep((_ROUNDS + 3) * self._pause)
-        _stopping.acquire()  # if the watch is at it, this thread has nothing to add
+            # Most likely another process is lost, and the heartbeat thread will report which.
+            time.sleep((_MAX_SILENT_ROUNDS + 3) * self._interval)
+        _exit_lock.acquire()  # blocks forever if the heartbeat thread is already ending the process
         if isinstance(error, SystemExit):
             print(error.code, file=sys.stderr, flush=True)
         elif isinstance(error, KeyboardInterrupt):
             print("Stopped by SIGINT.", file=sys.stderr, flush=True)
         else:
             traceback.print_exception(error)
-        self._left.set()
-        self._thread.join(2 * self._pause)
+        self._closed.set()
+        self._thread.join(2 * self._interval)
         with contextlib.suppress(Exception):
-            _write(_FAILED + _first_line(error))
-            time.sleep(2 * self._pause)
+            _publish(_FAILED + _first_line(error))
+            time.sleep(2 * self._interval)
         exit_now(128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1)
 
 
-def _write(word: str) -> None:
+def _publish(value: str) -> None:
+    """Sets this process's heartbeat counter, or its final status."""
     store: Any = global_state.client
-    store.key_value_set(f"{_FOLDER}/{global_state.process_id}", word, allow_overwrite=True)
+    store.key_value_set(f"{_HEARTBEATS}/{global_state.process_id}", value, allow_overwrite=True)
 
 
 def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
-def _stop(reason: str) -> None:
-    """Ends this process, wherever its main thread waits."""
-    _stopping.acquire()  # for good: a second thread to come here waits for the end
+def _exit_lost(reason: str) -> None:
+    """Ends this process with status `LOST`, even while its main thread is blocked."""
+    _exit_lock.acquire()  # never released: a second thread blocks here until the process ends
     who = f"Process {global_state.process_id} of {global_state.num_processes}"
-    remedy = "Run the same command on every host again to continue from the last checkpoint."
+    remedy = "Run the same command on every host again to resume from the last checkpoint."
     os.write(2, f"\n{who} stops: {reason}. {remedy}\n".encode())
     if global_state.process_id == 0:
-        time.sleep(3)  # for the others to read the same before their service is gone
+        time.sleep(3)  # lets the others read the same reason before the service ends with process 0
     exit_now(LOST)
 
 
-def _end_readably_on_abort() -> None:
-    """Says why on one line where JAX aborts in C++, as it does when process 0 dies."""
+def _install_abort_handler() -> None:
+    """Makes aborts in JAX's C++ code, as when process 0 dies, end with a one-line explanation."""
 
     @ctypes.CFUNCTYPE(None, ctypes.c_int)
     def handler(_: int) -> None:
-        _stop("JAX gave up on the other processes, as a rule because process 0 is lost")
+        _exit_lost("JAX lost the other processes, usually because process 0 is lost")
 
     _handlers.append(handler)
     ctypes.CDLL(None).signal(signal.SIGABRT, handler)

@@ -1,4 +1,4 @@
-"""Standard output and error that were closed, or cannot show what a program prints."""
+"""Makes standard output and error robust: closed streams, unencodable characters, broken pipes."""
 
 import io
 import os
@@ -6,10 +6,10 @@ import sys
 
 
 def prepare() -> None:
-    """Lets the streams take whatever a program prints.
+    """Prepares the streams so that printing never fails because of their state or encoding.
 
-    One that whoever started the program had closed discards it; characters that an encoding lacks,
-    as of names, which may hold any bytes, are escaped.
+    A stream that was closed before the program started discards its output. Characters that the
+    encoding lacks, for instance in file names, which may hold any bytes, are escaped.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -20,7 +20,7 @@ def prepare() -> None:
 
 
 def discard_broken() -> None:
-    """Discards what a stream can no longer take; Python would fail once more on it at its end."""
+    """Discards buffered output of broken streams, which Python would fail to flush at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -1,21 +1,21 @@
-"""Where what can be had again is kept between runs: folders below the user's cache folder."""
+"""Folders below the user's cache folder, for data that can be fetched or computed again."""
 
 import os
 import pathlib
 
 
 def cache_folder(variable: str, name: str) -> pathlib.Path | None:
-    """Returns the folder that an environment variable names, or `name` in ours of the user's cache.
+    """Returns the folder named by an environment variable, or `CACHE/agarnet-jax/NAME`.
 
-    It may not exist. None: the variable says "off", or the user has no home.
+    The folder may not exist yet. None if the variable is "off" or the user has no home folder.
     """
-    choice = os.environ.get(variable, "")
-    if choice == "off":
+    value = os.environ.get(variable, "")
+    if value == "off":
         return None
-    if choice:
-        return pathlib.Path(choice)
+    if value:
+        return pathlib.Path(value)
     try:
-        home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+        cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     except RuntimeError:
         return None
-    return pathlib.Path(home) / "agarnet-jax" / name
+    return pathlib.Path(cache) / "agarnet-jax" / name

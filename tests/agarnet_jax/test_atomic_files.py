@@ -8,7 +8,7 @@ import pytest
 from agarnet_jax import atomic_files
 
 
-def test_a_file_is_replaced(tmp_path):
+def test_an_existing_file_is_replaced(tmp_path):
     path = tmp_path / "file"
     for contents in (b"first", b"second"):
         atomic_files.write(path, contents)
@@ -16,7 +16,7 @@ def test_a_file_is_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_no_other_file_is_touched(tmp_path):
+def test_other_files_are_not_touched(tmp_path):
     other = tmp_path / "file.part"
     other.write_bytes(b"mine")
     atomic_files.write(tmp_path / "file", b"contents")
@@ -24,7 +24,7 @@ def test_no_other_file_is_touched(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["folder", "missing/file"])
-def test_where_none_can_be_nothing_is_left(tmp_path, name):
+def test_an_unwritable_path_raises_and_leaves_no_files(tmp_path, name):
     (tmp_path / "folder").mkdir()
     message = f"{name}' cannot be written: .*"
     with pytest.raises(atomic_files.UnwritableError, match=message + "; name another file"):
@@ -34,7 +34,7 @@ def test_where_none_can_be_nothing_is_left(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
-def test_a_folder_is_checked_without_being_made(tmp_path):
+def test_check_folder_creates_nothing(tmp_path):
     (tmp_path / "file").touch()
     for good in (tmp_path, tmp_path / "new" / "folder"):
         atomic_files.check_folder(good)
@@ -44,20 +44,20 @@ def test_a_folder_is_checked_without_being_made(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_ctrl_c_while_writing_leaves_nothing(tmp_path):
+def test_ctrl_c_while_writing_leaves_no_files(tmp_path):
     path = tmp_path / "a.png"
 
-    def interrupted():
+    def write_interrupted():
         with atomic_files.replacing(path) as file:
             file.write(b"half")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        interrupted()
+        write_interrupted()
     assert os.listdir(tmp_path) == []
 
 
-def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+def test_replacing_a_file_keeps_its_permissions(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"private")
     path.chmod(0o600)
@@ -67,8 +67,8 @@ def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change owners")
+def test_replacing_a_file_keeps_its_owner_and_group(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"theirs")
     os.chown(path, 12345, 54321)
@@ -78,9 +78,9 @@ def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 54321, 0o640)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="others may not be in two groups")
-def test_where_only_the_group_can_be_changed_it_is_kept(tmp_path, monkeypatch):
-    def of_a_user(path, owner, group, chown=os.chown):
+@pytest.mark.skipif(os.geteuid() != 0, reason="other users may be in only one group")
+def test_the_group_is_kept_if_only_the_owner_cannot_be_set(tmp_path, monkeypatch):
+    def chown_as_user(path, owner, group, chown=os.chown):
         if owner not in (-1, os.geteuid()):
             raise PermissionError(errno.EPERM, "Operation not permitted")
         chown(path, owner, group)
@@ -88,12 +88,12 @@ def test_where_only_the_group_can_be_changed_it_is_kept(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.touch()
     os.chown(path, 12345, 54321)
-    monkeypatch.setattr(os, "chown", of_a_user)
+    monkeypatch.setattr(os, "chown", chown_as_user)
     atomic_files.write(path, b"contents")
     assert (path.stat().st_uid, path.stat().st_gid) == (os.geteuid(), 54321)
 
 
-def test_where_owners_cannot_be_changed_files_are_written(tmp_path, monkeypatch):
+def test_files_are_written_even_if_owners_cannot_be_set(tmp_path, monkeypatch):
     def denied(*_):
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
@@ -106,7 +106,7 @@ def test_where_owners_cannot_be_changed_files_are_written(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["pipe", "link"])
-def test_no_pipe_or_device_is_replaced(tmp_path, name):
+def test_pipes_and_devices_are_not_replaced(tmp_path, name):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
     message = f"{name}' cannot be written: it is a device or pipe"
@@ -117,8 +117,8 @@ def test_no_pipe_or_device_is_replaced(tmp_path, name):
     assert (tmp_path / "link").is_fifo()
 
 
-def test_unfinished_files_of_all_threads_are_abandoned(tmp_path, monkeypatch):
-    monkeypatch.setattr(atomic_files, "_beginning", threading.Lock())
+def test_abandon_deletes_unfinished_files_and_blocks_new_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic_files, "_creation_lock", threading.Lock())
 
     def write(name):
         with atomic_files.replacing(tmp_path / name) as file:
@@ -132,5 +132,5 @@ def test_unfinished_files_of_all_threads_are_abandoned(tmp_path, monkeypatch):
     late = threading.Thread(target=write, args=("b.png",), daemon=True)
     late.start()
     late.join(timeout=0.1)
-    assert late.is_alive()  # it waits for the end of the process
+    assert late.is_alive()  # blocked until the process ends
     assert os.listdir(tmp_path) == []

@@ -21,12 +21,12 @@ def checkpoints(tmp_path):
     checkpoints.close()
 
 
-def test_an_empty_folder_has_no_step(checkpoints):
+def test_an_empty_folder_has_no_steps(checkpoints):
     assert checkpoints.latest_step() is None
     assert checkpoints.best_step() is None
 
 
-def test_keeps_the_latest_and_the_best(checkpoints):
+def test_the_latest_and_the_best_are_kept(checkpoints):
     scores = {1: 0.5, 2: 0.9, 3: 0.7, 4: None, 5: 0.6, 6: None}
     for step, score in scores.items():
         checkpoints.save(step, state(step), config={"name": "x"}, score=score)
@@ -37,13 +37,13 @@ def test_keeps_the_latest_and_the_best(checkpoints):
     assert kept == [2, 5, 6]
 
 
-def test_a_checkpoint_without_a_score_is_no_news(checkpoints, caplog):
+def test_saving_without_a_score_logs_nothing(checkpoints, caplog):
     checkpoints.save(1, state(1), config={})
     checkpoints.close()
     assert not caplog.records
 
 
-def test_state_position_and_configuration_come_back(checkpoints):
+def test_state_data_position_and_configuration_are_restored(checkpoints):
     checkpoints.save(7, state(7.0), config={"train": {"steps": 9}})
     checkpoints.close()
     target = jax.tree.map(jnp.zeros_like, state(0))
@@ -54,7 +54,7 @@ def test_state_position_and_configuration_come_back(checkpoints):
     np.testing.assert_array_equal(checkpoints.restore_ema_params(7)["w"], [7, 7, 7])
 
 
-def test_what_a_period_divides_is_kept_for_good(tmp_path):
+def test_multiples_of_the_keep_period_are_kept_permanently(tmp_path):
     checkpoints = Checkpoints(tmp_path, keep=1, keep_period=2)
     for step in range(1, 7):
         checkpoints.save(step, state(step), config={}, score=1.0 if step == 1 else 0.0)
@@ -62,7 +62,7 @@ def test_what_a_period_divides_is_kept_for_good(tmp_path):
     assert sorted(int(p.name) for p in tmp_path.iterdir() if p.name.isdigit()) == [1, 2, 4, 6]
 
 
-def test_the_versions_that_saved_are_named(checkpoints):
+def test_package_versions_are_saved(checkpoints):
     checkpoints.save(1, state(1), config={})
     checkpoints.close()
     versions = checkpoints.versions(1)
@@ -70,15 +70,15 @@ def test_the_versions_that_saved_are_named(checkpoints):
     assert versions.keys() >= {"python", "agarnet_jax", "flax", "optax", "orbax-checkpoint"}
 
 
-def test_a_step_saved_without_a_score_can_be_given_one(checkpoints):
+def test_a_step_saved_without_a_score_is_saved_again_with_one(checkpoints):
     checkpoints.save(1, state(1), config={})
     checkpoints.save(1, state(1), config={}, score=0.5)
-    checkpoints.save(1, state(1), config={}, score=0.7)  # it has one
+    checkpoints.save(1, state(1), config={}, score=0.7)  # ignored: it has a score
     checkpoints.close()
     assert checkpoints.best_score() == (1, 0.5)
 
 
-def test_a_score_that_is_no_number_takes_no_better_one_s_place(tmp_path, caplog):
+def test_a_non_finite_score_is_never_the_best(tmp_path, caplog):
     checkpoints = Checkpoints(tmp_path, keep=1)
     for step, score in enumerate((1.0, float("nan"), 0.5, float("inf")), start=1):
         checkpoints.save(step, state(step), config={}, score=score)
@@ -113,9 +113,9 @@ def truncate(folder, pattern):
         lambda folder: shutil.rmtree(folder / "state"),
         lambda folder: [shutil.rmtree(folder), folder.mkdir()],
     ],
-    ids=["cut", "gone", "metadata", "manifest", "position", "score", "state", "all"],
+    ids=["truncated", "deleted", "metadata", "manifest", "position", "score", "state", "all"],
 )
-def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path, caplog, damage):
+def test_a_damaged_checkpoint_is_skipped_and_the_one_before_restored(tmp_path, caplog, damage):
     checkpoints = Checkpoints(tmp_path, keep=3)
     for step in (1, 2, 3):
         checkpoints.save(step, state(step), config={}, score=float(step))
@@ -138,14 +138,16 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path, caplog, da
 
 
 @pytest.mark.parametrize(
-    ("damage", "left"),
+    ("damage", "remaining"),
     [
         (lambda folder: shutil.rmtree(folder / "state"), "1"),
         (lambda folder: truncate(folder / "metrics", "metrics"), "1.unreadable"),
     ],
     ids=["state", "score"],
 )
-def test_without_a_readable_checkpoint_nothing_is_started_over(checkpoints, tmp_path, damage, left):
+def test_without_a_readable_checkpoint_training_does_not_start_over(
+    checkpoints, tmp_path, damage, remaining
+):
     checkpoints.save(1, state(1), config={}, score=1.0)
     checkpoints.close()
     damage(tmp_path / "checkpoints" / "1")
@@ -153,7 +155,7 @@ def test_without_a_readable_checkpoint_nothing_is_started_over(checkpoints, tmp_
         reopened = Checkpoints(checkpoints.directory)
         with pytest.raises(CheckpointError, match="None of the checkpoints in"):
             reopened.restore_latest(state(0))
-    assert (checkpoints.directory / left).exists()
+    assert (checkpoints.directory / remaining).exists()
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_without_a_readable_checkpoint_nothing_is_started_over(checkpoints, tmp_
     ],
     ids=["shape", "name"],
 )
-def test_a_checkpoint_of_another_model_is_not_taken_for_a_damaged_one(checkpoints, target):
+def test_a_checkpoint_of_another_model_is_not_treated_as_damaged(checkpoints, target):
     checkpoints.save(1, state(1), config={})
     checkpoints.close()
     with pytest.raises(CheckpointError, match="another model or optimizer"):
@@ -183,35 +185,35 @@ def test_a_checkpoint_of_another_model_is_not_taken_for_a_damaged_one(checkpoint
         ({"task": "other", "model": {"g": 1}}, r"with config\.task = 'one', not 'other' as now"),
         ({"train": {"seed": 2}}, r"another model or optimizer \("),
     ],
-    ids=["model", "optimizer", "task", "neither"],
+    ids=["model", "optimizer", "task", "none"],
 )
-def test_settings_of_another_model_are_named(checkpoints, caplog, setting, message):
-    kept = {"task": "one", "model": {"f": 4, "sizes": (1, 2)}}
-    config = kept | {"train": {"seed": 1, "optimizer": {"kind": "adam"}}}
+def test_the_differing_settings_of_another_model_are_named(checkpoints, caplog, setting, message):
+    common = {"task": "one", "model": {"f": 4, "sizes": (1, 2)}}
+    config = common | {"train": {"seed": 1, "optimizer": {"kind": "adam"}}}
     checkpoints.save(1, state(1), config=config)
     checkpoints.close()
     target = {"ema_params": {"w": jnp.zeros(4)}, "step": jnp.asarray(0)}
     with pytest.raises(CheckpointError, match=message) as raised:
         Checkpoints(checkpoints.directory).restore_latest(
-            target, kept | {"train": config["train"] | setting.pop("train", {})} | setting
+            target, common | {"train": config["train"] | setting.pop("train", {})} | setting
         )
     assert "strict=" not in str(raised.value)
     assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
-def test_restores_on_another_number_of_devices(checkpoints):
-    split = NamedSharding(make_mesh(), PartitionSpec("data"))
-    saved = {"ema_params": {"w": jax.device_put(np.arange(8.0), split)}}
+def test_a_checkpoint_is_restored_on_another_number_of_devices(checkpoints):
+    sharded = NamedSharding(make_mesh(), PartitionSpec("data"))
+    saved = {"ema_params": {"w": jax.device_put(np.arange(8.0), sharded)}}
     checkpoints.save(1, saved, config={})
     checkpoints.close()
-    one = NamedSharding(make_mesh(jax.devices()[:1]), PartitionSpec())
-    target = {"ema_params": {"w": jax.ShapeDtypeStruct((8,), np.float32, sharding=one)}}
+    replicated = NamedSharding(make_mesh(jax.devices()[:1]), PartitionSpec())
+    target = {"ema_params": {"w": jax.ShapeDtypeStruct((8,), np.float32, sharding=replicated)}}
     restored, _ = checkpoints.restore_latest(target)
-    assert restored["ema_params"]["w"].sharding == one
+    assert restored["ema_params"]["w"].sharding == replicated
     np.testing.assert_array_equal(restored["ema_params"]["w"], np.arange(8.0))
 
 
-def test_without_any_score_the_latest_is_the_best(checkpoints):
+def test_without_any_score_the_best_step_is_the_latest(checkpoints):
     for step in (1, 2):
         checkpoints.save(step, state(step), config={})
     checkpoints.close()
@@ -219,9 +221,9 @@ def test_without_any_score_the_latest_is_the_best(checkpoints):
     assert checkpoints.best_step() == 2
 
 
-def test_a_step_that_is_saved_is_not_saved_again_without_news(checkpoints):
-    checkpoints.save(1, state(1), config={"begun": True})
-    checkpoints.save(1, state(9), config={"begun": False})
+def test_a_saved_step_is_not_saved_again_without_a_new_score(checkpoints):
+    checkpoints.save(1, state(1), config={"first": True})
+    checkpoints.save(1, state(9), config={"first": False})
     checkpoints.close()
-    assert checkpoints.config(1) == {"begun": True}
+    assert checkpoints.config(1) == {"first": True}
     np.testing.assert_array_equal(checkpoints.restore_ema_params(1)["w"], [1, 1, 1])

@@ -1,4 +1,4 @@
-"""What processes compare, two of them played by threads; `tests/experiments` has real processes."""
+"""Comparisons between two processes, simulated by threads; `tests/experiments` has real ones."""
 
 import threading
 
@@ -9,56 +9,56 @@ from jax.experimental import multihost_utils
 
 from agarnet_jax import distributed
 
-HERE = {"config.train.steps": "9", "the images": "3 images\nabc"}
+LOCAL = {"config.train.steps": "9", "the images": "3 images\nabc"}
 
 
 @pytest.fixture
-def said(monkeypatch):
-    """(texts of process 1) → what `check_identical` raises in each, where process 0 has HERE."""
+def errors(monkeypatch):
+    """(texts of process 1) → errors of `check_identical` in both; process 0 has LOCAL."""
 
-    def said(texts):
-        meeting, given, lines = threading.Barrier(2, timeout=10), {}, {}
+    def errors(texts):
+        barrier, arrays, messages = threading.Barrier(2, timeout=10), {}, {}
 
         def allgather(array):
-            given[threading.current_thread().name] = array
-            meeting.wait()
-            both = np.stack([given["0"], given["1"]])  # raises for arrays of other lengths
-            meeting.wait()
+            arrays[threading.current_thread().name] = array
+            barrier.wait()
+            both = np.stack([arrays["0"], arrays["1"]])  # raises if lengths differ
+            barrier.wait()
             return both
 
         def check(texts):
             try:
                 distributed.check_identical(texts)
             except ValueError as error:
-                lines[threading.current_thread().name] = str(error)
+                messages[threading.current_thread().name] = str(error)
 
         monkeypatch.setattr(multihost_utils, "process_allgather", allgather)
         monkeypatch.setattr(jax, "process_count", lambda: 2)
-        monkeypatch.setattr(distributed, "_wait_for_all", meeting.wait)
+        monkeypatch.setattr(distributed, "_barrier", barrier.wait)
         threads = [
-            threading.Thread(target=check, args=(each,), name=f"{number}")
-            for number, each in enumerate((HERE, texts))
+            threading.Thread(target=check, args=(texts_of_process,), name=f"{index}")
+            for index, texts_of_process in enumerate((LOCAL, texts))
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        return [lines.get("0", ""), lines.get("1", "")]
+        return [messages.get("0", ""), messages.get("1", "")]
 
-    return said
+    return errors
 
 
-def test_the_first_text_that_differs_is_named_to_all(said):
-    assert said(dict(HERE)) == ["", ""]
-    lines = said({**HERE, "the images": "2 images\nabd"})
-    assert [line.split(";")[0] for line in lines] == [
+def test_all_processes_name_the_first_text_that_differs(errors):
+    assert errors(dict(LOCAL)) == ["", ""]
+    messages = errors({**LOCAL, "the images": "2 images\nabd"})
+    assert [message.split(";")[0] for message in messages] == [
         f"Process 1 differs from process 0 in the images (here: {here})"
         for here in ("3 images", "2 images")
     ]
 
 
-def test_settings_of_other_names_are_told_without_comparing_them(said):
-    """As of another task: there are more or fewer of them."""
-    lines = said({"config.model.features": "4", **HERE})
-    assert len(set(lines)) == 1
-    assert lines[0].startswith("Process 1 has settings of other names than process 0")
+def test_different_sets_of_settings_are_reported_without_comparing_values(errors):
+    """For instance of another task, which has more or fewer settings."""
+    messages = errors({"config.model.features": "4", **LOCAL})
+    assert len(set(messages)) == 1
+    assert messages[0].startswith("Process 1 has a different set of settings than process 0")

@@ -1,4 +1,4 @@
-"""Settings of a whole process, so each test looks at a process of its own."""
+"""These settings affect a whole process, so each test starts a process of its own."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 
-def in_process(code, **environment):
+def run_python(code, **environment):
     clean = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", *environment)}
     result = subprocess.run(
         [sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True
@@ -25,28 +25,28 @@ jax.jit(lambda x: x + 1)(1.0).block_until_ready()
 """
 
 
-def test_programs_are_cached_in_the_users_cache_folder(tmp_path):
-    in_process(COMPILE, AGARNET_COMPILATION_CACHE="", XDG_CACHE_HOME=str(tmp_path))
+def test_compiled_programs_are_cached_in_the_users_cache_folder(tmp_path):
+    run_python(COMPILE, AGARNET_COMPILATION_CACHE="", XDG_CACHE_HOME=str(tmp_path))
     assert list((tmp_path / "agarnet-jax" / "compiled").iterdir())
 
 
-def test_the_cache_can_be_moved_and_refused(tmp_path):
+def test_the_cache_can_be_moved_and_disabled(tmp_path):
     folder = tmp_path / "elsewhere"
-    in_process(COMPILE, AGARNET_COMPILATION_CACHE=str(folder), XDG_CACHE_HOME=str(tmp_path))
+    run_python(COMPILE, AGARNET_COMPILATION_CACHE=str(folder), XDG_CACHE_HOME=str(tmp_path))
     assert list(folder.iterdir())
     home = tmp_path / "home"
-    in_process(COMPILE, AGARNET_COMPILATION_CACHE="off", XDG_CACHE_HOME=str(home))
+    run_python(COMPILE, AGARNET_COMPILATION_CACHE="off", XDG_CACHE_HOME=str(home))
     assert not home.exists()
 
 
-def test_a_damaged_program_is_compiled_again_without_a_word(tmp_path):
+def test_a_damaged_cache_entry_is_compiled_again_silently(tmp_path):
     code = "import sys; sys.stderr = sys.stdout" + COMPILE
-    assert in_process(code, AGARNET_COMPILATION_CACHE=str(tmp_path)) == []
+    assert run_python(code, AGARNET_COMPILATION_CACHE=str(tmp_path)) == []
     entries = list(tmp_path.glob("*-cache"))
     for entry in entries:
         entry.write_bytes(entry.read_bytes()[:100])
     assert entries
-    assert in_process(code, AGARNET_COMPILATION_CACHE=str(tmp_path)) == []
+    assert run_python(code, AGARNET_COMPILATION_CACHE=str(tmp_path)) == []
 
 
 def test_a_user_without_a_home_has_no_cache(tmp_path):
@@ -57,14 +57,14 @@ def home():
 pathlib.Path.home = home
 """
     environment = {"XDG_CACHE_HOME": "", "AGARNET_COMPILATION_CACHE": ""}
-    in_process(no_home + COMPILE, **environment)
+    run_python(no_home + COMPILE, **environment)
     folder = tmp_path / "chosen"
-    in_process(no_home + COMPILE, **environment | {"AGARNET_COMPILATION_CACHE": str(folder)})
+    run_python(no_home + COMPILE, **environment | {"AGARNET_COMPILATION_CACHE": str(folder)})
     assert list(folder.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_into_is_done_without(tmp_path):
-    """JAX would warn of each program."""
+def test_an_unwritable_cache_folder_is_not_used(tmp_path):
+    """JAX would warn about each program."""
     code = """
 import os, jax
 from agarnet_jax import runtime
@@ -72,11 +72,11 @@ os.access = lambda *_: False
 runtime.use_compilation_cache()
 print(jax.config.jax_compilation_cache_dir)
 """
-    assert in_process(code, AGARNET_COMPILATION_CACHE=str(tmp_path)) == ["None"]
+    assert run_python(code, AGARNET_COMPILATION_CACHE=str(tmp_path)) == ["None"]
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_where_the_system_does_not_tell_the_cores_of_a_process(batch_size):
+def test_all_cores_count_where_the_affinity_of_a_process_is_unknown(batch_size):
     """As on macOS."""
     code = f"""
 import os
@@ -85,30 +85,30 @@ from agarnet_jax import cores, runtime
 runtime.prepare(batch_size={batch_size})
 print(cores.available() == os.cpu_count())
 """
-    assert in_process(code, AGARNET_COMPILATION_CACHE="off") == ["True"]
+    assert run_python(code, AGARNET_COMPILATION_CACHE="off") == ["True"]
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
+def test_a_cache_folder_that_cannot_be_created_is_not_used(tmp_path):
     (tmp_path / "file").touch()
-    in_process(COMPILE, AGARNET_COMPILATION_CACHE=str(tmp_path / "file" / "cache"))
+    run_python(COMPILE, AGARNET_COMPILATION_CACHE=str(tmp_path / "file" / "cache"))
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 3])
-def test_devices_share_the_batch(batch_size):
+def test_the_number_of_devices_divides_the_batch(batch_size):
     code = f"""
 import jax
 from agarnet_jax import runtime
 runtime.prepare(batch_size={batch_size})
 print(jax.device_count())
 """
-    (count,) = in_process(code, AGARNET_COMPILATION_CACHE="off")
+    (count,) = run_python(code, AGARNET_COMPILATION_CACHE="off")
     cores = min(len(os.sched_getaffinity(0)), 4)
     assert int(count) == {None: cores, 1: 1, 3: 3 if cores >= 3 else 1}[batch_size]
     flag = "--xla_force_host_platform_device_count=5"
-    assert in_process(code, XLA_FLAGS=flag, AGARNET_COMPILATION_CACHE="off") == ["5"]
+    assert run_python(code, XLA_FLAGS=flag, AGARNET_COMPILATION_CACHE="off") == ["5"]
 
 
-def test_after_jax_has_begun_the_devices_stay():
+def test_after_jax_is_initialized_the_number_of_devices_is_kept():
     code = """
 import logging, sys
 import jax
@@ -118,13 +118,13 @@ from agarnet_jax import runtime
 runtime.prepare()
 print(jax.device_count() == before)
 """
-    said = " ".join(in_process(code, AGARNET_COMPILATION_CACHE="off"))
-    assert said == "JAX was used before runtime.prepare, so it keeps its 1 devices. True"
+    output = " ".join(run_python(code, AGARNET_COMPILATION_CACHE="off"))
+    assert output == "JAX was used before runtime.prepare, so it keeps its 1 devices. True"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc, and /proc to look into")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs glibc and /proc")
 @pytest.mark.parametrize("batch_size", [None, 2])
-def test_large_buffers_are_returned_where_sizes_vary(batch_size):
+def test_large_freed_buffers_are_returned_only_if_sizes_vary(batch_size):
     code = f"""
 import os, pathlib
 import numpy as np
@@ -137,15 +137,15 @@ buffer = np.ones(200 * 2**20, np.uint8)
 del buffer
 print(resident() - before)
 """
-    (grown,) = in_process(code, AGARNET_COMPILATION_CACHE="off")
+    (grown,) = run_python(code, AGARNET_COMPILATION_CACHE="off")
     assert (int(grown) < 50 * 2**20) == (batch_size is None)
 
 
-def test_imports_start_no_backend():
+def test_imports_do_not_initialize_a_backend():
     """`jax.distributed.initialize` and the number of devices must come first."""
     code = """
 import agarnet_jax.training.loop, agarnet_jax.restoration.restorer
 import jax._src.xla_bridge as bridge
 print(bridge.backends_are_initialized())
 """
-    assert in_process(code) == ["False"]
+    assert run_python(code) == ["False"]

@@ -1,4 +1,4 @@
-"""Where arrays lie, on meshes of the two test devices and of eight in processes of their own."""
+"""Shardings on meshes of the two test devices, and of eight devices in separate processes."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ from jax.sharding import AxisType, PartitionSpec
 
 from agarnet_jax import sharding
 
-ON_EIGHT = """
+EIGHT_DEVICES = """
 import jax
 jax.config.update("jax_num_cpu_devices", 8)
 import numpy as np
@@ -20,17 +20,17 @@ from agarnet_jax import sharding
 """
 
 
-def on_eight_devices(code):
+def run_on_eight_devices(code):
     clean = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     result = subprocess.run(
-        [sys.executable, "-c", ON_EIGHT + code], env=clean, capture_output=True, text=True
+        [sys.executable, "-c", EIGHT_DEVICES + code], env=clean, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.splitlines()
 
 
-def test_large_leaves_are_split_along_their_longest_divisible_axis():
-    lines = on_eight_devices("""
+def test_large_leaves_are_sharded_along_their_longest_divisible_axis():
+    lines = run_on_eight_devices("""
 mesh = sharding.make_mesh(fsdp=4)
 print(dict(mesh.shape))
 for shape in [(), (1024,), (1023,), (8, 64, 32), (3, 3, 64, 64), (3, 7, 64), (4, 4), (2050, 3)]:
@@ -38,21 +38,21 @@ for shape in [(), (1024,), (1023,), (8, 64, 32), (3, 3, 64, 64), (3, 7, 64), (4,
     print(sharding.fsdp_shardings([leaf], mesh)[0].spec)
 """)
     assert lines[0] == "{'data': 2, 'fsdp': 4}"
-    wanted = [
+    expected = [
         PartitionSpec(),
         PartitionSpec("fsdp"),
         PartitionSpec(),  # not divisible
         PartitionSpec(None, "fsdp"),
-        PartitionSpec(None, None, None, "fsdp"),  # the last of two
+        PartitionSpec(None, None, None, "fsdp"),  # the last of two equal axes
         PartitionSpec(None, None, "fsdp"),
         PartitionSpec(),  # small
         PartitionSpec(),
     ]
-    assert lines[1:] == [str(spec) for spec in wanted]
+    assert lines[1:] == [str(spec) for spec in expected]
 
 
-def test_a_batch_is_split_over_both_axes_in_the_order_of_devices():
-    lines = on_eight_devices("""
+def test_a_batch_is_sharded_over_both_axes_in_the_order_of_devices():
+    lines = run_on_eight_devices("""
 mesh = sharding.make_mesh(fsdp=2)
 images = np.arange(16)[:, None]
 batch = sharding.global_batch({"x": images, "words": np.array(["a"] * 16)}, mesh)
@@ -64,14 +64,14 @@ for shard in sorted(batch["x"].addressable_shards, key=lambda s: s.device.id):
     assert lines[1:] == [str([2 * i, 2 * i + 1]) for i in range(8)]
 
 
-def test_without_fsdp_all_parameters_are_on_every_device():
+def test_without_fsdp_parameters_are_replicated():
     mesh = sharding.make_mesh()
     assert dict(mesh.shape) == {"data": 2, "fsdp": 1}
     leaf = jax.ShapeDtypeStruct((64, 64), np.float32)
     assert sharding.fsdp_shardings({"w": leaf}, mesh)["w"].spec == PartitionSpec()
 
 
-def test_meshes_that_cannot_be_are_named():
+def test_impossible_meshes_are_rejected():
     with pytest.raises(ValueError, match=r"train.fsdp is 3.*2 device"):
         sharding.make_mesh(fsdp=3)
 
@@ -81,7 +81,7 @@ def test_meshes_that_cannot_be_are_named():
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """What JAX's own tests of meshes look at in a device."""
+    """The attributes of a device that JAX's mesh utilities read."""
 
     id: int
     process_index: int
@@ -97,19 +97,19 @@ def gpus(hosts, *, each):
 
 
 def tpus(kind, *, sides, slices=1):
-    """Slices of so many chips along x, y and z; each host has 2 × 2 of them."""
+    """Slices with the given numbers of chips along x, y and z; each host has 2 × 2 chips."""
     width, height, depth = sides
-    places = [
+    positions = [
         (part, z, y // 2, x // 2, y, x)
         for part in range(slices)
         for z in range(depth)
         for y in range(height)
         for x in range(width)
     ]
-    hosts = sorted({place[:4] for place in places})
+    hosts = sorted({position[:4] for position in positions})
     return [
-        Device(i, hosts.index(place[:4]), place[0], "tpu", kind, (place[5], place[4], place[1]))
-        for i, place in enumerate(sorted(places))
+        Device(i, hosts.index((part, z, row, column)), part, "tpu", kind, (x, y, z))
+        for i, (part, z, row, column, y, x) in enumerate(sorted(positions))
     ]
 
 
@@ -127,7 +127,7 @@ def tpus(kind, *, sides, slices=1):
     ],
     ids=lambda value: f"{len(value)} {value[0].device_kind}" if isinstance(value, list) else None,
 )
-def test_all_devices_of_clusters_have_a_place_and_fsdp_stays_in_a_slice(devices, divisors):
+def test_meshes_of_clusters_use_all_devices_and_keep_fsdp_within_a_slice(devices, divisors):
     for fsdp in divisors:
         mesh = sharding.make_mesh(devices, fsdp=fsdp)
         assert dict(mesh.shape) == {"data": len(devices) // fsdp, "fsdp": fsdp}
@@ -136,16 +136,16 @@ def test_all_devices_of_clusters_have_a_place_and_fsdp_stays_in_a_slice(devices,
         assert all(len({device.slice_index for device in row}) == 1 for row in mesh.devices)
 
 
-def test_fsdp_over_more_than_a_slice_goes_slice_by_slice():
+def test_fsdp_over_several_slices_is_ordered_by_slice():
     mixed = np.random.default_rng(0).permutation(np.array(gpus(2, each=8), object))
     unequal = [*gpus(2, each=2), Device(4, 2, 1, "gpu", "NVIDIA H100")]
-    unequal.append(dataclasses.replace(unequal[-1], id=5))  # two hosts make one slice
+    unequal.append(dataclasses.replace(unequal[-1], id=5))  # two hosts form one slice
     for devices, fsdp in ((list(mixed), 16), (unequal, 2)):
         mesh = sharding.make_mesh(devices, fsdp=fsdp)
         assert [device.id for device in mesh.devices.flat] == list(range(len(devices)))
 
 
-def test_batches_that_cannot_be_shared_are_named():
+def test_batch_sizes_that_devices_cannot_share_are_rejected():
     mesh = sharding.make_mesh()
     sharding.check_batch_size("size", 8, mesh, accumulation=4)
     with pytest.raises(ValueError, match=r"size is 3.*2 devices.*multiple of 2\.$"):
@@ -154,8 +154,8 @@ def test_batches_that_cannot_be_shared_are_named():
         sharding.check_batch_size("size", 6, mesh, accumulation=2)
 
 
-def test_a_split_state_is_restored_on_other_meshes(tmp_path):
-    lines = on_eight_devices(f"""
+def test_a_sharded_state_is_restored_on_other_meshes(tmp_path):
+    lines = run_on_eight_devices(f"""
 from agarnet_jax.checkpoint import Checkpoints
 def state(mesh, value):
     tree = {{"w": value * np.arange(64 * 64, dtype=np.float32).reshape(64, 64)}}

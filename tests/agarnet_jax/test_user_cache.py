@@ -10,31 +10,33 @@ from agarnet_jax.user_cache import cache_folder
 def home(monkeypatch, tmp_path):
     monkeypatch.setattr(pathlib.Path, "home", lambda: tmp_path)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.delenv("OURS", raising=False)
+    monkeypatch.delenv("AGARNET_TEST_CACHE", raising=False)
 
 
-def test_the_folder_is_below_the_users_cache_unless_another_is_named(monkeypatch, tmp_path):
-    assert cache_folder("OURS", "name") == tmp_path / ".cache" / "agarnet-jax" / "name"
+def test_the_folder_is_in_the_users_cache_unless_another_is_named(monkeypatch, tmp_path):
+    assert (
+        cache_folder("AGARNET_TEST_CACHE", "name") == tmp_path / ".cache" / "agarnet-jax" / "name"
+    )
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
-    monkeypatch.setenv("OURS", "")
-    assert cache_folder("OURS", "name") == pathlib.Path("/cache/agarnet-jax/name")
-    monkeypatch.setenv("OURS", "elsewhere")
-    assert cache_folder("OURS", "name") == pathlib.Path("elsewhere")
+    monkeypatch.setenv("AGARNET_TEST_CACHE", "")
+    assert cache_folder("AGARNET_TEST_CACHE", "name") == pathlib.Path("/cache/agarnet-jax/name")
+    monkeypatch.setenv("AGARNET_TEST_CACHE", "elsewhere")
+    assert cache_folder("AGARNET_TEST_CACHE", "name") == pathlib.Path("elsewhere")
 
 
-def test_there_is_none_where_it_is_off_or_no_home_is_known(monkeypatch):
+def test_there_is_no_folder_if_disabled_or_without_a_home(monkeypatch):
     def home():
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(pathlib.Path, "home", home)
-    assert cache_folder("OURS", "name") is None
+    assert cache_folder("AGARNET_TEST_CACHE", "name") is None
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
-    assert cache_folder("OURS", "name") == pathlib.Path("/cache/agarnet-jax/name")
-    monkeypatch.setenv("OURS", "off")
-    assert cache_folder("OURS", "name") is None
+    assert cache_folder("AGARNET_TEST_CACHE", "name") == pathlib.Path("/cache/agarnet-jax/name")
+    monkeypatch.setenv("AGARNET_TEST_CACHE", "off")
+    assert cache_folder("AGARNET_TEST_CACHE", "name") is None
 
 
-def test_our_variables_are_documented(repository):
+def test_all_environment_variables_are_documented(repository):
     page = (repository / "docs" / "restoration.md").read_text()
     section = page.split("\n## Environment variables")[1].split("\n## ")[0]
     sources = (

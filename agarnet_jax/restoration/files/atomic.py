@@ -24,7 +24,7 @@ def replacing(
       InputError: the file cannot be written.
     """
     try:
-        with atomic_files.replacing(path, before=before_replacing) as file:
+        with atomic_files.replacing(path, before_replacing=before_replacing) as file:
             yield file
     except OSError as error:
         raise InputError(
