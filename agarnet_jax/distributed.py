@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -272,14 +272,14 @@ def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
-def _exit_lost(reason: str) -> None:
+def _exit_lost(reason: str) -> NoReturn:
     """Ends this process with status `LOST`, even while its main thread is blocked."""
     _exit_lock.acquire()  # never released: a second thread blocks here until the process ends
     who = f"Process {global_state.process_id} of {global_state.num_processes}"
     remedy = "Run the same command on every host again to resume from the last checkpoint."
     os.write(2, f"\n{who} stops: {reason}. {remedy}\n".encode())
     if global_state.process_id == 0:
-        time.sleep(3)  # lets the others read the same reason before the service ends with process 0
+        time.sleep(3)  # the others need the service, which ends with process 0, to detect the loss
     exit_now(LOST)
 
 
