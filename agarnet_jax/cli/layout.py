@@ -41,8 +41,8 @@ class Layout:
         _check(arguments, given_folders, single=single)
         folder = output if not single or _output_is_folder(arguments) else None
         in_place = given_folders[0] if arguments.in_place and given_folders else None
-        of_report = folder or in_place
-        report = arguments.report or (of_report and of_report / REPORT_NAME)
+        report_folder = folder or in_place
+        report = arguments.report or (report_folder and report_folder / REPORT_NAME)
         if arguments.resume and report is None:
             raise InputError(
                 "--resume needs the report of the earlier run; use --report FILE (by default, it "

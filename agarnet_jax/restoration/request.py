@@ -103,7 +103,7 @@ def check_quality(quality: float | np.ndarray | QualitySource) -> None:
 
 def check_bits(bits: int | None) -> None:
     if bits not in (None, 8, 16):
-        raise ValueError(f"bits is {bits!r}; use 8 or 16, or None for those of the image.")
+        raise ValueError(f"bits is {bits!r}; use 8 or 16 (default: as the image).")
 
 
 def check_strength(strength: float) -> None:

@@ -89,7 +89,7 @@ def _errors_for_user(path: pathlib.Path) -> Iterator[None]:
     except MemoryError:
         raise InputError(f"{quoted(path)} does not fit into memory; crop or split it.") from None
     except _DECODING_ERRORS as error:
-        # These speak of bytes and buffers, which tells users nothing.
+        # Their messages are about bytes and buffers, which does not help users.
         if isinstance(error.__cause__ or error, (struct.error, IndexError, SyntaxError)):
             raise InputError(f"{quoted(path)} is damaged or truncated; copy it again.") from None
         remedy = "" if isinstance(error, ValueError) else "; it may be damaged, copy it again"
