@@ -72,9 +72,9 @@ def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
     """Connects to the other processes of a run for the duration of the block.
 
     No JAX operation may precede it. Leaving the block waits for the other processes to leave. An
-    exception other than `SystemExit` with a number ends this process at once, with status 1 (130
-    for Ctrl-C), and the others with `LOST`. A process is considered lost after `timeout` seconds
-    without a heartbeat.
+    exception other than `SystemExit` with a number is not propagated but ends this process with
+    status 1 (130 for Ctrl-C), and the others with `LOST`. A process is considered lost after
+    `timeout` seconds without a heartbeat.
 
     Raises:
       ValueError: no cluster was given or detected.
@@ -93,13 +93,14 @@ def joined(cluster: Cluster, *, timeout: float = 60) -> Iterator[None]:
 
 
 def check_identical(texts: Mapping[str, str]) -> None:
-    """Checks that all processes, which must call this together, have the same named texts.
+    """Checks that all processes pass the same texts, keyed by what they describe.
 
-    Waits without limit for all processes to arrive, as some may still be fetching data.
+    All processes must call this. It waits for them without limit, as some may still be fetching
+    data.
 
     Raises:
-      ValueError: in all processes, if any has other names than process 0, or a different text under
-        the same name; names the first such difference.
+      ValueError: in all processes, if any has other keys than process 0, or another text under the
+        same key; the message names the first such key.
     """
     if jax.process_count() == 1:
         return

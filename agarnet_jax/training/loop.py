@@ -80,7 +80,12 @@ def train(
 
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(StopSignals(before_leaving))
-        checkpoints = stack.enter_context(contextlib.closing(_checkpoints(workdir, config)))
+        checkpoints = Checkpoints(
+            f"{workdir}/checkpoints",
+            keep=config.checkpoints_kept,
+            keep_period=config.checkpoint_keep_period,
+        )
+        stack.callback(checkpoints.close)
         restored = checkpoints.restore_latest(abstract_state(task, config, mesh), resolved_config)
         state, start = restored or (initial_state(task, config, mesh, initial_params), 0)
         saved_config = checkpoints.config(start) if start else {}
@@ -103,8 +108,10 @@ def train(
             observers.on_eval_batch()
             return stop.requested(agree=True)
 
-        def held_out_score(step: int, params: Any, held_out: Iterable[EvalBatch]) -> float | None:
-            """Evaluates and reports; None if a signal ended the evaluation."""
+        def evaluate_and_report(
+            step: int, params: Any, held_out: Iterable[EvalBatch]
+        ) -> float | None:
+            """Returns the score; None if a signal ended the evaluation."""
             means = evaluate(
                 params,
                 held_out,
@@ -120,7 +127,7 @@ def train(
                 on_evaluation(step, score)
             return score
 
-        def next_state(step: int, state: TrainState) -> TrainState:
+        def run_step(step: int, state: TrainState) -> TrainState:
             """Runs and reports the step from `step` to the next."""
             before = time.monotonic()
             host_batch = next(batches)
@@ -141,7 +148,7 @@ def train(
             leaving = stop.requested(agree=finished or step % config.agree_every == 0)
             due = step > 0 and (step == config.steps or step % config.eval_every == 0)
             if eval_batches and due and not leaving and not checkpoints.is_scored(step):
-                score = held_out_score(step, state.ema_params, eval_batches())
+                score = evaluate_and_report(step, state.ema_params, eval_batches())
                 leaving = score is None
             save = finished or leaving or score is not None or step % config.checkpoint_every == 0
             if step > 0 and save:
@@ -152,7 +159,7 @@ def train(
             if finished:
                 observers.on_finish(checkpoints.best_score())
             else:
-                state = next_state(step, state)
+                state = run_step(step, state)
     return state
 
 
@@ -177,11 +184,3 @@ def _keep_init_from(
             "--workdir of its own."
         )
     return {**current, _INIT_FROM: original}
-
-
-def _checkpoints(workdir: str, config: TrainConfig) -> Checkpoints:
-    return Checkpoints(
-        f"{workdir}/checkpoints",
-        keep=config.checkpoints_kept,
-        keep_period=config.checkpoint_keep_period,
-    )

@@ -124,7 +124,7 @@ class StopSignals:
     def requested(self, *, agree: bool) -> bool:
         """Returns whether a signal asked any process to stop; the same in all processes.
 
-        With several processes, the result is False unless `agree`, with which all processes must
+        With several processes, the result is False unless `agree` is set; all processes must then
         call this together.
         """
         if jax.process_count() == 1:
