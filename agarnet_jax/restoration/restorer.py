@@ -42,9 +42,8 @@ class Restorer:
 
     Images are processed from top to bottom. Planes with a side of more than `tile` pixels are cut
     into overlapping tiles, one for each device at a time. So besides the image and its result,
-    memory grows only with the width, and all large images share one compiled program; smaller ones
-    are compiled once for each (padded) size. When a device runs out of memory, tiles have
-    half the side from then on.
+    memory grows only with the width, and all large images share one compiled program. Smaller ones
+    need one for each (padded) size. When a device runs out of memory, tiles are halved for good.
 
     Thread-safe. Unpickling in another process rebuilds the restorer there. Programs should call
     `agarnet_jax.runtime.prepare` first, which makes restoration faster on CPU.

@@ -57,8 +57,8 @@ class Tiling:
     def spans(self, length: int) -> list[Span]:
         """Returns spans that cover [0, length) once, every result at least `overlap` from a cut.
 
-        The last tile ends where the plane, padded to the grid, does: the network learned to pad at
-        the border of an image.
+        The last tile ends where the plane, padded to the grid, ends, and not beyond: there the
+        network's own padding applies, as in training.
         """
         tile = self.side(length)
         step = (tile - 2 * self.overlap) // self.grid * self.grid

@@ -285,16 +285,16 @@ def test_each_plane_is_restored_independently_with_its_table(restorer, color_jpe
 
 def test_the_header_of_graphics_replaces_an_estimate_without_a_trace(restorer, encode):
     art = np.kron(np.random.default_rng(0).integers(0, 255, (32, 32)), np.ones((8, 8)))
-    drawing = Image.open(io.BytesIO(encode(art.astype(np.uint8), 90)))
-    estimate = restorer.estimate(drawing, sources=[QualitySource.IMAGE])[QualitySource.IMAGE]
-    by_header = restorer.restore(drawing, quality=QualitySource.HEADER)
+    graphic = Image.open(io.BytesIO(encode(art.astype(np.uint8), 90)))
+    estimate = restorer.estimate(graphic, sources=[QualitySource.IMAGE])[QualitySource.IMAGE]
+    by_header = restorer.restore(graphic, quality=QualitySource.HEADER)
     assert by_header.overruled is None
     for source in (QualitySource.IMAGE, QualitySource.MAP):
-        (batched,) = restorer.restore_many([drawing], quality=source)
-        for result in (restorer.restore(drawing, quality=source), batched):
+        (batched,) = restorer.restore_many([graphic], quality=source)
+        for result in (restorer.restore(graphic, quality=source), batched):
             np.testing.assert_array_equal(result.image, by_header.image)
             assert result.overruled == pytest.approx(estimate.item(), abs=0.01)
-    without_header = restorer.restore(np.asarray(drawing))
+    without_header = restorer.restore(np.asarray(graphic))
     assert without_header.overruled is None
     assert without_header.quality_map.mean() == pytest.approx(estimate.item(), abs=0.01)
 
@@ -507,7 +507,7 @@ def test_a_source_of_quality_may_be_a_string(restorer, degraded):
 
 
 class LittleMemory:
-    """Runs a function on a device whose memory suffices for batches of so many pixels."""
+    """Runs a function on a device that runs out of memory beyond a number of `pixels`."""
 
     def __init__(self, function, pixels):
         self.function, self.pixels, self.sides = function, pixels, []
