@@ -7,7 +7,7 @@ import numpy as np
 from agarnet_jax.configs import Config
 
 
-def below(bound: int, rng: np.random.Generator) -> int:
+def randbelow(bound: int, rng: np.random.Generator) -> int:
     """Draws one uniform integer in [0, bound), several times faster than `rng.integers`."""
     return int(rng.random() * bound)
 

@@ -19,7 +19,7 @@ import numpy as np
 from agarnet_jax.jpeg_tables import BLOCK, network_order
 from data_pipelines.degradations.degraded import Degradation, Degraded
 from data_pipelines.degradations.mixture import DegradationConfig
-from data_pipelines.draws import below
+from data_pipelines.draws import randbelow
 from data_pipelines.planes import PlaneWeights, TrainingPlane
 
 Sample = dict[str, Any]
@@ -52,13 +52,13 @@ def random_crop(image: np.ndarray, side: int, rng: np.random.Generator) -> np.nd
     if any(missing):
         padding = [(0, m) for m in missing] + [(0, 0)] * (image.ndim - 2)
         image = np.pad(image, padding, mode="symmetric")
-    top, left = (below(size - side + 1, rng) for size in image.shape[:2])
+    top, left = (randbelow(size - side + 1, rng) for size in image.shape[:2])
     return image[top : top + side, left : left + side]
 
 
 def random_symmetry(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Applies one of the eight symmetries of the square (flips and rotations) to (H, W[, 3])."""
-    symmetry = below(8, rng)
+    symmetry = randbelow(8, rng)
     image = image[:: -1 if symmetry & 1 else 1, :: -1 if symmetry & 2 else 1]
     return image.swapaxes(0, 1) if symmetry & 4 else image
 

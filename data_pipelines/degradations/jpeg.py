@@ -12,7 +12,7 @@ from agarnet_jax.configs import Config, require
 from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY, effective_quality
 from data_pipelines.degradations.degraded import Degraded, whole_image_label
 from data_pipelines.degradations.tables import ANNEX_K, Component, TableFamily, encoder_table
-from data_pipelines.draws import Choices, below
+from data_pipelines.draws import Choices, randbelow
 
 
 class Subsampling(enum.Enum):
@@ -106,7 +106,7 @@ class QualityDensity(Config):
         super().__post_init__()
         qualities = (self.minimum, self.maximum, *self.grid)
         if min(qualities) < MIN_QUALITY or max(qualities) > MAX_QUALITY:
-            raise ValueError(f"QualityDensity must lie in 1–100, got {self}.")
+            raise ValueError(f"The qualities of QualityDensity must be in 1–100, got {self}.")
         if self.minimum > self.maximum:
             raise ValueError(f"QualityDensity.minimum exceeds maximum: {self}.")
         require(self, "above 0", lambda exponent: exponent > 0, "exponent")
@@ -119,7 +119,7 @@ class QualityDensity(Config):
 
     def draw(self, rng: np.random.Generator) -> int:
         if self.grid_share and rng.random() < self.grid_share:
-            return self.grid[below(len(self.grid), rng)]
+            return self.grid[randbelow(len(self.grid), rng)]
         fraction = rng.random() ** self.exponent  # reaches 1 only by rounding
         return min(self.maximum, self.minimum + int(fraction * (self.maximum - self.minimum + 1)))
 

@@ -10,7 +10,7 @@ from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import below
+from data_pipelines.draws import randbelow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +110,8 @@ class MosaicOptions(Config):
         self, rng: np.random.Generator, *, encoder: EncoderOptions, component: Component
     ) -> Mosaic:
         regions = [Region(0.0, 0.0, 1.0, 1.0, encoder.draw(rng, component))]
-        for _ in range(1 + below(self.regions_max - 1, rng)):
-            region = regions.pop(below(len(regions), rng))
+        for _ in range(1 + randbelow(self.regions_max - 1, rng)):
+            region = regions.pop(randbelow(len(regions), rng))
             fraction = round(float(rng.uniform(0.2, 0.8)), 3)
             jpeg = encoder.draw(rng, component)
             regions.extend(region.split(fraction, across=rng.random() < 0.5, jpeg=jpeg))
@@ -119,7 +119,7 @@ class MosaicOptions(Config):
         if rng.random() < self.recompressed:
             lowest = self.recompressed_quality_min
             whole = dataclasses.replace(
-                encoder.draw(rng, component), quality=lowest + below(101 - lowest, rng)
+                encoder.draw(rng, component), quality=lowest + randbelow(101 - lowest, rng)
             )
         return Mosaic(tuple(regions), whole)
 

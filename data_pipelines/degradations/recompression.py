@@ -12,7 +12,7 @@ from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import below
+from data_pipelines.draws import randbelow
 
 _MIN_SCALE = 0.001  # scales are rounded to three decimals
 
@@ -96,14 +96,14 @@ class RecompressionOptions(Config):
             encoder.draw(rng, component),
             tuple(
                 self._reencoding(rng, encoder.draw(rng, component))
-                for _ in range(1 + below(self.encodings_max - 1, rng))
+                for _ in range(1 + randbelow(self.encodings_max - 1, rng))
             ),
         )
 
     def _reencoding(self, rng: np.random.Generator, jpeg: Jpeg) -> Reencoding:
         shift, scale = (0, 0), 1.0
         if rng.random() < self.shifted:
-            shift = below(BLOCK, rng), below(BLOCK, rng)
+            shift = randbelow(BLOCK, rng), randbelow(BLOCK, rng)
         if rng.random() < self.rescaled:
             scale = round(float(rng.uniform(self.scale_min, self.scale_max)), 3)
         return Reencoding(jpeg, shift, scale)

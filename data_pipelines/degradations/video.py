@@ -11,7 +11,7 @@ from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.effective import labelled
 from data_pipelines.degradations.jpeg import EncoderOptions, Jpeg
 from data_pipelines.degradations.tables import Component
-from data_pipelines.draws import Choices, below
+from data_pipelines.draws import Choices, randbelow
 from data_pipelines.transcoding import BITS_PER_FRAME_MIN, VideoCodec, transcode
 
 
@@ -95,17 +95,17 @@ class VideoOptions(Config):
     def draw(
         self, rng: np.random.Generator, *, encoder: EncoderOptions, component: Component
     ) -> Video:
-        quality = self.quality_min + below(MAX_QUALITY + 1 - self.quality_min, rng)
+        quality = self.quality_min + randbelow(MAX_QUALITY + 1 - self.quality_min, rng)
         low, high = np.log([self.bits_per_pixel_min, self.bits_per_pixel_max])
-        frames = 1 + below(self.frames_max, rng)
+        frames = 1 + randbelow(self.frames_max, rng)
         return Video(
             jpeg=dataclasses.replace(encoder.draw(rng, component), quality=quality),
             codec=VideoCodec[self.codec.draw(rng).upper()],
             bits_per_pixel=float(np.exp(rng.uniform(low, high))),
             frames=frames,
-            frame=below(frames, rng),
+            frame=randbelow(frames, rng),
             pan=(self._step(rng), self._step(rng)),
         )
 
     def _step(self, rng: np.random.Generator) -> int:
-        return below(2 * self.pan_max + 1, rng) - self.pan_max
+        return randbelow(2 * self.pan_max + 1, rng) - self.pan_max

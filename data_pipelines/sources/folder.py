@@ -10,7 +10,7 @@ import numpy as np
 
 from data_pipelines import decoding
 from data_pipelines.decoding import UnreachableImageError, UnusableImageError, image_size
-from data_pipelines.sources import manifest_cache
+from data_pipelines.sources import header_cache
 from data_pipelines.sources.images import too_small_message
 from data_pipelines.sources.records import fingerprint
 
@@ -101,7 +101,7 @@ def _relative(path: str, folder: str) -> str:
 
 def _read_headers(folder: str, paths: list[str]) -> dict[str, Header]:
     """Returns the header of each file: from the cache if the file is unchanged, otherwise read."""
-    cached = manifest_cache.load(folder, Header)
+    cached = header_cache.load(folder, Header)
 
     def get_header(path: str) -> Header:
         try:
@@ -117,7 +117,7 @@ def _read_headers(folder: str, paths: list[str]) -> dict[str, Header]:
         headers = dict(zip(paths, pool.map(get_header, paths)))
     current = {_relative(path, folder): header for path, header in headers.items()}
     if current != cached:
-        manifest_cache.save(folder, {name: dataclasses.astuple(h) for name, h in current.items()})
+        header_cache.save(folder, {name: dataclasses.astuple(h) for name, h in current.items()})
     return headers
 
 

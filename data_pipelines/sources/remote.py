@@ -44,6 +44,21 @@ def local_copy(url: str) -> str:
       ValueError: the store does not respond, a name is not a valid file path, there is no folder
         for the copies, or its disk is too full. Files fetched before are not fetched again.
     """
+    store, files = _list_files(url)
+    cache = cache_folder(CACHE_VARIABLE, "data")
+    if cache is None:
+        raise ValueError(
+            f"{url} must be copied, but there is no cache folder; set {CACHE_VARIABLE} to a folder."
+        )
+    folder = cache / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
+    folder.mkdir(parents=True, exist_ok=True)
+    with _exclusive_fetch(folder, url=url):
+        _fetch(store, files, folder=folder, url=url)
+    return os.fspath(folder)
+
+
+def _list_files(url: str) -> tuple[Any, dict[str, Any]]:
+    """Returns the file system of a URL and fsspec's info on each file below it, by file name."""
     try:
         store, root = fsspec.core.url_to_fs(url)
         listing = store.find(root, detail=True)
@@ -64,16 +79,7 @@ def local_copy(url: str) -> str:
         # Object stores accept any name, and two names may denote the same path.
         if not {"", ".", ".."}.isdisjoint(name.split("/")):
             raise ValueError(f"{url} holds {name!r}, which is not a valid path; rename the object.")
-    cache = cache_folder(CACHE_VARIABLE, "data")
-    if cache is None:
-        raise ValueError(
-            f"{url} must be copied, but there is no cache folder; set {CACHE_VARIABLE} to a folder."
-        )
-    folder = cache / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
-    folder.mkdir(parents=True, exist_ok=True)
-    with _exclusive_fetch(folder, url=url):
-        _fetch(store, files, folder=folder, url=url)
-    return os.fspath(folder)
+    return store, files
 
 
 @contextlib.contextmanager
@@ -110,10 +116,7 @@ def _fetch(store: Any, files: dict[str, Any], *, folder: pathlib.Path, url: str)
     ]
     for name in fetched.keys() - versions.keys():
         (folder / name).unlink(missing_ok=True)
-    for unfinished in folder.glob(f"{_UNFINISHED}*"):
-        with contextlib.suppress(FileNotFoundError):  # another process has just finished it
-            if time.time() - unfinished.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(unfinished)
+    _delete_abandoned(folder)
     needed, free = sum(files[name]["size"] for name in missing), shutil.disk_usage(folder).free
     if needed > free:
         raise ValueError(
@@ -136,12 +139,20 @@ def _fetch(store: Any, files: dict[str, Any], *, folder: pathlib.Path, url: str)
     try:
         with concurrent.futures.ThreadPoolExecutor(_CONNECTIONS) as pool:
             list(pool.map(fetch, missing))
-    except Exception as error:  # as in `local_copy`
+    except Exception as error:  # as in `_list_files`
         raise ValueError(
             f"{url} cannot be fetched ({error}); the same command resumes where this one stopped."
         ) from error
     if missing or fetched.keys() - versions.keys():
         _write_index(folder, versions)
+
+
+def _delete_abandoned(folder: pathlib.Path) -> None:
+    """Deletes partial files of runs that were killed long ago."""
+    for unfinished in folder.glob(f"{_UNFINISHED}*"):
+        with contextlib.suppress(FileNotFoundError):  # another process has just finished it
+            if time.time() - unfinished.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(unfinished)
 
 
 def _version(info: dict[str, Any]) -> list[str]:

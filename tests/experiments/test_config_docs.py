@@ -32,6 +32,6 @@ def test_comments_at_the_end_of_a_field_and_before_it_are_found():
     assert by_name["model.gate_features"].endswith(
         "| hidden width of the gates generated from quality |"
     )
-    assert "(30000, 96), (60000, 128, 4)); without" in by_name["data.crop_schedule"]
+    assert "batch size), such as ((30000, 96), (60000, 128, 4))" in by_name["data.crop_schedule"]
     assert "`l1` or `charbonnier` or `mse` or `rmse` | `'l1'`" in by_name["train.loss.kind"]
     assert AGARNetConfig.__doc__.splitlines()[0] in config_docs.page()

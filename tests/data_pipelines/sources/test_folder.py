@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from data_pipelines.sources import folder as folder_module
-from data_pipelines.sources import manifest_cache
+from data_pipelines.sources import header_cache
 from data_pipelines.sources.folder import FolderRecords
 from data_pipelines.sources.images import ImageSource
 
@@ -18,7 +18,7 @@ from data_pipelines.sources.images import ImageSource
 def cache(tmp_path_factory, monkeypatch):
     """An empty folder for the header cache."""
     cache = tmp_path_factory.mktemp("manifests")
-    monkeypatch.setenv(manifest_cache.CACHE_VARIABLE, str(cache))
+    monkeypatch.setenv(header_cache.CACHE_VARIABLE, str(cache))
     return cache
 
 
@@ -130,14 +130,14 @@ def test_a_damaged_cache_is_rebuilt(folder, opened, cache, content):
 def test_folders_can_be_read_without_a_cache(folder, opened, cache, monkeypatch):
     (cache / "file").write_text("")
     for setting in (str(cache / "file" / "below"), "off"):  # unwritable, disabled
-        monkeypatch.setenv(manifest_cache.CACHE_VARIABLE, setting)
+        monkeypatch.setenv(header_cache.CACHE_VARIABLE, setting)
         assert len(FolderRecords(folder)) == 4
     assert len(opened) == 8
     assert [path.name for path in cache.iterdir()] == ["file"]
 
 
 def test_a_user_without_a_home_has_no_cache(folder, opened, no_home, monkeypatch):
-    monkeypatch.delenv(manifest_cache.CACHE_VARIABLE)
+    monkeypatch.delenv(header_cache.CACHE_VARIABLE)
     for _ in range(2):
         assert len(FolderRecords(folder)) == 4
     assert len(opened) == 8

@@ -1,4 +1,4 @@
-"""Caches what is known about a folder's files between runs, in the user's cache folder.
+"""Caches the headers of a folder's files between runs, in the user's cache folder.
 
 `AGARNET_FOLDER_CACHE` names another folder, or is "off". A lost cache costs only time.
 """
@@ -21,9 +21,9 @@ _log = logging.getLogger(__name__)
 
 
 def load(folder: str, entry: Callable[..., Entry]) -> dict[str, Entry]:
-    """Returns what was last saved for this folder, calling `entry` with the fields of each file.
+    """Returns what was last saved for this folder: an `entry` of each file's fields, by path.
 
-    Returns an empty dict if there is no usable cache.
+    The result is empty if there is no usable cache.
     """
     path = _path(folder)
     try:
