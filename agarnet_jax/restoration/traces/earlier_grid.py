@@ -79,9 +79,8 @@ def _mirrors() -> np.ndarray:
     weights = np.zeros((PHASES, PHASES), np.float32)
     for phase in range(PHASES):
         row, column = divmod(phase, BLOCK)
-        images = {BLOCK * r + c for r in (row, -row % BLOCK) for c in (column, -column % BLOCK)} - {
-            phase
-        }
+        images = {BLOCK * r + c for r in (row, -row % BLOCK) for c in (column, -column % BLOCK)}
+        images.remove(phase)
         weights[phase, list(images)] = 1 / max(len(images), 1)
     return weights
 
