@@ -9,7 +9,7 @@ HELD_OUT = ("astronaut", "coffee")
 TRAINING = ("camera", "chelsea", "brick", "grass", "gravel")
 
 
-def write_pictures(folder: str | os.PathLike) -> None:
+def write_images(folder: str | os.PathLike) -> None:
     """Writes PNG files to `folder/train` and `folder/valid`; needs scikit-image (extra `demo`)."""
     try:
         import skimage.data

@@ -44,7 +44,7 @@ def draw_side_by_side(before: pathlib.Path, after: pathlib.Path, out: pathlib.Pa
 def main() -> None:
     out = pathlib.Path(_OUT.value)
     with program.one_line_errors():
-        bundled.write_pictures(out)
+        bundled.write_images(out)
     training = (
         "experiments.train",
         "--config=experiments/configs/smoke.py",

@@ -135,7 +135,7 @@ def sizes(pattern: str) -> dict[str, int]:
 
 
 def delete(paths: list[str]) -> None:
-    """Deletes the given files, which must exist."""
+    """Deletes existing files or local folders."""
     if paths:
         FileSystems.delete(paths)
 

@@ -51,7 +51,7 @@ class Failed:
 
 
 def skip_by_name(path: str) -> Skipped | None:
-    """Returns a file to skip because of its name, or None if it has to be read."""
+    """Returns the reason if a file's name alone rules it out, or None if it has to be read."""
     try:
         path.encode()
     except UnicodeEncodeError:
