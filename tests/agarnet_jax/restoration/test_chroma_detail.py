@@ -169,5 +169,5 @@ def test_a_photo_pasted_in_after_decoding_gets_no_halo(astronaut, encode):
     assert result[outside].max() <= 6  # 17 without `trust`
     parts, result = merged(photo)
     assert np.abs(result.astype(int) - photo).max() > 10
-    strays = [plane.upsampling_residual(slice(0, 80)) for plane in parts.planes[1:]]
-    assert np.quantile(strays, 0.99) < 2 / 255  # rounding to RGB
+    residual = [plane.upsampling_residual(slice(0, 80)) for plane in parts.planes[1:]]
+    assert np.quantile(residual, 0.99) < 2 / 255  # rounding to RGB
