@@ -80,7 +80,7 @@ class _EventWriter:
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
         self._file = RecordWriter(str(folder / name))
         self._write(Event(file_version="brain.Event:2"))
-        # Makes TensorBoard discard later steps of an earlier process of this run.
+        # Makes TensorBoard discard the steps after `start` of an earlier process.
         self._write(Event(step=start + 1, session_log=SessionLog(status=SessionLog.START)))
 
     def add(self, step: int, summaries: Iterable[Summary]) -> None:
@@ -147,7 +147,7 @@ class Progress:
         self.reset_rates()
 
     def reset_rates(self) -> None:
-        """Excludes the time since the last step, such as an evaluation, from the rates."""
+        """Restarts the measurement of rates, for instance after an evaluation."""
         self._since, self._steps, self._pixels = time.monotonic(), 0, 0
         self._data_wait, self._device_wait = 0.0, 0.0
 
@@ -198,7 +198,7 @@ class Progress:
             self._bar.write(message)
 
     def summary(self) -> str:
-        """Returns steps and rate since this process started training, evaluations included."""
+        """Returns steps, time and crops per second of this process, evaluations included."""
         seconds = time.monotonic() - self._start
         crops = self._total_crops / seconds
         return f"{self._total_steps} steps in {seconds:.1f} s, {crops:.1f} crops/s"

@@ -133,7 +133,7 @@ def to_unit_range(batch: Batch) -> Batch:
 
 
 def make_eval_step(task: Task, mesh: Mesh) -> EvalStep:
-    """Compiles (params, batch) → the sum of every metric over the batch, and `count`, of images.
+    """Compiles (params, batch) → sums of all metrics over the batch, and `count`, the image count.
 
     Padding images have `weight` 0 and are not counted.
     """
