@@ -126,7 +126,7 @@ class EstimationTask:
         return QualityEstimator(self.config).apply({"params": params}, batch["degraded"])
 
     def loss(self, output: QualityEstimate, batch: Batch) -> tuple[jax.Array, Metrics]:
-        """Returns the loss, and the mean absolute error on the scale of qualities."""
+        """Returns the loss, and the mean absolute error of qualities, 0–100."""
         labels = _cell_quality(batch["quality"], batch["degraded"].shape)
         loss = l1(output.cells, labels) / MAX_QUALITY
         return loss, {"mean_absolute_error": MAX_QUALITY * loss}
