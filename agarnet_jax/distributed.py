@@ -107,7 +107,7 @@ def check_identical(texts: Mapping[str, str]) -> None:
     _barrier()
     if others := _differing(["\n".join(texts)]).get(0):
         raise ValueError(
-            f"Process {others} has a different set of settings than process 0, as of another task "
+            f"Process {others} has a different set of settings than process 0, as with another task "
             "or version; run the same command and code on all hosts."
         )
     for index, others in _differing(list(texts.values())).items():
@@ -289,7 +289,7 @@ def _install_abort_handler() -> None:
 
     @ctypes.CFUNCTYPE(None, ctypes.c_int)
     def handler(_: int) -> None:
-        _exit_lost("JAX lost the other processes, usually because process 0 is lost")
+        _exit_lost("JAX lost contact with the other processes, usually because process 0 is lost")
 
     _handlers.append(handler)
     ctypes.CDLL(None).signal(signal.SIGABRT, handler)

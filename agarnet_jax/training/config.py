@@ -18,7 +18,7 @@ class TrainConfig(Config):
     seed: int = 0
     steps: int = 100_000
     batch_size: int = 16  # global: over all devices and hosts
-    accumulation: int = 1  # gradient accumulation: microbatches per step, run one after another
+    accumulation: int = 1  # gradient accumulation: sequential microbatches, in the memory of one
     fsdp: int = 1  # devices that parameters and optimizer state are sharded over
     learning_rate: float = 1e-3  # peak, reached by a linear warm-up
     warmup_steps: int = 500
@@ -37,9 +37,7 @@ class TrainConfig(Config):
     checkpoints_kept: int = 2  # latest ones, 2 or more; the best one is kept as well
     checkpoint_keep_period: int = 0  # steps divisible by it are kept permanently; 0: none
     eval_images: int = 2  # samples of each case shown in TensorBoard; 0: none
-    init_fit: InitialFit = (
-        InitialFit.EXACT
-    )  # how the weights of `init_from` are loaded into the model
+    init_fit: InitialFit = InitialFit.EXACT  # how the weights of `init_from` are loaded
     max_non_finite: int = 10  # consecutive non-finite updates skipped before the run stops
     stall_seconds: float = 900.0  # without a step before all thread stacks are dumped; 0: never
 

@@ -198,7 +198,7 @@ class Progress:
             self._bar.write(message)
 
     def summary(self) -> str:
-        """Returns steps, time and crops per second of this process, evaluations included."""
+        """Returns steps, time and crops/s since the start or resumption, evaluations included."""
         seconds = time.monotonic() - self._start
         crops = self._total_crops / seconds
         return f"{self._total_steps} steps in {seconds:.1f} s, {crops:.1f} crops/s"

@@ -28,10 +28,7 @@ class ScheduleConfig(Config):
     """The learning rate between `train.warmup_steps` and `train.steps`; fractions of that span."""
 
     kind: ScheduleKind = ScheduleKind.COSINE
-    milestones: tuple[float, ...] = (
-        0.5,
-        0.75,
-    )  # `steps`: where the rate drops, increasing fractions
+    milestones: tuple[float, ...] = (0.5, 0.75)  # `steps`: where the rate drops; increasing
     factor: float = 0.1  # `steps`: factor of the rate at each milestone
     decay_share: float = 0.2  # `stable_decay`: fraction of the span, at its end, with decay
 

@@ -121,9 +121,8 @@ def test_the_state_is_donated_and_keeps_its_shardings(steps, case):
 @pytest.mark.slow
 def test_fsdp_shards_most_of_the_state(steps):
     assert steps(**CASES["8 devices"])["fraction per device"] == 1
-    assert (
-        steps(**CASES["8 devices, fsdp 4"])["fraction per device"] < 0.5
-    )  # a quarter, except for small leaves
+    fraction = steps(**CASES["8 devices, fsdp 4"])["fraction per device"]
+    assert fraction < 0.5  # a quarter, except for small leaves
 
 
 @pytest.mark.slow
