@@ -33,9 +33,8 @@ def train_source(config: DataConfig) -> ImageSource:
     Every image is large enough for the largest crop.
 
     Raises:
-      FileNotFoundError, ValueError, ModuleNotFoundError: from `open_images`, or because
-        `train_dir` is empty, every image is broken, or the mixture has videos and PyAV is not
-        installed.
+      FileNotFoundError, ValueError, ModuleNotFoundError: as `open_configured`, or because the
+        mixture has videos and PyAV is not installed.
     """
     if config.degradation.mixture.video:
         import_av()  # fails now rather than when the first video is drawn
@@ -48,7 +47,12 @@ def train_source(config: DataConfig) -> ImageSource:
 
 
 def open_configured(config: DataConfig, setting: str, **options: Any) -> ImageSource:
-    """Opens the images that `config.setting` names; raises ValueError if all of them are broken."""
+    """Opens the images that a field of `config` names.
+
+    Raises:
+      FileNotFoundError, ValueError, ModuleNotFoundError: from `open_images`, or because the setting
+        is empty or every image is broken.
+    """
     location = getattr(config, setting)
     if not location:
         raise ValueError(

@@ -102,7 +102,7 @@ def _make_encoder(codec: VideoCodec, width: int, height: int, bits_per_frame: fl
     else:
         encoder.gop_size, encoder.max_b_frames = 15, 2
         options |= {
-            # Stuffing fills up pictures below this rate; FFmpeg has room for 2 bits per pixel.
+            # Stuffing fills pictures up to this rate; FFmpeg only has room for 2 bits per pixel.
             "minrate": str(min(rate, pixels * _STREAM_FPS)),
             # Keeps short clips closer to the bit rate than the default of ¾.
             "rc_init_occupancy": str(rate // 2),

@@ -72,7 +72,8 @@ def centre_crop(image: np.ndarray, side: int) -> np.ndarray:
 def make_sample(degraded: Degraded, *, side: int, pixelwise: bool, metadata: str) -> Sample:
     """Makes a sample from the top left square of a degraded gray image.
 
-    The labels are pixel-wise and block-wise if `pixelwise`, otherwise one for the whole image.
+    If `pixelwise`, `quality` is pixel-wise and `tables` block-wise; otherwise the image has one of
+    each.
     """
     quality, table = degraded.quality, network_order(degraded.table)
     if pixelwise:

@@ -60,7 +60,7 @@ def repository() -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def golden():
-    """Function: name of a golden case → {tensor name: array}."""
+    """Returns a function from the name of a golden case to {tensor name: array}."""
     return lambda name: dict(np.load(GOLDEN / f"{name}.npz"))
 
 
@@ -78,7 +78,7 @@ def released_shapes() -> dict[str, tuple[int, ...]]:
 
 @pytest.fixture(scope="session")
 def recipe_weight():
-    """Function: (variable name, shape) → the array used for the golden vectors."""
+    """Returns a function (variable name, shape) → the array used for the golden vectors."""
     spec = importlib.util.spec_from_file_location("weights_recipe", GOLDEN / "weights_recipe.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -111,7 +111,7 @@ def picture_folders(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def encode():
-    """Function: (array, quality, options) → bytes of a JPEG file."""
+    """Returns a function (array, quality, **options) → the bytes of a JPEG file."""
 
     def encode(image: np.ndarray, quality: int, **options) -> bytes:
         buffer = io.BytesIO()
@@ -123,7 +123,7 @@ def encode():
 
 @pytest.fixture(scope="session")
 def released_arrays(released_shapes, recipe_weight):
-    """Function: (f, scopes) → {name: array}, the variables of the golden recipe at width f."""
+    """Returns a function (f, scopes) → {name: array}, the golden recipe's variables at width f."""
 
     def arrays(features: int, scopes: tuple[str, ...]):
         def scaled_shape(name, shape):
@@ -147,7 +147,7 @@ def released_arrays(released_shapes, recipe_weight):
 
 @pytest.fixture(scope="session")
 def random_params():
-    """Function: (model, image, seed) → non-zero parameters, without compiling a program."""
+    """Returns a function (model, image, seed) → non-zero NumPy parameters; compiles nothing."""
 
     def random_params(model, image, seed):
         init = lambda key: model.init(key, image, quality=50.0)  # noqa: E731
@@ -180,7 +180,7 @@ def golden_estimator_params(released_arrays):
 
 @pytest.fixture(scope="session")
 def golden_apply(golden_params):
-    """Compiled function: AGARNet at f = 8 with the golden weights."""
+    """Returns a compiled function: AGARNet at f = 8 with the golden weights."""
     model = AGARNet(AGARNetConfig(pixel_features=8))
 
     @jax.jit
@@ -206,7 +206,7 @@ for path in sys.argv[1:]:
 
 @pytest.fixture(scope="session")
 def write_releases(tensorflow_python):
-    """Function: {folder: (restorer's variables, estimator's)} → writes each as the release."""
+    """Returns a function that writes {folder: (restorer's, estimator's variables)} as releases."""
 
     def write_releases(releases) -> None:
         paths = []

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 PACKAGES = ("agarnet_jax", "data_pipelines", "experiments")
+# Modules of agarnet_jax at the bottom, which import only each other.
 LOWER = ("models", "dct", "dct_basis", "jpeg_tables", "color", "configs", "image_arrays")
 # Subpackages of agarnet_jax that never import each other.
 SIBLINGS = ("training", "restoration", "export", "convert")

@@ -41,22 +41,22 @@ def is_local(path: str) -> bool:
     return FileSystems.get_scheme(path) is None
 
 
-def resolve(folder: str, what: str) -> str:
+def resolve(folder: str, role: str) -> str:
     """Returns the folder without a trailing slash, and as a real path if it is local.
 
     Args:
       folder: a local path or a URL.
-      what: names the folder in messages.
+      role: what the folder is for, such as "Input"; messages start with it.
 
     Raises:
       ValueError: the folder is empty, has a scheme without an installed file system, or contains
         wildcards.
     """
     if not folder:
-        raise ValueError(f"{what} folder is empty; give its path.")
+        raise ValueError(f"{role} folder is empty; give its path.")
     if any(wildcard in folder for wildcard in "*?["):
         # Beam's file systems treat these as patterns and cannot escape them.
-        raise ValueError(f"{what} folder {folder!r} contains one of *?[; rename or link it.")
+        raise ValueError(f"{role} folder {folder!r} contains one of *?[; rename or link it.")
     FileSystems.get_filesystem(folder)
     return os.path.realpath(folder) if is_local(folder) else folder.rstrip("/")
 

@@ -41,7 +41,7 @@ def runner(options: PipelineOptions) -> Iterator[fn_runner.FnApiRunner]:
     if direct.direct_running_mode != "multi_processing":
         yield fn_runner.FnApiRunner(provision_info=provision)
         return
-    import fcntl  # not available on Windows, which runs the pipeline in one process
+    import fcntl  # imported late: Windows lacks it, and a run in one process needs none
 
     # The workers that Beam would start log every step and outlive this process for a while.
     direct.direct_running_mode = None

@@ -1,5 +1,7 @@
-"""Imports Beam without its side effects on logging: every import would otherwise warn that
-BigQuery's client is missing, and install a log handler to do so."""
+"""Imports Beam without its side effects on logging.
+
+If BigQuery's client is missing, importing Beam would log a warning and install a handler for it.
+"""
 
 import logging
 

@@ -40,11 +40,12 @@ class PreparationOutcome:
 
     def summary(self) -> str:
         """Describes the output on one line."""
-        counts = self.manifest
-        skipped = ", ".join(f"{count} {kind}" for kind, count in counts["skipped"].items())
+        manifest = self.manifest
+        skipped = ", ".join(f"{count} {kind}" for kind, count in manifest["skipped"].items())
         return (
-            f"{counts['images']} images, {counts['records']} records, {counts['pixels']} pixels, "
-            f"{len(counts['shards'])} shards; skipped: {skipped or 'none'}"
+            f"{manifest['images']} images, {manifest['records']} records, "
+            f"{manifest['pixels']} pixels, {len(manifest['shards'])} shards; "
+            f"skipped: {skipped or 'none'}"
         )
 
 
@@ -91,12 +92,12 @@ def prepare(
     staging = f"{target}/{_STAGING}{uuid.uuid4().hex[:8]}"
     try:
         report = _run_pipeline(source, staging, listing, options, pipeline_options)
-        new = manifest.make(listing, options, report.shards, report.skipped)
-        _check(report, new)
-        manifest.publish(new, report.shards, staging=staging, folder=target)
+        new_manifest = manifest.make(listing, options, report.shards, report.skipped)
+        _check(report, new_manifest)
+        manifest.publish(new_manifest, report.shards, staging=staging, folder=target)
     finally:
         files.delete_folders(target, _STAGING)
-    return PreparationOutcome(new, already_prepared=False)
+    return PreparationOutcome(new_manifest, already_prepared=False)
 
 
 def _run_pipeline(
@@ -120,16 +121,16 @@ def _run_pipeline(
     return read_report(job.report)
 
 
-def _check(report: PreparationReport, new: dict[str, Any]) -> None:
+def _check(report: PreparationReport, new_manifest: dict[str, Any]) -> None:
     if report.failed:
         first = report.failed[0]
         raise PreparationError(
             f"{len(report.failed)} files could not be prepared; the first: {first.path!r} "
             f"{first.reason}. Run the command again."
         )
-    if not new["images"]:
-        reasons = collections.Counter(new["skipped"]).most_common()
+    if not new_manifest["images"]:
+        reasons = collections.Counter(new_manifest["skipped"]).most_common()
         raise PreparationError(
-            f"No image is usable; {new['input']['files']} files skipped: "
+            f"No image is usable; {new_manifest['input']['files']} files skipped: "
             + ", ".join(f"{count} {kind}" for kind, count in reasons)
         )

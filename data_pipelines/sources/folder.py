@@ -20,7 +20,7 @@ _READERS = 16  # threads that read headers, since each read waits on network sto
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What is known about a file without decoding it; `problem` is empty for an image."""
+    """Metadata of a file, read without decoding it; `problem` is empty if it is an image."""
 
     size: int
     mtime_ns: int

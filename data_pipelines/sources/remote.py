@@ -156,7 +156,7 @@ def _delete_abandoned(folder: pathlib.Path) -> None:
 
 
 def _version(info: dict[str, Any]) -> list[str]:
-    """Returns size and version stamp of a file, whose key depends on the store."""
+    """Returns size and change stamp of a file; each store names the stamp differently."""
     stamps = (
         info.get(key) for key in ("etag", "ETag", "generation", "md5Hash", "mtime", "created")
     )

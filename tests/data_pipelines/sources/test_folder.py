@@ -17,7 +17,7 @@ from data_pipelines.sources.images import ImageSource
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
     """An empty folder for the header cache."""
-    cache = tmp_path_factory.mktemp("manifests")
+    cache = tmp_path_factory.mktemp("headers")
     monkeypatch.setenv(header_cache.CACHE_VARIABLE, str(cache))
     return cache
 
@@ -120,11 +120,11 @@ DAMAGED = (
 @pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_cache_is_rebuilt(folder, opened, cache, content):
     FolderRecords(folder)
-    (manifest,) = cache.iterdir()
-    manifest.write_text(content)
+    (cached,) = cache.iterdir()
+    cached.write_text(content)
     assert len(FolderRecords(folder)) == 4
     assert len(opened) == 8
-    assert len(json.loads(manifest.read_text())["files"]) == 4
+    assert len(json.loads(cached.read_text())["files"]) == 4
 
 
 def test_folders_can_be_read_without_a_cache(folder, opened, cache, monkeypatch):
