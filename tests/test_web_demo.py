@@ -28,7 +28,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touc
 ORIENTATION = 0x0112
 TIMEOUT = 300_000  # milliseconds; the machine may be busy
 # Drops or pastes a file.
-BRING = """({name, base64, how}) => {
+TRANSFER = """({name, base64, how}) => {
     const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
     const data = new DataTransfer();
     data.items.add(new File([bytes], name));
@@ -56,11 +56,12 @@ SPANS = """async (lengths) => {
         lengths.map((length) => tiling.spans(length).map(plain)));
 }"""
 
-SHOWN = """async ([planes, estimates]) => {
-    const { detectedQuality, refined } = await import("./steps.js");
+DETECTED = """async ([planes, estimates]) => {
+    const { detectQuality, refineEstimate } = await import("./steps.js");
     return planes.map(([height, width, levels]) => {
         const plane = { height, width, data: Float32Array.from(levels, (level) => level / 255) };
-        return [detectedQuality(plane), ...estimates.map((estimate) => refined(estimate, plane))];
+        const refined = estimates.map((estimate) => refineEstimate(estimate, plane));
+        return [detectQuality(plane), ...refined];
     });
 }"""
 
@@ -75,7 +76,7 @@ MEANS = """async (pairs) => {
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = absent("chromium")
+    chromium = find_program("chromium")
     sandbox = os.geteuid() != 0  # Chromium's does not work for root, who runs CI
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
@@ -83,7 +84,7 @@ def browser():
         browser.close()
 
 
-def absent(program):
+def find_program(program):
     """Returns the path of a program; if missing, skips the test, or fails it if `CI=true`."""
     path = shutil.which(program)
     if path is None:
@@ -95,12 +96,12 @@ def absent(program):
 @pytest.fixture(scope="module")
 def address(repository):
     """The address of the page, served by serve.py."""
-    absent("npm")
-    # With the Python that runs the tests, whatever it has installed.
+    find_program("npm")
+    # Builds with the Python that runs the tests, without reinstalling its packages.
     venv = pathlib.Path(sys.prefix)
     command = ["make", f"--old-file={venv}/dev.stamp", f"VENV={venv}", "web-build"]
-    made = subprocess.run(command, cwd=repository, capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
+    build = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert build.returncode == 0, build.stderr
     serve = [sys.executable, repository / "docs" / "demo" / "serve.py", "--port=0"]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -158,9 +159,9 @@ def gray(tmp_path_factory, gray_photo):
     return path
 
 
-def bring(page, path, how):
+def transfer(page, path, how):
     encoded = base64.b64encode(path.read_bytes()).decode()
-    page.evaluate(BRING, {"name": path.name, "base64": encoded, "how": how})
+    page.evaluate(TRANSFER, {"name": path.name, "base64": encoded, "how": how})
 
 
 def result(page):
@@ -217,32 +218,32 @@ def test_colour_image_matches_python(page, wide, restorer, tmp_path):
 
 def check_the_divider(page):
     stage, split = page.locator(".stage"), page.locator(".split")
-    cut = "after => parseFloat(getComputedStyle(after).clipPath.split(' ').pop())"
+    clip = "after => parseFloat(getComputedStyle(after).clipPath.split(' ').pop())"
     box = stage.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 30)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 30)
     page.mouse.up()
     assert float(split.input_value()) == pytest.approx(25, abs=0.5)
-    assert page.locator(".after").evaluate(cut) == pytest.approx(25, abs=0.5)
+    assert page.locator(".after").evaluate(clip) == pytest.approx(25, abs=0.5)
     page.keyboard.press("Home")
-    assert page.locator(".after").evaluate(cut) == 0
+    assert page.locator(".after").evaluate(clip) == 0
     page.keyboard.press("ArrowRight")
     assert float(split.input_value()) > 0
 
 
 def check_the_map(page):
-    shown = page.locator(".map")
-    assert not shown.is_visible()
+    quality_map = page.locator(".map")
+    assert not quality_map.is_visible()
     page.get_by_role("switch", name="quality map").click()
-    assert shown.is_visible()
+    assert quality_map.is_visible()
     assert len(np.unique(pixels(page, ".map").reshape(-1, 4), axis=0)) > 10  # it varies
     page.get_by_role("switch", name="quality map").click()
-    assert not shown.is_visible()
+    assert not quality_map.is_visible()
 
 
 def test_gray_image_stays_gray_and_settings_are_applied(page, gray, restorer):
-    bring(page, gray, "drop")
+    transfer(page, gray, "drop")
     actual = result(page)
     with Image.open(gray) as picture:
         assert picture.mode == "L"
@@ -269,7 +270,7 @@ def test_exif_orientation_is_applied(page, gray, restorer, tmp_path):
     with Image.open(turned) as picture:
         expected = restorer.restore(picture).image
     expected.getexif()[ORIENTATION] = 6
-    bring(page, turned, "paste")
+    transfer(page, turned, "paste")
     assert_close(result(page), np.asarray(ImageOps.exif_transpose(expected)))
 
 
@@ -342,7 +343,7 @@ def test_tiles_match_python(page, restorer):
 def test_detected_quality_matches_python(page, astronaut, encode):
     picture = np.asarray(Image.fromarray(astronaut[:253, :382]).convert("L"))
     opened = [Image.open(io.BytesIO(encode(picture, quality))) for quality in (10, 35, 80, 97, 100)]
-    wide = np.tile(np.asarray(opened[1])[:248, :376], (3, 4))  # a part is looked at
+    wide = np.tile(np.asarray(opened[1])[:248, :376], (3, 4))  # more than is sampled
     planes = [picture, *map(np.asarray, opened), wide, np.zeros((5, 20), np.uint8)]
     for base, largest in itertools.product((2, 7, 24), (1, 4)):  # no tables of IJG
         table = np.linspace(base, largest * base, 64).astype(int).tolist()
@@ -354,12 +355,12 @@ def test_detected_quality_matches_python(page, astronaut, encode):
     arguments = [[[*plane.shape, plane.ravel().tolist()] for plane in planes], estimates]
     expected = []
     for plane in (levels.astype(np.float32) / 255 for levels in planes):
-        shown = quantization_steps.detect_quality(plane)
-        refined = [quantization_steps.refine_estimate(estimate, shown) for estimate in estimates]
-        expected.append([shown, *refined])
+        detected = quantization_steps.detect_quality(plane)
+        refined = [quantization_steps.refine_estimate(x, detected) for x in estimates]
+        expected.append([detected, *refined])
     known = [99.5, 10, 35, 80, 97, 99.5, 35, None, 98, None, 94, None, None, None, 80]
-    assert [shown for shown, *_ in expected] == known
-    assert page.evaluate(SHOWN, arguments) == expected
+    assert [detected for detected, *_ in expected] == known
+    assert page.evaluate(DETECTED, arguments) == expected
 
 
 def test_weighting_of_flat_areas_matches_python(page, astronaut, encode):
@@ -371,8 +372,8 @@ def test_weighting_of_flat_areas_matches_python(page, astronaut, encode):
         cells = np.random.default_rng(0).uniform(1, 100, [-(-side // 64) for side in plane.shape])
         pairs.append([[*x.shape, x.ravel().tolist()] for x in (plane, cells)])
         levels = plane.astype(np.float32) / 255
-        shares = flat_areas.detail_fractions(levels)
-        expected.append(flat_areas.mean_quality(cells, shares, plane.shape))
+        fractions = flat_areas.detail_fractions(levels)
+        expected.append(flat_areas.mean_quality(cells, fractions, plane.shape))
     whole = mean_over_area(
         cells[None, ..., None], height=70, width=65, placement=CellPlacement.PLACED
     )
@@ -383,14 +384,14 @@ def test_weighting_of_flat_areas_matches_python(page, astronaut, encode):
 def test_policy_blocks_requests_to_other_hosts(browser, address):
     page = browser.new_page()
     page.goto(address)
-    barred = page.evaluate(
+    blocked = page.evaluate(
         """() => new Promise((done) => {
             addEventListener("securitypolicyviolation", (event) => done(event.blockedURI));
             fetch("http://example.invalid/", { method: "POST", body: "x" }).catch(() => 0);
         })"""
     )
     page.close()
-    assert barred == "http://example.invalid/"
+    assert blocked == "http://example.invalid/"
 
 
 def test_server_names_a_port_in_use(repository, address):

@@ -2,7 +2,7 @@
 
 import { inputs } from "./inputs.js";
 import { Settings } from "./settings.js";
-import { turned, turnedPlace, turnedSize } from "./turning.js";
+import { turned, turnedPosition, turnedSize } from "./turning.js";
 import { View } from "./view.js";
 
 const view = new View();
@@ -60,8 +60,8 @@ const handle = {
 
   tile({ done, total, x, y, pixels }) {
     const { image, orientation } = picture;
-    const place = turnedPlace({ x, y, ...sizeOf(pixels) }, image, orientation);
-    view.draw(turned(pixels, orientation), place);
+    const position = turnedPosition({ x, y, ...sizeOf(pixels) }, image, orientation);
+    view.draw(turned(pixels, orientation), position);
     view.tiles({ done, total });
   },
 

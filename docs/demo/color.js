@@ -5,7 +5,7 @@ const [RED, GREEN, BLUE] = [0.299, 0.587, 0.114];
 /** Assigning to this kind of array rounds half to even, as NumPy does. */
 const rounded = new Uint8ClampedArray(1);
 
-/** Luma in [0, 1], rounded to 8-bit levels as the JPEG decoder had it before converting to RGB. */
+/** Luma in [0, 1], rounded to 8-bit levels, as the JPEG decoder had it before converting to RGB. */
 export function luma({ data, width, height }) {
   const plane = new Float32Array(width * height);
   for (let i = 0; i < plane.length; i++) {

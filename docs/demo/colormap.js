@@ -1,6 +1,6 @@
 // The colour map of quality 1–100: viridis (van der Walt & Smith, 2015; CC0).
 
-import { spread } from "./quality.js";
+import { interpolate } from "./quality.js";
 
 const VIRIDIS = [
   [68, 1, 84],
@@ -43,7 +43,7 @@ function painted(width, height, qualityAt) {
 
 /** The quality map at reduced resolution, to be stretched over the image. */
 export function mapPixels(cells, image) {
-  const quality = spread(cells);
+  const quality = interpolate(cells);
   const [width, height] = [image.width, image.height].map((side) => Math.ceil(side / SAMPLE));
   const position = (index, samples, side) => ((index + 0.5) * side) / samples;
   return painted(width, height, (x, y) =>

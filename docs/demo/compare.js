@@ -49,11 +49,11 @@ export class Comparison {
   }
 
   moveDivider() {
-    const share = Number(this.split.value);
-    this.stage.style.setProperty("--split", `${share}%`);
-    this.stage.classList.toggle("only-after", share < 10);
-    this.stage.classList.toggle("only-before", share > 90);
-    this.split.setAttribute("aria-valuetext", `${Math.round(share)} % JPEG, then restored`);
+    const percent = Number(this.split.value);
+    this.stage.style.setProperty("--split", `${percent}%`);
+    this.stage.classList.toggle("only-after", percent < 10);
+    this.stage.classList.toggle("only-before", percent > 90);
+    this.split.setAttribute("aria-valuetext", `${Math.round(percent)} % JPEG, then restored`);
   }
 
   followPointer() {
@@ -92,15 +92,15 @@ export class Comparison {
     if (!(event.key in KEYS)) return;
     event.preventDefault();
     const [x, y] = KEYS[event.key];
-    this.look(this.place.x + STEP * x, this.place.y + STEP * y);
+    this.look(this.focus.x + STEP * x, this.focus.y + STEP * y);
   }
 
   center(event) {
     const box = event.target.getBoundingClientRect();
     const offset = (at, start, length, side) => ((at - start) / length - 0.5) * side;
     this.look(
-      this.place.x + offset(event.clientX, box.left, box.width, CLOSEUP.width),
-      this.place.y + offset(event.clientY, box.top, box.height, CLOSEUP.height),
+      this.focus.x + offset(event.clientX, box.left, box.width, CLOSEUP.width),
+      this.focus.y + offset(event.clientY, box.top, box.height, CLOSEUP.height),
     );
   }
 
@@ -108,7 +108,7 @@ export class Comparison {
   look(x, y) {
     const inside = (value, side, shown) =>
       Math.min(Math.max(value, shown / 2), Math.max(side - shown / 2, shown / 2));
-    this.place = {
+    this.focus = {
       x: inside(x, this.result.width, CLOSEUP.width),
       y: inside(y, this.result.height, CLOSEUP.height),
     };
@@ -117,8 +117,8 @@ export class Comparison {
 
   drawCloseups() {
     const { width, height } = CLOSEUP;
-    const left = Math.round(this.place.x - width / 2);
-    const top = Math.round(this.place.y - height / 2);
+    const left = Math.round(this.focus.x - width / 2);
+    const top = Math.round(this.focus.y - height / 2);
     this.closeups.forEach((closeup, i) => {
       const context = closeup.getContext("2d");
       context.clearRect(0, 0, width, height);

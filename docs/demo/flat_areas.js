@@ -1,10 +1,10 @@
 // One quality for an image, disregarding its flat areas: a port of
 // agarnet_jax/restoration/traces/flat_areas.py, which explains the method.
 
-import { CELL, inRange, meanOverArea } from "./quality.js";
+import { CELL, clipQuality, meanOverArea } from "./quality.js";
 
 const BLOCK = 8;
-const DIFFERENT = 0.5 / 255;
+const MIN_DIFFERENCE = 0.5 / 255;
 
 /** The mean of cells, weighted by area and by the squared fraction of blocks with detail. */
 export function meanQuality(cells, plane) {
@@ -20,7 +20,7 @@ export function meanQuality(cells, plane) {
       total += weight;
     }
   }
-  return total ? inRange(sum / total) : meanOverArea(cells, plane);
+  return total ? clipQuality(sum / total) : meanOverArea(cells, plane);
 }
 
 function detailFraction(plane, { top, left, bottom, right }) {
@@ -39,8 +39,8 @@ function hasDetail({ data, width, height }, top, left) {
   for (let y = top; y < Math.min(top + BLOCK, height); y++) {
     for (let x = left; x < Math.min(left + BLOCK, width); x++) {
       const at = y * width + x;
-      if (x + 1 < width && Math.abs(data[at + 1] - data[at]) > DIFFERENT) return true;
-      if (y + 1 < height && Math.abs(data[at + width] - data[at]) > DIFFERENT) return true;
+      if (x + 1 < width && Math.abs(data[at + 1] - data[at]) > MIN_DIFFERENCE) return true;
+      if (y + 1 < height && Math.abs(data[at + width] - data[at]) > MIN_DIFFERENCE) return true;
     }
   }
   return false;

@@ -5,7 +5,7 @@
 
 export const CELL = 64;
 
-export const inRange = (quality) => Math.min(Math.max(quality, 1), 100);
+export const clipQuality = (quality) => Math.min(Math.max(quality, 1), 100);
 
 /** One quality for an image: the mean of its cells, weighted by the image area they cover. */
 export function meanOverArea({ data, rows, columns }, { width, height }) {
@@ -16,18 +16,18 @@ export function meanOverArea({ data, rows, columns }, { width, height }) {
       sum += covered * data[row * columns + column];
     }
   }
-  return inRange(sum / (width * height));
+  return clipQuality(sum / (width * height));
 }
 
 /** The quality whose quantization steps are `strength` times as large. */
-export function strengthened(quality, strength) {
+export function applyStrength(quality, strength) {
   if (strength === 1) return quality;
   const steps = strength * (quality < 50 ? 5000 / quality : 200 - 2 * quality);
-  return inRange(steps > 100 ? 5000 / Math.max(steps, 1) : 100 - steps / 2);
+  return clipQuality(steps > 100 ? 5000 / Math.max(steps, 1) : 100 - steps / 2);
 }
 
 /** Interpolates cells bilinearly: returns a function from pixel coordinates to quality. */
-export function spread({ data, rows, columns }) {
+export function interpolate({ data, rows, columns }) {
   const neighbours = (pixel, cells) => {
     const position = Math.min(Math.max(pixel / CELL - 0.5, 0), cells - 1);
     const before = Math.floor(position);
@@ -38,6 +38,6 @@ export function spread({ data, rows, columns }) {
     const [upper, lower, down] = neighbours(y, rows);
     const line = (row) =>
       data[row * columns + left] * (1 - across) + data[row * columns + right] * across;
-    return inRange(line(upper) * (1 - down) + line(lower) * down);
+    return clipQuality(line(upper) * (1 - down) + line(lower) * down);
   };
 }

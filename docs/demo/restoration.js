@@ -2,7 +2,7 @@
 // then luma is restored tile by tile.
 
 import { addLuma } from "./color.js";
-import { CELL, strengthened } from "./quality.js";
+import { CELL, applyStrength } from "./quality.js";
 import { Tiling } from "./tiling.js";
 
 const BLOCK = 8;
@@ -22,7 +22,7 @@ export async function estimateCells(plane, estimator) {
   for (const tile of ESTIMATING.tiles(plane)) {
     const input = ESTIMATING.cut(plane, tile);
     const output = await estimator(input);
-    const [down, across] = [ESTIMATING.counting(tile.row), ESTIMATING.counting(tile.column)];
+    const [down, across] = [ESTIMATING.kept(tile.row), ESTIMATING.kept(tile.column)];
     for (let y = 0; y < down.count; y++) {
       const from = (down.from + y) * (input.width / CELL) + across.from;
       const line = output.subarray(from, from + across.count);
@@ -41,13 +41,13 @@ export async function estimateCells(plane, estimator) {
  */
 export async function* restoreTiles(image, plane, { quality, strength, restorer }) {
   if (strength === 0 || plane.data.every((value) => value === plane.data[0])) return;
-  const assumed = strengthened(quality, strength);
+  const assumed = applyStrength(quality, strength);
   const tiles = RESTORING.tiles(plane);
   const { colorSpace } = image;
-  for (const [number, tile] of tiles.entries()) {
+  for (const [index, tile] of tiles.entries()) {
     const input = RESTORING.cut(plane, tile);
     const output = await restorer(input, assumed);
-    const [down, across] = [RESTORING.counting(tile.row), RESTORING.counting(tile.column)];
+    const [down, across] = [RESTORING.kept(tile.row), RESTORING.kept(tile.column)];
     const pixels = new ImageData(across.count, down.count, { colorSpace });
     for (let y = 0; y < down.count; y++) {
       for (let x = 0; x < across.count; x++) {
@@ -57,6 +57,6 @@ export async function* restoreTiles(image, plane, { quality, strength, restorer 
         addLuma(pixels.data, 4 * (y * across.count + x), image.data, 4 * whole, change);
       }
     }
-    yield { done: number + 1, total: tiles.length, x: across.to, y: down.to, pixels };
+    yield { done: index + 1, total: tiles.length, x: across.to, y: down.to, pixels };
   }
 }

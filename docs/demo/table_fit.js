@@ -1,11 +1,11 @@
-// Fits quantization tables that are not IJG's from some of their steps: a port of
-// agarnet_jax/restoration/traces/table_fit.py, which explains the method.
+// Fits quantization tables of encoders other than the IJG library's to some of their steps: a port
+// of agarnet_jax/restoration/traces/table_fit.py, which explains the method.
 
 export const QUALITIES = Array.from({ length: 100 }, (_, i) => i + 1);
 
-const LEAST_STEPS = 8;
-const FAR = 0.2;
-const LEAST_SHARE = 0.6;
+const MIN_STEPS = 8;
+const TOLERANCE = 0.2;
+const MIN_INLIER_FRACTION = 0.6;
 const ROUNDS = 3;
 
 // ITU-T T.81, Annex K: the table for luma, by row.
@@ -25,23 +25,22 @@ export function ijg([down, across], quality) {
   return Math.min(Math.max(step, 1), 255);
 }
 
-/** The effective quality of a table, or null; `found` has the steps, 0 where unknown. */
-export function continuedQuality(found, frequencies) {
+/** The effective quality of a table, or null; `steps` are 0 where unknown. */
+export function fittedQuality(steps, frequencies) {
   const rows = frequencies.map(([down, across]) => TERMS[8 * down + across]);
-  const shown = found.filter((step) => step > 1).length;
-  const finest = shown >= LEAST_STEPS ? 2 : 1;
-  const known = [...found.keys()].filter((i) => found[i] >= finest);
-  let [used, factors] = [known, null];
+  const finest = steps.filter((step) => step > 1).length >= MIN_STEPS ? 2 : 1;
+  const known = [...steps.keys()].filter((i) => steps[i] >= finest);
+  let [inliers, factors] = [known, null];
   for (let round = 0; round < ROUNDS; round++) {
-    if (used.length < Math.max(LEAST_STEPS, LEAST_SHARE * known.length)) return null;
-    factors = leastSquares(used.map((i) => [rows[i], Math.log(found[i])]));
-    used = known.filter((i) => {
+    if (inliers.length < Math.max(MIN_STEPS, MIN_INLIER_FRACTION * known.length)) return null;
+    factors = leastSquares(inliers.map((i) => [rows[i], Math.log(steps[i])]));
+    inliers = known.filter((i) => {
       const fitted = Math.max(Math.round(Math.exp(dot(rows[i], factors))), 1);
-      return Math.abs(Math.log(fitted / found[i])) <= FAR;
+      return Math.abs(Math.log(fitted / steps[i])) <= TOLERANCE;
     });
   }
-  const steps = TERMS.map((terms) => Math.exp(dot(terms, factors)));
-  return effectiveQuality(steps.map((step) => Math.min(Math.max(step, 1), 255)));
+  const table = TERMS.map((terms) => Math.exp(dot(terms, factors)));
+  return effectiveQuality(table.map((step) => Math.min(Math.max(step, 1), 255)));
 }
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
@@ -63,10 +62,10 @@ function leastSquares(equations) {
   return sums.map((row, i) => row[3] / row[i]);
 }
 
-/** The quality whose IJG table has the same expected error, as in agarnet_jax/jpeg_tables.py. */
+/** The quality whose IJG table is closest in expected error, as in agarnet_jax/jpeg_tables.py. */
 function effectiveQuality(steps) {
-  const excess = ERRORS.map((error) => Math.abs(Math.log(error / expectedError(steps))));
-  return QUALITIES[excess.lastIndexOf(Math.min(...excess))];
+  const logRatios = ERRORS.map((error) => Math.abs(Math.log(error / expectedError(steps))));
+  return QUALITIES[logRatios.lastIndexOf(Math.min(...logRatios))];
 }
 
 function expectedError(steps) {

@@ -2,7 +2,7 @@
 //
 // A plane is { data: Float32Array, height, width } in row-major order.
 
-const SHARE_UNIT = 64; // tile sides are rounded up to a multiple of this
+const SIDE_UNIT = 64; // tile sides are rounded up to a multiple of this
 
 /** One axis of a tile: it starts at `start`, and its result is kept in [first, last). */
 function span(start, first, last) {
@@ -22,12 +22,12 @@ const PADDING = {
 
 export class Tiling {
   /**
-   * largest: maximum side of a tile. overlap: pixels around a result that it depends on. grid: tiles
-   * are aligned to multiples of it. padding: how the plane is padded to the grid. scale: ratio of the
-   * side of a tile to the side of its result.
+   * largest: maximum side of a tile. overlap: how far a result may depend on pixels around it.
+   * grid: positions and sides of tiles are multiples of it. padding: how a plane is extended to the
+   * grid. scale: ratio of a tile's side to that of its result.
    */
   constructor({ largest, overlap, grid, padding, scale = 1 }) {
-    Object.assign(this, { largest, overlap, grid, scale, padded: PADDING[padding] });
+    Object.assign(this, { largest, overlap, grid, scale, padIndex: PADDING[padding] });
   }
 
   /** The tile side for a plane's side: all of it, padded to the grid, or a nearly even split. */
@@ -37,7 +37,7 @@ export class Tiling {
     const shared = 2 * this.overlap;
     const count = Math.ceil((whole - shared) / (this.largest - shared));
     const share = Math.ceil((whole - shared) / count) + shared;
-    return Math.min(this.largest, Math.ceil(share / SHARE_UNIT) * SHARE_UNIT);
+    return Math.min(this.largest, Math.ceil(share / SIDE_UNIT) * SIDE_UNIT);
   }
 
   /** Spans whose kept results cover [0, length) once, at least `overlap` from tile edges. */
@@ -64,17 +64,17 @@ export class Tiling {
     const [rows, columns] = [plane.height - row.start, plane.width - column.start];
     const data = new Float32Array(height * width);
     for (let y = 0; y < height; y++) {
-      const line = row.start + this.padded(y, Math.min(height, rows));
+      const line = row.start + this.padIndex(y, Math.min(height, rows));
       for (let x = 0; x < width; x++) {
-        const at = column.start + this.padded(x, Math.min(width, columns));
+        const at = column.start + this.padIndex(x, Math.min(width, columns));
         data[y * width + x] = plane.data[line * plane.width + at];
       }
     }
     return { data, height, width };
   }
 
-  /** What is kept along an axis: `count` values from index `from` of the tile to index `to`. */
-  counting({ start, first, last }) {
+  /** The kept results of an axis: `count`, at index `from` in the tile and `to` in the plane. */
+  kept({ start, first, last }) {
     const to = Math.floor(first / this.scale);
     const count = Math.ceil(last / this.scale) - to;
     return { to, count, from: to - Math.floor(start / this.scale) };

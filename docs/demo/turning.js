@@ -1,7 +1,7 @@
 // The EXIF orientation of a JPEG file, and rotating pixels by it.
 //
-// The networks need the pixels as compressed, users want to see them upright. So everything is computed
-// in the orientation of the file, and rotated for display.
+// The networks need the pixels as compressed, users want to see them upright. So everything is
+// computed in the orientation of the file, and rotated for display.
 
 const [EXIF, APP1, SCAN, ORIENTATION] = [0x45786966, 0xe1, 0xda, 0x0112];
 
@@ -11,8 +11,8 @@ export function isJpeg(bytes) {
 }
 
 /**
- * Returns the EXIF orientation 1–8 in the first bytes of a JPEG file, or 1 if it is missing or invalid,
- * and sets it to 1 in the bytes, because browsers always apply it when they decode.
+ * Returns the EXIF orientation 1–8 in the first bytes of a JPEG file, or 1 if it is missing or
+ * invalid, and sets it to 1 in the bytes, because browsers always apply it when they decode.
  */
 export function takeOrientation(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -57,7 +57,7 @@ export function turnedSize({ width, height }, orientation) {
 }
 
 /** The position of a rectangle { x, y, width, height } in the upright image. */
-export function turnedPlace({ x, y, width, height }, image, orientation) {
+export function turnedPosition({ x, y, width, height }, image, orientation) {
   const { transposed, mirrored, flipped } = moves(orientation);
   const [left, top] = transposed ? [y, x] : [x, y];
   const piece = turnedSize({ width, height }, orientation);
@@ -81,8 +81,8 @@ export function turned(pixels, orientation) {
     const row = flipped ? height - 1 - y : y;
     for (let x = 0; x < width; x++) {
       const column = mirrored ? width - 1 - x : x;
-      const [line, place] = transposed ? [column, row] : [row, column];
-      to[y * width + x] = from[line * pixels.width + place];
+      const [line, at] = transposed ? [column, row] : [row, column];
+      to[y * width + x] = from[line * pixels.width + at];
     }
   }
   return result;

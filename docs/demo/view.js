@@ -2,7 +2,7 @@
 
 import { drawScale, mapPixels, onScale } from "./colormap.js";
 import { Comparison } from "./compare.js";
-import { inRange } from "./quality.js";
+import { clipQuality } from "./quality.js";
 import { turned } from "./turning.js";
 
 const find = (selector) => document.querySelector(selector);
@@ -15,7 +15,7 @@ const VERDICTS = [
 ];
 const NOT_A_JPEG = "This file is not a JPEG; it only improves if its pixels come from one. ";
 
-const rounded = (quality) => Math.round(inRange(quality));
+const rounded = (quality) => Math.round(clipQuality(quality));
 
 export class View {
   constructor() {
@@ -76,7 +76,7 @@ export class View {
     find("#quality").value = estimated.toFixed(1);
     const [, verdict] = VERDICTS.find(([limit]) => estimated < limit);
     find("#verdict").textContent = `estimated JPEG quality: ${verdict}`;
-    const [low, high] = [Math.min, Math.max].map((extreme) => extreme(...cells.data));
+    const [low, high] = [Math.min(...cells.data), Math.max(...cells.data)];
     find("#range").textContent = `${rounded(low)} to ${rounded(high)} across the image`;
     const mark = find(".mark");
     mark.hidden = false;

@@ -1,5 +1,5 @@
-// The worker does all heavy computation. It receives { file, quality, strength, cells } and posts its
-// results as they become available; to cancel it, the page terminates it and starts another.
+// The worker does all heavy computation. It receives { file, quality, strength, cells } and posts
+// its results as they become available; to cancel it, the page terminates it and starts another.
 //
 // cells: those of the estimator, if already known. quality: null to use the estimate.
 
@@ -8,7 +8,7 @@ import { decode } from "./decoding.js";
 import { loadNetworks } from "./model.js";
 import { meanQuality } from "./flat_areas.js";
 import { RESTORING, estimateCells, restoreTiles } from "./restoration.js";
-import { refined } from "./steps.js";
+import { refineEstimate } from "./steps.js";
 
 const post = (kind, contents = {}, transfer = []) => postMessage({ kind, ...contents }, transfer);
 const networks = loadNetworks();
@@ -24,7 +24,7 @@ async function work({ file, quality, strength, cells }) {
   const started = performance.now();
   const plane = luma(image);
   cells ??= await estimateCells(plane, estimate);
-  const estimated = refined(meanQuality(cells, plane), plane);
+  const estimated = refineEstimate(meanQuality(cells, plane), plane);
   post("estimated", { cells, estimated, total: RESTORING.tiles(plane).length });
   const options = { quality: quality ?? estimated, strength, restorer: restore };
   for await (const tile of restoreTiles(image, plane, options)) {
