@@ -103,7 +103,7 @@ def check_quality(quality: float | np.ndarray | QualitySource) -> None:
 
 def check_bits(bits: int | None) -> None:
     if bits not in (None, 8, 16):
-        raise ValueError(f"bits is {bits!r}; use 8 or 16 (default: as the image).")
+        raise ValueError(f"bits is {bits!r}; use 8 or 16 (default: as the input).")
 
 
 def check_strength(strength: float) -> None:
@@ -111,7 +111,7 @@ def check_strength(strength: float) -> None:
     if values.ndim or values.dtype.kind not in "iuf" or not 0 <= values <= MAX_STRENGTH:
         raise ValueError(
             f"strength is {_describe(strength)}; use a number from 0 (no change) to "
-            f"{MAX_STRENGTH}; 1 is neutral."
+            f"{MAX_STRENGTH} (default: 1)."
         )
 
 

@@ -66,7 +66,8 @@ def assess(
     if header is None:
         return History(False, ("the file is not a JPEG, so its quantization tables are unknown",))
     if header.coding not in ASSESSED_CODINGS:
-        return History(False, (f"detection was not measured for {header.coding} components",))
+        reason = f"recompression is detected in gray and YCbCr files only, not in {header.coding}"
+        return History(False, (reason,))
     reasons = []
     quality = effective_quality(header.tables[0])
     if estimated_quality is not None and estimated_quality < quality - ESTIMATE_BELOW_HEADER:

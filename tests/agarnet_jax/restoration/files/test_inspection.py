@@ -42,7 +42,7 @@ def photo(astronaut):
     return np.asarray(Image.fromarray(astronaut).reduce(3))
 
 
-def test_a_jpeg_compressed_once(inspect, restorer, photo, encode):
+def test_a_jpeg_compressed_once_is_reported_as_such(inspect, restorer, photo, encode):
     found = inspect(encode(photo, 40, subsampling="4:2:2"))
     height, width = photo.shape[:2]
     assert (found.kind, found.width, found.height) == ("JPEG", width, height)
@@ -115,7 +115,7 @@ def test_an_uncompressed_image_has_no_grid(inspect, photo):
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_gray_and_cmyk_jpegs(inspect, photo, mode):
+def test_gray_and_cmyk_jpegs_report_their_coding(inspect, photo, mode):
     buffer = io.BytesIO()
     Image.fromarray(photo).convert(mode).save(buffer, "JPEG", quality=40)
     found = inspect(buffer.getvalue())

@@ -131,7 +131,7 @@ def test_conversions_are_reported(file, rgb, encoded):
     assert "of mode 'F'" in refused(file(encoded(Image.new("F", (9, 9)), "TIFF")))
 
 
-def deep_png(pixels, color_type, **chunks):
+def png16(pixels, color_type, **chunks):
     """Encodes 16-bit pixels as PNG."""
     rows = pixels.astype(">u2").reshape(len(pixels), -1).view(np.uint8)
     return png(rows, width=pixels.shape[1], depth=16, color_type=color_type, **chunks)
@@ -156,7 +156,7 @@ def png(rows, *, width, depth, color_type, **chunks):
 @pytest.mark.parametrize(("channels", "color_type"), [(1, 0), (2, 4), (3, 2), (4, 6)])
 def test_16_bit_png_pixels_are_kept(file, channels, color_type):
     pixels = np.random.default_rng(0).integers(0, 65536, (9, 13, channels), dtype=np.uint16)
-    read = reading.read(file(deep_png(pixels, color_type)))
+    read = reading.read(file(png16(pixels, color_type)))
     assert np.asarray(read.pixels).dtype == np.uint16
     np.testing.assert_array_equal(np.asarray(read.pixels).reshape(pixels.shape), pixels)
     assert read.size == (13, 9)
@@ -202,14 +202,14 @@ def test_lost_bits_of_jpeg_2000_and_sgi_are_reported(file, rgb, encoded):
 def test_16_bit_images_beyond_pillows_pixel_limit_are_read(file, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     pixels = np.full((9, 13, 3), 0x1234, np.uint16)
-    read = reading.read(file(deep_png(pixels, 2)))
+    read = reading.read(file(png16(pixels, 2)))
     np.testing.assert_array_equal(read.pixels, pixels)
 
 
 def test_a_transparent_16_bit_colour_becomes_alpha(file):
     pixels = np.full((4, 5, 3), 0x1234, np.uint16)
     pixels[1, 2] = 0x1235
-    read = reading.read(file(deep_png(pixels, 2, tRNS=b"\x12\x35" * 3)))
+    read = reading.read(file(png16(pixels, 2, tRNS=b"\x12\x35" * 3)))
     assert read.pixels.shape == (4, 5, 4)
     assert [tuple(index) for index in np.argwhere(read.pixels[..., 3] == 0)] == [(1, 2)]
 
@@ -371,7 +371,7 @@ def test_complete_images_with_gray_rows_at_the_end_are_not_called_truncated(
         assert reading.read(file(contents + padding), strict=True).warnings == ()
 
 
-def test_truncated_progressive_files_and_fragments(file, rgb, encoded):
+def test_truncated_progressive_files_are_decoded_and_fragments_refused(file, rgb, encoded):
     whole = encoded(rgb, "JPEG", progressive=True)
     read = reading.read(file(whole[:-200]))
     assert "fine details are missing" in read.warnings[0]
@@ -451,7 +451,7 @@ def test_images_of_extreme_sizes_are_read(file, encoded, size):
 
 
 def test_decompression_bombs_are_refused_before_decoding(file):
-    bomb = deep_png(np.zeros((1, 1, 3), np.uint16), 2)
+    bomb = png16(np.zeros((1, 1, 3), np.uint16), 2)
     header = struct.pack(">4sIIBBBBB", b"IHDR", 60000, 60000, 8, 2, 0, 0, 0)
     bomb = bomb[:12] + header + struct.pack(">I", zlib.crc32(header)) + bomb[33:]
     message = refused(file(bomb))
