@@ -90,7 +90,7 @@ def batches(shapes: beam.PCollection) -> beam.PCollection:
         | "As pairs" >> beam.Map(lambda pair: pair).with_output_types(tuple[str, str])
         | "By shape"
         >> beam.GroupIntoBatches(_BATCH_SIZE, max_buffering_duration_secs=_BATCH_SECONDS)
-        # One worker has all batches of a shape, and nearly all photographs have the same shape.
+        # All batches of a shape are at one worker, and nearly all photographs have the same shape.
         | "Spread batches" >> beam.Reshuffle()
     )
 

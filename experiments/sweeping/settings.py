@@ -17,9 +17,9 @@ class SweepSettings:
 
     workdir: the folder for trials and reports. storage: a file, journal:FILE or a database URL;
     "" is `study.db` in `workdir`. config, space: the base experiment and the path of the space
-    file; a report needs neither. sampler, pruner: from `studies.SAMPLERS` and `PRUNERS`; one trial
-    in `reduction` passes each rung. trials: total over all workers; None: 20, or the whole grid.
-    heartbeat: its interval in seconds. retries: restarts of a trial whose worker died.
+    file; only a report needs neither. sampler, pruner: from `studies.SAMPLERS` and `PRUNERS`; one
+    trial in `reduction` passes each rung. trials: total over all workers; None: 20, or the whole
+    grid. heartbeat: its interval in seconds. retries: restarts of a trial whose worker died.
     """
 
     study: str
