@@ -84,8 +84,8 @@ def files_per_second(jobs: list[Job], workers: int) -> float:
     from agarnet_jax.cli.restorers import Restorers
 
     restorers = Restorers("tiny", workers=workers)
-    for number in range(workers):
-        run(jobs[:1], lambda _, number=number: restorers(number), workers=1)
+    for worker in range(workers):
+        run(jobs[:1], lambda _, worker=worker: restorers(worker), workers=1)
     return len(jobs) / sum(run(jobs, restorers, workers=workers))
 
 

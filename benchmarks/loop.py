@@ -66,7 +66,7 @@ def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
 
 
 def loop_seconds(experiment: ExperimentConfig, *, checkpoints: int) -> float:
-    """Measures the seconds per step of the loop in its second interval, with some checkpoints."""
+    """Measures the seconds per step in the loop's second interval, with `checkpoints` saved."""
     interval = _STEPS.value // max(1, checkpoints)
     config = dataclasses.replace(
         experiment.train,

@@ -40,7 +40,7 @@ def choose(cases: Sequence[Case], results: Results) -> list[tuple[Case, int]]:
 
 
 def compare(run: EvaluationRun, case: Case, index: int) -> Comparison | None:
-    """Collects an image degraded, restored and clean; None if no method restored it."""
+    """Returns the degraded, restored and clean versions of an image; None if none is restored."""
     degraded, outputs = run.restore_image(case, index)
     images = {INPUT: degraded.image}
     for name, output in outputs.items():

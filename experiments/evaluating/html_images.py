@@ -15,7 +15,7 @@ _MIN_SPAN = 10  # in quality, so that noise in a constant map does not look like
 
 
 @dataclasses.dataclass(frozen=True)
-class QualityPicture:
+class QualityMapImage:
     """A colour-coded quality map, `uri`, and its scale, `scale_uri`, from `low` to `high`."""
 
     uri: str
@@ -33,14 +33,14 @@ def image_uri(image: np.ndarray) -> str:
     return _uri(Image.fromarray(image))
 
 
-def quality_picture(quality_map: np.ndarray) -> QualityPicture:
+def quality_map_image(quality_map: np.ndarray) -> QualityMapImage:
     """Colour-codes a finite map (H, W) in 1–100 on a scale adapted to its range."""
     low = _STEP * math.floor(quality_map.min() / _STEP)
     high = _STEP * math.ceil(quality_map.max() / _STEP)
     while high - low < _MIN_SPAN:
         low, high = max(low - _STEP, 0), min(high + _STEP, 100)
     scaled = (np.asarray(quality_map, np.float64) - low) / (high - low)
-    return QualityPicture(_colored(scaled), _colored(np.linspace(0, 1, 256)[None]), low, high)
+    return QualityMapImage(_colored(scaled), _colored(np.linspace(0, 1, 256)[None]), low, high)
 
 
 def _colored(values: np.ndarray) -> str:

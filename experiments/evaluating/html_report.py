@@ -208,14 +208,14 @@ def _image(image: np.ndarray, alt: str) -> str:
 
 
 def _quality_map(name: str, quality_map: np.ndarray) -> str:
-    picture = html_images.quality_picture(quality_map)
+    colored = html_images.quality_map_image(quality_map)
     height, width = quality_map.shape
     mean, low, high = quality_map.mean(), quality_map.min(), quality_map.max()
     alt = escape(f"{name}: assumed JPEG quality of each pixel, {low:.1f} to {high:.1f}")
     return (
-        f'<figure class="quality-map"><div class="overview"><img src="{picture.uri}" '
+        f'<figure class="quality-map"><div class="overview"><img src="{colored.uri}" '
         f'width="{width}" height="{height}" alt="{alt}"></div><figcaption>'
         f"Assumed JPEG quality: mean {mean:.1f}, range {low:.1f} to {high:.1f}"
-        f'<span class="scale"><span>{picture.low}</span><img src="{picture.scale_uri}" alt="to">'
-        f"<span>{picture.high}</span></span></figcaption></figure>"
+        f'<span class="scale"><span>{colored.low}</span><img src="{colored.scale_uri}" alt="to">'
+        f"<span>{colored.high}</span></span></figcaption></figure>"
     )

@@ -27,7 +27,7 @@ _IN_MEMORY = 64  # images cached per set
 
 @dataclasses.dataclass(frozen=True)
 class VideoCoding:
-    """Codes a clip as MPEG-2 at a constant bit rate (bits per second), then optionally as JPEGs."""
+    """MPEG-2 coding of a clip at a constant bit rate (bits per second), optionally then JPEG."""
 
     bit_rate: float
     jpeg: Jpeg | None = None

@@ -20,7 +20,7 @@ from data_pipelines.degradations.degraded import Degraded
 from experiments.evaluating.suites import Variant
 from experiments.trained import best_of
 
-_TILE = 1024  # larger than the images of the test sets
+_TILE = 1024  # larger than the images of the test sets, which are therefore not tiled
 _SOURCES = {Variant.IMAGE: QualitySource.IMAGE, Variant.MAP: QualitySource.MAP}
 
 

@@ -81,7 +81,7 @@ TABLE2: dict[str, dict[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
         )
     },
 }
-# The estimator's mean and standard deviation over images (× 100 the values in the paper).
+# The estimator's mean and standard deviation over images, which the paper gives × 100.
 ESTIMATES = {
     10: (10.32, 0.99),
     20: (20.24, 0.88),
@@ -157,10 +157,10 @@ COLOR_JPEG = {10: 25.69, 40: 30.28}
 
 def reference_rows() -> Iterator[ReferenceRow]:
     """Yields every reference value of the JPEG itself."""
-    for images, (psnr, ssim) in TABLE2_JPEG.items():
-        for quality, level, similarity in zip(QUALITIES, psnr, ssim):
-            yield ReferenceRow(images, f"Q{quality}", Jpeg(quality), "psnr", level)
-            yield ReferenceRow(images, f"Q{quality}", Jpeg(quality), "ssim_uniform", similarity)
+    for images, (psnrs, ssims) in TABLE2_JPEG.items():
+        for quality, psnr, ssim in zip(QUALITIES, psnrs, ssims):
+            yield ReferenceRow(images, f"Q{quality}", Jpeg(quality), "psnr", psnr)
+            yield ReferenceRow(images, f"Q{quality}", Jpeg(quality), "ssim_uniform", ssim)
     for metric, values in (("ssim_gaussian", _GAUSSIAN_SSIM), ("psnr_b", _PSNR_B)):
         for quality, value in values.items():
             yield ReferenceRow(LIVE1, f"Q{quality}", Jpeg(quality), metric, value)

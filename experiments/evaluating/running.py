@@ -132,7 +132,7 @@ class EvaluationRun:
         return degraded, outputs
 
     def _units(self, cases: Sequence[Case]) -> list[Unit]:
-        """Lists units grouped by image, so that each image is read and compiled for only once."""
+        """Lists units grouped by image, so that each is read, and its size compiled, only once."""
         cases_by_unit: dict[tuple[str, int, AnyDegradation], list[Case]]
         cases_by_unit = collections.defaultdict(list)
         for case in cases:

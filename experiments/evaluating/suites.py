@@ -62,7 +62,7 @@ OWN = "own"  # the suite of --images
 # Figure 4 at qualities that table 2 does not have, on every third image.
 GAIN_QUALITIES = (1, 5, 15, 85, 90, 95, 97, 99, 100)
 THIRD = 3
-# With --suite=all, these use every third image, so that it takes some 20 minutes on two cores.
+# Use every third image with --suite=all, which then takes some 20 minutes on two cores.
 SUBSAMPLED_IN_ALL = ("double", "color")
 # The paper does not publish the quality pairs of its groups; here is one unequal pair for each.
 TABLE3_PAIRS = {

@@ -189,16 +189,16 @@ def test_different_sizes_raise_an_error(part):
      (1, 100, (0, 100)), (12, 31, (10, 35))],
 )  # fmt: skip
 def test_the_colour_scale_covers_the_range_of_the_map(lowest, highest, scale):
-    picture = html_images.quality_picture(np.array([[lowest, highest]], np.float32))
-    assert (picture.low, picture.high) == scale
+    colored = html_images.quality_map_image(np.array([[lowest, highest]], np.float32))
+    assert (colored.low, colored.high) == scale
 
 
 def test_the_map_is_coloured_by_viridis_over_its_scale():
     quality_map = np.linspace(20, 60, 400, dtype=np.float32).reshape(20, 20)
-    picture = html_images.quality_picture(quality_map)
+    colored = html_images.quality_map_image(quality_map)
     expected = matplotlib.colormaps["viridis"]((quality_map - 20) / 40, bytes=True)[..., :3]
     # A value between two of the 256 colours may get either; they differ by at most 3 levels.
-    np.testing.assert_allclose(decode(picture.uri).convert("RGB"), expected, atol=3)
-    scale = np.asarray(decode(picture.scale_uri).convert("RGB"))[0]
-    whole = matplotlib.colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
-    np.testing.assert_array_equal(scale, whole)
+    np.testing.assert_allclose(decode(colored.uri).convert("RGB"), expected, atol=3)
+    scale = np.asarray(decode(colored.scale_uri).convert("RGB"))[0]
+    expected = matplotlib.colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
+    np.testing.assert_array_equal(scale, expected)

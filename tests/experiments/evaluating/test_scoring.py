@@ -80,9 +80,9 @@ def test_means_require_every_value():
     assert mean([1.0, 2.0]) == 1.5
     assert mean([1.0, None]) is None
     assert mean([]) is None
-    whole = Scores(frequency_error=tuple(range(64)))
-    np.testing.assert_array_equal(mean_frequency_error([whole, whole]), np.arange(64))
-    assert mean_frequency_error([whole, Scores()]) is None
+    scores = Scores(frequency_error=tuple(range(64)))
+    np.testing.assert_array_equal(mean_frequency_error([scores, scores]), np.arange(64))
+    assert mean_frequency_error([scores, Scores()]) is None
 
 
 def test_all_scores_use_the_requested_rounding(noisy):
