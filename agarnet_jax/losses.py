@@ -37,7 +37,7 @@ class LossConfig(Config):
 
     kind: LossKind = LossKind.L1
     charbonnier_epsilon: float = 1e-3  # ε: the loss is quadratic below it; a quarter gray level
-    frequency_weight: float = 0.0  # of the L1 loss of 8×8 block DCTs; 0: none
+    frequency_weight: float = 0.0  # of the L1 loss of 8×8 block DCTs; 0 omits it
 
     def __post_init__(self):
         super().__post_init__()

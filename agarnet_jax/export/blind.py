@@ -158,9 +158,9 @@ def functions(
     image = Tensor("image", "float32", _IMAGE_SHAPE, "luma in [0, 1], the JPEG grid at the origin")
     image_uint8 = Tensor("image", "uint8", _IMAGE_SHAPE, "luma 0–255, the JPEG grid at the origin")
     restored = Tensor("restored", "float32", _IMAGE_SHAPE, "restored luma in [0, 1]")
-    unlimited = Tensor("restored", "float32", _IMAGE_SHAPE, "restored luma, not clipped")
+    unclipped = Tensor("restored", "float32", _IMAGE_SHAPE, "restored luma, not clipped")
     restored_uint8 = Tensor("restored", "uint8", _IMAGE_SHAPE, "restored luma, rounded")
-    assumed = (
+    estimates = (
         Tensor("quality_map", "float32", _IMAGE_SHAPE, "estimated JPEG quality 1–100, pixel-wise"),
         Tensor(
             "quality", "float32", ("batch",), "estimated JPEG quality 1–100, mean over the area"
@@ -170,16 +170,16 @@ def functions(
         "cells", "float32", ("batch", "rows", "columns", 1), "quality per 64×64 cell, not clipped"
     )
     every = (
-        Function(Part.BLIND, (image,), (restored, *assumed), cell_side, networks.blind),
+        Function(Part.BLIND, (image,), (restored, *estimates), cell_side, networks.blind),
         Function(
             Part.BLIND_UINT8,
             (image_uint8,),
-            (restored_uint8, *assumed),
+            (restored_uint8, *estimates),
             cell_side,
             networks.blind_uint8,
         ),
-        Function(Part.RESTORER, (image, given), (unlimited,), BLOCK, networks.restore),
-        Function(Part.ESTIMATOR, (image,), (cells, *assumed), cell_side, networks.estimate),
+        Function(Part.RESTORER, (image, given), (unclipped,), BLOCK, networks.restore),
+        Function(Part.ESTIMATOR, (image,), (cells, *estimates), cell_side, networks.estimate),
     )
     return {function.part: function for function in every}
 
@@ -236,7 +236,7 @@ class _Networks:
         placement = self.estimator_config.cells
         padded = image
         if placement is CellPlacement.PLACED:
-            padded = mirrored_to_cells(mirrored_to_cells(image, axis=1), axis=2)
+            padded = pad_to_cells(pad_to_cells(image, axis=1), axis=2)
         params = _as_float32(self.estimator_params)
         cells = QualityEstimator(self.estimator_config).apply({"params": params}, padded).cells
         interpolated = quality_map(cells, height=height, width=width, placement=placement)
@@ -248,7 +248,7 @@ class _Networks:
         }
 
 
-def mirrored_to_cells(image: jax.Array, *, axis: int) -> jax.Array:
+def pad_to_cells(image: jax.Array, *, axis: int) -> jax.Array:
     """Pads images (B, H, W, 1) to whole cells along an axis, like `numpy.pad` mode "symmetric".
 
     Indices are computed here because this mode of `jnp.pad` does not accept symbolic sizes.

@@ -39,7 +39,9 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
       ValueError: there is no size, TensorFlow is missing, or see `model.prepare`.
     """
     if options.get("size") is None:
-        raise ValueError("A LiteRT file has a fixed image size; give one, such as 256x256.")
+        raise ValueError(
+            "A LiteRT file has a fixed image size; give height and width, such as 256x256."
+        )
     model = prepare(trained, **options)
     tf = tf_function.load_tensorflow()
     function = tf.function(
@@ -68,18 +70,18 @@ def _one_by_one(tf: Any, model: Model, cells: CellPlacement) -> Callable[..., An
     rows, columns = cell_grid(*model.size, cells)
     sides = model.sides | {"rows": rows, "columns": columns}
 
-    def of_image(tensor: Tensor) -> Any:
+    def image_spec(tensor: Tensor) -> Any:
         return tf.TensorSpec(tensor.with_sides(sides)[1:], tensor.dtype)
 
-    def one(arrays: tuple[Any, ...]) -> dict[str, Any]:
+    def apply_to_image(arrays: tuple[Any, ...]) -> dict[str, Any]:
         outputs = convert(*(array[None] for array in arrays))
         return {name: output[0] for name, output in outputs.items()}
 
-    def one_by_one(*arrays: Any) -> dict[str, Any]:
-        outputs = {tensor.name: of_image(tensor) for tensor in model.function.outputs}
-        return tf.map_fn(one, arrays, fn_output_signature=outputs, parallel_iterations=1)
+    def apply_one_by_one(*arrays: Any) -> dict[str, Any]:
+        outputs = {tensor.name: image_spec(tensor) for tensor in model.function.outputs}
+        return tf.map_fn(apply_to_image, arrays, fn_output_signature=outputs, parallel_iterations=1)
 
-    return one_by_one
+    return apply_one_by_one
 
 
 def _as_2d_convolutions(

@@ -26,7 +26,7 @@ from agarnet_jax.export.blind import (
 
 UNKNOWN = "unknown"
 _SHIPPED_LICENCE = "Apache-2.0 for the code; the weights for research use, see their model card"
-_OTHER_LICENCE = "Apache-2.0 for the code; the licence of the weights is up to their author"
+_OTHER_LICENCE = "Apache-2.0 for the code; the weights under the licence of their author"
 
 
 def describe(
@@ -39,7 +39,7 @@ def describe(
     size: tuple[int, int] | None = None,
     licence: str | None = None,
 ) -> dict[str, str]:
-    """Returns the metadata, strings by key, which are the same in every format.
+    """Returns the metadata: strings by key, the same in every format.
 
     "inputs", "outputs" and "sides" are JSON.
 
@@ -50,7 +50,7 @@ def describe(
       quality: what the restorer gets, as in `blind.functions`.
       dtype: the type of the stored parameters.
       size: (height, width) if they are fixed.
-      licence: of code and weights; None for the default, which knows that of shipped weights.
+      licence: of code and weights; the default depends on whether the weights are shipped ones.
     """
     described = {
         "name": f"agarnet-{name}",

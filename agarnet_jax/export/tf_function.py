@@ -41,15 +41,17 @@ def converted(
       model: what to convert; it is traced when the result is first called.
       platforms: the XLA platforms to lower it for.
       batch: the number of images; None leaves it free.
-      interceptor: replaces layers, as in `flax.linen.intercept_methods`.
+      interceptor: replaces layers; see `flax.linen.intercept_methods`.
     """
     from jax.experimental import jax2tf
 
     fixed = {} if batch is None else {"batch": batch}
 
     def call(*arrays: jax.Array) -> dict[str, jax.Array]:
-        layers = nn.intercept_methods(interceptor) if interceptor else contextlib.nullcontext()
-        with layers:
+        interception = (
+            nn.intercept_methods(interceptor) if interceptor else contextlib.nullcontext()
+        )
+        with interception:
             return model.function(*arrays)
 
     function = jax2tf.convert(

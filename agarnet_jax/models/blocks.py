@@ -11,7 +11,7 @@ RESIDUAL_SCALE = 0.1
 
 
 class ResBlock(nn.Module):
-    """x + 0.1 · conv(ReLU(conv(x))), with 3×3 convolutions of as many features as x has."""
+    """x + 0.1 · conv(ReLU(conv(x))); both 3×3 convolutions have as many features as x."""
 
     config: AGARNetConfig
 
@@ -41,7 +41,7 @@ def _conv_relu_conv(config: AGARNetConfig, x: jax.Array) -> jax.Array:
 
 
 def average_pool(x: jax.Array, factor: int) -> jax.Array:
-    """Averages (B, H, W, C) over factor×factor windows; factor divides H and W, or they are 1."""
+    """Averages (B, H, W, C) over factor×factor windows; H and W are multiples of it, or stay 1."""
     fy = factor if x.shape[1] > 1 else 1
     fx = factor if x.shape[2] > 1 else 1
     return nn.avg_pool(x, (fy, fx), strides=(fy, fx)) if factor > 1 else x

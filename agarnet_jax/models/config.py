@@ -67,7 +67,8 @@ class AGARNetConfig(Config):
     def __post_init__(self):
         super().__post_init__()
         for field in dataclasses.fields(self):
-            value, minimum = getattr(self, field.name), 0 if field.name.endswith("blocks") else 1
+            value = getattr(self, field.name)
+            minimum = 0 if field.name.endswith("blocks") else 1
             if field.type is int and value < minimum:
                 raise ValueError(
                     f"AGARNetConfig.{field.name} is {value}; it must be at least {minimum}."

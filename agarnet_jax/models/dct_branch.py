@@ -11,9 +11,9 @@ from agarnet_jax.models.untraced_init import Dense
 class ResBlock3D(nn.Module):
     """3DG-ResBlock: x + t · o, with t = conv(ReLU(conv(x))) and o gated by quality and table.
 
-    a = conv1(σ(g_q · x)), b = conv1(σ(g_t · x)), o = conv1(σ(a · b)), where conv1 is a 1×1×1
+    a = affine(σ(g_q · x)), b = affine(σ(g_t · x)), o = affine(σ(a · b)), where affine is a 1×1×1
     convolution. As in the released graph, and unlike the paper's figure, the gates multiply x
-    before σ, and conv1 has no activation after it. Without gates: x + t.
+    before σ, and no activation follows an affine map. Without gates: x + t.
     """
 
     config: AGARNetConfig
@@ -34,7 +34,7 @@ class ResBlock3D(nn.Module):
 
 
 class DctBranch(nn.Module):
-    """Restores DCT coefficients (B, 64, h, w, 1), same shape out.
+    """Maps DCT coefficients (B, 64, h, w, 1) to restored ones of the same shape.
 
     The branch predicts the coefficients themselves, not a residual to the input.
 

@@ -81,7 +81,7 @@ def _high_pass_init(rng: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.flo
 
 
 def cell_grid(height: int, width: int, placement: CellPlacement | str) -> tuple[int, int]:
-    """Returns the numbers of rows and columns of cells of an image.
+    """Returns the number of rows and of columns of cells for an image.
 
     Raises:
       ValueError: unknown placement, or with RELEASED a side under 64.

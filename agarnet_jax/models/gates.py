@@ -1,4 +1,4 @@
-"""Gate generators: quality and quantization table to factors of features (`AGARNET.md` §3).
+"""Gates, factors of features generated from quality and quantization table (`AGARNET.md` §3).
 
 Quality is in (0, 1] here; `agarnet.py` scales it from 1–100.
 """
@@ -79,8 +79,8 @@ class CorrectionGate(nn.Module):
 
     The amount of distortion changes fastest close to quality 100, so the gate also gets the
     logarithm of the distance to 100. The initial gain is 1. From quality 97.75 on, where there is
-    little to correct, the gain fades to 0 at 99: the errors that remain there are mostly the
-    rounding of pixel values, which cannot be predicted.
+    little to correct, the gain fades; it is 0 from 99 on, where the errors are mostly the rounding
+    of pixel values, which cannot be predicted.
     """
 
     config: AGARNetConfig

@@ -15,9 +15,8 @@ def test_studio_luma_equals_scikit_image(astronaut):
 
 def test_full_luma_equals_pillow(astronaut):
     expected = np.asarray(Image.fromarray(astronaut).convert("YCbCr"))[..., 0]
-    assert (
-        np.abs(np.rint(color.luma(astronaut)) - expected).max() <= 1
-    )  # Pillow computes in fixed point
+    difference = np.rint(color.luma(astronaut)) - expected
+    assert np.abs(difference).max() <= 1  # Pillow computes in fixed point
 
 
 def test_full_to_studio_equals_the_direct_formula(astronaut):

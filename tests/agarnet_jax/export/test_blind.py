@@ -21,7 +21,7 @@ def test_padding_to_cells_matches_numpy(side):
     image = np.random.default_rng(side).random((1, 8, side, 1), np.float32)
     padding = ((0, 0), (0, 0), (0, -side % 64), (0, 0))
     expected = np.pad(image, padding, mode="symmetric")
-    np.testing.assert_array_equal(blind.mirrored_to_cells(image, axis=2), expected)
+    np.testing.assert_array_equal(blind.pad_to_cells(image, axis=2), expected)
 
 
 @pytest.mark.parametrize("cells", CellPlacement)

@@ -127,7 +127,7 @@ def test_example_restores_an_image(
 
 
 def test_missing_size_is_refused(small_weights, tmp_path):
-    with pytest.raises(ValueError, match="give one, such as 256x256"):
+    with pytest.raises(ValueError, match="give height and width, such as 256x256"):
         litert.save(small_weights, tmp_path / "x")
     with pytest.raises(ValueError, match="height is 60; use a multiple of 8"):
         litert.save(small_weights, tmp_path / "x", size=(60, 64))

@@ -80,7 +80,7 @@ def test_all_documented_tensors_exist(documented, small_weights):
         assert any(re.fullmatch(pattern, name) for name in names), pattern
 
 
-def test_a_file_of_both_networks_loads_as_weights(small_weights, tmp_path):
+def test_file_of_both_networks_loads_as_weights(small_weights, tmp_path):
     """Also from float16, converted to float32."""
     for dtype in ("float32", "float16"):
         safetensors_export.save(small_weights, tmp_path / "a.safetensors", dtype=dtype)
@@ -93,7 +93,7 @@ def test_a_file_of_both_networks_loads_as_weights(small_weights, tmp_path):
             np.testing.assert_array_equal(tensor, value.astype(dtype))
 
 
-def test_a_part_contains_one_network(repository, small_weights, tmp_path):
+def test_part_contains_only_its_network(repository, small_weights, tmp_path):
     path = tmp_path / "estimator.safetensors"
     safetensors_export.save(small_weights, path, part="estimator")
     _, tensors = read(repository, path, tmp_path)

@@ -149,7 +149,7 @@ def test_missing_package_is_named(monkeypatch, small_weights, tmp_path):
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_nothing_is_left_beside_the_folder(monkeypatch, small_weights, tmp_path, full):
+def test_only_the_folder_itself_is_written(monkeypatch, small_weights, tmp_path, full):
     def write(_, path, signatures):
         pathlib.Path(path).mkdir()
         pathlib.Path(path, "saved_model.pb").touch()
