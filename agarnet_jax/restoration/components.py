@@ -66,5 +66,5 @@ class Components:
             return self.pixels.dtype
         check_bits(bits)
         if bits == 16 and self.mode == "CMYK":
-            raise ValueError("A CMYK image cannot have 16 bits; use bits=8, or convert it to RGB.")
+            raise ValueError("A CMYK image cannot have 16 bits; use 8 bits, or convert it to RGB.")
         return DTYPES[bits]

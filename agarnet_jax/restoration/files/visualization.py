@@ -91,7 +91,7 @@ def comparison(before: ImageLike, after: ImageLike, quality_map: np.ndarray) -> 
     panels = {
         "before": scaling.render(first),
         "after": scaling.render(second),
-        f"difference x {DIFFERENCE_GAIN}, gray = none": scaling.render(difference),
+        f"difference x {DIFFERENCE_GAIN} (gray: no change)": scaling.render(difference),
         f"assumed quality: {qualities}": _with_scale(_map_panel(quality_map, scaling), low, high),
     }
     return _two_by_two([_with_title(panel, title) for title, panel in panels.items()])
