@@ -41,7 +41,7 @@ class Orientation(enum.Enum):
     TRANSPOSED = "transposed"
 
 
-class RestoreManyOptions(TypedDict, total=False):
+class RestoreManyArguments(TypedDict, total=False):
     """Arguments of `Restorer.restore_many` other than `bits`, for its overloads."""
 
     quality: float | np.ndarray | QualitySource | str | None
@@ -50,7 +50,7 @@ class RestoreManyOptions(TypedDict, total=False):
     ensemble: int
 
 
-class RestoreOptions(RestoreManyOptions, total=False):
+class RestoreArguments(RestoreManyArguments, total=False):
     """Arguments of `Restorer.restore` other than `bits`, for its overloads."""
 
     header: JpegHeader | None

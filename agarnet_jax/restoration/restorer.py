@@ -23,8 +23,8 @@ from agarnet_jax.restoration.request import (
     Orientation,
     QualitySource,
     Request,
-    RestoreManyOptions,
-    RestoreOptions,
+    RestoreArguments,
+    RestoreManyArguments,
 )
 from agarnet_jax.restoration.restored import ImageT, Restored, assemble
 from agarnet_jax.restoration.splitting import as_image, own_header, split
@@ -43,7 +43,8 @@ class Restorer:
     Images are processed from top to bottom. Planes with a side of more than `tile` pixels are cut
     into overlapping tiles, one for each device at a time. So besides the image and its result,
     memory grows only with the width, and all large images share one compiled program. Smaller ones
-    need one for each (padded) size. When a device runs out of memory, tiles are halved for good.
+    need one for each (padded) size. When a device runs out of memory, the side of tiles is halved
+    for this and all later images.
 
     Thread-safe. Unpickling in another process rebuilds the restorer there. Programs should call
     `agarnet_jax.runtime.prepare` first, which makes restoration faster on CPU.
@@ -133,12 +134,12 @@ class Restorer:
 
     @overload
     def restore(
-        self, image: ImageT, *, bits: None = None, **options: Unpack[RestoreOptions]
+        self, image: ImageT, *, bits: None = None, **options: Unpack[RestoreArguments]
     ) -> Restored[ImageT]: ...
 
     @overload
     def restore(
-        self, image: ImageLike, *, bits: int | None = None, **options: Unpack[RestoreOptions]
+        self, image: ImageLike, *, bits: int | None = None, **options: Unpack[RestoreArguments]
     ) -> Restored[Any]: ...
 
     def restore(
@@ -208,7 +209,11 @@ class Restorer:
 
     @overload
     def restore_many(
-        self, images: Iterable[ImageT], *, bits: None = None, **options: Unpack[RestoreManyOptions]
+        self,
+        images: Iterable[ImageT],
+        *,
+        bits: None = None,
+        **options: Unpack[RestoreManyArguments],
     ) -> Iterator[Restored[ImageT]]: ...
 
     @overload
@@ -217,7 +222,7 @@ class Restorer:
         images: Iterable[ImageLike],
         *,
         bits: int | None = None,
-        **options: Unpack[RestoreManyOptions],
+        **options: Unpack[RestoreManyArguments],
     ) -> Iterator[Restored[Any]]: ...
 
     def restore_many(
@@ -303,10 +308,16 @@ class Restorer:
     def _restore_small(
         self, images: Sequence[Components], request: Request
     ) -> dict[Components, Restoration]:
-        """Restores the small images in shared batches, or none if that takes too much memory."""
+        """Restores the small images in shared batches.
+
+        Returns an empty dict if one is invalid or a batch takes too much memory; each image is then
+        restored on its own.
+        """
         small = [components for components in images if self._engine.fits_into_one_tile(components)]
         try:
             return dict(zip(small, self._engine.restore_batch(small, request)))
+        except ValueError:  # of one image; it is raised again after the results of those before it
+            return {}
         except jax.errors.JaxRuntimeError as error:
             if not is_out_of_memory(error):
                 raise

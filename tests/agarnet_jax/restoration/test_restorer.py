@@ -453,6 +453,17 @@ def test_an_error_of_the_iterable_is_raised_after_the_results_before_it(restorer
         next(results)
 
 
+@pytest.mark.parametrize("quality", ["header", np.full((64, 64), 30)])
+def test_an_error_of_one_image_is_raised_after_the_results_before_it(
+    restorer, degraded, encode, quality
+):
+    first = Image.open(io.BytesIO(encode(degraded[:64, :64], 30)))
+    results = restorer.restore_many([first, degraded[:40, :64]], quality=quality)
+    assert next(results).image.size == (64, 64)
+    with pytest.raises(ValueError, match=r"no JPEG header|shape \(40, 64\)"):
+        next(results)
+
+
 def pages(file):
     """Yields the same picture object for each page of a TIFF file."""
     return ImageSequence.Iterator(Image.open(file))
