@@ -2,7 +2,7 @@
 
 Components are BT.601 luma and chroma in full range, as in JFIF (ITU-T T.871), the colours of
 RGB-coded files, or the inks of CMYK ones. Adobe's YCCK is luma and chroma of the inks, and black.
-`splitting.py` splits an image into components, and `merging.py` merges changes of them into it.
+`splitting.py` splits an image into components, and `merging.py` adds changes of components to it.
 """
 
 import dataclasses

@@ -94,7 +94,7 @@ class Engine:
         )
 
     def restore(self, components: Components, request: Request) -> Restoration:
-        """Restores one image. Its changes are computed where they are read."""
+        """Restores one image. Its changes are computed as they are read."""
         components = self._chooser.undo_recompressions(components, request)
         assumed = self._chooser.choose(components, request, lambda: self._cells(components))
         changes: list[Change] = []
@@ -149,7 +149,7 @@ class Engine:
     def use_smaller_tiles(self, error: jax.errors.JaxRuntimeError, size: tuple[int, int]) -> None:
         """Halves the tiles of all later images.
 
-        Raises `error` again if it is not a lack of memory, or tiles cannot be smaller.
+        Raises `error` again if it is not about memory, or if tiles cannot be smaller.
 
         size: of the image that needed too much memory.
         """

@@ -104,9 +104,9 @@ def check_devices(devices: Any) -> None:
 def _on_devices(
     function: Callable, config: Any, params: Any, *, devices: Sequence[jax.Device], inputs: int
 ) -> Callable[..., np.ndarray]:
-    """Compiles a function of a number of `inputs` (B, …) for the devices.
+    """Compiles a function of `inputs` arrays (B, …) for the devices.
 
-    B must be a multiple of the number of devices, or less than that.
+    B must be a multiple of the number of devices, or less than that number.
     """
 
     @functools.cache

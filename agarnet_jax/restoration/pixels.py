@@ -13,7 +13,7 @@ _FAR_BELOW, _FAR_ABOVE = -0.5, 2.0  # filters overshoot [0, 1] by less, which is
 # Pillow modes that are read without conversion.
 _READ_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "YCbCr", "CMYK")
 _DEEP_GRAY_MODES = ("I", "I;16B", "I;16L", "I;16N")  # of 16-bit gray files, besides I;16
-# All other modes become RGB.
+# Conversions of modes that are not read directly; modes in neither list become RGB.
 _CONVERTED_MODES = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
 ImageLike = np.ndarray | Image.Image  # (H, W) or (H, W, C)

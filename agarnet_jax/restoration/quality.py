@@ -93,8 +93,8 @@ class QualityMap:
         def read(rows: slice, columns: slice) -> np.ndarray:
             upper, lower, down = _neighbours(rows, size[0], cells.shape[0], placement)
             left, right, across = _neighbours(columns, size[1], cells.shape[1], placement)
-            widened = cells[:, left] * (1 - across) + cells[:, right] * across
-            values = widened[upper] * (1 - down[:, None]) + widened[lower] * down[:, None]
+            by_column = cells[:, left] * (1 - across) + cells[:, right] * across
+            values = by_column[upper] * (1 - down[:, None]) + by_column[lower] * down[:, None]
             return np.clip(values, MIN_QUALITY, MAX_QUALITY)
 
         return cls(size, read)

@@ -32,7 +32,7 @@ _mean_over_area = jax.jit(mean_over_area, static_argnames="placement")
 class AssumedQuality:
     """The quality that an image is assumed to have.
 
-    value: () for all pixels, a map, or None for that of each plane's own table in the header.
+    value: one () for all pixels, a map, or None: that of each plane's own table in the header.
     overruled: an estimate for the image that was replaced by the quality of its last compression.
     """
 

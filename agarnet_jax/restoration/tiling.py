@@ -68,7 +68,7 @@ class Tiling:
         return [Span(*bounds) for bounds in zip(starts, cuts, cuts[1:])]
 
     def halved(self, length: int, *, unit: int) -> "Tiling | None":
-        """Returns this tiling with tiles of half the side that planes of `length` have now.
+        """Returns a tiling whose tiles have half the side of those for planes of `length`.
 
         The new side is a multiple of `unit`. None if it would not exceed twice the overlap.
         """

@@ -123,8 +123,8 @@ def block_means(values: np.ndarray, factors: tuple[int, int]) -> np.ndarray:
 def _group_means(values: np.ndarray, axis: int, factor: int, *, extrapolate: bool) -> np.ndarray:
     """Returns the means of every `factor` values along an axis; an incomplete last group is padded.
 
-    The padding repeats the last value. With `extrapolate` it is the last sample, computed from the
-    last two pixels, since libjpeg's filter gives the missing pixel of an odd side that value.
+    The padding repeats the last value. With `extrapolate`, the padding is the last sample, computed
+    from the last two pixels: libjpeg's filter would give the missing pixel that value.
     """
     if factor == 1:
         return values

@@ -106,28 +106,30 @@ def test_flat_chroma_gets_no_detail(gray_photo):
 @pytest.mark.parametrize("strip", [1, 3, 7, 40])
 def test_strips_of_any_height_give_the_same_image(astronaut, monkeypatch, strip):
     image = astronaut[:45, :52]
-    parts = split(image, subsampling=Subsampling.S420)
+    components = split(image, subsampling=Subsampling.S420)
     random = np.random.default_rng(0)
-    values = [0.05 * random.normal(size=plane.shape).astype(np.float32) for plane in parts.planes]
-    changes = [
-        (parts.planes[:1], rows_of(values[0][None])),
-        (parts.planes[1:], rows_of(np.stack(values[1:]))),
+    values = [
+        0.05 * random.normal(size=plane.shape).astype(np.float32) for plane in components.planes
     ]
-    whole = merge(parts, changes, detail=FULL)
+    changes = [
+        (components.planes[:1], rows_of(values[0][None])),
+        (components.planes[1:], rows_of(np.stack(values[1:]))),
+    ]
+    whole = merge(components, changes, detail=FULL)
     monkeypatch.setattr(pixels, "_STRIP_PIXELS", strip * image.shape[1])
-    np.testing.assert_array_equal(merge(parts, changes, detail=FULL), whole)
-    assert (whole != merge(parts, changes)).any()
+    np.testing.assert_array_equal(merge(components, changes, detail=FULL), whole)
+    assert (whole != merge(components, changes)).any()
 
 
 def test_unrestored_luma_guides_chroma_too(astronaut):
-    parts = split(astronaut[:45, :52], subsampling=Subsampling.S420)
-    none = [np.zeros((1, *plane.shape), np.float32) for plane in parts.planes]
-    chroma = [([plane], rows_of(zeros)) for plane, zeros in zip(parts.planes[1:], none[1:])]
-    with_luma = [([parts.planes[0]], rows_of(none[0])), *chroma]
+    components = split(astronaut[:45, :52], subsampling=Subsampling.S420)
+    none = [np.zeros((1, *plane.shape), np.float32) for plane in components.planes]
+    chroma = [([plane], rows_of(zeros)) for plane, zeros in zip(components.planes[1:], none[1:])]
+    with_luma = [([components.planes[0]], rows_of(none[0])), *chroma]
     np.testing.assert_array_equal(
-        merge(parts, chroma, detail=FULL), merge(parts, with_luma, detail=FULL)
+        merge(components, chroma, detail=FULL), merge(components, with_luma, detail=FULL)
     )
-    unchanged = merge(parts, with_luma[:1], detail=FULL)
+    unchanged = merge(components, with_luma[:1], detail=FULL)
     np.testing.assert_array_equal(unchanged, astronaut[:45, :52])
 
 
@@ -161,13 +163,13 @@ def test_a_photo_pasted_in_after_decoding_gets_no_halo(astronaut, encode):
     outside[25:105, 25:105] = False
 
     def merged(image):
-        parts = split(image, subsampling=Subsampling.S420)
-        none = np.zeros((2, *parts.planes[1].shape), np.float32)
-        return parts, merge(parts, [(parts.planes[1:], rows_of(none))], detail=FULL)
+        components = split(image, subsampling=Subsampling.S420)
+        none = np.zeros((2, *components.planes[1].shape), np.float32)
+        return components, merge(components, [(components.planes[1:], rows_of(none))], detail=FULL)
 
-    parts, result = merged(page)
+    components, result = merged(page)
     assert result[outside].max() <= 6  # 17 without `trust`
-    parts, result = merged(photo)
+    components, result = merged(photo)
     assert np.abs(result.astype(int) - photo).max() > 10
-    residual = [plane.upsampling_residual(slice(0, 80)) for plane in parts.planes[1:]]
+    residual = [plane.upsampling_residual(slice(0, 80)) for plane in components.planes[1:]]
     assert np.quantile(residual, 0.99) < 2 / 255  # rounding to RGB

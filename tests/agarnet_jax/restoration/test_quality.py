@@ -18,9 +18,8 @@ def test_strength_multiplies_quantization_steps(quality, strength):
     adjusted = float(apply_strength(quality, strength))
     table = jpeg_tables.quality_table(quality)
     below, above = (jpeg_tables.quality_table(int(adjusted) + i) for i in (0, 1))
-    some = (table > 20) & (
-        table < 160
-    )  # so coarse that rounding hardly matters; none clipped at 255
+    # So coarse that rounding hardly matters, and none clipped at 255.
+    some = (table > 20) & (table < 160)
     assert (above[some] - 1 <= strength * table[some]).all()
     assert (strength * table[some] <= below[some] + 2).all()
 

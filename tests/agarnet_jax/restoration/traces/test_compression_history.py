@@ -18,7 +18,7 @@ COARSER_FIRST = ((10, 30), (30, 50), (50, 75), (75, 90))
 
 @pytest.fixture(scope="module")
 def photos():
-    """Three, about 200 pixels a side, reduced so that no older compression shows."""
+    """Three, about 200 pixels a side, reduced so that no earlier compression is detectable."""
     pictures = (skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea())
     return [np.asarray(Image.fromarray(picture).reduce(2)) for picture in pictures]
 

@@ -12,7 +12,7 @@ from agarnet_jax.restoration.traces.double_quantization import detect_earlier_qu
 
 @pytest.fixture(scope="module")
 def photos():
-    """Gray, about 200 pixels a side, reduced so that no older compression shows."""
+    """Gray, about 200 pixels a side, reduced so that no earlier compression is detectable."""
     pictures = (skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea())
     return [np.asarray(Image.fromarray(p).convert("L").reduce(2)) for p in pictures]
 

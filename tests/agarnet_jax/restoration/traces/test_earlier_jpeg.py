@@ -16,7 +16,7 @@ WHOLE = slice(None), slice(None)
 
 @pytest.fixture(scope="module")
 def photo():
-    """(195, 236) gray, reduced so that no older compression shows; no whole blocks."""
+    """(195, 236) gray, reduced so that no earlier compression is detectable; no whole blocks."""
     return np.asarray(Image.fromarray(skimage.data.coffee()).convert("L").reduce(2))[5:, 40:276]
 
 

@@ -12,7 +12,7 @@ from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
 
 @pytest.fixture(scope="module")
 def pictures():
-    """Two photographs (136, 136) uint8, reduced so that no older compression shows."""
+    """Two photographs (136, 136) uint8, reduced so that no earlier compression is detectable."""
     return [
         np.asarray(Image.fromarray(image).convert("L").resize((136, 136), reducing_gap=3))
         for image in (skimage.data.astronaut(), skimage.data.coffee()[:400, :400])
