@@ -23,7 +23,7 @@ from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.traces import grid_traces
 from agarnet_jax.restoration.traces.grid_traces import PHASES
 
-ImageT = TypeVar("ImageT", bound=ImageLike)
+ImageLikeT = TypeVar("ImageLikeT", bound=ImageLike)
 
 # Chosen on training and validation images; `python -m benchmarks.grid` measures the result.
 _MIN_CONFIDENCE = 4.5  # from zeros alone
@@ -64,7 +64,7 @@ class Alignment:
     def of(cls, grid: Grid) -> "Alignment":
         return cls(-grid.row % BLOCK, -grid.column % BLOCK)
 
-    def apply(self, image: ImageT) -> ImageT:
+    def apply(self, image: ImageLikeT) -> ImageLikeT:
         """Pads (H, W[, C]) to (rows + H, columns + W[, C]), keeping dtype or Pillow mode."""
 
         def pad(image: np.ndarray) -> np.ndarray:
@@ -73,18 +73,18 @@ class Alignment:
 
         return _map_pixels(image, pad)
 
-    def undo(self, image: ImageT) -> ImageT:
+    def undo(self, image: ImageLikeT) -> ImageLikeT:
         """Crops (rows + H, columns + W[, C]) to (H, W[, C])."""
         return _map_pixels(image, lambda image: image[self.rows :, self.columns :])
 
 
-def _map_pixels(image: ImageT, function: Callable[[np.ndarray], np.ndarray]) -> ImageT:
+def _map_pixels(image: ImageLikeT, function: Callable[[np.ndarray], np.ndarray]) -> ImageLikeT:
     """Applies a function to an array, or to a Pillow picture's pixels, keeping its mode."""
     result = function(np.asarray(image))
     if isinstance(image, Image.Image):
         raw = np.ascontiguousarray(result).tobytes()
-        return cast(ImageT, Image.frombytes(image.mode, result.shape[1::-1], raw))
-    return cast(ImageT, result)
+        return cast(ImageLikeT, Image.frombytes(image.mode, result.shape[1::-1], raw))
+    return cast(ImageLikeT, result)
 
 
 def find_grid(luma: np.ndarray | Plane) -> Grid | None:
