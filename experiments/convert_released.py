@@ -2,8 +2,8 @@
 
     python -m experiments.convert_released --checkpoint_dir=DIR --out=FILE.safetensors
 
-DIR contains the release's two folders, `reconstruction/` and `regression/`. This is the only
-program that needs TensorFlow (extra `convert`). `docs/convert.md` describes the next steps.
+DIR contains the release's two folders, `reconstruction/` and `regression/`. Needs TensorFlow (extra
+`convert`, which only this program uses). `docs/convert.md` describes the next steps.
 """
 
 import os

@@ -27,11 +27,9 @@ from experiments.evaluating.settings import ALL, Settings, parse_qualities, pars
 _WEIGHTS = flags.DEFINE_string(
     "weights", "tiny", "Shipped name, weights file, or working folder of a training run."
 )
-_OTHERS = flags.DEFINE_multi_string(
-    "other_weights", [], "NAME=WEIGHTS to compare with; repeatable."
-)
+_OTHERS = flags.DEFINE_multi_string("other_weights", [], "NAME=WEIGHTS to compare with.")
 _BASELINES = flags.DEFINE_multi_string(
-    "baseline", [], "NAME=FOLDER of images restored by another tool; repeatable."
+    "baseline", [], "NAME=FOLDER of images restored by another tool."
 )
 _SUITE = flags.DEFINE_list("suite", [], "Comma-separated suites, or all; see docs/evaluation.md.")
 _DATA_DIR = flags.DEFINE_string(

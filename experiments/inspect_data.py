@@ -35,6 +35,7 @@ def main() -> None:
         experiment = from_config_dict(_CONFIG.value)
         source = batching.train_source(experiment.data)
         out = pathlib.Path(_OUT.value)
+        atomic_files.check_folder(out)
         out.mkdir(parents=True, exist_ok=True)
     data, seed = experiment.data, experiment.train.seed
     print(f"{len(source)} training images, {source.skipped} skipped.", flush=True)

@@ -18,7 +18,9 @@ from experiments.trained import Trained, best_of
 
 _RESTORER = flags.DEFINE_string("restorer", None, "Working folder of its training, or weights.")
 _ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of its training, or weights.")
-_JOINT = flags.DEFINE_string("joint", None, "Working folder of a joint training of both.")
+_JOINT = flags.DEFINE_string(
+    "joint", None, "Working folder of a joint training, instead of the two."
+)
 _OUT = flags.DEFINE_string("out", None, "Weights file to write.", required=True)
 
 

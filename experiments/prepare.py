@@ -28,7 +28,9 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder for shards and manifest.",
 _TILE = flags.DEFINE_integer(
     "tile", 0, "0: store the original files; N: store PNG tiles of at most N×N pixels."
 )
-_MIN_SIDE = flags.DEFINE_integer("min_side", 64, "Skip images with a shorter side than this.")
+_MIN_SIDE = flags.DEFINE_integer(
+    "min_side", 64, "Skip images with a side shorter than this, in pixels."
+)
 _SHARDS = flags.DEFINE_integer(
     "shards", 0, "Number of shards, packed in parallel; 0: about one per 256 MiB."
 )

@@ -4,7 +4,7 @@ times the area.
 Run:      python -m experiments.train --config=experiments/configs/small_large_crops.py \\
             --workdir=FIRST --config.init_from=FILE --config.data.train_dir=TRAIN \\
             --config.data.eval_dir=VALID
-          FILE contains the restorer of both trainings of `small.py` (`experiments.pack_weights`);
+          FILE contains the restorer after both parts of `small.py` (`experiments.pack_weights`);
           without --config.init_from, training starts from the shipped weights. Then again, from
           its own weights packed into FILE:
           python -m experiments.train --config=experiments/configs/small_large_crops.py \\
@@ -25,7 +25,7 @@ Result:   +1.51 dB over the JPEG, mean over the cases of VALID of `tiny.py` (the
           1,800, 3,600, 5,400, 7,200 of the third +1.41, 1.45, 1.48, 1.50, after 2,100, 4,200,
           6,300, 8,400 of the fourth +1.44, 1.47, 1.49, 1.51: it was still rising. A fifth part,
           shortened to 2,700 steps (seed 19), ended at +1.50 and is not shipped: so short a part
-          does not make up for the initial loss when the learning rate is raised again. Held-out
+          does not make up for the initial drop when the learning rate is raised again. Held-out
           results are in agarnet_jax/weights/small.md.
 """
 

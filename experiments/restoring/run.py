@@ -82,7 +82,7 @@ def _checked_names(pattern: str, output: str, format: str) -> CorpusNames:
 def _remove_reports(output: str) -> None:
     for kind in (FAILED, RESTORED):
         files.delete(list(files.sizes(f"{output}/{kind}-*.jsonl")))
-        files.delete_folders(output, f"beam-temp-{kind}-")  # left by a killed run
+        files.delete_folders(output, f"beam-temp-{kind}-")  # left by a killed or failed run
 
 
 def _lines(output: str, kind: str) -> list[dict[str, str]]:

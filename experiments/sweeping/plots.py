@@ -26,9 +26,8 @@ def draw(study: optuna.Study) -> dict[str, bytes]:
     matplotlib.use("Agg")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # about few trials, or a parameter with one value
+        # About few trials, or a parameter with one value.
+        warnings.simplefilter("ignore", UserWarning)
         axes = {
             "history.png": optuna_plots.plot_optimization_history(study, target_name="Score"),
             "parallel_coordinates.png": optuna_plots.plot_parallel_coordinate(study),

@@ -42,7 +42,7 @@ def load(path: str) -> Space:
     """
     file = pathlib.Path(path)
     if not file.is_file():
-        raise ValueError(f"--space={path} does not exist; give a Python file with suggest(trial).")
+        raise ValueError(f"--space={path} is not a file; give a Python file with suggest(trial).")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
         raise ValueError(f"--space={path} is not a Python file; its name must end in .py.")

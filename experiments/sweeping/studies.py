@@ -95,8 +95,8 @@ def join(
     for key, value in expected.items():
         if difference := next(differences(stored.get(key), value, key), ""):
             raise ValueError(
-                f"The study {name!r} was created with {difference}; use its settings or another "
-                "--study."
+                f"The study {name!r} was created with {difference}; use its configuration and "
+                "space file, or another --study."
             )
     return study
 

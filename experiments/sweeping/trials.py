@@ -59,7 +59,8 @@ class Objective:
         """Trains, continuing from the folder's checkpoint if there is one.
 
         Raises:
-          optuna.TrialPruned: the pruner stopped the trial, or training or a score is not finite.
+          optuna.TrialPruned: the pruner stopped the trial, training diverged, or a score is not
+            finite.
           TrialTakenOver: another worker has the trial.
           SystemExit: this worker was asked to exit, and has queued the trial again.
           Exception: training failed; the error is stored as the trial's reason.

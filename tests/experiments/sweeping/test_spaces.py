@@ -48,7 +48,7 @@ def test_files_that_define_no_space_are_rejected(load, text, message):
 
 
 def test_a_missing_file_is_rejected():
-    with pytest.raises(ValueError, match=r"--space=nowhere\.py does not exist"):
+    with pytest.raises(ValueError, match=r"--space=nowhere\.py is not a file"):
         spaces.load("nowhere.py")
 
 
