@@ -25,7 +25,7 @@ def test_full_to_studio_equals_the_direct_formula(astronaut):
 
 
 @pytest.mark.parametrize(("level", "studio"), [(0, 16), (255, 235)])
-def test_range_limits(level, studio):
+def test_black_and_white_map_to_the_limits_of_each_range(level, studio):
     gray = np.full((1, 1, 3), level)
     assert color.luma(gray, luma_range=LumaRange.STUDIO).item() == pytest.approx(studio)
     assert color.luma(gray).item() == pytest.approx(level)

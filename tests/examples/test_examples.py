@@ -1,4 +1,4 @@
-"""Every example as a user runs it: a model and a picture in, a picture out, as `Restorer` has it.
+"""Runs every example as a user does: from model and image to an image that matches `Restorer`.
 
 The one for Node.js needs npm, which installs onnxruntime-node into `.venv-node` once (30 s and
 290 MB); without it, it is skipped, or fails where `CI=true`.
@@ -75,7 +75,7 @@ def run(command, expected, out):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PYTHON_EXAMPLES)
-def test_python_examples(repository, model, picture, expected, tmp_path, name):
+def test_python_examples_match_the_restorer(repository, model, picture, expected, tmp_path, name):
     code = "import runpy, sys; sys.modules['agarnet_jax'] = None; "
     code += "sys.modules['openvino_telemetry'] = None; sys.argv = sys.argv[1:];"
     code += "runpy.run_path(sys.argv[0])"
@@ -124,7 +124,9 @@ def node_folder(repository):
 
 
 @pytest.mark.slow
-def test_node_example(repository, node_folder, model, picture, expected, tmp_path):
+def test_node_example_matches_the_restorer(
+    repository, node_folder, model, picture, expected, tmp_path
+):
     """Node searches for packages in the script's folder."""
     script = shutil.copy(repository / "examples" / "onnx_node.mjs", node_folder)
     out = tmp_path / "out.png"

@@ -1,4 +1,4 @@
-"""Networks small enough to trace in a second, and compressed pictures at several sizes."""
+"""Networks small enough to trace in a second, and compressed images of several sizes."""
 
 import io
 import json
@@ -168,7 +168,7 @@ def golden_call(golden):
     return {"image": case["image"], "quality": quality}, case["restored"]
 
 
-# For each given (path, options), writes weights: what `formats.save` does, many at a time.
+# Exports weights with `formats.save`, for each (source, path, options) of a list.
 _SAVE = """
 import json, sys
 from agarnet_jax import weights
@@ -186,11 +186,11 @@ def save_by_tensorflow(tensorflow_python, run_python, tmp_path_factory):
 
     def save(*files):
         folder = tmp_path_factory.mktemp("weights")
-        told = []
+        entries = []
         for number, (trained, path, options) in enumerate(files):
             weights.save(trained, folder / f"{number}.safetensors")
-            told.append((f"{folder}/{number}.safetensors", f"{path}", options))
-        run_python(tensorflow_python, "-W", "error", "-c", _SAVE, given=json.dumps(told))
+            entries.append((f"{folder}/{number}.safetensors", f"{path}", options))
+        run_python(tensorflow_python, "-W", "error", "-c", _SAVE, stdin=json.dumps(entries))
 
     return save
 
@@ -199,9 +199,9 @@ def save_by_tensorflow(tensorflow_python, run_python, tmp_path_factory):
 def run_python():
     """(python, arguments) → its output; the process must succeed."""
 
-    def run_python(python, *arguments, given: str | None = None, cwd=None) -> str:
+    def run_python(python, *arguments, stdin: str | None = None, cwd=None) -> str:
         command = [python, *map(str, arguments)]
-        result = subprocess.run(command, input=given, capture_output=True, text=True, cwd=cwd)
+        result = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd)
         assert result.returncode == 0, result.stderr
         return result.stdout
 

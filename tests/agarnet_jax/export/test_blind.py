@@ -59,18 +59,18 @@ def test_blind_part_matches_the_restorer(shipped, compressed, source):
     picture = compressed(72, 104, 20)
     functions = blind.functions(shipped, quality=blind.Quality[source.name])
     expected = Restorer(shipped, read_steps=False).restore(picture, quality=source)
-    whole = jax.jit(functions[Part.BLIND_UINT8].call)(picture[None, ..., None])
-    assert whole["restored"].dtype == np.uint8
+    result = jax.jit(functions[Part.BLIND_UINT8].call)(picture[None, ..., None])
+    assert result["restored"].dtype == np.uint8
     # Where a value is halfway between levels, either may be right.
-    difference = expected.image.astype(int) - np.asarray(whole["restored"])[0, ..., 0]
+    difference = expected.image.astype(int) - np.asarray(result["restored"])[0, ..., 0]
     assert np.abs(difference).max() <= 1
     assert (difference != 0).mean() < 1e-3
     assert np.abs(expected.image.astype(int) - picture).max() > 10
-    mean = float(whole["quality"][0])
-    assert whole["quality_map"].shape == (1, 72, 104, 1)
+    mean = float(result["quality"][0])
+    assert result["quality_map"].shape == (1, 72, 104, 1)
     if source is QualitySource.MAP:
         np.testing.assert_allclose(
-            whole["quality_map"][0, ..., 0], expected.quality_map, rtol=ROUNDINGS
+            result["quality_map"][0, ..., 0], expected.quality_map, rtol=ROUNDINGS
         )
     else:
         np.testing.assert_allclose(mean, expected.quality_map[0, 0], rtol=ROUNDINGS)
@@ -84,9 +84,9 @@ def test_outputs_are_clipped(small_weights, batch):
     """Without clipping, the small network leaves the range."""
     image = batch(64, 64)
     functions = blind.functions(small_weights)
-    told = np.full((2, 1, 1, 1), 50, np.float32)
-    wild = np.asarray(jax.jit(functions[Part.RESTORER].call)(image, told)["restored"])
-    assert wild.min() < 0 or wild.max() > 1
+    quality = np.full((2, 1, 1, 1), 50, np.float32)
+    unclipped = np.asarray(jax.jit(functions[Part.RESTORER].call)(image, quality)["restored"])
+    assert unclipped.min() < 0 or unclipped.max() > 1
     tame = np.asarray(jax.jit(functions[Part.BLIND].call)(image)["restored"])
     assert 0 <= tame.min() < tame.max() <= 1
 

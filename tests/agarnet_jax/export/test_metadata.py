@@ -83,7 +83,7 @@ def test_hash_of_tiny_is_unchanged():
     assert metadata.weights_hash(weights.load("tiny")) == expected
 
 
-def test_commit_of_a_checkout(repository):
+def test_commit_of_a_checkout_is_its_hash(repository):
     if not (repository / ".git").exists():
         pytest.skip("not a checkout")
     commit = metadata.source_commit().removesuffix("-dirty")
@@ -92,16 +92,16 @@ def test_commit_of_a_checkout(repository):
 
 
 @pytest.mark.parametrize(
-    ("noted", "commit"),
+    ("record", "commit"),
     [('{"vcs_info": {"commit_id": "abc"}}', "abc"), ('{"url": "x"}', "unknown"), (None, "unknown")],
 )
-def test_commit_of_an_installation(monkeypatch, tmp_path, noted, commit):
+def test_commit_of_an_installation_is_the_recorded_one(monkeypatch, tmp_path, record, commit):
     package = tmp_path / "agarnet_jax" / "__init__.py"
     monkeypatch.setattr(agarnet_jax, "__file__", f"{package}")
 
     class Distribution:
         def read_text(self, name):
-            return noted if name == "direct_url.json" else None
+            return record if name == "direct_url.json" else None
 
     monkeypatch.setattr(metadata.importlib.metadata, "distribution", lambda _: Distribution())
     assert metadata.source_commit() == commit

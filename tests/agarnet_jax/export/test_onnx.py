@@ -58,7 +58,7 @@ def small_file(small_weights, tmp_path_factory):
 
 
 @RUNTIMES
-def test_one_file_for_all_sizes(runtime, small_file, reference, batch, size, assert_agree):
+def test_one_file_works_for_all_sizes(runtime, small_file, reference, batch, size, assert_agree):
     image = batch(*size)
     run, expected = runtime(small_file()), reference("blind", image)
     assert_agree(run(image=image), expected, atol=2e-5)
@@ -67,7 +67,9 @@ def test_one_file_for_all_sizes(runtime, small_file, reference, batch, size, ass
 
 
 @RUNTIMES
-def test_quality_map_and_uint8(runtime, small_file, reference, batch, assert_levels_agree):
+def test_uint8_part_with_quality_map_matches_jax(
+    runtime, small_file, reference, batch, assert_levels_agree
+):
     image = np.rint(255 * batch(72, 104)).astype(np.uint8)
     run = runtime(small_file(part="blind_uint8", quality="map"))
     expected = reference("blind_uint8", image, quality="map")
@@ -75,13 +77,13 @@ def test_quality_map_and_uint8(runtime, small_file, reference, batch, assert_lev
 
 
 @RUNTIMES
-def test_restorer_and_estimator_alone(runtime, small_file, reference, batch, assert_agree):
+def test_restorer_and_estimator_match_jax(runtime, small_file, reference, batch, assert_agree):
     image = batch(72, 104)
     estimated = runtime(small_file(part="estimator"))(image=image)
     assert_agree(estimated, reference("estimator", image), atol=2e-5)
-    told = np.array([10, 90], np.float32).reshape(2, 1, 1, 1)
-    restored = runtime(small_file(part="restorer"))(image=image, quality=told)
-    assert_agree(restored, reference("restorer", image, told), atol=2e-5)
+    quality = np.array([10, 90], np.float32).reshape(2, 1, 1, 1)
+    restored = runtime(small_file(part="restorer"))(image=image, quality=quality)
+    assert_agree(restored, reference("restorer", image, quality), atol=2e-5)
 
 
 @pytest.mark.slow
@@ -111,7 +113,7 @@ def test_estimator_matches_the_released_graph(
 
 
 @RUNTIMES
-def test_float16_parameters(runtime, small_file, reference, batch, assert_agree):
+def test_float16_parameters_are_stored_as_such(runtime, small_file, reference, batch, assert_agree):
     image = batch(72, 104)
     half, full = small_file(dtype="float16"), small_file()
     assert half.stat().st_size < full.stat().st_size
@@ -126,7 +128,7 @@ def test_float16_parameters(runtime, small_file, reference, batch, assert_agree)
 @pytest.mark.slow
 @RUNTIMES
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-5), ("float16", 5e-3)])
-def test_shipped_weights_on_photographs(
+def test_shipped_weights_match_jax_on_photographs(
     runtime, dtype, atol, shipped, photograph, assert_restored_as_by_jax, tmp_path
 ):
     onnx_export.save(shipped, tmp_path / "tiny.onnx", name="tiny", dtype=dtype)
@@ -141,9 +143,9 @@ def test_metadata_is_in_the_file(small_file):
     onnx.checker.check_model(path, full_check=True)
     model = onnx.load(path)
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
-    told = {entry.key: entry.value for entry in model.metadata_props}
-    assert told["name"] == "agarnet-small"
-    assert len(told["weights_sha256"]) == 64
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    assert about["name"] == "agarnet-small"
+    assert len(about["weights_sha256"]) == 64
     sides = [
         [side.dim_param or side.dim_value for side in tensor.type.tensor_type.shape.dim]
         for tensor in (*model.graph.input, *model.graph.output)
@@ -161,7 +163,7 @@ def test_no_transpose_between_convolutions(small_file):
     assert read.count("Transpose") == 3
 
 
-def test_fixed_size(small_file, batch):
+def test_fixed_size_is_that_of_the_inputs(small_file, batch):
     path = small_file(size=(64, 72))
     run = OnnxRuntime(path)
     assert run.session.get_inputs()[0].shape == ["batch", 64, 72, 1]

@@ -47,7 +47,7 @@ def files(save_by_tensorflow, small_weights, shipped, golden_weights, tmp_path_f
 
 
 @pytest.mark.slow
-def test_one_folder_for_all_sizes(files, call_in_runtime, reference, batch, assert_agree):
+def test_one_folder_works_for_all_sizes(files, call_in_runtime, reference, batch, assert_agree):
     images = [batch(72, 104), batch(8, 24)[:1], batch(128, 64)]
     calls = ((files["small"], {"image": image}) for image in images)
     for image, actual in zip(images, call_in_runtime(RUN, *calls)):
@@ -55,30 +55,30 @@ def test_one_folder_for_all_sizes(files, call_in_runtime, reference, batch, asse
 
 
 @pytest.mark.slow
-def test_restorer_and_estimator_alone(
+def test_other_parts_match_jax(
     files, call_in_runtime, reference, batch, assert_agree, assert_levels_agree
 ):
     image = batch(72, 104)
     levels = np.rint(255 * image).astype(np.uint8)
-    told = np.linspace(1, 100, image.size, dtype=np.float32).reshape(image.shape)
-    whole, restored, estimated, sized = call_in_runtime(
+    quality = np.linspace(1, 100, image.size, dtype=np.float32).reshape(image.shape)
+    uint8, restored, estimated, sized = call_in_runtime(
         RUN,
         (files["uint8"], {"image": levels}),
-        (files["restorer"], {"image": image, "quality": told}),
+        (files["restorer"], {"image": image, "quality": quality}),
         (files["estimator"], {"image": image}),
         (files["sized"], {"image": batch(64, 72)}),
     )
     assert_agree(estimated, reference("estimator", image))
     assert_agree(sized, reference("estimator", batch(64, 72)))
     options = {"quality": "map", "dtype": "float16"}
-    assert_agree(restored, reference("restorer", image, told, **options))
+    assert_agree(restored, reference("restorer", image, quality, **options))
     expected = reference("blind_uint8", levels, quality="map")
-    assert_levels_agree(whole["restored"], expected["restored"])
+    assert_levels_agree(uint8["restored"], expected["restored"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-5), ("float16", 5e-3)])
-def test_shipped_weights_on_photographs(
+def test_shipped_weights_match_jax_on_photographs(
     files, call_in_runtime, photograph, assert_restored_as_by_jax, dtype, atol
 ):
     calls = ((files[dtype], {"image": photograph(*case)}) for case in PHOTOGRAPHS)

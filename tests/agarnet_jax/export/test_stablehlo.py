@@ -33,10 +33,10 @@ def call_alone(tmp_path):
     """(file, inputs by name for each call) → outputs of each call."""
 
     def call_alone(path, *calls):
-        given = {
+        inputs = {
             f"{name}{i}": value for i, call in enumerate(calls) for name, value in call.items()
         }
-        np.savez(tmp_path / "in.npz", **given)
+        np.savez(tmp_path / "in.npz", **inputs)
         command = [sys.executable, "-c", JAX_ALONE, path, tmp_path / "in.npz", tmp_path / "out.npz"]
         result = subprocess.run([*command, *calls[0]], capture_output=True, text=True, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
@@ -56,7 +56,7 @@ def small_file(small_weights, tmp_path_factory):
     return path
 
 
-def test_one_file_for_all_sizes(call_alone, small_file, reference, batch):
+def test_one_file_works_for_all_sizes(call_alone, small_file, reference, batch):
     images = [batch(72, 104), batch(8, 24)[:1]]
     for image, actual in zip(images, call_alone(small_file, *({"image": i} for i in images))):
         expected = reference("blind", image)
@@ -69,16 +69,16 @@ def test_one_file_for_all_sizes(call_alone, small_file, reference, batch):
 def test_restorer_alone_takes_quality(call_alone, small_weights, reference, batch, tmp_path):
     path = tmp_path / "restorer.stablehlo"
     stablehlo.save(small_weights, path, part="restorer", dtype="float16")
-    told = np.array([10, 90], np.float32).reshape(2, 1, 1, 1)
+    quality = np.array([10, 90], np.float32).reshape(2, 1, 1, 1)
     image = batch(72, 104)
-    (actual,) = call_alone(path, {"image": image, "quality": told})
-    expected = reference("restorer", image, told, dtype="float16")
+    (actual,) = call_alone(path, {"image": image, "quality": quality})
+    expected = reference("restorer", image, quality, dtype="float16")
     np.testing.assert_allclose(actual["restored"], expected["restored"], atol=2e-5)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-5), ("float16", 5e-3)])
-def test_shipped_weights_on_photographs(
+def test_shipped_weights_match_jax_on_photographs(
     call_alone, shipped, photograph, assert_restored_as_by_jax, tmp_path, dtype, atol
 ):
     stablehlo.save(shipped, tmp_path / "tiny.stablehlo", name="tiny", dtype=dtype)
@@ -88,7 +88,7 @@ def test_shipped_weights_on_photographs(
         assert_restored_as_by_jax(case, actual["restored"], atol=atol)
 
 
-def test_one_file_for_all_platforms(small_file):
+def test_one_file_works_for_all_platforms(small_file):
     with zipfile.ZipFile(small_file) as archive:
         assert archive.testzip() is None
         contents = archive.read("function.bin")

@@ -73,18 +73,18 @@ def apply(model, params):
         (8, "pixel_gates", 3_768),
     ],
 )
-def test_parameter_counts(features, part, expected):
+def test_parameter_counts_are_those_of_the_release(features, part, expected):
     params = abstract_params(AGARNetConfig(pixel_features=features))
     assert count(params[part] if part else params) == expected
 
 
-def test_estimator_parameter_count():
+def test_estimator_parameter_count_is_that_of_the_release():
     image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
     init = QualityEstimator(EstimatorConfig()).init
     assert count(jax.eval_shape(init, jax.random.key(0), image)) == 701_665
 
 
-def test_full_size_shapes():
+def test_outputs_have_the_shape_of_the_image():
     model = AGARNet(AGARNetConfig())
     image = jax.ShapeDtypeStruct((2, 512, 768, 1), jnp.float32)
     params = abstract_params(AGARNetConfig())
