@@ -107,8 +107,8 @@ def check_identical(texts: Mapping[str, str]) -> None:
     _barrier()
     if others := _differing(["\n".join(texts)]).get(0):
         raise ValueError(
-            f"Process {others} has a different set of settings than process 0, as with another task "
-            "or version; run the same command and code on all hosts."
+            f"Process {others} has a different set of settings than process 0, as with another "
+            "task or version; run the same command and code on all hosts."
         )
     for index, others in _differing(list(texts.values())).items():
         name, text = list(texts.items())[index]
