@@ -14,13 +14,13 @@ LOWER = ("models", "dct", "dct_basis", "jpeg_tables", "color", "configs", "image
 SIBLINGS = ("training", "restoration", "export", "convert")
 # Modules of agarnet_jax that data_pipelines imports; none of them may load JAX.
 ALLOWED_FROM_DATA = {
+    "agarnet_jax.atomic_files",
     "agarnet_jax.color",
     "agarnet_jax.configs",
     "agarnet_jax.file_lock",
     "agarnet_jax.jpeg_tables",
     "agarnet_jax.remote_paths",
     "agarnet_jax.user_cache",
-    "agarnet_jax.atomic_files",
 }
 NOT_IN_LIBRARY = {"data_pipelines", "experiments", "absl", "ml_collections", "grain"}
 TRAINING_ONLY = ("optax", "orbax", "grain", "ml_collections", "tensorboardX", "tqdm")

@@ -57,6 +57,6 @@ def evaluate(
         for name, total in by_name.items()
         if name != "count"
     }
-    for name in {key.split("/")[0] for key in means}:
+    for name in dict.fromkeys(key.split("/")[0] for key in means):
         means[name] = float(np.mean([means[f"{name}/{case}"] for case in sums]))
     return means
