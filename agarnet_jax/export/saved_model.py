@@ -33,7 +33,8 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
       options: those of `model.prepare`.
 
     Raises:
-      ValueError: the folder is not empty, TensorFlow is missing, or see `model.prepare`.
+      ValueError: `path` is a file or a folder that is not empty, TensorFlow is missing, or see
+        `model.prepare`.
     """
     folder = pathlib.Path(path)
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
@@ -69,8 +70,8 @@ def _checked(tf: Any, model: Model) -> Callable[..., Any]:
     """Converts the function to TensorFlow and adds a check of the image size."""
     function, size = model.function, model.size
     converted = tf_function.converted(model, platforms=PLATFORMS)
-    sides = f"multiples of {BLOCK}, at least {function.smallest_side}"
-    message = f"height and width must be {sides}; pad by repeating the last row and column"
+    required = f"multiples of {BLOCK}, at least {function.smallest_side}"
+    message = f"height and width must be {required}; pad by repeating the last row and column"
 
     def checked(*arrays: Any) -> Any:
         if size is None:
