@@ -28,7 +28,7 @@ def join(settings: SweepSettings, run: TrainingRun) -> tuple[optuna.Study, Objec
     """
     base = settings.config
     if base is None or not settings.space:
-        raise ValueError("Give --config and --space, or only report with --report_only.")
+        raise ValueError("Give --config and --space, or --report_only for an existing study.")
     experiment, space = from_config_dict(base), spaces.load(settings.space)
     images = _images(experiment)
     spaces.check(space, base)
@@ -85,7 +85,7 @@ def _images(experiment: ExperimentConfig) -> dict[str, str]:
     """
     if not experiment.data.eval_dir:
         raise ValueError(
-            "data.eval_dir is empty, so no trial would have a score; "
+            "config.data.eval_dir is empty, so no trial would have a score; "
             "give --config.data.eval_dir=FOLDER."
         )
     return {
