@@ -15,7 +15,12 @@ import dataclasses
 
 import numpy as np
 
-from agarnet_jax.restoration.upsampling import RowReader, Upsampling, block_means
+from agarnet_jax.restoration.upsampling import (
+    RowReader,
+    Upsampling,
+    block_means,
+    read_padded,
+)
 
 _RADIUS = 2  # of the windows, in samples
 _EPSILON = 1e-12  # avoids 0 / 0 where both noise and residual are zero
@@ -68,14 +73,11 @@ def detail_from_luma(
         return block_means(pixels, upsampling.factors)
 
     def fitted(first: int, last: int) -> np.ndarray:
-        start, stop = max(0, first - _MARGIN), min(count, last + _MARGIN)
-        missing = (_MARGIN - (first - start), _MARGIN - (stop - last))
-
-        def padded(values: np.ndarray) -> np.ndarray:
-            sides = [(0, 0)] * (values.ndim - 2) + [missing, (_MARGIN, _MARGIN)]
-            return np.pad(values, sides, mode="edge")
-
-        return _fit_lines(padded(coarse_luma(start, stop)), padded(chroma(start, stop)), settings)
+        padded_luma, padded_chroma = (
+            read_padded(read, slice(first, last), count=count, margin=_MARGIN, mode="edge")
+            for read in (coarse_luma, chroma)
+        )
+        return _fit_lines(padded_luma, padded_chroma, settings)
 
     fine = luma(rows.start, rows.stop) - upsampling.apply(coarse_luma, rows)
     slopes, corrections = upsampling.apply(fitted, rows)

@@ -11,7 +11,7 @@ from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import CHROMA_ZERO, Change, Components
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, strips, to_dtype
 from agarnet_jax.restoration.plane import Plane
-from agarnet_jax.restoration.upsampling import RowReader, Upsampling
+from agarnet_jax.restoration.upsampling import RowReader, Upsampling, read_padded
 
 _NEUTRAL_YCBCR = np.array([0, CHROMA_ZERO, CHROMA_ZERO], np.float32)
 
@@ -132,11 +132,14 @@ def _detail(
 
 def _trust(chroma: Sequence[Plane], rows: slice) -> np.ndarray:
     """Returns the fraction of the detail to add, (rows, W); see `chroma_detail.trust`."""
-    reach, height = chroma_detail.TRUST_REACH, chroma[0].upsampling.size[0]
-    available = slice(max(0, rows.start - reach), min(height, rows.stop + reach))
-    residual = np.max([plane.upsampling_residual(available) for plane in chroma], axis=0)
-    missing = available.start - (rows.start - reach), rows.stop + reach - available.stop
-    return chroma_detail.trust(np.pad(residual, (missing, (reach, reach))))
+
+    def residual(first: int, last: int) -> np.ndarray:
+        return np.max([plane.upsampling_residual(slice(first, last)) for plane in chroma], axis=0)
+
+    height, margin = chroma[0].upsampling.size[0], chroma_detail.TRUST_REACH
+    return chroma_detail.trust(
+        read_padded(residual, rows, count=height, margin=margin, mode="constant")
+    )
 
 
 def _buffer_rows(read: RowReader, upsampling: Upsampling, rows: slice) -> RowReader:

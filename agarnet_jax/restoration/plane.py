@@ -10,7 +10,7 @@ from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE, effe
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
 from agarnet_jax.restoration.traces import quantization_steps
 from agarnet_jax.restoration.traces.subsampling import saturated
-from agarnet_jax.restoration.upsampling import Upsampling, block_means
+from agarnet_jax.restoration.upsampling import Upsampling, block_means, read_padded
 
 _FLAT = 0.25 / 255  # floating point gives gray images at most this much chroma
 
@@ -91,12 +91,13 @@ class Plane:
         if np.count_nonzero(self.weights) == 1:
             return np.zeros((rows.stop - rows.start, width), bool)
         reach = int(self.upsampling.smooth)
-        first, last = max(0, rows.start - reach), min(count, rows.stop + reach)
         factors, size = self.upsampling.factors, self.upsampling.size
-        pixels = slice(factors[0] * first, min(size[0], factors[0] * last))
-        clipped_fraction = block_means(self._is_clipped(pixels).astype(np.float32), factors)
-        missing = first - (rows.start - reach), rows.stop + reach - last
-        padded = np.pad(clipped_fraction > 0, (missing, (reach, reach)))
+
+        def is_clipped(first: int, last: int) -> np.ndarray:
+            pixels = slice(factors[0] * first, min(size[0], factors[0] * last))
+            return block_means(self._is_clipped(pixels).astype(np.float32), factors) > 0
+
+        padded = read_padded(is_clipped, rows, count=count, margin=reach, mode="constant")
         return np.any(sliding_window_view(padded, (2 * reach + 1,) * 2), axis=(2, 3))
 
     def upsampling_residual(self, rows: slice) -> np.ndarray:

@@ -13,6 +13,7 @@ parts of a plane, so no caller needs to hold a whole one.
 
 import dataclasses
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,24 @@ _SMOOTH_FACTORS = ((1, 2), (2, 1), (2, 2))  # (vertical, horizontal)
 
 RegionReader = Callable[[slice, slice], np.ndarray]  # reads (rows, columns) inside the image
 RowReader = Callable[[int, int], np.ndarray]  # reads rows [first, last): (…, last − first, width)
+
+
+def read_padded(
+    read: RowReader, rows: slice, *, count: int, margin: int, mode: Literal["constant", "edge"]
+) -> np.ndarray:
+    """Reads rows of a plane with a margin on each side, padded where it exceeds the plane.
+
+    Args:
+      read: reads rows of the plane, (…, rows, width).
+      rows: rows of the plane.
+      count: how many rows the plane has.
+      margin: in rows and columns.
+      mode: of `np.pad`.
+    """
+    first, last = max(0, rows.start - margin), min(count, rows.stop + margin)
+    missing = first - (rows.start - margin), rows.stop + margin - last
+    values = read(first, last)
+    return np.pad(values, [(0, 0)] * (values.ndim - 2) + [missing, (margin, margin)], mode=mode)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agarnet_jax.restoration.upsampling import Upsampling, block_means
+from agarnet_jax.restoration.upsampling import Upsampling, block_means, read_padded
 
 FACTORS = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 4), (3, 1)]
 
@@ -77,3 +77,14 @@ def test_block_means_of_partial_blocks_use_only_existing_pixels():
     assert means[0, 0] == values[:2, :2].mean()
     assert means[1, 2] == values[2, 4]
     assert means[0, 2] == values[:2, 4].mean()
+
+
+@pytest.mark.parametrize("mode", ["constant", "edge"])
+@pytest.mark.parametrize("rows", [slice(0, 9), slice(0, 2), slice(1, 4), slice(4, 5), slice(7, 9)])
+def test_reading_padded_rows_equals_padding_the_whole_plane(rows, mode):
+    plane, margin = np.random.default_rng(0).random((2, 9, 7)), 3
+    read = read_padded(
+        lambda first, last: plane[:, first:last], rows, count=9, margin=margin, mode=mode
+    )
+    whole = np.pad(plane, ((0, 0), (margin, margin), (margin, margin)), mode=mode)
+    np.testing.assert_array_equal(read, whole[:, rows.start : rows.stop + 2 * margin])
