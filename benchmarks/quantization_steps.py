@@ -19,7 +19,6 @@ from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.splitting import split
-from agarnet_jax.restoration.traces import quantization_steps
 from benchmarks.images import load_images
 from benchmarks.timing import print_table
 from data_pipelines.degradations.jpeg import Jpeg
@@ -42,9 +41,9 @@ JPEGS = [
 
 def detect(images: list[np.ndarray], jpeg: Jpeg) -> tuple[tuple[str, str, str], float]:
     """Returns detection rate in %, mean and largest error, and CPU milliseconds per image."""
-    planes = [split(jpeg.compress(image)).lead[:, :] for image in images]
+    planes = [split(jpeg.compress(image)).lead for image in images]
     start = time.process_time()
-    found = [quantization_steps.detect_quality(plane) for plane in planes]
+    found = [plane.detected_quality for plane in planes]
     milliseconds = 1000 * (time.process_time() - start) / len(images)
     errors = [abs(value - jpeg.effective_quality) for value in found if value is not None]
     rate = f"{100 * len(errors) / len(images):.0f}"

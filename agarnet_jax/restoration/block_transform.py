@@ -17,15 +17,23 @@ def forward(plane: np.ndarray) -> np.ndarray:
     The last two axes are vertical and horizontal frequency.
     """
     rows, columns = (side // BLOCK for side in plane.shape)
-    blocks = plane.astype(np.float32).reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2)
-    return _BASIS @ blocks @ _BASIS.T
+    return forward_blocks(plane.reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2))
 
 
 def inverse(coefficients: np.ndarray) -> np.ndarray:
     """The inverse of `forward`."""
     rows, columns = coefficients.shape[:2]
-    blocks = _BASIS.T @ coefficients @ _BASIS
-    return blocks.swapaxes(1, 2).reshape(rows * BLOCK, columns * BLOCK)
+    return inverse_blocks(coefficients).swapaxes(1, 2).reshape(rows * BLOCK, columns * BLOCK)
+
+
+def forward_blocks(blocks: np.ndarray) -> np.ndarray:
+    """Transforms blocks (…, 8, 8) of pixels to (…, 8, 8) float32."""
+    return _BASIS @ blocks.astype(np.float32) @ _BASIS.T
+
+
+def inverse_blocks(coefficients: np.ndarray) -> np.ndarray:
+    """The inverse of `forward_blocks`."""
+    return _BASIS.T @ coefficients @ _BASIS
 
 
 def largest_change(pixel: float) -> np.ndarray:

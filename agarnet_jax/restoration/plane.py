@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE, effective_quality
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
-from agarnet_jax.restoration.traces import quantization_steps
+from agarnet_jax.restoration.traces import last_compression, requantization
 from agarnet_jax.restoration.traces.subsampling import saturated
 from agarnet_jax.restoration.upsampling import Upsampling, block_means, read_padded
 
@@ -53,19 +53,24 @@ class Plane:
         return float(effective_quality(self.table, base=self.annex_k))
 
     @functools.cached_property
+    def detected_table(self) -> np.ndarray | None:
+        """The table (8, 8) of the last compression, detected in the pixels; None: undetected."""
+        return requantization.find_table(self, table=self.table)
+
+    @functools.cached_property
     def detected_quality(self) -> float | None:
-        """The quality 1–100 detected from quantization steps (`quantization_steps.detect_quality`).
+        """The quality 1–100 of the last compression, detected in the pixels.
 
         Falls back to the header's quality if none is detected, as in small images, or a higher one:
-        an image is no better than its last compression, but clipped pixels hide steps.
+        an image is no better than its last compression.
         """
-        detected = quantization_steps.detect_quality(self, table=self.table)
+        detected = last_compression.detect_quality(self, table=self.detected_table)
         if detected is None:
             return self.header_quality
         return min(detected, self.header_quality or detected)
 
     def has_table_of(self, quality: float) -> bool:
-        """Whether the table has this quality and no other is detected from quantization steps."""
+        """Whether the table has this quality and no other is detected in the pixels."""
         return quality == self.header_quality == self.detected_quality
 
     def __getitem__(self, index: tuple[slice, slice]) -> np.ndarray:

@@ -20,7 +20,7 @@ from agarnet_jax.restoration.quality import (
     validate_quality,
 )
 from agarnet_jax.restoration.request import Orientation, QualitySource, Request
-from agarnet_jax.restoration.traces import compression_history, flat_areas, quantization_steps
+from agarnet_jax.restoration.traces import compression_history, flat_areas, last_compression
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 from agarnet_jax.restoration.traces.grid import find_grid
 
@@ -153,8 +153,8 @@ class QualityChooser:
         estimate = clip_quality(self._mean(cells, lead) if mean is None else mean)
         detected, limit = lead.detected_quality, lead.header_quality or MAX_QUALITY
         estimate, cells = np.minimum(estimate, limit), np.minimum(cells, limit)
-        estimate = clip_quality(quantization_steps.refine_estimate(float(estimate), detected))
-        cells = shrink_toward(float(estimate), quantization_steps.refine_cells(cells, detected))
+        estimate = clip_quality(last_compression.refine_estimate(float(estimate), detected))
+        cells = shrink_toward(float(estimate), last_compression.refine_cells(cells, detected))
         return estimate, flat_areas.fill_flat_cells(cells, fractions, float(estimate))
 
     def _mean(self, cells: np.ndarray, lead: Plane) -> jax.Array:
@@ -167,8 +167,8 @@ class QualityChooser:
 def _replace_spurious(estimate: float, components: Components) -> AssumedQuality | None:
     """Returns the quality to assume instead of a spurious estimate; None if it is not spurious.
 
-    That is the quality of the last compression, from the header or detected from quantization
-    steps. If neither gives one and no grid is found, the image was never compressed.
+    That is the quality of the last compression, from the header or detected in the pixels. If
+    neither gives one and no grid is found, the image was never compressed.
     """
     lead = components.lead
     assessed = components.coding in compression_history.ASSESSED_CODINGS

@@ -13,7 +13,7 @@ import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.restoration.pixels import PlaneReader
-from agarnet_jax.restoration.traces.coefficient_sample import (
+from agarnet_jax.restoration.traces.block_sample import (
     LOW_FREQUENCIES,
     sample_low_frequencies,
     steps_by_quality,

@@ -16,7 +16,7 @@ from agarnet_jax.jpeg_tables import BLOCK, quality_table
 from agarnet_jax.restoration import block_transform
 from agarnet_jax.restoration.components import Change
 from agarnet_jax.restoration.plane import Plane
-from agarnet_jax.restoration.traces import double_quantization, quantization_steps
+from agarnet_jax.restoration.traces import double_quantization
 from agarnet_jax.restoration.upsampling import RowReader
 
 _LEVEL_SHIFT = 128  # of JPEG, in levels
@@ -110,9 +110,7 @@ def recover_earlier_jpeg(plane: Plane, *, fraction: float = 1.0) -> Plane:
         be detectable from the coefficients.
       fraction: 0–1, how much of the difference to `plane` is applied.
     """
-    last_table = plane.table
-    if last_table is None and (fitting := quantization_steps.fitting_quality(plane)):
-        last_table = quality_table(fitting)
+    last_table = plane.detected_table if plane.table is None else plane.table
     found: tuple[Recompression, ...] = ()
     while last_table is not None:
         recovered = RecoveredPlane.of(plane, found, fraction=1.0) if found else plane

@@ -9,7 +9,7 @@ smooth ones. Steps far from the fit are treated as misread.
 import numpy as np
 
 from agarnet_jax.jpeg_tables import ANNEX_K_LUMINANCE, BLOCK, effective_quality
-from agarnet_jax.restoration.traces.coefficient_sample import LOW_FREQUENCIES
+from agarnet_jax.restoration.traces.block_sample import LOW_FREQUENCIES
 
 _MIN_STEPS = 8
 _TOLERANCE = 0.2  # |ln(step / rounded fit)| of an inlier

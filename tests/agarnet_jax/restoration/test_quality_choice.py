@@ -74,7 +74,7 @@ def screenshot():
 
 @pytest.mark.parametrize(("quality", "expected"), [(75, 75), (90, 90), (None, 100)])
 def test_without_a_header_spurious_estimates_of_graphics_are_replaced(encode, quality, expected):
-    """By the quality detected from steps, or 100 if the image was never compressed."""
+    """By the detected quality, or 100 if the image was never compressed."""
     chooser = QualityChooser(CellPlacement.PLACED, read_steps=True)
     image = screenshot()
     if quality:
@@ -87,8 +87,9 @@ def test_without_a_header_spurious_estimates_of_graphics_are_replaced(encode, qu
 
 
 def test_graphics_with_a_detected_grid_keep_their_estimate(encode):
-    """All blocks have white pixels, so that no quantization step is detected."""
-    page = np.asarray(Image.open(io.BytesIO(encode(screenshot()[:176], 40))))
+    """Without a detected quality, as with a coarse table of another encoder."""
+    file = encode(screenshot()[:176], -1, qtables=[[45] * 64])
+    page = np.asarray(Image.open(io.BytesIO(file)))
     components = split(page)
     assert components.lead.detected_quality is None
     chooser = QualityChooser(CellPlacement.PLACED, read_steps=True)

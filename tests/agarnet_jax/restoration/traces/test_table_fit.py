@@ -3,7 +3,7 @@ import pytest
 
 from agarnet_jax.jpeg_tables import effective_quality
 from agarnet_jax.restoration.traces import table_fit
-from agarnet_jax.restoration.traces.coefficient_sample import LOW_FREQUENCIES
+from agarnet_jax.restoration.traces.block_sample import LOW_FREQUENCIES
 from data_pipelines.degradations.tables import TableFamily, encoder_table
 
 

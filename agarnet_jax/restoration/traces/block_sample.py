@@ -1,4 +1,4 @@
-"""Samples the low-frequency DCT coefficients of a plane for compression forensics (NumPy)."""
+"""Samples the blocks of a plane, and their low frequencies, for compression forensics (NumPy)."""
 
 import functools
 
@@ -13,20 +13,17 @@ _MAX_PIXELS = 2**17  # sampled
 _SEGMENT = 512  # pixels of a row of blocks that are read at once
 
 
-def sample_low_frequencies(plane: PlaneReader) -> tuple[np.ndarray, np.ndarray]:
+def sample_blocks(plane: PlaneReader) -> np.ndarray:
     """Samples blocks in segments of block rows, evenly spread over the plane.
 
     Args:
       plane: (H, W), uint8 or in [0, 1]; the 8×8 grid begins at its top left corner.
 
     Returns:
-      Coefficients (20, blocks) of `LOW_FREQUENCIES` in levels, and (blocks,) boolean, which blocks
-      have black or white pixels. The decoder may have clipped those blocks, so their coefficients
-      need not lie near multiples of the quantization step.
+      (blocks, 8, 8) float32 in levels.
     """
     height, width = (side - side % BLOCK for side in plane.shape)
-    coefficients = [np.empty((0, BLOCK * BLOCK), np.float32)]
-    extreme = [np.empty((0, BLOCK, BLOCK), bool)]
+    blocks = [np.empty((0, BLOCK, BLOCK), np.float32)]
     starts = range(0, width, _SEGMENT)
     count = height // BLOCK * len(starts)
     sampled = min(count, _MAX_PIXELS // (BLOCK * min(width, _SEGMENT))) if count else 0
@@ -36,11 +33,22 @@ def sample_low_frequencies(plane: PlaneReader) -> tuple[np.ndarray, np.ndarray]:
         rows = slice(row * BLOCK, (row + 1) * BLOCK)
         segment = plane[rows, start : min(start + _SEGMENT, width)]
         segment = segment.astype(np.float32) * (1 if segment.dtype == np.uint8 else 255)
-        coefficients.append(block_transform.forward(segment).reshape(-1, BLOCK * BLOCK))
-        is_extreme = (segment <= 0.5) | (segment >= 254.5)
-        extreme.append(is_extreme.reshape(BLOCK, -1, BLOCK).swapaxes(0, 1))
-    clipped = np.any(np.concatenate(extreme), axis=(1, 2))
-    return np.concatenate(coefficients).T[LOW_FREQUENCIES], clipped
+        blocks.append(segment.reshape(BLOCK, -1, BLOCK).swapaxes(0, 1))
+    return np.concatenate(blocks)
+
+
+def sample_low_frequencies(plane: PlaneReader) -> tuple[np.ndarray, np.ndarray]:
+    """Samples coefficients of blocks; the argument is that of `sample_blocks`.
+
+    Returns:
+      Coefficients (20, blocks) of `LOW_FREQUENCIES` in levels, and (blocks,) boolean, which blocks
+      have black or white pixels. The decoder may have clipped those blocks, so their coefficients
+      need not lie near multiples of the quantization step.
+    """
+    blocks = sample_blocks(plane)
+    clipped = np.any((blocks <= 0.5) | (blocks >= 254.5), axis=(1, 2))
+    coefficients = block_transform.forward_blocks(blocks).reshape(-1, BLOCK * BLOCK)
+    return coefficients.T[LOW_FREQUENCIES], clipped
 
 
 @functools.cache

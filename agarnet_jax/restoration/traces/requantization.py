@@ -1,0 +1,134 @@
+"""Requantization errors ("JPEG ghosts"): which quantization table 8×8 blocks agree with.
+
+Quantizing a decoded JPEG again with its own table changes little more than rounding did; with any
+other table, and in blocks that were never compressed, coefficients move by up to half a step
+(Farid, "Exposing Digital Forgeries from JPEG Ghosts", IEEE TIFS 2009). Errors are measured in
+pixels, after clipping, so that blocks with black or white pixels count, too, although their
+coefficients are not near multiples of the steps.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from agarnet_jax.jpeg_tables import BLOCK, MIN_QUALITY, quality_table
+from agarnet_jax.restoration import block_transform
+from agarnet_jax.restoration.pixels import PlaneReader
+from agarnet_jax.restoration.traces.block_sample import sample_blocks
+
+# Errors are relative to the expected ones. A block agrees with a table below the limit: with its
+# own table, its error is mostly below 0.1, in text on white below 0.3; with none, mostly near 1,
+# in text on white above 0.5. Beyond the cap, one error is as bad as another.
+AGREES = 0.3
+_CAP = 0.5
+_LEVEL_SHIFT = 128
+_MIN_COEFFICIENT = 4.0  # levels, the largest AC coefficient of a block with detail
+_FINEST = 98  # rounding hides the steps of higher qualities
+# A whole image: how many blocks are examined, how many must agree, and with how much of the
+# expected error.
+_MAX_BLOCKS, _MIN_AGREEING, _MIN_FRACTION = 400, 12, 0.5
+# A part of an image: which errors are clearly small, the smallest expected error in levels² for
+# that to say anything, how many such blocks there must be, and their fraction of all blocks and of
+# those that agree. With tables other than the candidates, more blocks agree than clearly do.
+_CLEARLY, _MIN_EXPECTED, _MIN_CLEAR, _MIN_CLEAR_FRACTION, _MIN_CLEAR_OF_AGREEING = (
+    0.15, 1.5, 20, 0.03, 0.85,
+)  # fmt: skip
+
+
+def errors(blocks: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns by how much quantizing blocks again changes them.
+
+    Args:
+      blocks: (…, 8, 8), 0–255, float32.
+      table: quantization table (8, 8) in raster order.
+
+    Returns:
+      (…) float32, the mean squared error of each block in levels², and the one to expect if it was
+      not quantized with this table before. Blocks that keep no AC coefficient, and so tell nothing
+      about the table, have an expected error of 0.
+    """
+    return _errors(blocks, block_transform.forward_blocks(blocks - _LEVEL_SHIFT), table)
+
+
+def find_table(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.ndarray | None:
+    """Finds the table of a plane's last compression, (8, 8) in raster order; None if none agrees.
+
+    Candidates are the IJG tables up to quality 98, and `table`. They need not agree with the whole
+    plane: a photograph that was pasted into a page is enough.
+
+    Args:
+      plane: luma (H, W), uint8 or in [0, 1]; the 8×8 grid begins at its top left corner.
+      table: another candidate, such as that of the file's header.
+    """
+    blocks = _distinct(sample_blocks(plane))
+    candidates = [*_ijg_tables(), *([] if table is None else [table])]
+    some = blocks[:: max(1, -(-len(blocks) // _MAX_BLOCKS))]
+    best = _best_table(candidates, some, _score_of_whole)
+    return _best_table(candidates, blocks, _score_of_part) if best is None else best
+
+
+def _distinct(blocks: np.ndarray) -> np.ndarray:
+    """Returns the blocks with detail, without repetitions of a pattern at another brightness.
+
+    The many equal blocks of a gradient or of tiles may agree with some table by chance.
+    """
+    coefficients = block_transform.forward_blocks(blocks).reshape(-1, BLOCK * BLOCK)
+    blocks = blocks[np.abs(coefficients[:, 1:]).max(axis=1) >= _MIN_COEFFICIENT]
+    patterns = np.rint(blocks - blocks[:, :1, :1]).astype(np.int16).reshape(-1, BLOCK * BLOCK)
+    _, first = np.unique(patterns, axis=0, return_index=True)
+    return blocks[np.sort(first)]
+
+
+def _best_table(
+    candidates: Sequence[np.ndarray],
+    blocks: np.ndarray,
+    score: Callable[[np.ndarray, np.ndarray], float],
+) -> np.ndarray | None:
+    """Returns the candidate with the lowest score, None if all scores are infinite.
+
+    Of equal ones, as small images have, it is the one in the middle.
+    """
+    coefficients = block_transform.forward_blocks(blocks - _LEVEL_SHIFT)
+    scores = np.array([score(*_errors(blocks, coefficients, table)) for table in candidates])
+    best = np.flatnonzero(scores == scores.min())
+    return candidates[best[len(best) // 2]] if scores.min() < np.inf else None
+
+
+def _score_of_whole(found: np.ndarray, expected: np.ndarray) -> float:
+    """Returns the mean relative error; infinite if most blocks do not agree."""
+    found, expected = found[expected > 0], expected[expected > 0]
+    agree = found < AGREES * expected
+    fraction = expected[agree].sum() / max(expected.sum(), 1)
+    if agree.sum() < _MIN_AGREEING or fraction < _MIN_FRACTION:
+        return np.inf
+    return float(np.minimum(found / expected, _CAP).mean())
+
+
+def _score_of_part(found: np.ndarray, expected: np.ndarray) -> float:
+    """Returns the mean relative error; infinite unless a part of the blocks clearly agrees."""
+    is_telling = expected >= _MIN_EXPECTED
+    relative = found[is_telling] / expected[is_telling]
+    clear, agreeing = (relative < _CLEARLY).sum(), (relative < AGREES).sum()
+    enough = clear >= max(_MIN_CLEAR, _MIN_CLEAR_FRACTION * len(relative))
+    if not enough or clear < _MIN_CLEAR_OF_AGREEING * agreeing:
+        return np.inf
+    return float(np.minimum(relative, _CAP).mean())
+
+
+def _errors(
+    blocks: np.ndarray, coefficients: np.ndarray, table: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Does what `errors` does, given the coefficients (…, 8, 8) of the blocks less 128."""
+    steps = np.asarray(table, np.float32)
+    multiples = np.rint(coefficients / steps)
+    decoded = np.rint(block_transform.inverse_blocks(multiples * steps) + _LEVEL_SHIFT)
+    found = np.square(np.clip(decoded, 0, 255) - blocks).mean(axis=(-2, -1))
+    expected = np.where(multiples != 0, steps**2 / 12, coefficients**2).mean(axis=(-2, -1))
+    kept = np.count_nonzero(multiples, axis=(-2, -1)) - (multiples[..., 0, 0] != 0)
+    return found, np.where(kept > 0, expected, 0)
+
+
+@functools.cache
+def _ijg_tables() -> tuple[np.ndarray, ...]:
+    return tuple(quality_table(q) for q in range(MIN_QUALITY, _FINEST + 1))

@@ -1,0 +1,135 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from agarnet_jax.jpeg_tables import effective_quality, quality_table
+from agarnet_jax.restoration.traces import requantization
+
+
+def blocks_of(levels):
+    rows, columns = (side // 8 for side in levels.shape)
+    return levels.astype(np.float32).reshape(rows, 8, columns, 8).swapaxes(1, 2)
+
+
+def found_quality(plane, table=None):
+    found = requantization.find_table(plane, table=table)
+    return None if found is None else effective_quality(found)
+
+
+@pytest.mark.parametrize("again", [40, 60, 75])
+def test_errors_equal_those_of_saving_the_image_again(photo, decoded, again):
+    """By libjpeg, whose integer arithmetic rounds a few coefficients to another multiple."""
+    plane = decoded(photo, 60)
+    saved = decoded(np.uint8(np.rint(255 * plane)), again)
+    expected = np.square(blocks_of(np.rint(255 * saved) - np.rint(255 * plane))).mean((2, 3))
+    found, _ = requantization.errors(blocks_of(np.rint(255 * plane)), quality_table(again))
+    assert np.isclose(found, expected, atol=0.3, rtol=0.05).mean() > 0.99
+    assert (found.mean() < 0.1) == (again == 60)
+
+
+def test_expected_errors_are_those_of_blocks_that_were_never_compressed(photo):
+    """On average; blocks that keep no AC coefficient have none."""
+    found, expected = requantization.errors(blocks_of(photo), quality_table(50))
+    used = expected > 0
+    assert found[used].sum() == pytest.approx(expected[used].sum(), rel=0.1)
+    ramp = np.tile(np.arange(8, dtype=np.float32), (1, 8, 1)) + 100
+    assert requantization.errors(ramp, quality_table(10))[1] == 0
+    assert requantization.errors(ramp, quality_table(90))[1] > 0
+
+
+@pytest.mark.parametrize(
+    "qualities", [(3,), (10,), (30,), (60,), (90,), (98,), (40, 60), (55, 65), (40, 60, 80)]
+)
+def test_the_table_is_that_of_the_last_compression(photo, astronaut, encode, decoded, qualities):
+    for image in (photo, astronaut):
+        for quality in qualities[:-1]:
+            image = np.asarray(Image.open(io.BytesIO(encode(image, quality))))
+        found = requantization.find_table(decoded(image, qualities[-1]))
+        np.testing.assert_array_equal(found, quality_table(qualities[-1]))
+
+
+def test_the_table_of_small_images_is_found(photo, decoded):
+    for quality in (30, 60, 90):
+        assert found_quality(decoded(photo[100:140, 200:240], quality)) == quality
+
+
+def page(height=192, ink=0, paper=255):
+    """Rows of letters."""
+    picture = Image.new("L", (384, height), paper)
+    for top in range(4, height - 6, 13):
+        ImageDraw.Draw(picture).text((5, top), "Pack my box with five dozen jugs. " * 2, ink)
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize("quality", [30, 60, 75, 90, 95])
+def test_clipped_blocks_reveal_the_table_of_text(decoded, quality):
+    assert found_quality(decoded(page(), quality)) == pytest.approx(quality, abs=1)
+
+
+@pytest.mark.parametrize("colors", [{}, {"ink": 230, "paper": 30}], ids=["on white", "on dark"])
+def test_a_photograph_pasted_into_a_page_reveals_its_table(photo, decoded, colors):
+    for quality in (20, 50, 80):
+        plane = page(384, **colors).astype(np.float32) / 255
+        plane[128:256, 128:256] = decoded(photo[64:192, 160:288], quality)
+        assert found_quality(plane) == quality
+
+
+def test_no_table_agrees_without_an_aligned_ijg_compression(photo, decoded):
+    once = np.rint(255 * decoded(photo, 60)).astype(np.uint8)
+    smooth = np.rint(6 + 3 * np.hypot(*np.mgrid[:8, :8])).astype(int).ravel().tolist()
+    for plane in (
+        photo,
+        np.asarray(Image.fromarray(photo).reduce(2)),
+        np.asarray(Image.fromarray(once).resize((400, 400))),
+        once[3:, 5:],
+        page(),
+        page(ink=230, paper=30),
+        np.rint(255 * decoded(photo, 99)).astype(np.uint8),
+        np.rint(255 * decoded(photo, qtables=[[9] * 64])).astype(np.uint8),
+        np.rint(255 * decoded(photo, qtables=[smooth])).astype(np.uint8),
+    ):
+        assert found_quality(plane) is None
+
+
+def test_repeated_blocks_count_once(decoded):
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
+    tiles = np.tile(np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8), (32, 32))
+    for image in (ramp, tiles):
+        assert found_quality(image) is None
+        assert found_quality(decoded(image, 50)) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 100), (100, 7), (8, 8), (64, 64)])
+def test_flat_images_agree_with_no_table(shape):
+    assert requantization.find_table(np.full(shape, 0.5, np.float32)) is None
+
+
+def test_a_given_table_is_found_only_if_blocks_agree_with_it(photo, decoded):
+    table = np.rint(6 + 3 * np.hypot(*np.mgrid[:8, :8])).astype(int)
+    plane = decoded(photo, qtables=[table.ravel().tolist()])
+    np.testing.assert_array_equal(requantization.find_table(plane, table=table), table)
+    assert found_quality(decoded(photo, 75), table=table) == 75
+    assert found_quality(photo, table=table) is None
+
+
+def test_only_a_part_of_a_large_image_is_read(decoded, photo):
+    image = np.tile(decoded(photo, 30), (6, 2))
+    read = 0
+
+    class CountingPlane:
+        shape = image.shape
+
+        def __getitem__(self, region):
+            nonlocal read
+            read += image[region].size
+            return image[region]
+
+    assert found_quality(CountingPlane()) == 30
+    assert read <= 2**17
+
+
+def test_blocks_are_sampled_from_all_of_a_large_image(photo, decoded):
+    plane = np.concatenate([np.ones((512, 512), np.float32), decoded(photo, 60)])
+    assert found_quality(plane) == 60
