@@ -9,6 +9,7 @@ from agarnet_jax.dct_basis import basis_1d
 from agarnet_jax.jpeg_tables import BLOCK
 
 _BASIS = basis_1d().astype(np.float32)
+_IS_HIGH = np.add.outer(range(BLOCK), range(BLOCK)) >= BLOCK  # beyond the longest diagonal
 
 
 def forward(plane: np.ndarray) -> np.ndarray:
@@ -34,6 +35,11 @@ def forward_blocks(blocks: np.ndarray) -> np.ndarray:
 def inverse_blocks(coefficients: np.ndarray) -> np.ndarray:
     """The inverse of `forward_blocks`."""
     return _BASIS.T @ coefficients @ _BASIS
+
+
+def high_frequency_energy(coefficients: np.ndarray) -> np.ndarray:
+    """Returns the mean square of the high frequencies of (…, 8, 8), (…)."""
+    return np.square(coefficients[..., _IS_HIGH]).mean(axis=-1)
 
 
 def largest_change(pixel: float) -> np.ndarray:

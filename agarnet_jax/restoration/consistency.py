@@ -121,8 +121,9 @@ def project(
         raise ValueError(f"A quantization table must be (8, 8), got shape {np.shape(table)}.")
     result = np.array(restored, np.float32)
     steps = np.asarray(table, np.float32)
-    for rows in _block_strips(result.shape):
-        strip = rows, slice(0, result.shape[1] // BLOCK * BLOCK)
+    height, width = (side - side % BLOCK for side in result.shape)
+    for rows in strips((height, width), unit=BLOCK) if width else ():
+        strip = rows, slice(0, width)
         decoded = degraded[strip].astype(np.float32) / (255 if levels else 1)
         excluded = (decoded < _LOWEST) | (decoded > _HIGHEST)
         if unreliable is not None:
@@ -151,16 +152,6 @@ def _change(restored: Plane, decoded: Plane) -> Change:
         return (projected - values)[None, first - start : last - start]
 
     return (restored,), read
-
-
-def _block_strips(shape: tuple[int, ...]) -> list[slice]:
-    """Returns the rows of strips of whole blocks."""
-    height, width = (side - side % BLOCK for side in shape)
-    if not height or not width:
-        return []
-    rows = next(iter(strips((height, width))))
-    step = max(BLOCK, (rows.stop - rows.start) // BLOCK * BLOCK)
-    return [slice(top, min(top + step, height)) for top in range(0, height, step)]
 
 
 def _project_blocks(

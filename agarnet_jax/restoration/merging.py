@@ -9,7 +9,7 @@ from PIL import Image
 from agarnet_jax.restoration import chroma_detail
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import CHROMA_ZERO, Change, Components
-from agarnet_jax.restoration.pixels import INTEGER_PEAKS, strips, to_dtype
+from agarnet_jax.restoration.pixels import INTEGER_PEAKS, pixels_of_blocks, strips, to_dtype
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.upsampling import RowReader, Upsampling, read_padded
 
@@ -22,6 +22,7 @@ def merge(
     *,
     bits: int | None = None,
     detail: Detail | None = None,
+    unchanged: np.ndarray | None = None,
 ) -> np.ndarray:
     """Returns the image with changes of its components added, (H, W) or (H, W, C).
 
@@ -34,13 +35,14 @@ def merge(
       bits: 8 or 16 for uint8 or uint16; None: as the image.
       detail: how much of luma's detail is added to changed chroma that was subsampled
         (`chroma_detail.py`); None: nothing.
+      unchanged: (⌈H / 8⌉, ⌈W / 8⌉) boolean, blocks of pixels that stay as they are.
 
     Raises:
       ValueError: a number of bits that the result cannot have.
     """
     dtype = components.result_dtype(bits)
     result = None
-    for rows, strip in _merged_strips(components, changes, dtype=dtype, detail=detail):
+    for rows, strip in _merged_strips(components, changes, dtype, detail, unchanged):
         if result is None:
             result = np.empty((*components.size, strip.shape[2]), strip.dtype)
         result[rows] = strip
@@ -49,12 +51,16 @@ def merge(
 
 
 def merge_picture(
-    components: Components, changes: Sequence[Change], *, detail: Detail | None = None
+    components: Components,
+    changes: Sequence[Change],
+    *,
+    detail: Detail | None = None,
+    unchanged: np.ndarray | None = None,
 ) -> Image.Image:
     """Like `merge`, but returns a Pillow picture of as many bits as the image."""
     result = Image.new(components.mode, components.size[::-1])
     dtype = components.pixels.dtype
-    for rows, strip in _merged_strips(components, changes, dtype=dtype, detail=detail):
+    for rows, strip in _merged_strips(components, changes, dtype, detail, unchanged):
         height, width, channels = strip.shape
         raw = np.ascontiguousarray(strip[..., 0] if channels == 1 else strip)
         part = Image.frombytes(components.mode, (width, height), raw.tobytes())
@@ -65,9 +71,9 @@ def merge_picture(
 def _merged_strips(
     components: Components,
     changes: Sequence[Change],
-    *,
     dtype: np.dtype[Any],
     detail: Detail | None,
+    unchanged: np.ndarray | None,
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yields rows and their merged pixels (rows, W, C), from top to bottom."""
     pixels, mixing, (height, width) = components.pixels, components.mixing, components.size
@@ -92,7 +98,10 @@ def _merged_strips(
             if detail and planes[0].chroma and planes[0].upsampling.factors != (1, 1):
                 change = change + _detail(components, planes, buffered, rows, nearby, detail)
             indices = [components.planes.index(plane) for plane in planes]
-            colors += np.moveaxis(change, 0, -1) @ mixing[:, indices].T
+            of_colors = np.moveaxis(change, 0, -1) @ mixing[:, indices].T
+            if unchanged is not None:
+                of_colors[pixels_of_blocks(unchanged, rows, slice(0, width))] = 0
+            colors += of_colors
         yield rows, to_dtype(values, dtype)
 
 

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from agarnet_jax.jpeg_tables import BLOCK
+
 _STRIP_PIXELS = 2**18
 INTEGER_PEAKS: dict[np.dtype[Any], int] = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
@@ -134,10 +136,19 @@ def array_from_picture(picture: Image.Image) -> np.ndarray:
     return np.asarray(picture.convert("RGB") if picture.mode in ("YCbCr", "CMYK") else picture)
 
 
-def strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Splits the rows of (H, W, …) into strips whose intermediate results need little memory."""
-    rows = max(1, _STRIP_PIXELS // shape[1])
+def strips(shape: tuple[int, ...], *, unit: int = 1) -> Iterator[slice]:
+    """Splits the rows of (H, W, …) into strips whose intermediate results need little memory.
+
+    All strips but the last have a multiple of `unit` rows.
+    """
+    rows = max(unit, _STRIP_PIXELS // shape[1] // unit * unit)
     return (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
+
+
+def pixels_of_blocks(blocks: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """Returns the values of 8×8 blocks (⌈H / 8⌉, ⌈W / 8⌉) at rows and columns of pixels."""
+    indices = (np.arange(part.start or 0, part.stop) // BLOCK for part in (rows, columns))
+    return blocks[np.ix_(*indices)]
 
 
 def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

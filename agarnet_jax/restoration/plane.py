@@ -8,7 +8,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE, effective_quality
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
-from agarnet_jax.restoration.traces import last_compression, requantization
+from agarnet_jax.restoration.traces import (
+    last_compression,
+    requantization,
+    uncompressed_graphics,
+)
 from agarnet_jax.restoration.traces.subsampling import saturated
 from agarnet_jax.restoration.upsampling import Upsampling, block_means, read_padded
 
@@ -69,6 +73,19 @@ class Plane:
             return self.header_quality
         return min(detected, self.header_quality or detected)
 
+    @functools.cached_property
+    def uncompressed_blocks(self) -> np.ndarray | None:
+        """Marks 8×8 blocks of graphics that were never compressed (`uncompressed_graphics.find`).
+
+        None if there are none, as in JPEG files, or no table is detected.
+        """
+        if self.table is not None or self.detected_table is None:
+            return None
+        found = uncompressed_graphics.find(
+            self, table=self.detected_table, is_altered=self._is_altered_by_clipping
+        )
+        return found if found.any() else None
+
     def has_table_of(self, quality: float) -> bool:
         """Whether the table has this quality and no other is detected in the pixels."""
         return quality == self.header_quality == self.detected_quality
@@ -115,6 +132,16 @@ class Plane:
         upsampled = self.upsampling.apply(lambda first, last: self[first:last, :], rows)
         residual = np.abs(self._at_full_size(rows, columns) - upsampled)
         return np.where(self._is_clipped(rows), 0, residual)
+
+    def _is_altered_by_clipping(self, rows: slice) -> np.ndarray:
+        """Marks pixels whose channels are clipped, but not all alike, (rows, width).
+
+        The component that a decoder converted to them was another one there. In black and white
+        pixels it was clipped itself.
+        """
+        pixels = self.pixels.read(rows, slice(0, self.upsampling.size[1]))
+        channels = pixels[..., np.flatnonzero(self.weights)]
+        return saturated(channels) & (channels.min(axis=2) < channels.max(axis=2))
 
     def _is_clipped(self, rows: slice) -> np.ndarray:
         """Marks pixels with a channel of the component at an end of its range, (rows, width)."""

@@ -12,6 +12,7 @@ import numpy as np
 from agarnet_jax.jpeg_tables import MAX_QUALITY, quality_table
 from agarnet_jax.models import CellPlacement, mean_over_area
 from agarnet_jax.restoration.components import Components
+from agarnet_jax.restoration.pixels import pixels_of_blocks
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.quality import (
     QualityMap,
@@ -34,10 +35,13 @@ class AssumedQuality:
 
     value: one () for all pixels, a map, or None: that of each plane's own table in the header.
     overruled: an estimate for the image that was replaced by the quality of its last compression.
+    uncompressed: (⌈H / 8⌉, ⌈W / 8⌉) boolean, blocks that were never compressed and stay as they
+      are; None: no such block.
     """
 
     value: np.ndarray | QualityMap | None
     overruled: float | None = None
+    uncompressed: np.ndarray | None = None
 
     @classmethod
     def from_array(cls, quality: np.ndarray) -> "AssumedQuality":
@@ -67,11 +71,16 @@ class AssumedQuality:
         return np.array(plane.header_quality, np.float32)
 
     def as_map(self, components: Components) -> np.ndarray:
-        """Returns the quality of the primary plane for every pixel, (H, W) float32."""
+        """Returns the quality of the primary plane for every pixel, (H, W) float32.
+
+        It is 100 in blocks that were never compressed.
+        """
         quality = self.for_plane(components.lead)
-        if isinstance(quality, QualityMap):
-            return quality.to_array()
-        return np.broadcast_to(quality, components.size)
+        values = quality.to_array() if isinstance(quality, QualityMap) else quality
+        if self.uncompressed is None:
+            return np.broadcast_to(values, components.size)
+        unchanged = pixels_of_blocks(self.uncompressed, *map(slice, components.size))
+        return np.where(unchanged, np.float32(MAX_QUALITY), values)
 
 
 class QualityChooser:
@@ -116,11 +125,12 @@ class QualityChooser:
         estimate = float(of_image)
         if quality is QualitySource.IMAGE and components.lead.has_table_of(estimate):
             return AssumedQuality(None)  # the header is confirmed, also for chroma
-        if self.uses_traces and request.table is None:
-            replacement = _replace_spurious(estimate, components)
-            if replacement is not None:
-                return replacement
-        return AssumedQuality(of_image if quality is QualitySource.IMAGE else quality_map)
+        if not self.uses_traces or request.table is not None:
+            return AssumedQuality(of_image if quality is QualitySource.IMAGE else quality_map)
+        assumed = _replace_spurious(estimate, components)
+        if assumed is None:
+            assumed = AssumedQuality(of_image if quality is QualitySource.IMAGE else quality_map)
+        return dataclasses.replace(assumed, uncompressed=components.lead.uncompressed_blocks)
 
     def estimate(
         self, components: Components, cells: Callable[[Components], np.ndarray]
@@ -148,7 +158,7 @@ class QualityChooser:
 
     def _refine(self, cells: np.ndarray, lead: Plane) -> tuple[np.ndarray, np.ndarray]:
         """Returns the estimate () for the image, and the cells, both refined by traces."""
-        fractions = flat_areas.detail_fractions(lead)
+        fractions = flat_areas.detail_fractions(lead, excluded=lead.uncompressed_blocks)
         mean = flat_areas.mean_quality(cells, fractions, lead.shape)
         estimate = clip_quality(self._mean(cells, lead) if mean is None else mean)
         detected, limit = lead.detected_quality, lead.header_quality or MAX_QUALITY

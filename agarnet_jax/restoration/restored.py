@@ -25,11 +25,14 @@ class Restored(Generic[ImageT]):
     overruled: 1–100, an estimate that was not used because no trace in the pixels supports it.
       Used instead was the quality of the header, the one detected from quantization steps, or 100
       if no trace of a JPEG was found.
+    uncompressed: 0–1, the fraction of 8×8 blocks that are graphics and were never compressed, as
+      around a photograph in a screenshot. They stay as they are; their quality is 100.
     """
 
     image: ImageT
     quality_map: np.ndarray
     overruled: float | None = None
+    uncompressed: float = 0.0
 
     def __repr__(self) -> str:
         image = self.image
@@ -37,14 +40,15 @@ class Restored(Generic[ImageT]):
         low, high = self.quality_map.min(), self.quality_map.max()
         return (
             f"Restored(image={summary}, quality_map={self.quality_map.shape} in {low:g}–{high:g}, "
-            f"overruled={self.overruled})"
+            f"overruled={self.overruled}, uncompressed={self.uncompressed:.2f})"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles a single value of a map that is a view of one."""
         is_uniform = not any(self.quality_map.strides)
         stored = self.quality_map[:1, :1] if is_uniform else self.quality_map
-        return _unpickle, (self.image, stored, self.quality_map.shape, self.overruled)
+        shape = self.quality_map.shape
+        return _unpickle, (self.image, stored, shape, self.overruled, self.uncompressed)
 
 
 def assemble(
@@ -55,19 +59,25 @@ def assemble(
     A picture results in a picture if it has the requested bits, otherwise in an array.
     """
     assumed, changes, detail = restoration
+    unchanged = assumed.uncompressed
     if isinstance(image, Image.Image) and components.has_bits(request.bits):
-        result: Any = merge_picture(components, changes, detail=detail)
+        result: Any = merge_picture(components, changes, detail=detail, unchanged=unchanged)
         result.info = _valid_info(image)
     else:
-        result = merge(components, changes, bits=request.bits, detail=detail)
-    return Restored(result, assumed.as_map(components), assumed.overruled)
+        result = merge(components, changes, bits=request.bits, detail=detail, unchanged=unchanged)
+    fraction = 0.0 if unchanged is None else float(unchanged.mean())
+    return Restored(result, assumed.as_map(components), assumed.overruled, fraction)
 
 
 def _unpickle(
-    image: Any, stored: np.ndarray, shape: tuple[int, int], overruled: float | None
+    image: Any,
+    stored: np.ndarray,
+    shape: tuple[int, int],
+    overruled: float | None,
+    uncompressed: float,
 ) -> Restored:
     quality_map = stored if stored.shape == shape else np.broadcast_to(stored, shape)
-    return Restored(image, quality_map, overruled)
+    return Restored(image, quality_map, overruled, uncompressed)
 
 
 def _valid_info(picture: Image.Image) -> dict[str | tuple[int, int], Any]:

@@ -85,6 +85,11 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
             f"{result.quality_map.mean():.0f} was assumed (use --quality {result.overruled:.0f} to "
             "override)"
         )
+    if result.uncompressed:
+        notes.append(
+            f"{100 * result.uncompressed:.0f} % of it are text or graphics that were never "
+            "compressed, and stay as they are (use --quality N to restore everything)"
+        )
     return RestoredPixels(
         image=image,
         quality_map=quality_map,

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from agarnet_jax.jpeg_tables import BLOCK, ZIGZAG, effective_quality, quality_table
+from agarnet_jax.jpeg_tables import BLOCK, effective_quality, quality_table
 from agarnet_jax.restoration import block_transform
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.traces import double_quantization, quantization_steps, table_fit
@@ -28,8 +28,7 @@ ASSESSED_CODINGS = (Coding.GRAY, Coding.YCBCR)
 _MIN_EVIDENCE = 0.012
 _FAR_RATIO = 1.5  # of steps, an estimate's to the header's
 # For `_looks_like_graphics`; coefficients in levels.
-_HIGH_FREQUENCIES = ZIGZAG[36:]  # the half beyond the longest diagonal
-_SHARP = 14.0  # their root mean square; text, pixel art and noise have 15 to 75
+_SHARP = 14.0  # root mean square of high frequencies; text, pixel art and noise have 15 to 75
 _ROUNDING = 0.6  # AC coefficients of a flat block stay below, despite rounding
 _MAX_DETAILED_FRACTION = 0.01  # of blocks, in an image of flat areas
 
@@ -122,11 +121,12 @@ def _looks_like_graphics(luma: np.ndarray) -> bool:
     """Whether blocks are flat, or have stronger high frequencies than a coarse JPEG leaves."""
     height, width = (side - side % BLOCK for side in luma.shape)
     blocks = block_transform.forward(luma[:height, :width].astype(np.float32))
-    coefficients = blocks.reshape(-1, BLOCK * BLOCK)
-    detailed = coefficients[(np.abs(coefficients[:, 1:]) >= _ROUNDING).any(axis=1)]
-    if len(detailed) <= _MAX_DETAILED_FRACTION * len(coefficients):
+    blocks = blocks.reshape(-1, BLOCK, BLOCK)
+    magnitudes = np.abs(blocks.reshape(-1, BLOCK * BLOCK)[:, 1:])
+    detailed = blocks[(magnitudes >= _ROUNDING).any(axis=1)]
+    if len(detailed) <= _MAX_DETAILED_FRACTION * len(blocks):
         return True
-    return bool(np.sqrt(np.square(detailed[:, _HIGH_FREQUENCIES]).mean()) >= _SHARP)
+    return bool(block_transform.high_frequency_energy(detailed).mean() >= _SHARP**2)
 
 
 def _is_double_quantized(luma: np.ndarray, table: np.ndarray) -> bool:

@@ -75,6 +75,10 @@ class RecoveredPlane(Plane):
     def detected_quality(self) -> float:
         return float(self.recompressions[-1].quality)
 
+    @functools.cached_property
+    def uncompressed_blocks(self) -> np.ndarray | None:
+        return self.original.uncompressed_blocks
+
     @classmethod
     def of(
         cls, plane: Plane, recompressions: tuple[Recompression, ...], fraction: float

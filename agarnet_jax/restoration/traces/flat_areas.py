@@ -13,20 +13,26 @@ from agarnet_jax.restoration.pixels import PlaneReader
 _MIN_DIFFERENCE = 0.5 / 255  # above half a level, neighbouring pixels count as different
 
 
-def detail_fractions(plane: PlaneReader) -> np.ndarray:
+def detail_fractions(plane: PlaneReader, *, excluded: np.ndarray | None = None) -> np.ndarray:
     """Returns each cell's fraction of 8×8 blocks with detail.
 
     A block has detail if one of its pixels differs from the next pixel to the right or below.
 
     Args:
       plane: (H, W) in [0, 1].
+      excluded: (⌈H / 8⌉, ⌈W / 8⌉) boolean, blocks that count as flat.
 
     Returns:
       (⌈H / 64⌉, ⌈W / 64⌉) in [0, 1].
     """
     height, width = plane.shape
-    blocks = np.outer(_counts(height, BLOCK), _counts(width, BLOCK))
-    return np.stack([_blocks_with_detail(plane, top) for top in range(0, height, CELL)]) / blocks
+    detailed = np.concatenate([_have_detail(plane, top) for top in range(0, height, CELL)])
+    if excluded is not None:
+        detailed[: len(excluded), : excluded.shape[1]] &= ~excluded
+    per_side = CELL // BLOCK
+    rows, columns = (side // per_side for side in detailed.shape)
+    counts = detailed.reshape(rows, per_side, columns, per_side).sum(axis=(1, 3))
+    return counts / np.outer(_counts(height, BLOCK), _counts(width, BLOCK))
 
 
 def mean_quality(cells: np.ndarray, fractions: np.ndarray, size: tuple[int, int]) -> float | None:
@@ -48,8 +54,8 @@ def fill_flat_cells(cells: np.ndarray, fractions: np.ndarray, estimate: float) -
     return np.where(fractions < estimate / MAX_QUALITY, np.float32(estimate), cells)
 
 
-def _blocks_with_detail(plane: PlaneReader, top: int) -> np.ndarray:
-    """Counts the blocks with detail in each cell of the row of cells that begins at `top`."""
+def _have_detail(plane: PlaneReader, top: int) -> np.ndarray:
+    """Marks blocks with detail in the row of cells that begins at `top`; (8, 8 cells)."""
     height, width = plane.shape
     pixels = plane[top : min(height, top + CELL + 1), 0:width]
     differs = np.zeros((CELL, -(-width // CELL) * CELL), bool)
@@ -57,8 +63,7 @@ def _blocks_with_detail(plane: PlaneReader, top: int) -> np.ndarray:
     right = np.abs(np.diff(pixels[:CELL], axis=1)) > _MIN_DIFFERENCE
     differs[: len(below), :width] |= below
     differs[: len(right), : width - 1] |= right
-    blocks = differs.reshape(CELL // BLOCK, BLOCK, -1, BLOCK).any(axis=(1, 3))
-    return blocks.reshape(CELL // BLOCK, -1, CELL // BLOCK).sum(axis=(0, 2))
+    return np.any(differs.reshape(CELL // BLOCK, BLOCK, -1, BLOCK), axis=(1, 3))
 
 
 def _counts(side: int, unit: int) -> np.ndarray:

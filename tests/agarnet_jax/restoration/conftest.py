@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageDraw
 
 from agarnet_jax.restoration.merging import merge
 
@@ -16,6 +16,7 @@ class Restored:
     image: object
     quality_map: np.ndarray
     overruled: float | None = None
+    uncompressed: float = 0.0
 
 
 class FakeRestorer:
@@ -135,3 +136,17 @@ def with_planes():
         return merge(components, changes, **options)
 
     return merged
+
+
+@pytest.fixture(scope="session")
+def page():
+    """(height, ink, paper) → rows of letters, (height, 384) uint8."""
+
+    def page(height=192, *, ink=0, paper=255):
+        picture = Image.new("L", (384, height), paper)
+        for top in range(4, height - 6, 13):
+            text = "Pack my box with five dozen jugs. " * 2
+            ImageDraw.Draw(picture).text((5, top), text, ink)
+        return np.asarray(picture)
+
+    return page

@@ -14,7 +14,7 @@ from PIL import Image
 from agarnet_jax import jpeg_tables
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ZIGZAG
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
-from agarnet_jax.restoration.merging import merge
+from agarnet_jax.restoration.merging import merge, merge_picture
 from agarnet_jax.restoration.splitting import Subsampling, split
 
 LUMA, CHROMA = (
@@ -135,6 +135,21 @@ def test_merging_unchanged_planes_gives_the_decoded_image(color_jpeg, name, with
         components = split(opened(file, as_ycbcr=as_ycbcr))
         for planes in ([None] * 3, [plane[:, :] for plane in components.planes]):
             np.testing.assert_array_equal(with_planes(components, planes), expected)
+
+
+@pytest.mark.parametrize("as_picture", [True, False])
+def test_unchanged_blocks_keep_their_pixels(astronaut, as_picture):
+    image = astronaut[:61, :97]
+    components = split(Image.fromarray(image) if as_picture else image)
+    change = lambda first, last: np.full((1, last - first, 97), 0.1, np.float32)  # noqa: E731
+    changes = [(components.planes[:1], change)]
+    unchanged = np.random.default_rng(0).random((8, 13)) < 0.5
+    mask = unchanged.repeat(8, 0).repeat(8, 1)[:61, :97]
+    function = merge_picture if as_picture else merge
+    result = np.asarray(function(components, changes, unchanged=unchanged))
+    everywhere = np.asarray(function(components, changes))
+    np.testing.assert_array_equal(result[mask], image[mask])
+    np.testing.assert_array_equal(result[~mask], everywhere[~mask])
 
 
 def test_splitting_a_merged_image_gives_its_changed_planes(color_jpeg, with_planes):

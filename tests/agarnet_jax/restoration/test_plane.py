@@ -10,6 +10,20 @@ from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.splitting import split
 
 
+def test_only_images_without_a_header_have_uncompressed_blocks(astronaut, page, encode):
+    graphics = np.stack([page(160)[:128, :256]] * 3, axis=-1)
+    photo = np.asarray(Image.open(io.BytesIO(encode(astronaut[:128, 128:384], 75))))
+    pasted = np.concatenate([photo, graphics])
+    found = split(pasted).lead.uncompressed_blocks
+    assert not found[:14].any()  # flat blocks of the photograph next to graphics count as graphics
+    assert found[16:].mean() > 0.95
+    blue = graphics | np.uint8([0, 0, 255])  # colours that a decoder clipped look like this, too
+    for image in (photo, graphics, np.concatenate([photo, blue])):
+        assert split(image).lead.uncompressed_blocks is None
+    saved = Image.open(io.BytesIO(encode(pasted, 75)))
+    assert split(saved).lead.uncompressed_blocks is None
+
+
 def test_a_table_has_a_quality_only_if_that_is_also_detected(astronaut, encode):
     picture = Image.open(io.BytesIO(encode(astronaut[:256, :256], 80)))
     right = split(picture).lead

@@ -86,6 +86,23 @@ def test_without_a_header_spurious_estimates_of_graphics_are_replaced(encode, qu
         assert assumed.as_map(components) == pytest.approx(expected, abs=0.5)
 
 
+def test_uncompressed_graphics_do_not_affect_the_estimate(astronaut, encode):
+    """Their pixels have quality 100, the others the estimate of the cells of the photograph."""
+    chooser = QualityChooser(CellPlacement.PLACED, read_steps=True)
+    image = np.stack([screenshot()] * 3, axis=-1)
+    image[64:192, 128:256] = Image.open(io.BytesIO(encode(astronaut[:128, 128:256], 70)))
+    components = split(image)
+    cells = np.full((4, 6), 5.0)
+    cells[1:3, 2:4] = 66
+    assumed = chooser.choose(components, request(quality=QualitySource.IMAGE), lambda: cells)
+    assert assumed.value == 70
+    values = assumed.as_map(components)
+    assert (values[80:176, 144:240] == 70).all()
+    assert (values[:56, :320] == 100).mean() > 0.95
+    given = chooser.choose(components, request(quality=50), lambda: cells)
+    assert (given.as_map(components) == 50).all()
+
+
 def test_graphics_with_a_detected_grid_keep_their_estimate(encode):
     """Without a detected quality, as with a coarse table of another encoder."""
     file = encode(screenshot()[:176], -1, qtables=[[45] * 64])

@@ -283,6 +283,28 @@ def test_each_plane_is_restored_independently_with_its_table(restorer, color_jpe
         assert near.mean() > 0.999, quality
 
 
+@pytest.mark.parametrize("as_picture", [True, False])
+def test_uncompressed_graphics_next_to_a_photograph_stay_as_they_are(
+    restorer, astronaut, page, encode, as_picture
+):
+    photo = np.asarray(Image.open(io.BytesIO(encode(astronaut[:128, 128:384], 30))))
+    image = np.concatenate([photo, np.stack([page(160)[:128, :256]] * 3, axis=-1)])
+    image = Image.fromarray(image) if as_picture else image
+    given = restorer.restore(image, quality=30)
+    assert given.uncompressed == 0
+    (batched,) = restorer.restore_many([image])
+    for result in (restorer.restore(image), batched):
+        difference = np.abs(np.asarray(result.image, int) - np.asarray(image))
+        assert not difference[136:].any()
+        photo_difference = np.asarray(result.image, int)[:112] - np.asarray(given.image)[:112]
+        assert np.abs(photo_difference).max() <= 1  # rounding
+        assert result.uncompressed == pytest.approx(0.5, abs=0.05)
+        assert (result.quality_map[:112] == 30).all()
+        assert (result.quality_map[136:] == 100).all()
+        copy = pickle.loads(pickle.dumps(result))
+        assert copy.uncompressed == result.uncompressed
+
+
 def test_the_header_of_graphics_replaces_an_estimate_without_a_trace(restorer, encode):
     art = np.kron(np.random.default_rng(0).integers(0, 255, (32, 32)), np.ones((8, 8)))
     graphic = Image.open(io.BytesIO(encode(art.astype(np.uint8), 90)))

@@ -22,6 +22,15 @@ def test_detail_fractions_count_blocks():
     assert detail_fractions(plane)[0, 1] == 8 / 64
 
 
+def test_excluded_blocks_count_as_flat():
+    plane = np.random.default_rng(0).random((70, 130))
+    excluded = np.zeros((9, 17), bool)
+    excluded[:8, :4], excluded[8, 16] = True, True
+    np.testing.assert_array_equal(
+        detail_fractions(plane, excluded=excluded), [[0.5, 1, 1], [1, 1, 0]]
+    )
+
+
 def test_detail_fractions_exist_for_any_size():
     for height, width in ((1, 1), (1, 200), (63, 65), (128, 64)):
         plane = np.random.default_rng(0).random((height, width))

@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from agarnet_jax.jpeg_tables import effective_quality, quality_table
 from agarnet_jax.restoration.traces import requantization
@@ -55,28 +55,20 @@ def test_the_table_of_small_images_is_found(photo, decoded):
         assert found_quality(decoded(photo[100:140, 200:240], quality)) == quality
 
 
-def page(height=192, ink=0, paper=255):
-    """Rows of letters."""
-    picture = Image.new("L", (384, height), paper)
-    for top in range(4, height - 6, 13):
-        ImageDraw.Draw(picture).text((5, top), "Pack my box with five dozen jugs. " * 2, ink)
-    return np.asarray(picture)
-
-
 @pytest.mark.parametrize("quality", [30, 60, 75, 90, 95])
-def test_clipped_blocks_reveal_the_table_of_text(decoded, quality):
+def test_clipped_blocks_reveal_the_table_of_text(page, decoded, quality):
     assert found_quality(decoded(page(), quality)) == pytest.approx(quality, abs=1)
 
 
 @pytest.mark.parametrize("colors", [{}, {"ink": 230, "paper": 30}], ids=["on white", "on dark"])
-def test_a_photograph_pasted_into_a_page_reveals_its_table(photo, decoded, colors):
+def test_a_photograph_pasted_into_a_page_reveals_its_table(page, photo, decoded, colors):
     for quality in (20, 50, 80):
         plane = page(384, **colors).astype(np.float32) / 255
         plane[128:256, 128:256] = decoded(photo[64:192, 160:288], quality)
         assert found_quality(plane) == quality
 
 
-def test_no_table_agrees_without_an_aligned_ijg_compression(photo, decoded):
+def test_no_table_agrees_without_an_aligned_ijg_compression(page, photo, decoded):
     once = np.rint(255 * decoded(photo, 60)).astype(np.uint8)
     smooth = np.rint(6 + 3 * np.hypot(*np.mgrid[:8, :8])).astype(int).ravel().tolist()
     for plane in (
