@@ -3,7 +3,8 @@
 Within a small window, colours are mostly mixtures of two, so chroma is nearly a linear function of
 luma. That line is fitted at chroma's resolution as in the fast guided filter (He and Sun,
 arXiv:1505.00996, algorithm 2). Its slope multiplies the detail that luma has beyond chroma's
-resolution. Where chroma stays close to the line, its residual is treated as compression noise and
+resolution. Of the windows around a sample, those count most in which the line fits: with a third
+colour, as of an outline in graphics, it fits none, and would colour the outline. Where chroma stays close to the line, its residual is treated as compression noise and
 reduced by a Wiener filter. This step is not part of the paper, which restores luma only. Constants,
 in levels of 255, were chosen on validation images.
 
@@ -25,6 +26,7 @@ from agarnet_jax.restoration.upsampling import (
 _RADIUS = 2  # of the windows, in samples
 _EPSILON = 1e-12  # avoids 0 / 0 where both noise and residual are zero
 _LINE_REGULARIZER = (1.5 / 255) ** 2  # added to luma's variance in the slopes of the fitted lines
+_FIT_ERROR = (4 / 255) ** 2  # added to residual variances; lines that fit better count alike
 _MARGIN = 2 * _RADIUS  # samples, the reach of two consecutive window means
 REACH = _MARGIN + 2  # samples read above and below, including those for the interpolation
 TRUST_REACH = 2  # pixels, the reach of a large upsampling residual
@@ -114,10 +116,11 @@ def _fit_lines(luma: np.ndarray, chroma: np.ndarray, settings: Detail) -> np.nda
     slopes = covariance / (variance + _LINE_REGULARIZER)
     inside = np.s_[..., _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
     line = _window_means(slopes) * luma[inside] + _window_means(means - slopes * mean)
-    residual = _window_means(chroma**2) - means**2 - slopes * covariance
-    mean_residual = _window_means(np.maximum(residual, 0))
-    wiener = settings.noise / (settings.noise + mean_residual + _EPSILON)
-    detail_slopes = _window_means(covariance / (variance + settings.regularizer))
+    residual = np.maximum(_window_means(chroma**2) - means**2 - slopes * covariance, 0)
+    wiener = settings.noise / (settings.noise + _window_means(residual) + _EPSILON)
+    weights = (residual + _FIT_ERROR) ** -2
+    detail_slopes = covariance / (variance + settings.regularizer)
+    detail_slopes = _window_means(weights * detail_slopes) / _window_means(weights)
     return np.stack([detail_slopes, wiener * (line - chroma[inside])])
 
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "quality_label": ("--images={small}",),
     "grid": ("--images={folder}",),
     "quantization_steps": ("--images={small}", "--restored=1"),
+    "screenshots": ("--images={folder}", "--count=1"),
     "recompression": ("--images={small}", "--restored=1"),
     "history": ("--images={small}", "--restored=1"),
     "consistency": ("--images={folder}", "--count=1"),

@@ -54,11 +54,13 @@ def test_detail_equals_ridge_regression_in_windows():
     chroma = 0.3 * luma + 0.02 * other
     coarse, coarse_luma = block_means(chroma, (2, 2)), block_means(luma, (2, 2))
     lines = fit_each_window(coarse_luma, coarse, 1.5)
-    detail_slopes = fit_each_window(coarse_luma, coarse, 12)[:1]
-    slopes, offsets, residual, detail_slopes = (
+    detail_slopes = fit_each_window(coarse_luma, coarse, 12)[0]
+    weights = 1 / (lines[2] + (4 / 255) ** 2) ** 2
+    slopes, offsets, residual, weighted_slopes, weights = (
         np.pad(np.lib.stride_tricks.sliding_window_view(values, (5, 5)).mean(axis=(2, 3)), 2)
-        for values in (*lines, *detail_slopes)
+        for values in (*lines, weights * detail_slopes, weights)
     )
+    detail_slopes = weighted_slopes / np.maximum(weights, 1e-9)  # 0 in the padding
     wiener = (1.5 / 255) ** 2 / ((1.5 / 255) ** 2 + residual)
     corrections = wiener * (slopes * coarse_luma + offsets - coarse)
     coarse_luma, corrections, detail_slopes = (
@@ -84,6 +86,19 @@ def test_chroma_of_a_two_colour_image_is_recovered(gray_photo, factors):
         for image in (plain, plain + detail_of(coarse, luma, factors))
     ]
     assert errors[1] < 0.2 * errors[0]
+
+
+def test_an_outline_of_a_third_colour_gets_hardly_any_of_the_other_two():
+    """A button on gray, with a dark outline: its luma is outside of the mixtures of the others."""
+    luma, chroma = np.full((48, 64), 0.9), np.full((48, 64), 0.5)
+    for inset, (of_luma, of_chroma) in ((9, (0.3, 0.5)), (10, (0.6, 0.8))):
+        inside = np.s_[inset:-inset, inset:-inset]
+        luma[inside], chroma[inside] = of_luma, of_chroma
+    coarse = block_means(chroma, (2, 2))[None]
+    plain = upsampled(coarse, luma.shape, (2, 2))
+    detail = detail_of(coarse, luma, (2, 2))
+    errors = [np.square(image - chroma).mean() for image in (plain, plain + detail)]
+    assert errors[1] < 1.15 * errors[0]
 
 
 def test_noise_is_reduced_towards_the_line(gray_photo):

@@ -110,6 +110,23 @@ def test_a_cropped_screenshot_of_a_jpeg_is_aligned(restore, gray_photo, encode, 
     assert error(aligned, clean) < 0.97 * error(at_corner, clean)
 
 
+def test_text_around_the_photograph_of_a_screenshot_stays_as_it_is(
+    restore, page, gray_photo, encode, encoded
+):
+    screenshot, clean = page(272).copy(), page(272).copy()
+    screenshot[51:179, 101:261] = Image.open(io.BytesIO(encode(gray_photo, 40)))
+    clean[51:179, 101:261] = gray_photo
+    outcome = restore(encoded(screenshot, "PNG"))
+    assert outcome.grid == (3, 5)
+    before, after = (np.asarray(image).astype(int) for image in (screenshot, outcome.image))
+    np.testing.assert_array_equal(after[:44], before[:44])
+    photo = slice(51, 179), slice(101, 261)
+    errors = [np.square(image[photo] - clean[photo]).mean() for image in (before, after)]
+    assert errors[1] < 0.9 * errors[0]
+    (note,) = outcome.notes
+    assert "text or graphics that were never compressed" in note
+
+
 def test_strength_0_changes_nothing(restore, astronaut, encode):
     contents = encode(astronaut[:48, 200:264], 30)
     outcome = restore(contents, strength=0)
