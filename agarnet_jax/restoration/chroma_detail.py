@@ -3,10 +3,11 @@
 Within a small window, colours are mostly mixtures of two, so chroma is nearly a linear function of
 luma. That line is fitted at chroma's resolution as in the fast guided filter (He and Sun,
 arXiv:1505.00996, algorithm 2). Its slope multiplies the detail that luma has beyond chroma's
-resolution. Of the windows around a sample, those count most in which the line fits: with a third
-colour, as of an outline in graphics, it fits none, and would colour the outline. Where chroma stays close to the line, its residual is treated as compression noise and
-reduced by a Wiener filter. This step is not part of the paper, which restores luma only. Constants,
-in levels of 255, were chosen on validation images.
+resolution. Of the windows around a sample, those count most in which the line fits: in others there
+is a third colour, such as that of an outline, which would be tinted. Where chroma stays close to
+the line, its residual is treated as compression noise and reduced by a Wiener filter. This step is
+not part of the paper, which restores luma only. Constants, in levels of 255, were chosen on
+validation images.
 
 Where something was pasted into the image after decoding, chroma has full-resolution detail already,
 and luma's would leave a halo. There, pixels deviate from the upsampled samples (`trust`).
@@ -26,7 +27,7 @@ from agarnet_jax.restoration.upsampling import (
 _RADIUS = 2  # of the windows, in samples
 _EPSILON = 1e-12  # avoids 0 / 0 where both noise and residual are zero
 _LINE_REGULARIZER = (1.5 / 255) ** 2  # added to luma's variance in the slopes of the fitted lines
-_FIT_ERROR = (4 / 255) ** 2  # added to residual variances; lines that fit better count alike
+_FIT_ERROR = (4 / 255) ** 2  # residual variance below which windows count alike
 _MARGIN = 2 * _RADIUS  # samples, the reach of two consecutive window means
 REACH = _MARGIN + 2  # samples read above and below, including those for the interpolation
 TRUST_REACH = 2  # pixels, the reach of a large upsampling residual
