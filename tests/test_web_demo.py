@@ -15,12 +15,12 @@ import sys
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from playwright.sync_api import sync_playwright
 
 from agarnet_jax.models import CellPlacement, mean_over_area
 from agarnet_jax.restoration import Restorer
-from agarnet_jax.restoration.traces import flat_areas, quantization_steps
+from agarnet_jax.restoration.traces import flat_areas, last_compression, requantization
 
 pytestmark = pytest.mark.slow
 
@@ -57,11 +57,11 @@ SPANS = """async (lengths) => {
 }"""
 
 DETECTED = """async ([planes, estimates]) => {
-    const { detectQuality, refineEstimate } = await import("./steps.js");
+    const { detectQuality, refineEstimate } = await import("./last_compression.js");
     return planes.map(([height, width, levels]) => {
         const plane = { height, width, data: Float32Array.from(levels, (level) => level / 255) };
-        const refined = estimates.map((estimate) => refineEstimate(estimate, plane));
-        return [detectQuality(plane), ...refined];
+        const detected = detectQuality(plane);
+        return [detected, ...estimates.map((estimate) => refineEstimate(estimate, detected))];
     });
 }"""
 
@@ -341,26 +341,48 @@ def test_tiles_match_python(page, restorer):
 
 
 def test_detected_quality_matches_python(page, astronaut, encode):
+    def decoded(image, quality=-1, **options):
+        file = Image.open(io.BytesIO(encode(image, quality, **options)))
+        return np.asarray(file.convert("L"))
+
     picture = np.asarray(Image.fromarray(astronaut[:253, :382]).convert("L"))
-    opened = [Image.open(io.BytesIO(encode(picture, quality))) for quality in (10, 35, 80, 97, 100)]
-    wide = np.tile(np.asarray(opened[1])[:248, :376], (3, 4))  # more than is sampled
-    planes = [picture, *map(np.asarray, opened), wide, np.zeros((5, 20), np.uint8)]
+    planes = [picture, *(decoded(picture, quality) for quality in (10, 35, 80, 97, 100))]
+    planes.append(np.tile(planes[2][:248, :376], (3, 4)))  # more than is sampled
+    planes.append(np.zeros((5, 20), np.uint8))
     for base, largest in itertools.product((2, 7, 24), (1, 4)):  # no tables of IJG
         table = np.linspace(base, largest * base, 64).astype(int).tolist()
-        planes.append(np.asarray(Image.open(io.BytesIO(encode(picture, -1, qtables=[table])))))
+        planes.append(decoded(picture, qtables=[table]))
     drawn = np.random.default_rng(0).integers(0, 2, (32, 128)).repeat(3, 0).repeat(3, 1)
     drawn = np.concatenate([255 * drawn, 80 + 60 * drawn]).astype(np.uint8)  # the upper half clips
-    planes.append(np.asarray(Image.open(io.BytesIO(encode(drawn, 80)))))
+    planes.append(decoded(drawn, 80))
+    text = page_of_text()
+    pasted = text.copy()
+    pasted[128:256, 128:256] = decoded(picture[64:192, 160:288], 50)
+    colors = ImageEnhance.Color(Image.fromarray(astronaut[:160, :240])).enhance(4)
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
+    planes += [text, *(decoded(text, quality) for quality in (30, 75)), pasted]
+    planes += [decoded(np.asarray(colors), 60), decoded(ramp, 50)]
+    planes.append(decoded(picture[200:248, 20:52], 50))  # so small that 49 and 51 fit as well
     estimates = [10, 30, 32, 50, 51, 71, 79, 95]
     arguments = [[[*plane.shape, plane.ravel().tolist()] for plane in planes], estimates]
     expected = []
     for plane in (levels.astype(np.float32) / 255 for levels in planes):
-        detected = quantization_steps.detect_quality(plane)
-        refined = [quantization_steps.refine_estimate(x, detected) for x in estimates]
+        table = requantization.find_table(plane)
+        detected = last_compression.detect_quality(plane, table=table)
+        refined = [last_compression.refine_estimate(x, detected) for x in estimates]
         expected.append([detected, *refined])
     known = [99.5, 10, 35, 80, 97, 99.5, 35, None, 98, None, 94, None, None, None, 80]
+    known += [None, 31, 75, 50, 60, None, 50]
     assert [detected for detected, *_ in expected] == known
     assert page.evaluate(DETECTED, arguments) == expected
+
+
+def page_of_text():
+    """Black on white, (384, 384) uint8."""
+    picture = Image.new("L", (384, 384), 255)
+    for top in range(4, 378, 13):
+        ImageDraw.Draw(picture).text((5, top), "Pack my box with five dozen jugs. " * 2, 0)
+    return np.asarray(picture)
 
 
 def test_weighting_of_flat_areas_matches_python(page, astronaut, encode):

@@ -5,10 +5,10 @@
 
 import { luma } from "./color.js";
 import { decode } from "./decoding.js";
+import { detectQuality, refineEstimate } from "./last_compression.js";
 import { loadNetworks } from "./model.js";
 import { meanQuality } from "./flat_areas.js";
 import { RESTORING, estimateCells, restoreTiles } from "./restoration.js";
-import { refineEstimate } from "./steps.js";
 
 const post = (kind, contents = {}, transfer = []) => postMessage({ kind, ...contents }, transfer);
 const networks = loadNetworks();
@@ -24,7 +24,7 @@ async function work({ file, quality, strength, cells }) {
   const started = performance.now();
   const plane = luma(image);
   cells ??= await estimateCells(plane, estimate);
-  const estimated = refineEstimate(meanQuality(cells, plane), plane);
+  const estimated = refineEstimate(meanQuality(cells, plane), detectQuality(plane));
   post("estimated", { cells, estimated, total: RESTORING.tiles(plane).length });
   const options = { quality: quality ?? estimated, strength, restorer: restore };
   for await (const tile of restoreTiles(image, plane, options)) {
