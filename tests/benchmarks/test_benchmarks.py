@@ -32,7 +32,7 @@ COMMANDS = {
     "table_quality": ("--images={folder}",),
     "quality_label": ("--images={small}",),
     "grid": ("--images={folder}",),
-    "quantization_steps": ("--images={small}", "--restored=1"),
+    "detected_quality": ("--images={small}", "--restored=1"),
     "screenshots": ("--images={folder}", "--count=1"),
     "recompression": ("--images={small}", "--restored=1"),
     "history": ("--images={small}", "--restored=1"),

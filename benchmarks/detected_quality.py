@@ -1,6 +1,6 @@
-"""Detection rate and accuracy of the quantization steps, and the PSNR gain of using them.
+"""How often the quality of the last compression is detected, and the PSNR gain of using it.
 
-    python -m benchmarks.quantization_steps --images=FOLDER [--weights=tiny] [--count=100]
+    python -m benchmarks.detected_quality --images=FOLDER [--weights=tiny] [--count=100]
         [--restored=12]
 
 Studio-range luma compressed as gray JPEG, and images compressed in colour (4:2:0), by Pillow, with
@@ -55,8 +55,8 @@ def detect(images: list[np.ndarray], jpeg: Jpeg) -> tuple[tuple[str, str, str], 
 def gains(clean: list[np.ndarray], jpeg: Jpeg, restorer: Restorer, network: Restorer) -> list[str]:
     """Returns the mean PSNR of the JPEGs and the gains of three ways of restoring them, in dB.
 
-    `restorer` detects the quantization steps. `network` does not; it restores once with its own
-    estimate and once with the table's effective quality.
+    `restorer` detects the quality. `network` does not; it restores once with its own estimate and
+    once with the table's effective quality.
     """
     scores = []
     for image in clean:
@@ -100,7 +100,7 @@ def main() -> None:
     ]
     print_table(
         f"{len(gray)} images of {_IMAGES.value}",
-        ("table", "quality", *columns, "CPU, ms", "JPEG, dB", "steps", "network", "non-blind"),
+        ("table", "quality", *columns, "CPU, ms", "JPEG, dB", "detected", "network", "non-blind"),
         [row(jpeg) for jpeg in JPEGS],
     )
 
