@@ -7,7 +7,9 @@ based on the Number of DCT Zeros", CVPRW 2019; "ZERO", IPOL 2021). Those papers 
 count the votes; comparing the sums of zeros over the 64 phases finds grids in smaller images. At
 low quality, nearly all coefficients are zero at every phase. Discontinuities across block
 boundaries are informative there (Fan & de Queiroz, IEEE TIP 2003; Chen & Hsu, ICIP 2008, for
-comparing them with neighbouring differences); they only serve as supporting evidence.
+comparing them with neighbouring differences); they only serve as supporting evidence. If neither is
+conclusive, as in a page of text with a photograph, a phase at which blocks agree with a
+quantization table (`requantization`) is that of the grid.
 """
 
 import dataclasses
@@ -18,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from agarnet_jax.jpeg_tables import BLOCK
-from agarnet_jax.restoration.pixels import ImageLike
+from agarnet_jax.restoration.pixels import ImageLike, PlaneReader
 from agarnet_jax.restoration.plane import Plane
-from agarnet_jax.restoration.traces import grid_traces
+from agarnet_jax.restoration.traces import grid_traces, requantization
 from agarnet_jax.restoration.traces.grid_traces import PHASES
 
 ImageLikeT = TypeVar("ImageLikeT", bound=ImageLike)
@@ -32,6 +34,7 @@ _MIN_LEAD = 0.5
 _MIN_SUPPORTED_CONFIDENCE = 2.5  # where discontinuities find the same phase
 _MIN_DISCONTINUITY_LEAD = 1.0  # standard errors
 _MIN_CELLS = 12
+_CANDIDATES = 4  # phases that are tried if zeros and discontinuities are inconclusive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Grid:
     row, column: 0–7, the first row and column of pixels that begin a block. The rows before `row`
       are the end of partial blocks, of which −row mod 8 rows are missing.
     confidence: how far this phase's zeros exceed the median of all 64 phases, in robust standard
-      deviations; images without a grid reach 4.
+      deviations; images without a grid reach 4. It may be lower if a quantization table confirms it.
     """
 
     row: int
@@ -112,17 +115,41 @@ def find_grid(luma: np.ndarray | Plane) -> Grid | None:
     relative = (cells - cells.mean(axis=1, keepdims=True)) / spread
     # Weighting all zeros equally (which favours detailed cells) and all cells equally must agree.
     scores = [_robust_z_scores(counts.sum(axis=0)) for counts in (cells, relative)]
+    confidences = np.minimum(*scores)
     best, best_relative = (int(score.argmax()) for score in scores)
-    if best != best_relative:
-        return None
-    confidence = min(float(score[best]) for score in scores)
-    lead = min(_lead(score, best) for score in scores)
-    sufficient = confidence >= _MIN_CONFIDENCE and lead >= _MIN_LEAD
-    if not sufficient and (
-        confidence < _MIN_SUPPORTED_CONFIDENCE or _phase_by_discontinuities(parts) != best
-    ):
-        return None
-    return Grid(*divmod(best, BLOCK), confidence)
+    if best == best_relative:
+        confidence = float(confidences[best])
+        lead = min(_lead(score, best) for score in scores)
+        sufficient = confidence >= _MIN_CONFIDENCE and lead >= _MIN_LEAD
+        if sufficient or (
+            confidence >= _MIN_SUPPORTED_CONFIDENCE and _phase_by_discontinuities(parts) == best
+        ):
+            return Grid(*divmod(best, BLOCK), confidence)
+    for phase in np.argsort(-confidences)[:_CANDIDATES]:
+        row, column = divmod(int(phase), BLOCK)
+        if requantization.find_table(_Shifted(luma, row, column)) is not None:
+            return Grid(row, column, float(confidences[phase]))
+    return None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Shifted:
+    """A plane without its first rows and columns, read in parts."""
+
+    plane: PlaneReader
+    row: int
+    column: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.plane.shape[0] - self.row, self.plane.shape[1] - self.column
+
+    def __getitem__(self, index: tuple[slice, slice]) -> np.ndarray:
+        rows, columns = index
+        return self.plane[
+            self.row + rows.start : self.row + rows.stop,
+            self.column + columns.start : self.column + columns.stop,
+        ]
 
 
 def _phase_by_discontinuities(parts: list[np.ndarray]) -> int | None:

@@ -65,6 +65,18 @@ def test_a_grid_within_flat_surroundings_is_detected(pictures, encode):
     assert (found.row, found.column) == (5, 1)
 
 
+@pytest.mark.parametrize("quality", [30, 75])
+def test_the_grid_of_a_small_photograph_in_a_page_is_detected(photo, page, encode, quality):
+    """Its zeros are too few to be conclusive, but its blocks agree with a table."""
+    screenshot = page(800).copy()
+    assert find_grid(screenshot) is None
+    screenshot[83:211, 101:229] = jpeg(photo[64:192, 160:288], encode, quality)
+    found = find_grid(screenshot)
+    assert (found.row, found.column) == (3, 5)
+    screenshot[83:211, 101:229] = photo[64:192, 160:288]
+    assert find_grid(screenshot) is None
+
+
 def test_parts_of_a_large_image_suffice(pictures, encode):
     large = np.tile(pictures[0], (12, 9))
     found = find_grid(jpeg(large, encode, 50)[1:, 6:])
