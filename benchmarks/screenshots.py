@@ -3,7 +3,8 @@
     python -m benchmarks.screenshots --images=FOLDER [--weights=tiny] [--count=8]
 
 Pages of text and a window of an application are drawn, 640×480. The first table is about those that
-were saved as JPEG (4:2:0), as files and as PNG, and about those that never were. For the second,
+were saved as JPEG (4:2:0), restored from the file, from a PNG of its pixels, and with the network's
+estimate alone, and about those that never were. For the second,
 JPEG photographs of up to 256×256 pixels are pasted into them at various positions: the PSNR of the
 photograph, and of what is around it, which should stay as it is. All are restored as
 `agarnet restore` does, and some with `--quality N`, which restores everything.
@@ -99,9 +100,12 @@ def decibels(image: np.ndarray, clean: np.ndarray) -> str:
 
 
 def graphics_rows(restorer: Restorer) -> Iterator[list[str]]:
+    network = Restorer(restorer.weights, read_steps=False)
     for name, draw in GRAPHICS.items():
         clean = draw()
-        yield [name, "never", "–", "–", decibels(restored(restorer, encoded(clean, "PNG")), clean)]
+        png = encoded(clean, "PNG")
+        never = [decibels(restored(by, png), clean) for by in (restorer, network)]
+        yield [name, "never", "–", "–", *never]
         for quality in QUALITIES:
             jpeg = encoded(clean, "JPEG", quality=quality)
             picture = Image.open(io.BytesIO(jpeg))
@@ -109,6 +113,7 @@ def graphics_rows(restorer: Restorer) -> Iterator[list[str]]:
                 np.asarray(picture),
                 restored(restorer, jpeg),
                 restored(restorer, encoded(np.asarray(picture), "PNG")),
+                restored(network, encoded(np.asarray(picture), "PNG")),
             )
             yield [name, str(quality), *(decibels(image, clean) for image in images)]
 
@@ -159,7 +164,7 @@ def main() -> None:
         restorer = Restorer.from_pretrained(_WEIGHTS.value)
     print_table(
         "Text and graphics alone, PSNR in dB",
-        ("drawn", "quality", "JPEG", "restored", "restored from PNG"),
+        ("drawn", "quality", "JPEG", "restored", "restored from PNG", "with the estimate"),
         graphics_rows(restorer),
     )
     photographs = load_images(_IMAGES.value, _COUNT.value)
