@@ -124,12 +124,18 @@ def photograph_rows(restorer: Restorer, photographs: list[np.ndarray]) -> Iterat
         for quality in QUALITIES:
             scores = np.mean(
                 [
-                    _scores(restorer, draw(), photo, quality, (37 + 11 * i, 53 + 6 * i))
+                    _scores(restorer, draw(), photo, quality, _corner(i))
                     for i, photo in enumerate(photographs)
                 ],
                 axis=0,
             )
             yield [name, str(quality), *(f"{score:.2f}" for score in scores)]
+
+
+def _corner(index: int) -> tuple[int, int]:
+    """Returns where a photograph is pasted, (row, column), so that it fits into the page."""
+    width, height = _SIZE
+    return (37 + 11 * index) % (height - _PHOTO_SIDE), (53 + 6 * index) % (width - _PHOTO_SIDE)
 
 
 def _scores(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import pathlib
 
 import numpy as np
@@ -82,12 +83,12 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
         notes.append(
             f"its pixels look like quality {result.overruled:.0f} but show no trace of such a "
             "compression, as is typical of graphics and text; quality "
-            f"{result.quality_map.mean():.0f} was assumed (use --quality {result.overruled:.0f} to "
+            f"{result.quality_map.min():.0f} was assumed (use --quality {result.overruled:.0f} to "
             "override)"
         )
     if result.uncompressed:
         notes.append(
-            f"{100 * result.uncompressed:.0f} % of it are text or graphics that were never "
+            f"{math.ceil(100 * result.uncompressed)} % of it are text or graphics that were never "
             "compressed, and stay as they are (use --quality N to restore everything)"
         )
     return RestoredPixels(

@@ -61,7 +61,7 @@ def find_table(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.nda
       plane: luma (H, W), uint8 or in [0, 1]; the 8×8 grid begins at its top left corner.
       table: another candidate, such as that of the file's header.
     """
-    blocks = _distinct(sample_blocks(plane))
+    blocks = _distinct(np.rint(sample_blocks(plane)))  # whole levels, as the decoder had them
     candidates = [*_ijg_tables(), *([] if table is None else [table])]
     some = blocks[:: max(1, -(-len(blocks) // _MAX_BLOCKS))]
     best = _best_table(candidates, some, _score_of_whole)
@@ -131,4 +131,7 @@ def _errors(
 
 @functools.cache
 def _ijg_tables() -> tuple[np.ndarray, ...]:
-    return tuple(quality_table(q) for q in range(MIN_QUALITY, _FINEST + 1))
+    tables = tuple(quality_table(q) for q in range(MIN_QUALITY, _FINEST + 1))
+    for table in tables:
+        table.flags.writeable = False  # shared by the cache
+    return tables

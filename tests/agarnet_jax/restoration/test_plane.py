@@ -20,8 +20,24 @@ def test_only_images_without_a_header_have_uncompressed_blocks(astronaut, page, 
     blue = graphics | np.uint8([0, 0, 255])  # colours that a decoder clipped look like this, too
     for image in (photo, graphics, np.concatenate([photo, blue])):
         assert split(image).lead.uncompressed_blocks is None
-    saved = Image.open(io.BytesIO(encode(pasted, 75)))
+    colored = np.uint8(graphics * [0.7, 0.7, 0.8] + 20)  # without clipping
+    assert split(np.concatenate([photo, colored])).lead.uncompressed_blocks[16:].mean() > 0.95
+    saved = Image.open(io.BytesIO(encode(pasted, 100, subsampling=0)))
+    assert split(np.asarray(saved)).lead.uncompressed_blocks is not None
     assert split(saved).lead.uncompressed_blocks is None
+
+
+def test_the_table_of_deep_images_is_detected_too(astronaut, encode):
+    """Although their luma, computed from RGB in 8 bits, is not rounded to whole levels."""
+    rgb = np.asarray(Image.open(io.BytesIO(encode(astronaut, 98))))
+    for image in (rgb, 257 * rgb.astype(np.uint16), rgb / 255):
+        np.testing.assert_array_equal(split(image).lead.detected_table, quality_table(98))
+
+
+def test_the_table_of_the_header_is_a_candidate(astronaut, encode):
+    picture = Image.open(io.BytesIO(encode(astronaut, -1, qtables=[[9] * 64] * 2)))
+    np.testing.assert_array_equal(split(picture).lead.detected_table, np.full((8, 8), 9))
+    assert split(np.asarray(picture)).lead.detected_table is None
 
 
 def test_a_table_has_a_quality_only_if_that_is_also_detected(astronaut, encode):

@@ -1,6 +1,7 @@
 """How a file's compression history affects its restoration, with the real restorer."""
 
 import io
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.files import file_restoring, inspection, reading
 from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
 from agarnet_jax.restoration.request import QualitySource
+from agarnet_jax.restoration.restored import Restored
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,7 @@ def test_a_cropped_screenshot_of_a_jpeg_is_aligned(restore, gray_photo, encode, 
 
 
 def test_text_around_the_photograph_of_a_screenshot_stays_as_it_is(
-    restore, page, gray_photo, encode, encoded
+    restore, restorer, tmp_path, page, gray_photo, encode, encoded
 ):
     screenshot, clean = page(272).copy(), page(272).copy()
     screenshot[51:179, 101:261] = Image.open(io.BytesIO(encode(gray_photo, 40)))
@@ -125,6 +127,25 @@ def test_text_around_the_photograph_of_a_screenshot_stays_as_it_is(
     assert errors[1] < 0.9 * errors[0]
     (note,) = outcome.notes
     assert "text or graphics that were never compressed" in note
+    assert inspection.inspect(reading.read(tmp_path / "picture"), restorer).quality == 40
+
+
+def test_notes_tell_the_quality_that_was_assumed_for_what_was_compressed(
+    tmp_path, gray_photo, encoded
+):
+    path = tmp_path / "picture.png"
+    path.write_bytes(encoded(gray_photo, "PNG"))
+    quality_map = np.full(gray_photo.shape, 100, np.float32)
+    quality_map[:8] = 75
+    restorer = types.SimpleNamespace(
+        restore=lambda image, **_: Restored(image, quality_map, overruled=20, uncompressed=0.002)
+    )
+    outcome = file_restoring.restore(
+        reading.read(path), restorer=restorer, options=RestoreOptions(grid=GridChoice.NONE)
+    )
+    of_quality, of_graphics = outcome.notes
+    assert "quality 75 was assumed" in of_quality
+    assert of_graphics.startswith("1 % of it")
 
 
 def test_strength_0_changes_nothing(restore, astronaut, encode):
