@@ -12,13 +12,18 @@ _BASIS = basis_1d().astype(np.float32)
 _IS_HIGH = np.add.outer(range(BLOCK), range(BLOCK)) >= BLOCK  # beyond the longest diagonal
 
 
+def blocks(plane: np.ndarray) -> np.ndarray:
+    """Cuts (8 rows, 8 columns) into (rows, columns, 8, 8)."""
+    rows, columns = (side // BLOCK for side in plane.shape)
+    return plane.reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2)
+
+
 def forward(plane: np.ndarray) -> np.ndarray:
     """Transforms (8 rows, 8 columns) to (rows, columns, 8, 8) float32.
 
     The last two axes are vertical and horizontal frequency.
     """
-    rows, columns = (side // BLOCK for side in plane.shape)
-    return forward_blocks(plane.reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2))
+    return forward_blocks(blocks(plane))
 
 
 def inverse(coefficients: np.ndarray) -> np.ndarray:
@@ -27,9 +32,9 @@ def inverse(coefficients: np.ndarray) -> np.ndarray:
     return inverse_blocks(coefficients).swapaxes(1, 2).reshape(rows * BLOCK, columns * BLOCK)
 
 
-def forward_blocks(blocks: np.ndarray) -> np.ndarray:
+def forward_blocks(pixels: np.ndarray) -> np.ndarray:
     """Transforms blocks (…, 8, 8) of pixels to (…, 8, 8) float32."""
-    return _BASIS @ blocks.astype(np.float32) @ _BASIS.T
+    return _BASIS @ pixels.astype(np.float32) @ _BASIS.T
 
 
 def inverse_blocks(coefficients: np.ndarray) -> np.ndarray:

@@ -17,12 +17,7 @@ import dataclasses
 
 import numpy as np
 
-from agarnet_jax.restoration.upsampling import (
-    RowReader,
-    Upsampling,
-    block_means,
-    read_padded,
-)
+from agarnet_jax.restoration.upsampling import RowReader, Upsampling, block_means, read_padded
 
 _RADIUS = 2  # of the windows, in samples
 _EPSILON = 1e-12  # avoids 0 / 0 where both noise and residual are zero

@@ -8,11 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE, effective_quality
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
-from agarnet_jax.restoration.traces import (
-    last_compression,
-    requantization,
-    uncompressed_graphics,
-)
+from agarnet_jax.restoration.traces import last_compression, requantization, uncompressed_graphics
 from agarnet_jax.restoration.traces.subsampling import saturated
 from agarnet_jax.restoration.upsampling import Upsampling, block_means, read_padded
 
@@ -139,14 +135,17 @@ class Plane:
         The component that a decoder converted to them was another one there. In black and white
         pixels it was clipped itself.
         """
-        pixels = self.pixels.read(rows, slice(0, self.upsampling.size[1]))
-        channels = pixels[..., np.flatnonzero(self.weights)]
+        channels = self._channels(rows)
         return saturated(channels) & (channels.min(axis=2) < channels.max(axis=2))
 
     def _is_clipped(self, rows: slice) -> np.ndarray:
         """Marks pixels with a channel of the component at an end of its range, (rows, width)."""
+        return saturated(self._channels(rows))
+
+    def _channels(self, rows: slice) -> np.ndarray:
+        """Returns the channels that the component is computed from, (rows, width, channels)."""
         pixels = self.pixels.read(rows, slice(0, self.upsampling.size[1]))
-        return saturated(pixels[..., np.flatnonzero(self.weights)])
+        return pixels[..., np.flatnonzero(self.weights)]
 
     def levels(self) -> np.ndarray:
         """Returns the whole component in 8 bits, (H, W) uint8."""

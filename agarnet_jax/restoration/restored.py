@@ -23,8 +23,8 @@ class Restored(Generic[ImageT]):
     quality_map: (H, W) float32 in 1–100, the assumed quality; if all pixels have the same, a
       read-only view of one value.
     overruled: 1–100, an estimate that was not used because no trace in the pixels supports it.
-      Used instead was the quality of the header, the one detected from quantization steps, or 100
-      if no trace of a JPEG was found.
+      Used instead was the quality of the header, the one detected in the pixels, or 100 if no trace
+      of a JPEG was found.
     uncompressed: 0–1, the fraction of 8×8 blocks that are graphics and were never compressed, as
       around a photograph in a screenshot. They stay as they are; their quality is 100.
     """

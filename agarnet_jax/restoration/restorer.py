@@ -76,10 +76,12 @@ class Restorer:
           read_steps: whether to use compression traces in the pixels; without them, estimates are
             the network's alone, as always with weights of `CellPlacement.RELEASED`. With them:
             - Recompressions detected in luma are undone first (`earlier_jpeg.py`).
-            - The estimate for an image ignores flat areas (`flat_areas.py`). If it is near the
-              quality detected from quantization steps, it becomes that (`quantization_steps.py`).
-            - Each plane uses its own table from the header if the steps confirm the header, or if a
-              far lower estimate has no trace in the pixels
+            - Text and graphics that were never compressed stay as they are
+              (`uncompressed_graphics.py`).
+            - The estimate for an image ignores them and flat areas (`flat_areas.py`). If it is near
+              the quality detected in the pixels, it becomes that (`last_compression.py`).
+            - Each plane uses its own table from the header if the pixels confirm the header, or if
+              a far lower estimate has no trace in them
               (`compression_history.is_spurious_estimate`).
             - In a map, cells become exact from quality 90 on, and flat cells and those near the
               image's estimate become that estimate.
@@ -170,8 +172,9 @@ class Restorer:
           quality: the JPEG quality 1–100, one number or pixel-wise (H, W), or its source, also as a
             string ("auto", "map", "header"). None is "auto": one value is estimated. Chroma uses
             the same quality (a map is averaged to its resolution) with the Annex K chroma table,
-            unless quantization steps confirm a header, whose tables are then used. Recompressions
-            are undone (see `read_steps`) unless quality is "header" or `table` is given.
+            unless pixels confirm a header, whose tables are then used. Recompressions are undone
+            (see `read_steps`) unless quality is "header" or `table` is given; graphics that were
+            never compressed stay as they are only if quality is "auto" or "map", without `table`.
           header: that of the JPEG file. It gives the subsampling of chroma, otherwise detected from
             the pixels, and the tables for `QualitySource.HEADER` and wherever pixels confirm them.
             Files opened by Pillow have their own.
@@ -274,6 +277,8 @@ class Restorer:
         sources: QualitySource | str | Sequence[QualitySource | str] = ESTIMATED_SOURCES,
     ) -> dict[QualitySource, np.ndarray]:
         """Estimates the quality that `restore` would, for several sources at the cost of one.
+
+        Graphics that were never compressed (`Restored.uncompressed`) do not count.
 
         Args:
           image, header: see `restore`.

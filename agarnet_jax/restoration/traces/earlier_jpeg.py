@@ -111,7 +111,7 @@ def recover_earlier_jpeg(plane: Plane, *, fraction: float = 1.0) -> Plane:
 
     Args:
       plane: luma, with its grid at the top left corner. Without a known table, the last table must
-        be detectable from the coefficients.
+        be detectable in the pixels.
       fraction: 0–1, how much of the difference to `plane` is applied.
     """
     last_table = plane.detected_table if plane.table is None else plane.table

@@ -44,7 +44,7 @@ class Grid:
     row, column: 0–7, the first row and column of pixels that begin a block. The rows before `row`
       are the end of partial blocks, of which −row mod 8 rows are missing.
     confidence: how far this phase's zeros exceed the median of all 64 phases, in robust standard
-      deviations; images without a grid reach 4. It may be lower if a quantization table confirms it.
+      deviations; images without a grid reach 4. It may be lower if a table confirms the phase.
     """
 
     row: int

@@ -8,10 +8,7 @@ the other steps are. `requantization.py` is more reliable, but only tells known 
 import numpy as np
 
 from agarnet_jax.restoration.pixels import PlaneReader
-from agarnet_jax.restoration.traces.block_sample import (
-    sample_low_frequencies,
-    steps_by_quality,
-)
+from agarnet_jax.restoration.traces.block_sample import sample_low_frequencies, steps_by_quality
 
 _MIN_COEFFICIENTS = 16  # nonzero
 _ROUNDING = 0.3  # levels, standard deviation of coefficients due to rounding of pixels

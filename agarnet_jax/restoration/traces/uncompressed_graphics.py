@@ -44,8 +44,8 @@ def find(
     height, width = (side - side % BLOCK for side in plane.shape)
     measured = []
     for rows in strips((height, width), unit=BLOCK):
-        levels = _blocks(np.float32(255) * plane[rows, 0:width])
-        altered = np.any(_blocks(is_altered(rows)[:, :width]), axis=(2, 3))
+        levels = block_transform.blocks(np.float32(255) * plane[rows, 0:width])
+        altered = np.any(block_transform.blocks(is_altered(rows)[:, :width]), axis=(2, 3))
         measured.append(_measure(levels, altered, table))
     disagrees, is_uncertain, is_flat, energy, equal = map(np.concatenate, zip(*measured))
     near, uncertain_near = _sums(disagrees, _NEAR), _sums(is_uncertain, _NEAR)
@@ -73,12 +73,6 @@ def _measure(levels: np.ndarray, altered: np.ndarray, table: np.ndarray) -> tupl
     energy = block_transform.high_frequency_energy(block_transform.forward_blocks(levels))
     equal = (np.abs(np.diff(levels, axis=3)) < _EQUAL).mean(axis=(2, 3))
     return disagrees, is_uncertain, is_flat, energy, equal
-
-
-def _blocks(plane: np.ndarray) -> np.ndarray:
-    """Cuts (8 rows, 8 columns) into (rows, columns, 8, 8)."""
-    rows, columns = (side // BLOCK for side in plane.shape)
-    return plane.reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2)
 
 
 def _sums(values: np.ndarray, side: int) -> np.ndarray:
