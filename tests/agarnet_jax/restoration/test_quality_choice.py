@@ -96,6 +96,7 @@ def test_uncompressed_graphics_do_not_affect_the_estimate(astronaut, encode):
     cells[1:3, 2:4] = 66
     assumed = chooser.choose(components, request(quality=QualitySource.IMAGE), lambda: cells)
     assert assumed.value == 70
+    assert assumed.overruled is None
     values = assumed.as_map(components)
     assert (values[80:176, 144:240] == 70).all()
     assert (values[:56, :320] == 100).mean() > 0.95

@@ -292,6 +292,7 @@ def test_uncompressed_graphics_next_to_a_photograph_stay_as_they_are(
     image = Image.fromarray(image) if as_picture else image
     given = restorer.restore(image, quality=30)
     assert given.uncompressed == 0
+    assert restorer.estimate(image)[QualitySource.IMAGE] == 30
     (batched,) = restorer.restore_many([image])
     for result in (restorer.restore(image), batched):
         difference = np.abs(np.asarray(result.image, int) - np.asarray(image))

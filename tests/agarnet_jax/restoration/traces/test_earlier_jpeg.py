@@ -41,6 +41,16 @@ def score(image, clean):
     return float(psnr(*(as_batch(np.asarray(x)) for x in (image, clean)))[0])
 
 
+def test_graphics_around_a_recompressed_photograph_were_never_compressed(page, photo, saved):
+    graphics = page(64)[:, :232]
+    plane = split(np.concatenate([np.asarray(saved(photo, 40, 60))[:192, :232], graphics])).lead
+    recovered = recover_earlier_jpeg(plane)
+    assert isinstance(recovered, RecoveredPlane)
+    assert recovered.detected_quality == pytest.approx(40, abs=1)
+    np.testing.assert_array_equal(recovered.uncompressed_blocks, plane.uncompressed_blocks)
+    assert plane.uncompressed_blocks[24:].mean() > 0.9
+
+
 @pytest.mark.parametrize(
     ("qualities", "has_header"),
     [

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from agarnet_jax.jpeg_tables import effective_quality, quality_table
-from agarnet_jax.restoration.traces import last_compression, requantization
+from agarnet_jax.restoration.traces import last_compression, quantization_steps, requantization
 
 
 def detect(plane):
@@ -18,6 +18,13 @@ def test_quality_is_exact_in_gray_and_colour(photo, astronaut, decoded, quality)
 def test_the_finest_steps_are_indistinguishable(photo, decoded):
     for image in (decoded(photo, 99), decoded(photo, 100), photo.astype(np.float32) / 255):
         assert detect(image) == 99.5
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, None), (3, 99.5)])
+def test_few_steps_tell_nothing(monkeypatch, count, expected):
+    steps = np.repeat([1, 0], [count, 20 - count])
+    monkeypatch.setattr(quantization_steps, "detect_steps", lambda _: steps)
+    assert last_compression.detect_quality(None, table=None) == expected
 
 
 # A flat table, and two like those of cameras and editors.

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agarnet_jax.jpeg_tables import effective_quality, quality_table
+from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, effective_quality, quality_table
+from agarnet_jax.restoration import block_transform
 from agarnet_jax.restoration.traces import requantization
 
 
@@ -55,6 +56,20 @@ def test_the_table_of_small_images_is_found(photo, decoded):
         assert found_quality(decoded(photo[100:140, 200:240], quality)) == quality
 
 
+def test_weak_noise_around_a_small_photograph_does_not_count(photo, decoded):
+    plane = np.random.default_rng(0).integers(127, 129, (256, 512)) / 255
+    plane[64:96, 64:96] = decoded(photo[100:132, 200:232], 60)
+    assert found_quality(plane) == 60
+
+
+def test_of_equally_good_tables_the_middle_one_is_found():
+    """Only the first horizontal frequency is in use, whose step of 11 qualities 48–52 share."""
+    coefficients = np.zeros((1, 16, 8, 8), np.float32)
+    coefficients[..., 0, 1] = 11 * np.arange(1, 17)
+    plane = np.rint(block_transform.inverse(coefficients) + 128) / 255
+    assert found_quality(plane) == 50
+
+
 @pytest.mark.parametrize("quality", [30, 60, 75, 90, 95])
 def test_clipped_blocks_reveal_the_table_of_text(page, decoded, quality):
     assert found_quality(decoded(page(), quality)) == pytest.approx(quality, abs=1)
@@ -70,7 +85,12 @@ def test_a_photograph_pasted_into_a_page_reveals_its_table(page, photo, decoded,
 
 def test_no_table_agrees_without_an_aligned_ijg_compression(page, photo, decoded):
     once = np.rint(255 * decoded(photo, 60)).astype(np.uint8)
-    smooth = np.rint(6 + 3 * np.hypot(*np.mgrid[:8, :8])).astype(int).ravel().tolist()
+    smooth = np.rint(6 + 3 * np.hypot(*np.mgrid[:8, :8])).astype(int)
+    others = np.full((8, 8), 9), smooth, 2 * smooth, quality_table(30, base=ANNEX_K_CHROMINANCE)
+    by_others = [
+        np.rint(255 * decoded(photo, qtables=[table.ravel().tolist()])).astype(np.uint8)
+        for table in others
+    ]
     for plane in (
         photo,
         np.asarray(Image.fromarray(photo).reduce(2)),
@@ -79,8 +99,7 @@ def test_no_table_agrees_without_an_aligned_ijg_compression(page, photo, decoded
         page(),
         page(ink=230, paper=30),
         np.rint(255 * decoded(photo, 99)).astype(np.uint8),
-        np.rint(255 * decoded(photo, qtables=[[9] * 64])).astype(np.uint8),
-        np.rint(255 * decoded(photo, qtables=[smooth])).astype(np.uint8),
+        *by_others,
     ):
         assert found_quality(plane) is None
 
