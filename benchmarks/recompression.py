@@ -67,7 +67,7 @@ def main() -> None:
     runtime.prepare()
     with program.one_line_errors():
         restorer = Restorer.from_pretrained(_WEIGHTS.value)
-    network = Restorer(restorer.weights, read_steps=False)
+    network = Restorer(restorer.weights, use_traces=False)
     gray = load_images(_IMAGES.value, _COUNT.value, luma_range=LumaRange.STUDIO)
     color = load_images(_IMAGES.value, _COUNT.value)
 

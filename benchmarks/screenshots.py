@@ -100,7 +100,7 @@ def decibels(image: np.ndarray, clean: np.ndarray) -> str:
 
 
 def graphics_rows(restorer: Restorer) -> Iterator[list[str]]:
-    network = Restorer(restorer.weights, read_steps=False)
+    network = Restorer(restorer.weights, use_traces=False)
     for name, draw in GRAPHICS.items():
         clean = draw()
         png = encoded(clean, "PNG")

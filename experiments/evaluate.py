@@ -54,7 +54,7 @@ _CONSISTENT = flags.DEFINE_bool(
     "consistent", False, "Project onto the JPEG's quantization intervals."
 )
 _STEPS = flags.DEFINE_bool(
-    "read_steps", True, "Use the exact quality where the last quantization table is detected."
+    "use_traces", True, "Use the exact quality where the last quantization table is detected."
 )
 _IMAGES_PER_SET = flags.DEFINE_integer(
     "images_per_set", None, "Use at most this many images of each set.", lower_bound=1

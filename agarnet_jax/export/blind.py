@@ -3,7 +3,7 @@
 Pure functions of arrays that close over the parameters and can be traced with symbolic batch,
 height and width. They include what `Restorer` does in NumPy around the networks: padding to whole
 cells, interpolation of the quality map, clipping, and for uint8 scaling and rounding; but not the
-detection of quantization steps (`read_steps`). Convolutions are always XLA's native ones, since
+detection of compression traces (`use_traces`). Convolutions are always XLA's native ones, since
 the alternatives in `models/formulations.py` are only faster on XLA:CPU.
 
     functions = blind.functions(weights.load("tiny"))

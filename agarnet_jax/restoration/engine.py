@@ -64,7 +64,7 @@ class Engine:
         tile: int | Literal["auto"] | None,
         overlap: int,
         devices: Sequence[jax.Device] | None,
-        read_steps: bool,
+        use_traces: bool,
     ):
         if tile == "auto":
             used_devices = jax.local_devices() if devices is None else devices
@@ -82,7 +82,7 @@ class Engine:
             )
         self._config = trained.restorer_config
         self._placement = trained.estimator_config.cells
-        self._chooser = QualityChooser(self._placement, read_steps=read_steps)
+        self._chooser = QualityChooser(self._placement, use_traces=use_traces)
         self.networks = Networks(trained, devices=devices)
         self.restorer_tiling = Tiling(tile, overlap, grid=BLOCK, padding="edge")
         self.estimator_tiling = Tiling(

@@ -86,13 +86,13 @@ class AssumedQuality:
 class QualityChooser:
     """Chooses the assumed quality of images.
 
-    placement: of the estimator's cells. read_steps: see `restorer.Restorer`. uses_traces: whether
+    placement: of the estimator's cells. use_traces: see `restorer.Restorer`. uses_traces: whether
       estimates are refined by the traces that are detected in pixels.
     """
 
-    def __init__(self, placement: CellPlacement, *, read_steps: bool):
+    def __init__(self, placement: CellPlacement, *, use_traces: bool):
         self._placement = placement
-        self.uses_traces = read_steps and placement is CellPlacement.PLACED
+        self.uses_traces = use_traces and placement is CellPlacement.PLACED
 
     def undo_recompressions(self, components: Components, request: Request) -> Components:
         """Undoes recompressions that are detected in luma.

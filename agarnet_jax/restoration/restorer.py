@@ -60,7 +60,7 @@ class Restorer:
         tile: int | Literal["auto"] | None = "auto",
         overlap: int = OVERLAP,
         devices: Sequence[jax.Device] | None = None,
-        read_steps: bool = True,
+        use_traces: bool = True,
     ):
         """
         Args:
@@ -73,7 +73,7 @@ class Restorer:
             than 48 away do not change it. Deeper networks have a larger receptive field.
           devices: the devices to use; None: all local devices. To restore several images at a time,
             call restorers of one device each from threads.
-          read_steps: whether to use compression traces in the pixels; without them, estimates are
+          use_traces: whether to use compression traces in the pixels; without them, estimates are
             the network's alone, as always with weights of `CellPlacement.RELEASED`. With them:
             - Recompressions detected in luma are undone first (`earlier_jpeg.py`).
             - Text and graphics that were never compressed stay as they are
@@ -101,7 +101,7 @@ class Restorer:
             "tile": tile,
             "overlap": overlap,
             "devices": devices,
-            "read_steps": read_steps,
+            "use_traces": use_traces,
         }
         self._engine = Engine(trained, **self._options)
 
@@ -122,7 +122,7 @@ class Restorer:
         tile: int | Literal["auto"] | None = "auto",
         overlap: int = OVERLAP,
         devices: Sequence[jax.Device] | None = None,
-        read_steps: bool = True,
+        use_traces: bool = True,
     ) -> "Restorer":
         """Creates a restorer with shipped weights, by name, or with a weights file.
 
@@ -132,7 +132,7 @@ class Restorer:
           ValueError: there are no such weights.
         """
         trained = weights.load(name_or_path)
-        return cls(trained, tile=tile, overlap=overlap, devices=devices, read_steps=read_steps)
+        return cls(trained, tile=tile, overlap=overlap, devices=devices, use_traces=use_traces)
 
     @overload
     def restore(
@@ -173,7 +173,7 @@ class Restorer:
             string ("auto", "map", "header"). None is "auto": one value is estimated. Chroma uses
             the same quality (a map is averaged to its resolution) with the Annex K chroma table,
             unless pixels confirm a header, whose tables are then used. Recompressions are undone
-            (see `read_steps`) unless quality is "header" or `table` is given; graphics that were
+            (see `use_traces`) unless quality is "header" or `table` is given; graphics that were
             never compressed stay as they are only if quality is "auto" or "map", without `table`.
           header: that of the JPEG file. It gives the subsampling of chroma, otherwise detected from
             the pixels, and the tables for `QualitySource.HEADER` and wherever pixels confirm them.

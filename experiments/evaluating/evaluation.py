@@ -221,8 +221,8 @@ def _facts(settings: Settings, run: EvaluationRun) -> dict[str, str]:
     )
     facts["estimator's cells"] = settings.cells.value
     facts["self-ensemble"] = "8 flips and rotations" if restoration.ensemble else "no"
-    chooser = QualityChooser(settings.cells, read_steps=restoration.read_steps)
-    facts["estimate from steps"] = (
+    chooser = QualityChooser(settings.cells, use_traces=restoration.use_traces)
+    facts["estimate from traces"] = (
         "if close to the network's estimate" if chooser.uses_traces else "no"
     )
     facts["consistency"] = "single gray JPEGs" if restoration.consistent else "no"

@@ -53,7 +53,7 @@ class RestorationOptions:
 
     ensemble: bool = False
     consistent: bool = False
-    read_steps: bool = True
+    use_traces: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _load_run(name: str, workdir: str) -> Model:
 def make_restorers(model: Model, options: RestorationOptions) -> list[Restorer]:
     """Creates one restorer per local device, so that each device restores its own images."""
     return [
-        Restorer(model.weights, tile=_TILE, devices=[device], read_steps=options.read_steps)
+        Restorer(model.weights, tile=_TILE, devices=[device], use_traces=options.use_traces)
         for device in jax.local_devices()
     ]
 

@@ -177,7 +177,7 @@ class EvaluationRun:
             "cells": to_plain(method.model.weights.estimator_config)["cells"],
             "ensemble": self._restoration.ensemble,
             "consistent": consistent,
-            "read_steps": self._restoration.read_steps,
+            "use_traces": self._restoration.use_traces,
         }
 
     def _cached_scores(self, unit: Unit) -> dict[str, Scores]:

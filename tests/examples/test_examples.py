@@ -57,7 +57,7 @@ def expected(picture):
     luma = np.asarray(Image.open(picture))
     height, width = luma.shape
     padded = np.pad(luma, ((0, -height % 8), (0, -width % 8)), mode="edge")
-    result = Restorer.from_pretrained("tiny", read_steps=False).restore(padded)
+    result = Restorer.from_pretrained("tiny", use_traces=False).restore(padded)
     return result.image[:height, :width], float(result.quality_map[0, 0])
 
 

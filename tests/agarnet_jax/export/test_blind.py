@@ -58,7 +58,7 @@ def test_restorer_matches_the_model(small_weights, batch):
 def test_blind_part_matches_the_restorer(shipped, compressed, source):
     picture = compressed(72, 104, 20)
     functions = blind.functions(shipped, quality=blind.Quality[source.name])
-    expected = Restorer(shipped, read_steps=False).restore(picture, quality=source)
+    expected = Restorer(shipped, use_traces=False).restore(picture, quality=source)
     result = jax.jit(functions[Part.BLIND_UINT8].call)(picture[None, ..., None])
     assert result["restored"].dtype == np.uint8
     # Where a value is halfway between levels, either may be right.
@@ -75,7 +75,7 @@ def test_blind_part_matches_the_restorer(shipped, compressed, source):
     else:
         np.testing.assert_allclose(mean, expected.quality_map[0, 0], rtol=ROUNDINGS)
     as_float = (picture / 255).astype(np.float32)[None, ..., None]
-    exact = Restorer(shipped, read_steps=False).restore(as_float[0, ..., 0], quality=source).image
+    exact = Restorer(shipped, use_traces=False).restore(as_float[0, ..., 0], quality=source).image
     actual = jax.jit(functions[Part.BLIND].call)(as_float)["restored"][0, ..., 0]
     np.testing.assert_allclose(actual, exact, atol=5e-6)
 

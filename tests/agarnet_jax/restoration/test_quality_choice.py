@@ -22,7 +22,7 @@ def components(astronaut):
 
 @pytest.fixture(scope="module")
 def chooser():
-    return QualityChooser(CellPlacement.PLACED, read_steps=False)
+    return QualityChooser(CellPlacement.PLACED, use_traces=False)
 
 
 @pytest.mark.parametrize("quality", [80, np.full((40, 56), 80.0), QualitySource.HEADER])
@@ -53,7 +53,7 @@ def test_the_estimate_is_the_mean_of_the_cells_or_a_map(chooser, components):
 
 
 def test_estimates_do_not_exceed_the_quality_of_the_last_compression(astronaut, encode):
-    chooser = QualityChooser(CellPlacement.PLACED, read_steps=True)
+    chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
     file = Image.open(io.BytesIO(encode(astronaut[:40, :56], 60)))
     for components, expected in ((split(file), 60), (split(np.asarray(file)), 98)):
         for source in ESTIMATED_SOURCES:
@@ -75,7 +75,7 @@ def screenshot():
 @pytest.mark.parametrize(("quality", "expected"), [(75, 75), (90, 90), (None, 100)])
 def test_without_a_header_spurious_estimates_of_graphics_are_replaced(encode, quality, expected):
     """By the detected quality, or 100 if the image was never compressed."""
-    chooser = QualityChooser(CellPlacement.PLACED, read_steps=True)
+    chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
     image = screenshot()
     if quality:
         image = np.asarray(Image.open(io.BytesIO(encode(image, quality))))
@@ -88,7 +88,7 @@ def test_without_a_header_spurious_estimates_of_graphics_are_replaced(encode, qu
 
 def test_uncompressed_graphics_do_not_affect_the_estimate(astronaut, encode):
     """Their pixels have quality 100, the others the estimate of the cells of the photograph."""
-    chooser = QualityChooser(CellPlacement.PLACED, read_steps=True)
+    chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
     image = np.stack([screenshot()] * 3, axis=-1)
     image[64:192, 128:256] = Image.open(io.BytesIO(encode(astronaut[:128, 128:256], 70)))
     components = split(image)
@@ -110,7 +110,7 @@ def test_graphics_with_a_detected_grid_keep_their_estimate(encode):
     page = np.asarray(Image.open(io.BytesIO(file)))
     components = split(page)
     assert components.lead.detected_quality is None
-    chooser = QualityChooser(CellPlacement.PLACED, read_steps=True)
+    chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
     image = request(quality=QualitySource.IMAGE)
     for each, quality in ((components, 40), (split(screenshot()[:176]), 100)):
         assumed = chooser.choose(each, image, lambda: np.full((3, 6), 40.0))
@@ -119,7 +119,7 @@ def test_graphics_with_a_detected_grid_keep_their_estimate(encode):
 
 @pytest.mark.parametrize("shift", [0, 3])
 def test_photographs_without_a_header_keep_their_estimate(astronaut, encode, shift):
-    chooser = QualityChooser(CellPlacement.PLACED, read_steps=True)
+    chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
     for qualities in ((20,), (20, 90)):
         photo = astronaut
         for quality in qualities:

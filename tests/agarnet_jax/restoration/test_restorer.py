@@ -178,12 +178,10 @@ def test_estimate_gives_the_quality_of_every_source(restorer, degraded):
     }
 
 
-def test_quantization_steps_make_estimates_exact_unless_read_steps_is_off(
-    restorer, astronaut, encode
-):
+def test_traces_make_estimates_exact_unless_they_are_not_used(restorer, astronaut, encode):
     picture = Image.fromarray(astronaut[:256, :320]).convert("L")
     image = np.asarray(Image.open(io.BytesIO(encode(np.asarray(picture), 30))))
-    alone = Restorer(restorer.weights, read_steps=False)
+    alone = Restorer(restorer.weights, use_traces=False)
     released = dataclasses.replace(restorer.weights.estimator_config, cells=CellPlacement.RELEASED)
     as_released = Restorer(dataclasses.replace(restorer.weights, estimator_config=released))
     estimates = [
@@ -708,7 +706,7 @@ def test_a_pickled_restorer_gives_the_same_result(restorer, degraded):
     other = pickle.loads(pickle.dumps(Restorer(restorer.weights, tile=128, overlap=16)))
     expected = Restorer(restorer.weights, tile=128, overlap=16).restore(degraded).image
     np.testing.assert_array_equal(other.restore(degraded).image, expected)
-    assert repr(other) == "Restorer(tile=128, overlap=16, devices=None, read_steps=True)"
+    assert repr(other) == "Restorer(tile=128, overlap=16, devices=None, use_traces=True)"
     with pytest.raises(TypeError, match="devices belong to one process; create a Restorer in each"):
         pickle.dumps(Restorer(restorer.weights, devices=jax.local_devices()))
 

@@ -206,7 +206,7 @@ def test_the_report_states_whether_steps_are_used(folder, small_file, cells):
     settings = Settings(weights=small_file, images=str(folder), qualities=(10,), cells=cells)
     facts = evaluate(settings).report.facts
     expected = "no" if cells is CellPlacement.RELEASED else "if close to the network's estimate"
-    assert facts["estimate from steps"] == expected
+    assert facts["estimate from traces"] == expected
 
 
 @pytest.mark.parametrize(

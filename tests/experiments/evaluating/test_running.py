@@ -111,7 +111,7 @@ def test_a_second_run_computes_nothing(make_run, tmp_path, monkeypatch):
         again.results(more)
 
 
-@pytest.mark.parametrize("other", ["rounding", "cells", "ensemble", "consistent", "read_steps"])
+@pytest.mark.parametrize("other", ["rounding", "cells", "ensemble", "consistent", "use_traces"])
 def test_a_different_protocol_is_computed_again(make_run, tmp_path, other):
     make_run(cache=tmp_path).results(CASES[:1])
     count = len(list(tmp_path.rglob("*.json")))
@@ -120,7 +120,7 @@ def test_a_different_protocol_is_computed_again(make_run, tmp_path, other):
         "cells": {"cells": CellPlacement.RELEASED},
         "ensemble": {"restoration": RestorationOptions(ensemble=True)},
         "consistent": {"restoration": RestorationOptions(consistent=True)},
-        "read_steps": {"restoration": RestorationOptions(read_steps=False)},
+        "use_traces": {"restoration": RestorationOptions(use_traces=False)},
     }[other]
     run = make_run(cache=tmp_path, **options)
     units = run._units(CASES[:1])
@@ -270,10 +270,10 @@ def test_a_baseline_is_scored_when_all_else_is_cached(make_run, restored_elsewhe
 
 
 def test_steps_are_used_only_if_enabled(make_run, small_weights):
-    run = make_run(restoration=RestorationOptions(read_steps=False))
+    run = make_run(restoration=RestorationOptions(use_traces=False))
     degraded, outputs = run.restore_image(CASES[1], 0)
     image = degraded.image.astype(np.float32) / 255
-    plain = Restorer(small_weights, read_steps=False).estimate(image)[QualitySource.IMAGE]
+    plain = Restorer(small_weights, use_traces=False).estimate(image)[QualitySource.IMAGE]
     steps = Restorer(small_weights).estimate(image)[QualitySource.IMAGE]
     assert plain != steps  # otherwise this test shows nothing
     assert outputs["AGARNet-EST"].quality == plain

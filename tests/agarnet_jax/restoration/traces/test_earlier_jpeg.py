@@ -133,7 +133,7 @@ def test_the_first_jpeg_is_restored(restorer, photo, saved, source, as_array):
     assert np.shape(blind.image)[:2] == photo.shape or blind.image.size == photo.shape[::-1]
     non_blind = score(restorer.restore(first, quality=40).image, photo)
     assert score(blind.image, photo) > non_blind - 0.15
-    network = Restorer(restorer.weights, read_steps=False)
+    network = Restorer(restorer.weights, use_traces=False)
     assert score(blind.image, photo) > score(network.restore(image).image, photo) + 0.2
 
 
@@ -152,7 +152,7 @@ def test_chroma_is_left_unchanged(restorer, astronaut, encode):
     changes = (luma_only - np.asarray(last)) @ chroma.T
     assert np.median(np.abs(changes)) < 0.5
     clean = astronaut[:160, 100:292]
-    network = Restorer(restorer.weights, read_steps=False)
+    network = Restorer(restorer.weights, use_traces=False)
     both, without = (
         r.restore(last, quality=40, bits=16).image / 65535 for r in (restorer, network)
     )
@@ -174,7 +174,7 @@ def test_tiles_and_batches_give_the_same_image(restorer, photo, saved):
 
 def test_a_stated_compression_is_not_undone(restorer, photo, saved):
     last = saved(photo, 40, 60)
-    network = Restorer(restorer.weights, read_steps=False)
+    network = Restorer(restorer.weights, use_traces=False)
     for arguments in (
         {"quality": QualitySource.HEADER},
         {"quality": 60, "table": np.asarray(split(last).lead.table)},

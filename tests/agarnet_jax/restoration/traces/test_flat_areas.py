@@ -63,5 +63,5 @@ def test_a_border_does_not_dominate_the_estimate(astronaut, encode, background, 
     estimates = restorer.estimate(jpeg)
     assert abs(estimates[QualitySource.IMAGE] - quality) < 4
     assert abs(estimates[QualitySource.MAP].mean() - quality) < 8
-    alone = Restorer(restorer.weights, read_steps=False).estimate(jpeg)
+    alone = Restorer(restorer.weights, use_traces=False).estimate(jpeg)
     assert alone[QualitySource.IMAGE] < quality - 4  # the network's own
