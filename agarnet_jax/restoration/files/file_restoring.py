@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 import pathlib
 
 import numpy as np
@@ -17,7 +16,7 @@ from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.request import QualitySource
 from agarnet_jax.restoration.restorer import Restorer
 from agarnet_jax.restoration.splitting import primary_plane
-from agarnet_jax.restoration.traces import compression_history
+from agarnet_jax.restoration.traces import compression_history, uncompressed_graphics
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
 
 _NO_GRID = (
@@ -31,6 +30,7 @@ class RestoredPixels:
     """The restored pixels of a file.
 
     image, quality_map: as in `Restored`, in the file's stored orientation.
+    uncompressed: as in `Restored`.
     grid: (row, column) where the first whole block starts; None if not searched for or not found.
     consistent: whether the image was projected onto the file's quantization intervals.
     notes: for the user.
@@ -38,6 +38,7 @@ class RestoredPixels:
 
     image: ImageLike
     quality_map: np.ndarray
+    uncompressed: float
     grid: tuple[int, int] | None
     consistent: bool
     notes: tuple[str, ...]
@@ -88,12 +89,13 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
         )
     if result.uncompressed:
         notes.append(
-            f"{math.ceil(100 * result.uncompressed)} % of it are text or graphics that were never "
-            "compressed, and stay as they are (use --quality N to restore everything)"
+            f"{uncompressed_graphics.describe(result.uncompressed)}, and stay as they are (use "
+            "--quality N to restore everything)"
         )
     return RestoredPixels(
         image=image,
         quality_map=quality_map,
+        uncompressed=result.uncompressed,
         grid=None if grid is None else (grid.row, grid.column),
         consistent=consistent,
         notes=tuple(notes),

@@ -14,8 +14,8 @@ from agarnet_jax.jpeg_tables import (
 from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.request import QualitySource
-from agarnet_jax.restoration.splitting import primary_plane
-from agarnet_jax.restoration.traces import compression_history
+from agarnet_jax.restoration.splitting import primary_plane, split
+from agarnet_jax.restoration.traces import compression_history, uncompressed_graphics
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
 from agarnet_jax.restoration.traces.subsampling import Subsampling
@@ -54,6 +54,8 @@ class Inspection:
     grid: the 8×8 block grid detected in the pixels; None if there is none.
     recompressed: whether the pixels show more than one compression; None if unknown.
     reasons: the evidence for `recompressed`.
+    uncompressed: 0–1, the fraction that is text or graphics and was never compressed, as in
+      screenshots.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Inspection:
     grid: Grid | None
     recompressed: bool | None
     reasons: tuple[str, ...]
+    uncompressed: float
 
     def as_text(self) -> str:
         """Returns a few sentences, one per line."""
@@ -74,6 +77,8 @@ class Inspection:
         spread = f" ({low:.0f} to {high:.0f} locally)" if round(low) < round(high) else ""
         lines.append(f"The pixels look like JPEG quality {self.quality:.0f}{spread}.")
         lines.append(self._grid_text())
+        if self.uncompressed:
+            lines.append(f"{uncompressed_graphics.describe(self.uncompressed)}.")
         lines.append(self._history_text())
         lines += [f"Note: {warning}." for warning in self.warnings]
         return "\n".join(lines)
@@ -93,7 +98,8 @@ class Inspection:
         position = f"row {self.grid.row}, column {self.grid.column}"
         if self.header is not None:
             return f"The most visible 8×8 grid starts at {position}: it is not this file's own."
-        return f"The 8×8 grid starts at {position}: the image was cropped after compression."
+        cause = "a JPEG was pasted into it" if self.uncompressed else "the image was cropped"
+        return f"The 8×8 grid starts at {position}: {cause} after compression."
 
     def _history_text(self) -> str:
         if self.recompressed is None:
@@ -113,13 +119,15 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
     grid = find_grid(primary_plane(pixels))
     if header is None and grid is not None:
         pixels = Alignment.of(grid).apply(pixels)
+    lead = split(pixels, header=header, subsampling=Subsampling.S444).lead
+    graphics = lead.uncompressed_blocks
     estimates = restorer.estimate(pixels, header=header)
     quality, quality_map = (estimates[s] for s in (QualitySource.IMAGE, QualitySource.MAP))
     if header is not None:
         recompressed, reasons = _history(image_file, header, float(quality))
-    elif grid is not None and (earlier := find_earlier_grid(primary_plane(pixels))):
+    elif grid is not None and graphics is None and (earlier := find_earlier_grid(lead)):
         recompressed, reasons = True, (compression_history.describe_earlier_grid(earlier),)
-    else:  # without the last compression's table, only a second grid is evidence
+    else:  # without a header, only a second grid is evidence, which graphics may appear to have
         recompressed, reasons = None, ()
     width, height = image_file.size
     return Inspection(
@@ -133,6 +141,7 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
         grid=grid,
         recompressed=recompressed,
         reasons=reasons,
+        uncompressed=0.0 if graphics is None else float(graphics.mean()),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.restoration.files import atomic, formats, reading, writing
 from agarnet_jax.restoration.files.errors import InputError, quoted
 from agarnet_jax.restoration.files.formats import Format
@@ -43,7 +44,9 @@ class FileResult:
     """The outcome of restoring a file.
 
     kind, width, height: format and size of the input as stored.
-    quality, quality_range: mean, and minimum and maximum, of the assumed quality, 1–100.
+    quality, quality_range: mean, and minimum and maximum, of the assumed quality, 1–100, where the
+      image was compressed.
+    uncompressed: 0–1, the fraction that is graphics and was never compressed (`Restored`).
     grid: (row, column) where the first whole block starts; None if not searched for or not found.
     consistent: whether the result was projected onto the file's quantization intervals.
     notes: what was converted, is missing or could not be kept.
@@ -58,6 +61,7 @@ class FileResult:
     height: int
     quality: float
     quality_range: tuple[float, float]
+    uncompressed: float
     grid: tuple[int, int] | None
     consistent: bool
     notes: tuple[str, ...]
@@ -73,6 +77,7 @@ class FileResult:
         return plain | {
             "quality": round(self.quality, 2),
             "quality_range": [round(low, 2), round(high, 2)],
+            "uncompressed": round(self.uncompressed, 4),
             "grid": None if self.grid is None else list(self.grid),
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
@@ -195,6 +200,8 @@ class Prepared:
                     backup.unlink()
             raise
         qualities = restored.quality_map
+        if restored.uncompressed:
+            qualities = qualities[qualities < MAX_QUALITY]
         return FileResult(
             source=self.source,
             destination=self.destination,
@@ -203,6 +210,7 @@ class Prepared:
             height=self.file.size[1],
             quality=float(np.mean(qualities, dtype=np.float64)),
             quality_range=(float(qualities.min()), float(qualities.max())),
+            uncompressed=restored.uncompressed,
             grid=restored.grid,
             consistent=restored.consistent,
             notes=(*self.file.warnings, *restored.notes, *losses),

@@ -6,6 +6,7 @@ table, its edges are sharp, and many of its neighbouring pixels are equal. The l
 other photographs, which may have been compressed with another table or on another grid.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -56,6 +57,11 @@ def find(
     found &= _sums(disagrees * equal, _AROUND) >= _MIN_EQUAL * count
     partial = [(0, side % BLOCK > 0) for side in plane.shape]
     return np.pad(found, partial, mode="edge")
+
+
+def describe(fraction: float) -> str:
+    """Says, for the user, how much of an image is uncompressed graphics."""
+    return f"{math.ceil(100 * fraction)} % of it are text or graphics that were never compressed"
 
 
 def _measure(levels: np.ndarray, altered: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, ...]:

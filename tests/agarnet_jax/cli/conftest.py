@@ -15,6 +15,7 @@ class Restored:
     image: Image.Image
     quality_map: np.ndarray
     overruled: float | None = None
+    uncompressed: float = 0.0
 
 
 class FakeRestorer:

@@ -125,6 +125,7 @@ def test_text_around_the_photograph_of_a_screenshot_stays_as_it_is(
     photo = slice(51, 179), slice(101, 261)
     errors = [np.square(image[photo] - clean[photo]).mean() for image in (before, after)]
     assert errors[1] < 0.9 * errors[0]
+    assert outcome.uncompressed == pytest.approx(0.7, abs=0.1)
     (note,) = outcome.notes
     assert "text or graphics that were never compressed" in note
     assert inspection.inspect(reading.read(tmp_path / "picture"), restorer).quality == 40

@@ -105,6 +105,20 @@ def test_two_grids_mean_two_compressions(inspect, photo, encode):
     assert found.recompressed is True
 
 
+def test_graphics_around_a_photograph_are_reported(inspect, page, photo, encode):
+    screenshot = np.stack([page(272)] * 3, axis=-1)
+    decoded = np.asarray(Image.open(io.BytesIO(encode(photo, 60))))[:160, :160]
+    screenshot[51 : 51 + len(decoded), 101 : 101 + decoded.shape[1]] = decoded
+    buffer = io.BytesIO()
+    Image.fromarray(screenshot).save(buffer, "PNG")
+    found = inspect(buffer.getvalue(), "file.png")
+    assert (found.grid.row, found.grid.column) == (3, 5)
+    assert found.uncompressed == pytest.approx(0.6, abs=0.15)
+    assert found.recompressed is None
+    assert "of it are text or graphics that were never compressed." in found.as_text()
+    assert "a JPEG was pasted into it after compression" in found.as_text()
+
+
 def test_an_uncompressed_image_has_no_grid(inspect, photo):
     buffer = io.BytesIO()
     Image.fromarray(photo).save(buffer, "PNG")
