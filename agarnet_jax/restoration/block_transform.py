@@ -8,6 +8,8 @@ import numpy as np
 from agarnet_jax.dct_basis import basis_1d
 from agarnet_jax.jpeg_tables import BLOCK
 
+LEVEL_SHIFT = 128  # levels, subtracted by JPEG before its DCT
+
 _BASIS = basis_1d().astype(np.float32)
 _IS_HIGH = np.add.outer(range(BLOCK), range(BLOCK)) >= BLOCK  # beyond the longest diagonal
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration import block_transform
+from agarnet_jax.restoration.block_transform import LEVEL_SHIFT
 from agarnet_jax.restoration.components import Change
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.merging import merge
@@ -165,7 +166,7 @@ def _project_blocks(
 
     Blocks with an `excluded` pixel are returned unchanged.
     """
-    decoded_coefficients = block_transform.forward(255 * decoded - 128)
+    decoded_coefficients = block_transform.forward(255 * decoded - LEVEL_SHIFT)
     # Worst case of rounding each pixel by half a level, all in one direction as in flat blocks: 4
     # levels for the mean. A step above twice the bound is recovered exactly; below, the interval
     # is widened by the bound.
@@ -173,9 +174,9 @@ def _project_blocks(
     exact = steps > 2 * bound
     centre = np.where(exact, steps * np.rint(decoded_coefficients / steps), decoded_coefficients)
     radius = steps / 2 + _ENCODER_ERROR + np.where(exact, 0, bound)
-    coefficients = block_transform.forward(255 * restored - 128)
+    coefficients = block_transform.forward(255 * restored - LEVEL_SHIFT)
     projected = block_transform.inverse(np.clip(coefficients, centre - radius, centre + radius))
     rows, columns = (side // BLOCK for side in excluded.shape)
     unchanged = excluded.reshape(rows, BLOCK, columns, BLOCK).any(axis=(1, 3))
     unchanged = unchanged.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
-    return np.where(unchanged, restored, (projected + 128) / 255)
+    return np.where(unchanged, restored, (projected + LEVEL_SHIFT) / 255)

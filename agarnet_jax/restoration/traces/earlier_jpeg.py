@@ -14,12 +14,12 @@ import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, quality_table
 from agarnet_jax.restoration import block_transform
+from agarnet_jax.restoration.block_transform import LEVEL_SHIFT
 from agarnet_jax.restoration.components import Change
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.traces import double_quantization
 from agarnet_jax.restoration.upsampling import RowReader
 
-_LEVEL_SHIFT = 128  # of JPEG, in levels
 _ROUNDING = 1.0  # levels; pixel rounding moves most coefficients by no more than this
 # Fraction of a block's nonzero coefficients that must fit the earlier steps; the rest may have
 # been clipped. A block below it was edited between the compressions.
@@ -46,7 +46,7 @@ class Recompression:
           levels: (8 rows, 8 columns), 0–255, as decoded after the later compression.
         """
         steps = quality_table(self.quality)
-        coefficients = block_transform.forward(levels - _LEVEL_SHIFT)
+        coefficients = block_transform.forward(levels - LEVEL_SHIFT)
         earlier = np.rint(coefficients / steps) * steps
         coarser = steps > self.last_table
         fits = np.abs(earlier - coefficients) <= self.last_table / 2 + _ROUNDING
@@ -54,7 +54,7 @@ class Recompression:
         fitting = (informative & fits).sum(axis=(2, 3))
         unedited = fitting >= _MIN_FITTING_FRACTION * informative.sum(axis=(2, 3))
         moved = np.where(coarser & fits, earlier, coefficients).astype(np.float32)
-        undone = np.clip(np.rint(block_transform.inverse(moved) + _LEVEL_SHIFT), 0, 255)
+        undone = np.clip(np.rint(block_transform.inverse(moved) + LEVEL_SHIFT), 0, 255)
         return np.where(unedited.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1), undone, levels)
 
 

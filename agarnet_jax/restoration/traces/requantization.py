@@ -14,33 +14,34 @@ import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, MIN_QUALITY, quality_table
 from agarnet_jax.restoration import block_transform
+from agarnet_jax.restoration.block_transform import LEVEL_SHIFT
 from agarnet_jax.restoration.pixels import PlaneReader
 from agarnet_jax.restoration.traces.block_sample import sample_blocks
 
 # Errors are relative to the expected ones. A block agrees with a table below the limit: with its
 # own table, its error is mostly below 0.1, in text on white below 0.3; with none, mostly near 1,
 # in text on white above 0.5. Beyond the cap, one error is as bad as another.
-AGREES = 0.3
-_CAP = 0.5
-_LEVEL_SHIFT = 128
+_AGREES, _CAP = 0.3, 0.5
 _MIN_COEFFICIENT = 4.0  # levels, the largest AC coefficient of a block with detail
 _FINEST = 98  # rounding hides the steps of higher qualities
-# A whole image: how many blocks are examined, how many must agree, and with how much of the
-# expected error.
-_MAX_BLOCKS, _MIN_AGREEING, _MIN_FRACTION = 400, 12, 0.5
-# A part of an image: which errors are clearly small, the smallest expected error in levels² for
-# that to say anything, how many such blocks there must be, and their fraction of all blocks and of
-# those that agree. With tables other than the candidates, more blocks agree than clearly do.
-_CLEARLY, _MIN_EXPECTED, _MIN_CLEAR, _MIN_CLEAR_FRACTION, _MIN_CLEAR_OF_AGREEING = (
-    0.15, 1.5, 20, 0.03, 0.85,
-)  # fmt: skip
+# A whole image: how many blocks are examined, how many must agree, and with how much of the total
+# expected error, which rounding hides if it is small (levels²).
+_MAX_BLOCKS, _MIN_AGREEING, _MIN_FRACTION, _MIN_TOTAL = 400, 12, 0.5, 1.0
+# A part of an image: the limit below which a block clearly agrees, the expected error in levels² it
+# takes to tell, how many such blocks there must be, and their fraction of all blocks and of those
+# that agree. After compression with another table, few of the blocks that agree do so clearly.
+_CLEARLY_AGREES, _MIN_EXPECTED = 0.15, 1.5
+_MIN_CLEAR, _MIN_CLEAR_FRACTION, _MIN_CLEAR_OF_AGREEING = 20, 0.03, 0.85
 
 
-def errors(blocks: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def errors(
+    blocks: np.ndarray, coefficients: np.ndarray, table: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns by how much quantizing blocks again changes them.
 
     Args:
       blocks: (…, 8, 8), 0–255, float32.
+      coefficients: (…, 8, 8), the DCT of the blocks after the level shift.
       table: quantization table (8, 8) in raster order.
 
     Returns:
@@ -48,7 +49,13 @@ def errors(blocks: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarra
       not quantized with this table before. Blocks that keep no AC coefficient, and so tell nothing
       about the table, have an expected error of 0.
     """
-    return _errors(blocks, block_transform.forward_blocks(blocks - _LEVEL_SHIFT), table)
+    steps = np.asarray(table, np.float32)
+    multiples = np.rint(coefficients / steps)
+    decoded = np.rint(block_transform.inverse_blocks(multiples * steps) + LEVEL_SHIFT)
+    found = np.square(np.clip(decoded, 0, 255) - blocks).mean(axis=(-2, -1))
+    expected = np.where(multiples != 0, steps**2 / 12, coefficients**2).mean(axis=(-2, -1))
+    kept = np.count_nonzero(multiples, axis=(-2, -1)) - (multiples[..., 0, 0] != 0)
+    return found, np.where(kept > 0, expected, 0)
 
 
 def find_table(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.ndarray | None:
@@ -89,8 +96,8 @@ def _best_table(
 
     Of equal ones, as small images have, it is the one in the middle.
     """
-    coefficients = block_transform.forward_blocks(blocks - _LEVEL_SHIFT)
-    scores = np.array([score(*_errors(blocks, coefficients, table)) for table in candidates])
+    coefficients = block_transform.forward_blocks(blocks - LEVEL_SHIFT)
+    scores = np.array([score(*errors(blocks, coefficients, table)) for table in candidates])
     best = np.flatnonzero(scores == scores.min())
     return candidates[best[len(best) // 2]] if scores.min() < np.inf else None
 
@@ -98,9 +105,9 @@ def _best_table(
 def _score_of_whole(found: np.ndarray, expected: np.ndarray) -> float:
     """Returns the mean relative error; infinite if most blocks do not agree."""
     found, expected = found[expected > 0], expected[expected > 0]
-    agree = found < AGREES * expected
-    fraction = expected[agree].sum() / max(expected.sum(), 1)
-    if agree.sum() < _MIN_AGREEING or fraction < _MIN_FRACTION:
+    agree = found < _AGREES * expected
+    enough = expected[agree].sum() >= _MIN_FRACTION * max(expected.sum(), _MIN_TOTAL)
+    if agree.sum() < _MIN_AGREEING or not enough:
         return np.inf
     return float(np.minimum(found / expected, _CAP).mean())
 
@@ -109,24 +116,11 @@ def _score_of_part(found: np.ndarray, expected: np.ndarray) -> float:
     """Returns the mean relative error; infinite unless a part of the blocks clearly agrees."""
     is_telling = expected >= _MIN_EXPECTED
     relative = found[is_telling] / expected[is_telling]
-    clear, agreeing = (relative < _CLEARLY).sum(), (relative < AGREES).sum()
+    clear, agreeing = (relative < _CLEARLY_AGREES).sum(), (relative < _AGREES).sum()
     enough = clear >= max(_MIN_CLEAR, _MIN_CLEAR_FRACTION * len(relative))
     if not enough or clear < _MIN_CLEAR_OF_AGREEING * agreeing:
         return np.inf
     return float(np.minimum(relative, _CAP).mean())
-
-
-def _errors(
-    blocks: np.ndarray, coefficients: np.ndarray, table: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Does what `errors` does, given the coefficients (…, 8, 8) of the blocks less 128."""
-    steps = np.asarray(table, np.float32)
-    multiples = np.rint(coefficients / steps)
-    decoded = np.rint(block_transform.inverse_blocks(multiples * steps) + _LEVEL_SHIFT)
-    found = np.square(np.clip(decoded, 0, 255) - blocks).mean(axis=(-2, -1))
-    expected = np.where(multiples != 0, steps**2 / 12, coefficients**2).mean(axis=(-2, -1))
-    kept = np.count_nonzero(multiples, axis=(-2, -1)) - (multiples[..., 0, 0] != 0)
-    return found, np.where(kept > 0, expected, 0)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration import block_transform
+from agarnet_jax.restoration.block_transform import LEVEL_SHIFT
 from agarnet_jax.restoration.pixels import PlaneReader, strips
 from agarnet_jax.restoration.traces import requantization
 
@@ -71,12 +72,13 @@ def _measure(levels: np.ndarray, altered: np.ndarray, table: np.ndarray) -> tupl
     value throughout, its energy of high frequencies, and its fraction of pixels that equal the next
     one.
     """
-    found, expected = requantization.errors(levels, table)
+    coefficients = block_transform.forward_blocks(levels - LEVEL_SHIFT)
+    found, expected = requantization.errors(levels, coefficients, table)
     is_telling = (expected >= _MIN_EXPECTED) & ~altered
     disagrees = is_telling & (found > _DISAGREES * expected)
     is_uncertain = is_telling & ~disagrees & (found > _CERTAIN * expected)
     is_flat = np.ptp(levels, axis=(2, 3)) < _EQUAL
-    energy = block_transform.high_frequency_energy(block_transform.forward_blocks(levels))
+    energy = block_transform.high_frequency_energy(coefficients)
     equal = (np.abs(np.diff(levels, axis=3)) < _EQUAL).mean(axis=(2, 3))
     return disagrees, is_uncertain, is_flat, energy, equal
 
