@@ -200,8 +200,9 @@ class Prepared:
                     backup.unlink()
             raise
         qualities = restored.quality_map
-        if restored.uncompressed:
-            qualities = qualities[qualities < MAX_QUALITY]
+        is_compressed = qualities < MAX_QUALITY
+        if restored.uncompressed and is_compressed.any():
+            qualities = qualities[is_compressed]
         return FileResult(
             source=self.source,
             destination=self.destination,
