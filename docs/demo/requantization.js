@@ -9,8 +9,8 @@ const CAP = 0.5;
 const LEVEL_SHIFT = 128;
 const MIN_COEFFICIENT = 4;
 const FINEST = 98;
-const [MAX_BLOCKS, MIN_AGREEING, MIN_FRACTION] = [400, 12, 0.5];
-const [CLEARLY, MIN_EXPECTED, MIN_CLEAR] = [0.15, 1.5, 20];
+const [MAX_BLOCKS, MIN_AGREEING, MIN_FRACTION, MIN_TOTAL] = [400, 12, 0.5, 1];
+const [CLEARLY_AGREES, MIN_EXPECTED, MIN_CLEAR] = [0.15, 1.5, 20];
 const [MIN_CLEAR_FRACTION, MIN_CLEAR_OF_AGREEING] = [0.03, 0.85];
 
 const TABLES = QUALITIES.slice(0, FINEST).map(qualityTable);
@@ -54,8 +54,8 @@ function joined(parts) {
 function scoreOfWhole(errors) {
   const telling = errors.filter(({ expected }) => expected > 0);
   const agreeing = telling.filter(({ found, expected }) => found < AGREES * expected);
-  const fraction = sumExpected(agreeing) / Math.max(sumExpected(telling), 1);
-  const isPoor = agreeing.length < MIN_AGREEING || fraction < MIN_FRACTION;
+  const least = MIN_FRACTION * Math.max(sumExpected(telling), MIN_TOTAL);
+  const isPoor = agreeing.length < MIN_AGREEING || sumExpected(agreeing) < least;
   return isPoor ? Infinity : meanCapped(telling);
 }
 
@@ -63,7 +63,7 @@ function scoreOfWhole(errors) {
 function scoreOfPart(errors) {
   const telling = errors.filter(({ expected }) => expected >= MIN_EXPECTED);
   const below = (limit) => telling.filter(({ found, expected }) => found / expected < limit).length;
-  const clear = below(CLEARLY);
+  const clear = below(CLEARLY_AGREES);
   const enough = clear >= Math.max(MIN_CLEAR, MIN_CLEAR_FRACTION * telling.length);
   const isPoor = !enough || clear < MIN_CLEAR_OF_AGREEING * below(AGREES);
   return isPoor ? Infinity : meanCapped(telling);
