@@ -77,9 +77,7 @@ class Plane:
         """
         if self.table is not None or self.detected_table is None:
             return None
-        found = uncompressed_graphics.find(
-            self, table=self.detected_table, is_altered=self._is_altered_by_clipping
-        )
+        found = uncompressed_graphics.find(self, table=self.detected_table)
         return found if found.any() else None
 
     def has_table_of(self, quality: float) -> bool:
@@ -129,23 +127,10 @@ class Plane:
         residual = np.abs(self._at_full_size(rows, columns) - upsampled)
         return np.where(self._is_clipped(rows), 0, residual)
 
-    def _is_altered_by_clipping(self, rows: slice) -> np.ndarray:
-        """Marks pixels whose channels are clipped, but not all alike, (rows, width).
-
-        The component that a decoder converted to them was another one there. In black and white
-        pixels it was clipped itself.
-        """
-        channels = self._channels(rows)
-        return saturated(channels) & (channels.min(axis=2) < channels.max(axis=2))
-
     def _is_clipped(self, rows: slice) -> np.ndarray:
         """Marks pixels with a channel of the component at an end of its range, (rows, width)."""
-        return saturated(self._channels(rows))
-
-    def _channels(self, rows: slice) -> np.ndarray:
-        """Returns the channels that the component is computed from, (rows, width, channels)."""
         pixels = self.pixels.read(rows, slice(0, self.upsampling.size[1]))
-        return pixels[..., np.flatnonzero(self.weights)]
+        return saturated(pixels[..., np.flatnonzero(self.weights)])
 
     def levels(self) -> np.ndarray:
         """Returns the whole component in 8 bits, (H, W) uint8."""

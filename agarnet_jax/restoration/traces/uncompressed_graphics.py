@@ -7,7 +7,6 @@ other photographs, which may have been compressed with another table or on anoth
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -29,16 +28,12 @@ _EQUAL, _MIN_EQUAL = 0.5, 0.25  # levels; fraction of neighbours: photographs up
 _NEAR, _AROUND = 5, 9  # sides of the neighbourhoods that decide, in blocks
 
 
-def find(
-    plane: PlaneReader, *, table: np.ndarray, is_altered: Callable[[slice], np.ndarray]
-) -> np.ndarray:
+def find(plane: PlaneReader, *, table: np.ndarray) -> np.ndarray:
     """Marks the blocks of uncompressed graphics.
 
     Args:
       plane: luma (H, W) in [0, 1], at least 8×8; the grid begins at its top left corner.
       table: quantization table (8, 8) of the JPEG, in raster order.
-      is_altered: reads rows (rows, W) of a mask of pixels whose luma is not the decoded one, so
-        that errors say nothing.
 
     Returns:
       (⌈H / 8⌉, ⌈W / 8⌉) boolean; partial blocks are marked like their neighbours.
@@ -47,8 +42,7 @@ def find(
     measured = []
     for rows in strips((height, width), unit=BLOCK):
         levels = block_transform.blocks(np.float32(255) * plane[rows, 0:width])
-        altered = np.any(block_transform.blocks(is_altered(rows)[:, :width]), axis=(2, 3))
-        measured.append(_measure(levels, altered, table))
+        measured.append(_measure(levels, table))
     disagrees, is_uncertain, is_flat, energy, equal = map(np.concatenate, zip(*measured))
     near, uncertain_near = _sums(disagrees, _NEAR), _sums(is_uncertain, _NEAR)
     found = (disagrees | is_uncertain | is_flat) & (near >= _MIN_DISAGREEING)
@@ -65,7 +59,7 @@ def describe(fraction: float) -> str:
     return f"{math.ceil(100 * fraction)} % of it are text or graphics that were never compressed"
 
 
-def _measure(levels: np.ndarray, altered: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, ...]:
+def _measure(levels: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, ...]:
     """Returns properties of blocks (rows, columns, 8, 8), each (rows, columns).
 
     They are whether a block disagrees with the table, whether that is uncertain, whether it has one
@@ -74,7 +68,7 @@ def _measure(levels: np.ndarray, altered: np.ndarray, table: np.ndarray) -> tupl
     """
     coefficients = block_transform.forward_blocks(levels - LEVEL_SHIFT)
     found, expected = requantization.errors(levels, coefficients, table)
-    is_telling = (expected >= _MIN_EXPECTED) & ~altered
+    is_telling = expected >= _MIN_EXPECTED
     disagrees = is_telling & (found > _DISAGREES * expected)
     is_uncertain = is_telling & ~disagrees & (found > _CERTAIN * expected)
     is_flat = np.ptp(levels, axis=(2, 3)) < _EQUAL

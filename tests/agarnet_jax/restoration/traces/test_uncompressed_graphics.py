@@ -8,13 +8,8 @@ from agarnet_jax.restoration.traces import uncompressed_graphics
 DARK = {"ink": 230, "paper": 30}
 
 
-def find(plane, quality, *, is_altered=None):
-    """Marks blocks of an (H, W) plane in [0, 1], of which all pixels are as decoded by default."""
-    return uncompressed_graphics.find(
-        plane,
-        table=quality_table(quality),
-        is_altered=is_altered or (lambda rows: np.zeros_like(plane[rows], bool)),
-    )
+def find(plane, quality):
+    return uncompressed_graphics.find(plane, table=quality_table(quality))
 
 
 @pytest.fixture
@@ -54,12 +49,6 @@ def test_photographs_without_the_table_are_not_graphics(photo, decoded):
     for other in (photo / 255.0, decoded(photo, 85), np.roll(plane, (3, 5), axis=(0, 1))):
         plane[:, 256:] = other[:, 256:]
         assert not find(plane, 50).any()
-
-
-def test_altered_pixels_say_nothing(screenshot):
-    plane, _ = screenshot(60)
-    assert find(plane, 60).any()
-    assert not find(plane, 60, is_altered=lambda rows: np.ones_like(plane[rows], bool)).any()
 
 
 def test_partial_blocks_are_marked_like_their_neighbours(screenshot):
