@@ -1,6 +1,6 @@
 """PSNR of text and graphics, and of photographs among them, before and after restoration.
 
-    python -m benchmarks.screenshots --images=FOLDER [--weights=tiny] [--count=8]
+    python -m benchmarks.screenshots --images=FOLDER [--weights=tiny] [--count=8] [--qualities=75]
 
 Pages of text and a window of an application are drawn, 640×480. The first table is about those that
 were saved as JPEG (4:2:0), restored from the file, from a PNG of its pixels, and with the network's
@@ -32,8 +32,8 @@ from experiments import program
 _IMAGES = flags.DEFINE_string("images", None, "Folder of clean images.", required=True)
 _WEIGHTS = flags.DEFINE_string("weights", "tiny", "Shipped weights by name, or a weights file.")
 _COUNT = flags.DEFINE_integer("count", 8, "Number of images to use.")
+_QUALITIES = flags.DEFINE_list("qualities", ["20", "50", "75", "90"], "JPEG qualities.")
 
-QUALITIES = (20, 50, 75, 90)
 _SIZE = (640, 480)
 _PHOTO_SIDE = 256  # pixels
 _SMALLEST_ERROR = 1e-6  # 108 dB
@@ -106,7 +106,7 @@ def graphics_rows(restorer: Restorer) -> Iterator[list[str]]:
         png = encoded(clean, "PNG")
         never = [decibels(restored(by, png), clean) for by in (restorer, network)]
         yield [name, "never", "–", "–", *never]
-        for quality in QUALITIES:
+        for quality in map(int, _QUALITIES.value):
             jpeg = encoded(clean, "JPEG", quality=quality)
             picture = Image.open(io.BytesIO(jpeg))
             images = (
@@ -121,7 +121,7 @@ def graphics_rows(restorer: Restorer) -> Iterator[list[str]]:
 def photograph_rows(restorer: Restorer, photographs: list[np.ndarray]) -> Iterator[list[str]]:
     """Yields means over the photographs; each is pasted at another position."""
     for name, draw in GRAPHICS.items():
-        for quality in QUALITIES:
+        for quality in map(int, _QUALITIES.value):
             scores = np.mean(
                 [
                     _scores(restorer, draw(), photo, quality, _corner(i))
