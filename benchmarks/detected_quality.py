@@ -14,12 +14,12 @@ import time
 import numpy as np
 from absl import flags
 
-from agarnet_jax import runtime
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.splitting import split
 from benchmarks.images import load_images
+from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.tables import TableFamily
@@ -73,9 +73,7 @@ def gains(clean: list[np.ndarray], jpeg: Jpeg, restorer: Restorer, network: Rest
 
 
 def main() -> None:
-    runtime.prepare()
-    with program.one_line_errors():
-        restorer = Restorer.from_pretrained(_WEIGHTS.value)
+    restorer = load_restorer(_WEIGHTS.value)
     network = Restorer(restorer.weights, use_traces=False)
     gray = load_images(_IMAGES.value, _COUNT.value, luma_range=LumaRange.STUDIO)
     color = load_images(_IMAGES.value, _COUNT.value)

@@ -16,13 +16,13 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from agarnet_jax import runtime
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.consistency import project
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.traces.compression_history import assess
 from benchmarks.images import load_images, saved_jpeg
+from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from experiments import program
 
@@ -112,9 +112,7 @@ def rows(restorer: Restorer, images: list[np.ndarray]) -> Iterator[tuple[str, ..
 
 
 def main() -> None:
-    runtime.prepare()
-    with program.one_line_errors():
-        restorer = Restorer.from_pretrained(_WEIGHTS.value)
+    restorer = load_restorer(_WEIGHTS.value)
     images = load_images(_IMAGES.value, _COUNT.value)
     print_table(
         f"{len(images)} images; the first {_RESTORED.value} restored, weights {_WEIGHTS.value}",

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import numpy as np
 from absl import flags
 
-from agarnet_jax import runtime
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from benchmarks.images import load_images
+from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from data_pipelines.degradations.degraded import Degraded
 from data_pipelines.degradations.jpeg import Jpeg
@@ -59,8 +59,7 @@ def labels(recompression: Recompression, degraded: Degraded) -> list[float]:
 
 
 def main() -> None:
-    runtime.prepare()
-    restorer = Restorer.from_pretrained(_WEIGHTS.value)
+    restorer = load_restorer(_WEIGHTS.value)
     images = load_images(_IMAGES.value, _COUNT.value, luma_range=LumaRange.STUDIO)
     table, all_gains = [], []
     for name, recompression in cases().items():

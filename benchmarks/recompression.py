@@ -16,13 +16,13 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from agarnet_jax import runtime
 from agarnet_jax.color import LumaRange
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 from benchmarks.images import load_images, saved_jpeg
+from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from experiments import program
 
@@ -64,9 +64,7 @@ def score(image: np.ndarray, clean: np.ndarray) -> float:
 
 
 def main() -> None:
-    runtime.prepare()
-    with program.one_line_errors():
-        restorer = Restorer.from_pretrained(_WEIGHTS.value)
+    restorer = load_restorer(_WEIGHTS.value)
     network = Restorer(restorer.weights, use_traces=False)
     gray = load_images(_IMAGES.value, _COUNT.value, luma_range=LumaRange.STUDIO)
     color = load_images(_IMAGES.value, _COUNT.value)

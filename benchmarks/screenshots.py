@@ -20,12 +20,12 @@ import numpy as np
 from absl import flags
 from PIL import Image, ImageDraw, ImageFont
 
-from agarnet_jax import runtime
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.files.one_file import restore_file
 from agarnet_jax.restoration.files.options import RestoreOptions
 from benchmarks.images import load_images, saved_jpeg
+from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from experiments import program
 
@@ -165,9 +165,7 @@ def _scores(
 
 
 def main() -> None:
-    runtime.prepare()
-    with program.one_line_errors():
-        restorer = Restorer.from_pretrained(_WEIGHTS.value)
+    restorer = load_restorer(_WEIGHTS.value)
     print_table(
         "Text and graphics alone, PSNR in dB",
         ("drawn", "quality", "JPEG", "restored", "restored from PNG", "with the estimate"),

@@ -11,9 +11,9 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from agarnet_jax import runtime
 from agarnet_jax.restoration import Restorer
 from benchmarks.images import saved_jpeg
+from benchmarks.restorers import load_restorer
 from benchmarks.timing import compare, milliseconds, print_table, spread
 from experiments import program
 
@@ -42,8 +42,7 @@ def batched(restorer: Restorer, images: list[Image.Image]) -> None:
 
 
 def main() -> None:
-    runtime.prepare()
-    restorer = Restorer.from_pretrained(_WEIGHTS.value)
+    restorer = load_restorer(_WEIGHTS.value)
     rows = []
     for side in map(int, _SIDES.value):
         images = [jpeg(side, seed) for seed in range(_COUNT.value)]

@@ -11,6 +11,7 @@ from agarnet_jax.restoration.engine import Restoration
 from agarnet_jax.restoration.merging import merge, merge_picture
 from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.request import Request
+from agarnet_jax.restoration.traces import uncompressed_graphics
 
 ImageT = TypeVar("ImageT", np.ndarray, Image.Image)
 
@@ -65,7 +66,7 @@ def assemble(
         result.info = _valid_info(image)
     else:
         result = merge(components, changes, bits=request.bits, detail=detail, unchanged=unchanged)
-    fraction = 0.0 if unchanged is None else float(unchanged.mean())
+    fraction = uncompressed_graphics.covered_fraction(unchanged)
     return Restored(result, assumed.as_map(components), assumed.overruled, fraction)
 
 

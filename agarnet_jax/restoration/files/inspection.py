@@ -141,7 +141,7 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
         grid=grid,
         recompressed=recompressed,
         reasons=reasons,
-        uncompressed=0.0 if graphics is None else float(graphics.mean()),
+        uncompressed=uncompressed_graphics.covered_fraction(graphics),
     )
 
 

@@ -76,13 +76,13 @@ def find_table(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.nda
 
 
 def _distinct(blocks: np.ndarray) -> np.ndarray:
-    """Returns the blocks with detail, without repetitions of a pattern at another brightness.
+    """Returns the blocks (in whole levels) with detail, each pattern at one brightness only.
 
     The many equal blocks of a gradient or of tiles may agree with some table by chance.
     """
     coefficients = block_transform.forward_blocks(blocks).reshape(-1, BLOCK * BLOCK)
     blocks = blocks[np.abs(coefficients[:, 1:]).max(axis=1) >= _MIN_COEFFICIENT]
-    patterns = np.rint(blocks - blocks[:, :1, :1]).astype(np.int16).reshape(-1, BLOCK * BLOCK)
+    patterns = (blocks - blocks[:, :1, :1]).astype(np.int16).reshape(-1, BLOCK * BLOCK)
     _, first = np.unique(patterns, axis=0, return_index=True)
     return blocks[np.sort(first)]
 

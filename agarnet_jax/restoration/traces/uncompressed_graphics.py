@@ -54,6 +54,11 @@ def find(plane: PlaneReader, *, table: np.ndarray) -> np.ndarray:
     return np.pad(found, partial, mode="edge")
 
 
+def covered_fraction(found: np.ndarray | None) -> float:
+    """Returns the fraction of blocks that were found, 0–1; None stands for no block."""
+    return 0.0 if found is None else float(found.mean())
+
+
 def describe(fraction: float) -> str:
     """Says, for the user, how much of an image is uncompressed graphics."""
     return f"{math.ceil(100 * fraction)} % of it are text or graphics that were never compressed"
