@@ -157,7 +157,9 @@ def _exit_with_parent() -> None:
 
 def train_transform(config: DataConfig) -> transforms.RandomSample:
     """Returns the random transform from a training image to a sample."""
-    return transforms.RandomSample(config.crop, config.planes, config.degradation)
+    return transforms.RandomSample(
+        config.crop, config.planes, config.degradation, graphics=config.graphics
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,8 @@ class DataConfig(Config):
     # such as ((30000, 96), (60000, 128, 4)). The batch size defaults to train.batch_size. Each
     # entry compiles its own program.
     crop_schedule: tuple[tuple[int, ...], ...] = ()
+    # fraction of training samples over which text and shapes are drawn before they are degraded
+    graphics: float = 0.0
     planes: PlaneWeights = PlaneWeights()
     degradation: DegradationConfig = DegradationConfig()
     eval_qualities: tuple[int, ...] = (10, 20, 40, 60, 80)  # single JPEGs: one case per quality
@@ -36,6 +38,7 @@ class DataConfig(Config):
         super().__post_init__()
         require(self, ">= 1", lambda value: value >= 1, "eval_batch_size", "threads")
         require(self, ">= 0", lambda value: value >= 0, "workers", "cache_gib")
+        require(self, "in 0–1", lambda value: 0 <= value <= 1, "graphics")
         check_schedule(self.crop, self.crop_schedule)
         require(self, "a multiple of 8", lambda side: side > 0 and side % 8 == 0, "eval_crop")
         pairs = (*self.eval_doubles, *self.eval_mosaics)

@@ -20,6 +20,7 @@ from agarnet_jax.jpeg_tables import BLOCK, network_order
 from data_pipelines.degradations.degraded import Degradation, Degraded
 from data_pipelines.degradations.mixture import DegradationConfig
 from data_pipelines.draws import randbelow
+from data_pipelines.graphics import draw_graphics
 from data_pipelines.planes import PlaneWeights, TrainingPlane
 
 Sample = dict[str, Any]
@@ -27,16 +28,22 @@ Sample = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class RandomSample:
-    """Draws a random crop of a random plane and degrades it at random."""
+    """Draws a random crop of a random plane and degrades it at random.
+
+    graphics: 0–1, the fraction of crops with graphics (`graphics.draw_graphics`).
+    """
 
     crop: int
     planes: PlaneWeights
     degradation: DegradationConfig
+    graphics: float = 0.0
 
     def sample(self, image: np.ndarray, rng: np.random.Generator) -> Sample:
         plane = TrainingPlane(self.planes.draw(rng))
         degradation = self.degradation.draw(rng, plane.component)
         patch = random_crop(image, plane.input_side(degradation.input_side(self.crop)), rng)
+        if self.graphics > 0 and rng.random() < self.graphics:
+            patch = draw_graphics(patch, rng)
         degraded = plane.degrade(random_symmetry(patch, rng), degradation)
         return make_sample(
             degraded,

@@ -186,7 +186,8 @@ def _replace_spurious(estimate: float, components: Components) -> AssumedQuality
         return None
     known = lead.detected_quality if lead.table is None else lead.header_quality
     last = MAX_QUALITY if known is None else known
-    table = quality_table(round(last)) if lead.table is None else lead.table
+    tables = (table for table in (lead.table, lead.detected_table) if table is not None)
+    table = next(tables, quality_table(round(last)))
     if not compression_history.is_far_below(table, estimate):
         return None
     if not compression_history.is_spurious_estimate(

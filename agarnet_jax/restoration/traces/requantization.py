@@ -62,17 +62,26 @@ def find_table(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.nda
     """Finds the table of a plane's last compression, (8, 8) in raster order; None if none agrees.
 
     Candidates are the IJG tables up to quality 98, and `table`. They need not agree with the whole
-    plane: a photograph that was pasted into a page is enough.
+    plane: a photograph that was pasted into a page is enough. Images that were rotated by 90° after
+    decoding agree with a transposed IJG table.
 
     Args:
       plane: luma (H, W), uint8 or in [0, 1]; the 8×8 grid begins at its top left corner.
       table: another candidate, such as that of the file's header.
     """
     blocks = _distinct(np.rint(sample_blocks(plane)))  # whole levels, as the decoder had them
-    candidates = [*_ijg_tables(), *([] if table is None else [table])]
+    upright = [*_ijg_tables(), *([] if table is None else [table])]
+    transposed = [candidate.T for candidate in _ijg_tables()]
     some = blocks[:: max(1, -(-len(blocks) // _MAX_BLOCKS))]
-    best = _best_table(candidates, some, _score_of_whole)
-    return _best_table(candidates, blocks, _score_of_part) if best is None else best
+    for candidates, examined, score in (
+        (upright, some, _score_of_whole),
+        (transposed, some, _score_of_whole),
+        (upright, blocks, _score_of_part),
+    ):
+        best = _best_table(candidates, examined, score)
+        if best is not None:
+            return best
+    return None
 
 
 def _distinct(blocks: np.ndarray) -> np.ndarray:
