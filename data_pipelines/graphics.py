@@ -54,7 +54,7 @@ def _draw_paragraph(
     ]
     draw.fontmode = "1" if rng.random() < _SHARP else "L"
     draw.multiline_text(
-        [randbelow(side, rng) - side // 4 for side in size],
+        (randbelow(size[0], rng) - size[0] // 4, randbelow(size[1], rng) - size[1] // 4),
         "\n".join(lines),
         fill=_color(rng),
         font=_font(font_size),

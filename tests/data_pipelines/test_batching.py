@@ -266,6 +266,7 @@ def test_invalid_crops_and_qualities_are_rejected():
         ({"eval_batch_size": 0}, r"DataConfig.eval_batch_size is 0; it must be >= 1"),
         ({"threads": 0}, r"DataConfig.threads is 0; it must be >= 1"),
         ({"workers": -1}, r"DataConfig.workers is -1; it must be >= 0"),
+        ({"graphics": 1.5}, r"DataConfig.graphics is 1.5; it must be in 0–1"),
         ({"cache_gib": -1.0}, r"DataConfig.cache_gib is -1.0; it must be >= 0"),
         ({"eval_qualities": ()}, r"there is no case to evaluate; set eval_qualities"),
         ({"workers": 1.5}, r"DataConfig.workers is 1.5; it must be an integer"),

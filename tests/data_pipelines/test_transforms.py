@@ -85,6 +85,21 @@ def test_all_planes_and_degradations_give_samples_of_one_shape(astronaut, everyt
     assert seen == {(plane.value, kind) for plane in TrainingPlane for kind in kinds}
 
 
+def test_graphics_are_drawn_over_a_fraction_of_the_crops():
+    plain = np.full((64, 64, 3), 77, np.uint8)
+    drawn = {}
+    for fraction in (0.0, 0.25, 1.0):
+        transform = transforms.RandomSample(
+            32, PlaneWeights(full=1, cb=1), DegradationConfig(), graphics=fraction
+        )
+        rng = np.random.default_rng(0)
+        samples = [transform.sample(plain, rng)["clean"] for _ in range(200)]
+        drawn[fraction] = np.mean([np.ptp(clean) > 0 for clean in samples])
+    assert drawn[0.0] == 0
+    assert drawn[0.25] == pytest.approx(0.25, abs=0.1)
+    assert drawn[1.0] > 0.9  # some letters and shapes are outside of the crop
+
+
 def test_a_jpeg_can_be_reproduced_from_its_metadata(astronaut, everything):
     rng = np.random.default_rng(1)
     reproduced = 0

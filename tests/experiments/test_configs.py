@@ -23,6 +23,7 @@ PARAMETERS = {
     "tiny_continued": 382_653,
     "tiny_large_crops": 382_653,
     "tiny_muon": 382_653,
+    "tiny_graphics": 382_653,
     "small": 1_493_109,
     "small_large_crops": 1_493_109,
     "smoke": 30_952,

@@ -86,6 +86,16 @@ def test_without_a_header_spurious_estimates_of_graphics_are_replaced(encode, qu
         assert assumed.as_map(components) == pytest.approx(expected, abs=0.5)
 
 
+def test_spurious_estimates_of_rotated_graphics_are_replaced(page, encode):
+    """Their quantization table is transposed."""
+    file = Image.open(io.BytesIO(encode(page(ink=230, paper=30), 90)))
+    components = split(np.rot90(np.asarray(file)))
+    chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
+    image = request(quality=QualitySource.IMAGE)
+    assumed = chooser.choose(components, image, lambda: np.full((6, 3), 40.0))
+    assert (assumed.value, assumed.overruled) == (90, 40)
+
+
 def test_uncompressed_graphics_do_not_affect_the_estimate(astronaut, encode):
     """Their pixels have quality 100, the others the estimate of the cells of the photograph."""
     chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)

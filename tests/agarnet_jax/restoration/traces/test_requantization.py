@@ -91,6 +91,12 @@ def test_a_photograph_pasted_into_a_page_reveals_its_table(page, photo, decoded,
         assert found_quality(plane) == quality
 
 
+@pytest.mark.parametrize("quality", [30, 75, 95])
+def test_the_table_of_rotated_images_is_found_transposed(photo, decoded, quality):
+    found = requantization.find_table(np.rot90(decoded(photo, quality)))
+    np.testing.assert_array_equal(found, quality_table(quality).T)
+
+
 def test_no_table_agrees_without_an_aligned_ijg_compression(page, photo, decoded):
     once = np.rint(255 * decoded(photo, 60)).astype(np.uint8)
     smooth = np.rint(6 + 3 * np.hypot(*np.mgrid[:8, :8])).astype(int)
