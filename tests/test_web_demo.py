@@ -363,6 +363,7 @@ def test_detected_quality_matches_python(page, astronaut, encode):
     planes += [text, *(decoded(text, quality) for quality in (30, 75)), pasted]
     planes += [decoded(np.asarray(colors), 60), decoded(ramp, 50)]
     planes.append(decoded(picture[200:248, 20:52], 50))  # so small that 49 and 51 fit as well
+    planes.append(np.rot90(decoded(picture[:248, :376], 92)))
     estimates = [10, 30, 32, 50, 51, 71, 79, 95]
     arguments = [[[*plane.shape, plane.ravel().tolist()] for plane in planes], estimates]
     expected = []
@@ -372,7 +373,7 @@ def test_detected_quality_matches_python(page, astronaut, encode):
         refined = [last_compression.refine_estimate(x, detected) for x in estimates]
         expected.append([detected, *refined])
     known = [99.5, 10, 35, 80, 97, 99.5, 35, None, 98, None, 94, None, None, None, 80]
-    known += [None, 31, 75, 50, 60, None, 50]
+    known += [None, 31, 75, 50, 60, None, 50, 92]
     assert [detected for detected, *_ in expected] == known
     assert page.evaluate(DETECTED, arguments) == expected
 

@@ -13,14 +13,22 @@ const [MAX_BLOCKS, MIN_AGREEING, MIN_FRACTION, MIN_TOTAL] = [400, 12, 0.5, 1];
 const [CLEARLY_AGREES, MIN_EXPECTED, MIN_CLEAR] = [0.15, 1.5, 20];
 const [MIN_CLEAR_FRACTION, MIN_CLEAR_OF_AGREEING] = [0.03, 0.85];
 
-const TABLES = QUALITIES.slice(0, FINEST).map(qualityTable);
+const UPRIGHT = QUALITIES.slice(0, FINEST).map(qualityTable);
+const TRANSPOSED = UPRIGHT.map((table) => table.map((_, i) => table[(i % 8) * 8 + (i >> 3)]));
 
-/** The quality of the IJG table that blocks of a plane (`sampleBlocks`) agree with, or null. */
+/**
+ * The quality of the IJG table that blocks of a plane (`sampleBlocks`) agree with, or null. Those of
+ * images that were rotated by 90° agree with a transposed table.
+ */
 export function findQuality(sampled) {
   const blocks = distinct(sampled);
   const every = Math.max(1, Math.ceil(blocks.length / MAX_BLOCKS));
   const some = blocks.filter((_, i) => i % every === 0);
-  return bestQuality(some, scoreOfWhole) ?? bestQuality(blocks, scoreOfPart);
+  return (
+    bestQuality(UPRIGHT, some, scoreOfWhole) ??
+    bestQuality(TRANSPOSED, some, scoreOfWhole) ??
+    bestQuality(UPRIGHT, blocks, scoreOfPart)
+  );
 }
 
 /** The blocks with detail, without repetitions of a pattern at another brightness. */
@@ -35,10 +43,10 @@ function distinct(sampled) {
 }
 
 /** The quality of the lowest score, null if all are infinite; of equal ones the middle one. */
-function bestQuality(parts, score) {
+function bestQuality(tables, parts, score) {
   const blocks = joined(parts);
   const coefficients = forwardBlocks(blocks, LEVEL_SHIFT);
-  const scores = TABLES.map((table) => score(errors(blocks, coefficients, table)));
+  const scores = tables.map((table) => score(errors(blocks, coefficients, table)));
   const least = Math.min(...scores);
   const best = QUALITIES.filter((_, i) => scores[i] === least);
   return least < Infinity ? best[best.length >> 1] : null;
