@@ -4,10 +4,10 @@
 
 Pages of text and a window of an application are drawn, 640×480. The first table is about those that
 were saved as JPEG (4:2:0), restored from the file, from a PNG of its pixels, and with the network's
-estimate alone, and about those that never were. For the second,
-JPEG photographs of up to 256×256 pixels are pasted into them at various positions: the PSNR of the
-photograph, and of what is around it, which should stay as it is. All are restored as
-`agarnet restore` does, and some with `--quality N`, which restores everything.
+estimate alone, and about those that never were. For the second, JPEG photographs of up to 256×256
+pixels are pasted into them at various positions: the PSNR of the photograph, and of what is around
+it, which should stay as it is. All are restored as `agarnet restore` does, and some with
+`--quality N`, which restores everything.
 """
 
 import functools
@@ -16,6 +16,7 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Iterator
 
+import matplotlib
 import numpy as np
 from absl import flags
 from PIL import Image, ImageDraw, ImageFont
@@ -36,13 +37,15 @@ _QUALITIES = flags.DEFINE_list("qualities", ["20", "50", "75", "90"], "JPEG qual
 
 _SIZE = (640, 480)
 _PHOTO_SIDE = 256  # pixels
+# Another typeface than that of training data with `config.data.graphics`.
+_FONT = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 _SMALLEST_ERROR = 1e-6  # 108 dB
 _TEXT = "Pack my box with five dozen jugs of liquid, and restore what the JPEG has lost."
 
 
 def draw_page(ink: str, paper: str) -> np.ndarray:
     picture = Image.new("RGB", _SIZE, paper)
-    draw, font, random = ImageDraw.Draw(picture), ImageFont.load_default(13), _random()
+    draw, font, random = ImageDraw.Draw(picture), ImageFont.truetype(_FONT, 12), _random()
     for top in range(6, _SIZE[1], 18):
         draw.text((6, top), " ".join(random.choice(_TEXT.split(), size=18)), ink, font)
     return np.asarray(picture)
@@ -52,7 +55,7 @@ def draw_window() -> np.ndarray:
     """Draws a title bar, a list, and rows of buttons with labels."""
     (width, height), random = _SIZE, _random()
     picture = Image.new("RGB", _SIZE, "#f0f0f3")
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    draw, font = ImageDraw.Draw(picture), ImageFont.truetype(_FONT, 12)
     draw.rectangle((0, 0, width, 28), "#34496e")
     draw.text((10, 6), "Application", "white", font)
     draw.rectangle((0, 28, 90, height), "#e1e4eb")

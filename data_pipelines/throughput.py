@@ -9,6 +9,7 @@ import numpy as np
 from data_pipelines import batching, transforms
 from data_pipelines.config import DataConfig
 from data_pipelines.degradations.mixture import MixtureWeights
+from data_pipelines.graphics import draw_graphics
 from data_pipelines.sources.images import ImageSource
 
 Stage = Callable[[int], object]  # processes the i-th crop
@@ -34,6 +35,9 @@ def stages(source: ImageSource, config: DataConfig, *, seed: int = 0) -> dict[st
         image = source[i % len(source)]
         return transforms.random_symmetry(transforms.random_crop(image, config.crop, rng), rng)
 
+    def crop_and_draw(i: int) -> np.ndarray:
+        return draw_graphics(crop(i), rng)
+
     def crop_and_degrade(kind: str) -> Stage:
         mixture = MixtureWeights(**{name: float(name == kind) for name in weights})
         degradation = dataclasses.replace(config.degradation, mixture=mixture)
@@ -50,6 +54,7 @@ def stages(source: ImageSource, config: DataConfig, *, seed: int = 0) -> dict[st
     return {
         "read and decode an image": lambda i: source.records.read(i % len(source)),
         "crop": crop,
+        **({"crop and draw graphics": crop_and_draw} if config.graphics else {}),
         **{
             f"crop and {kind}": crop_and_degrade(kind) for kind, weight in weights.items() if weight
         },

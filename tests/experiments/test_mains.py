@@ -164,6 +164,7 @@ def test_inspect_data_writes_samples_and_throughput(program, picture_folders, tm
         f"--config.data.train_dir={picture_folders}/train",
         "--config.data.degradation.mixture.recompression=1.0",
         "--config.data.degradation.mixture.mosaic=1.0",
+        "--config.data.graphics=0.5",
         f"--out={tmp_path / 'out'}",
         "--samples=5",
         "--count=3",
@@ -175,7 +176,8 @@ def test_inspect_data_writes_samples_and_throughput(program, picture_folders, tm
     assert all("degradation" in json.loads(line) for line in lines)
     table = (tmp_path / "out" / "throughput.md").read_text()
     assert table in result.stdout
-    for stage in ("read and decode", "crop and jpeg", "crop and recompression", "crop and mosaic"):
+    stages = "read and decode", "draw graphics", "jpeg", "recompression", "mosaic"
+    for stage in stages:
         assert stage in table
     assert "video" not in table
 
