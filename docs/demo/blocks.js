@@ -16,9 +16,8 @@ export function sampleBlocks({ data, width, height }) {
   const sampled = Math.min(count, Math.floor(MAX_PIXELS / (BLOCK * Math.min(across, SEGMENT))));
   const levels = [];
   for (let i = 0; i < sampled; i++) {
-    const index = Math.floor((i * (count - 1)) / Math.max(1, sampled - 1));
-    const top = Math.floor(index / segments) * BLOCK;
-    const start = (index % segments) * SEGMENT;
+    const top = Math.floor((i * (down / BLOCK)) / sampled) * BLOCK;
+    const start = (i % segments) * SEGMENT;
     for (let left = start; left < Math.min(start + SEGMENT, across); left += BLOCK) {
       for (let y = top; y < top + BLOCK; y++) {
         for (let x = left; x < left + BLOCK; x++) levels.push(255 * data[y * width + x]);

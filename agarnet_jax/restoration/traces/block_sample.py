@@ -28,8 +28,8 @@ def sample_blocks(plane: PlaneReader) -> np.ndarray:
     count = height // BLOCK * len(starts)
     sampled = min(count, _MAX_PIXELS // (BLOCK * min(width, _SEGMENT))) if count else 0
     for index in range(sampled):
-        row, column = divmod(index * (count - 1) // max(1, sampled - 1), len(starts))
-        start = starts[column]
+        row = index * (height // BLOCK) // sampled
+        start = starts[index % len(starts)]
         rows = slice(row * BLOCK, (row + 1) * BLOCK)
         segment = plane[rows, start : min(start + _SEGMENT, width)]
         segment = segment.astype(np.float32) * (1 if segment.dtype == np.uint8 else 255)

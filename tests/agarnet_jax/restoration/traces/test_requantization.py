@@ -7,7 +7,7 @@ from PIL import Image
 
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, effective_quality, quality_table
 from agarnet_jax.restoration import block_transform
-from agarnet_jax.restoration.traces import requantization
+from agarnet_jax.restoration.traces import block_sample, requantization
 
 
 def blocks_of(levels):
@@ -155,6 +155,19 @@ def test_only_a_part_of_a_large_image_is_read(decoded, photo):
     assert read <= 2**17
 
 
-def test_blocks_are_sampled_from_all_of_a_large_image(photo, decoded):
-    plane = np.concatenate([np.ones((512, 512), np.float32), decoded(photo, 60)])
+@pytest.mark.parametrize(
+    ("size", "corner"),
+    [((1024, 512), (512, 0)), ((744, 1024), (128, 0)), ((1000, 1024), (256, 512))],
+)
+def test_blocks_are_sampled_from_all_of_a_large_image(photo, decoded, size, corner):
+    plane = np.ones(size, np.float32)
+    plane[corner[0] :, corner[1] :][:512, :512] = decoded(photo, 60)
     assert found_quality(plane) == 60
+
+
+@pytest.mark.parametrize("size", [(40, 48), (64, 2000), (104, 1024)])
+def test_every_block_of_a_small_image_is_sampled_once(size):
+    numbers = np.arange(size[0] // 8 * (size[1] // 8)) % 256  # neighbours differ
+    plane = numbers.reshape(size[0] // 8, -1).repeat(8, axis=0).repeat(8, axis=1)
+    found = block_sample.sample_blocks(plane.astype(np.uint8))
+    np.testing.assert_array_equal(np.sort(found[:, 0, 0]), np.sort(numbers))
