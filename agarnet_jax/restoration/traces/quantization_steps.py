@@ -14,7 +14,6 @@ _MIN_COEFFICIENTS = 16  # nonzero
 _ROUNDING = 0.3  # levels, standard deviation of coefficients due to rounding of pixels
 _MIN_CONCENTRATION = 0.7  # fraction of the one expected from a step and rounding alone
 _MIN_SIGNIFICANCE = 5.0  # standard deviations of the mean cosine without a step
-_NEIGHBOUR_RATIO = 0.75  # to a matching step; smaller ones above it may match better
 _COARSE = 8  # no IJG table has both this step and 1 among the lowest frequencies
 
 
@@ -38,12 +37,13 @@ def detect_steps(plane: PlaneReader) -> np.ndarray:
 
 
 def _detect_step(magnitudes: np.ndarray, candidates: np.ndarray) -> int:
-    """Returns the largest step near whose multiples the coefficients of a frequency lie."""
+    """Returns the step near whose multiples the coefficients of a frequency lie most closely.
+
+    Its divisors match, too, but less: rounding is larger in relation to them.
+    """
     values = magnitudes[magnitudes > 1]
-    best, largest = (0.0, 0), 0  # best: (concentration, step)
-    for step in candidates[candidates > 1][::-1]:
-        if step < _NEIGHBOUR_RATIO * largest:
-            break
+    best = 0.0, 0  # concentration, step
+    for step in candidates[candidates > 1]:
         used = values[values > step / 2]
         if len(used) < _MIN_COEFFICIENTS:
             continue
@@ -51,7 +51,6 @@ def _detect_step(magnitudes: np.ndarray, candidates: np.ndarray) -> int:
         expected = np.exp(-2 * (np.pi * _ROUNDING / step) ** 2)
         chance = _MIN_SIGNIFICANCE / np.sqrt(2 * len(used))
         if concentration > max(_MIN_CONCENTRATION * expected, chance):
-            largest = max(largest, step)
             best = max(best, (concentration, int(step)))
     if best[1]:
         return best[1]
