@@ -72,4 +72,4 @@ def _replace_near(estimates: np.ndarray, detected: float) -> np.ndarray:
     else:
         below, above = min(_MAX_BELOW, _MAX_BELOW_FRACTION * detected), _MAX_ABOVE
     near = (estimates - detected >= -below) & (estimates - detected <= above)
-    return np.where(near, detected, estimates).astype(estimates.dtype)
+    return np.where(near, detected, estimates)

@@ -7,6 +7,7 @@ from PIL import Image
 from scipy import ndimage
 
 from agarnet_jax.restoration import chroma_detail, pixels
+from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.merging import merge
 from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.subsampling import Subsampling
@@ -136,6 +137,31 @@ def test_strips_of_any_height_give_the_same_image(astronaut, monkeypatch, strip)
     assert (whole != merge(components, changes)).any()
 
 
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+def test_detail_is_that_of_restored_luma_and_chroma(astronaut, encode, subsampling):
+    """With a header, all of it, even where pixels are not upsampled; none at full resolution."""
+    image = astronaut[:45, :52] // 2 + 60
+    file = Image.open(io.BytesIO(encode(image, 90, subsampling=subsampling)))
+    components = split(image, header=JpegHeader.of(file))
+    random = np.random.default_rng(0)
+    shapes = [(1, *components.planes[0].shape), (2, *components.planes[1].shape)]
+    changes = [
+        (planes, rows_of(0.05 * random.normal(size=shape).astype(np.float32)))
+        for planes, shape in zip((components.planes[:1], components.planes[1:]), shapes)
+    ]
+    luma, chroma = (
+        np.stack([plane[:, :] for plane in planes]) + change(0, 64) for planes, change in changes
+    )
+    with_detail, without = (
+        merge(components, changes, bits=16, detail=detail) / 65535 for detail in (FULL, None)
+    )
+    expected = detail_of(chroma, luma[0], (2, 2)) if subsampling == "4:2:0" else 0 * chroma
+    cb, cr = expected
+    of_green = -0.114 * 1.772 * cb - 0.299 * 1.402 * cr
+    to_rgb = np.stack([1.402 * cr, of_green / 0.587, 1.772 * cb], axis=-1)
+    np.testing.assert_allclose(with_detail - without, to_rgb, atol=2e-5)
+
+
 def test_unrestored_luma_guides_chroma_too(astronaut):
     components = split(astronaut[:45, :52], subsampling=Subsampling.S420)
     none = [np.zeros((1, *plane.shape), np.float32) for plane in components.planes]
@@ -184,6 +210,8 @@ def test_a_photo_pasted_in_after_decoding_gets_no_halo(astronaut, encode):
 
     components, result = merged(page)
     assert result[outside].max() <= 6  # 17 without `trust`
+    opaque = np.dstack([page, np.full(page.shape[:2], 255, np.uint8)])
+    np.testing.assert_array_equal(merged(opaque)[1][..., :3], result)
     components, result = merged(photo)
     assert np.abs(result.astype(int) - photo).max() > 10
     residual = [plane.upsampling_residual(slice(0, 80)) for plane in components.planes[1:]]

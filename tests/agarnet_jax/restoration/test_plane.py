@@ -8,6 +8,7 @@ from PIL import Image
 from agarnet_jax.jpeg_tables import effective_quality, quality_table
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.splitting import split
+from agarnet_jax.restoration.traces.subsampling import Subsampling
 
 
 def test_only_images_without_a_header_have_uncompressed_blocks(astronaut, page, encode):
@@ -31,6 +32,18 @@ def test_the_table_of_deep_images_is_detected_too(astronaut, encode):
     rgb = np.asarray(Image.open(io.BytesIO(encode(astronaut, 98))))
     for image in (rgb, 257 * rgb.astype(np.uint16), rgb / 255):
         np.testing.assert_array_equal(split(image).lead.detected_table, quality_table(98))
+
+
+def test_samples_that_depend_on_a_clipped_pixel_are_unreliable():
+    """Inverting the upsampling of 4:2:0 spreads errors to neighbouring samples."""
+    image = np.full((16, 24, 3), 100, np.uint8)
+    image[5, 9, 0] = 255
+    luma, *chroma = split(image, subsampling=Subsampling.S420).planes
+    for plane, region in ((luma, np.s_[5, 9]), *((plane, np.s_[1:4, 3:6]) for plane in chroma)):
+        expected = np.zeros(plane.shape, bool)
+        expected[region] = True
+        found = plane.unreliable_samples(slice(0, plane.shape[0]))
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_the_table_of_the_header_is_a_candidate(astronaut, encode):
@@ -62,3 +75,13 @@ def test_the_detected_quality_does_not_exceed_the_headers(astronaut, encode, qua
         assert lead.detected_quality == header_quality
         if pixels.shape != astronaut.shape:  # pixels alone do not suffice
             assert split(np.asarray(file)).lead.detected_quality != header_quality
+
+
+def test_of_tables_that_share_a_step_the_headers_is_the_limit(encode):
+    """Only the first horizontal frequency is in use, whose step of 11 qualities 48–52 share."""
+    wave = np.cos((np.arange(8) + 0.5) * np.pi / 8) / 32**0.5
+    amplitudes = 11 * np.arange(1, 17).repeat(2).reshape(2, 16, 1, 1)
+    pixels = (amplitudes * wave + 128).repeat(8, axis=2).swapaxes(1, 2).reshape(16, 128)
+    file = Image.open(io.BytesIO(encode(np.uint8(np.rint(pixels)), 48)))
+    assert split(np.asarray(file)).lead.detected_quality == 50
+    assert split(file).lead.detected_quality == 48

@@ -129,8 +129,9 @@ def text_page(size):
     """A page of gray text, to which the network assigns a low quality."""
     page = Image.new("L", size, 255)
     font = ImageFont.load_default(14)
+    text = "The quick brown fox jumps over 0123456789 " * -(-size[0] // 400)
     for top in range(8, size[1] - 16, 15):
-        ImageDraw.Draw(page).text((8, top), "The quick brown fox jumps over 0123456789", 0, font)
+        ImageDraw.Draw(page).text((8, top), text, 0, font)
     return np.asarray(page)
 
 
@@ -169,14 +170,25 @@ def test_a_low_estimate_is_not_spurious_in_photos_too_small_for_grid_detection(
     assert not is_spurious_estimate(luma, table=header.tables[0], estimated_quality=first)
 
 
-def test_steps_of_a_large_photo_are_detected_at_the_phase_of_its_earlier_grid(encode):
-    """Only the middle is examined, and its offset is no multiple of 8."""
-    photo = np.tile(skimage.data.astronaut()[..., 1], (3, 3))[:1119, :1120]
-    first = np.asarray(Image.open(io.BytesIO(encode(photo, 30))))[3:, 5:]
-    file = Image.open(io.BytesIO(encode(np.ascontiguousarray(first), 95)))
+@pytest.mark.parametrize("size", [(400, 300), (1120, 1119)])
+def test_a_low_estimate_of_recompressed_gray_text_is_not_spurious(encode, size):
+    """Its steps are detected at the phase of the earlier grid.
+
+    Of a large page only the middle is examined, whose offset is no multiple of 8.
+    """
+    gray = np.uint8(60 + text_page(size) * (140 / 255))  # nothing is clipped
+    first = np.asarray(Image.open(io.BytesIO(encode(gray, 30))))[3:, 5:]
+    for luma, spurious in ((first, False), (gray[3:, 5:], True)):
+        file = Image.open(io.BytesIO(encode(np.ascontiguousarray(luma), 95)))
+        luma, table = np.asarray(file), JpegHeader.of(file).tables[0]
+        assert is_spurious_estimate(luma, table=table, estimated_quality=30) == spurious
+
+
+def test_a_low_estimate_of_doubly_quantized_text_is_not_spurious(encode):
+    first = np.asarray(Image.open(io.BytesIO(encode(text_page((400, 300)), 20))))
+    file = Image.open(io.BytesIO(encode(first, 75)))
     luma, table = np.asarray(file), JpegHeader.of(file).tables[0]
-    assert min(luma.shape) > 1024
-    assert not is_spurious_estimate(luma, table=table, estimated_quality=30)
+    assert not is_spurious_estimate(luma, table=table, estimated_quality=20)
 
 
 @pytest.mark.parametrize(("quality", "estimate"), [(75, 60), (85, 70), (90, 75), (96, 80)])

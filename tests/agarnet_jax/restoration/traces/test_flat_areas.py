@@ -18,6 +18,7 @@ def test_detail_fractions_count_blocks():
     plane[:, 128:] = 0.75  # the edge counts for the blocks to its left
     fractions = detail_fractions(plane)
     np.testing.assert_allclose(fractions, [[0, 9 / 64, 0], [0, 1 / 8, 0]])
+    np.testing.assert_array_equal(detail_fractions(plane.T), fractions.T)
     plane[20, 100] = 0.25 + 0.4 / 255  # less than a level
     assert detail_fractions(plane)[0, 1] == 8 / 64
 

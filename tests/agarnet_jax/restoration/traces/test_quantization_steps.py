@@ -30,12 +30,13 @@ def text_on(*backgrounds):
     return np.concatenate(rows)
 
 
-def test_unclipped_blocks_reveal_steps_that_others_hide(decoded):
+@pytest.mark.parametrize("negative", [False, True])
+def test_unclipped_blocks_reveal_steps_that_others_hide(decoded, negative):
     in_file = quality_table(75).ravel()[LOW_FREQUENCIES]
-    steps = quantization_steps.detect_steps(decoded(text_on(255, 255, 255, 210), 75))
-    assert np.count_nonzero(steps == in_file) >= 15
-    steps = quantization_steps.detect_steps(decoded(text_on(255, 255), 75))
-    assert np.count_nonzero(steps == in_file) < 3
+    for backgrounds, least, most in (((255, 255, 255, 210), 15, 20), ((255, 255), 0, 2)):
+        text = text_on(*backgrounds)
+        steps = quantization_steps.detect_steps(decoded(255 - text if negative else text, 75))
+        assert least <= np.count_nonzero(steps == in_file) <= most
 
 
 def test_noise_that_hides_fine_steps_is_tolerated(photo, decoded):

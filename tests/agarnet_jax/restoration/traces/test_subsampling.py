@@ -56,6 +56,12 @@ def test_subsampling_is_detected_in_images_of_several_patches(astronaut, encode,
         assert detected(np.asarray(Image.open(io.BytesIO(file)))) is expected
 
 
+def test_little_colour_in_one_patch_of_a_gray_image_suffices(astronaut):
+    gray = np.repeat(astronaut[..., :1], 3, axis=2)
+    gray[400:432, 400:432] = astronaut[150:182, 300:332]
+    assert detected(gray) is Subsampling.S444
+
+
 def test_opaque_alpha_does_not_count_as_clipped(astronaut, encode):
     for picture in (astronaut, np.asarray(Image.open(io.BytesIO(encode(astronaut, 50))))):
         opaque = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])

@@ -12,7 +12,7 @@ def low_frequency_steps(table):
 
 
 @pytest.mark.parametrize("family", TableFamily)
-@pytest.mark.parametrize("setting", [20, 40, 60, 80, 90])
+@pytest.mark.parametrize("setting", [20, 40, 60, 80, 90, 98])
 def test_a_table_is_fitted_from_its_low_frequencies(family, setting):
     table = encoder_table(family, setting)
     assert table_fit.quality(low_frequency_steps(table)) == pytest.approx(

@@ -36,6 +36,12 @@ def test_text_is_told_from_the_photograph_it_surrounds(screenshot, colors, quali
     assert found[has_detail & ~is_photo].mean() > 0.99
 
 
+def test_flat_blocks_between_graphics_are_graphics(screenshot):
+    plane, _ = screenshot(60)
+    plane[48:64, 96:112] = 1
+    assert find(plane, 60)[6:8, 12:14].all()
+
+
 @pytest.mark.parametrize("quality", [10, 50, 75, 90])
 def test_nothing_is_found_in_what_was_compressed(page, photo, astronaut, decoded, quality):
     saturated = np.clip(3.0 * astronaut - 2.0 * photo[..., None], 0, 255).astype(np.uint8)
