@@ -91,8 +91,3 @@ def test_the_ensemble_restores_better(restorer, gray_photo, encode):
         np.testing.assert_array_equal(mean.quality_map, single.quality_map)
         scores = [float(psnr(as_batch(r.image), as_batch(gray_photo))[0]) for r in (single, mean)]
         assert scores[1] > scores[0]
-
-
-def test_an_invalid_ensemble_size_is_refused(restorer, gray_photo):
-    with pytest.raises(ValueError, match="ensemble is 4"):
-        restorer.restore(gray_photo, ensemble=4)

@@ -761,11 +761,6 @@ def test_info_that_does_not_hold_for_the_result_is_dropped(restorer, astronaut, 
         assert restored.info == kept
 
 
-def test_quality_from_the_header_needs_a_header(restorer, degraded):
-    with pytest.raises(ValueError, match="header"):
-        restorer.restore(degraded, quality=QualitySource.HEADER)
-
-
 def test_results_of_all_dtypes_agree_within_half_a_level(restorer, degraded):
     expected = restorer.restore(degraded).image.astype(float)
     wide = restorer.restore(degraded.astype(np.uint16) * 257).image
@@ -776,14 +771,3 @@ def test_results_of_all_dtypes_agree_within_half_a_level(restorer, degraded):
     assert isinstance(picture, Image.Image)
     for other in (wide / 257, unit * 255, np.asarray(picture)):
         assert np.abs(other - expected).max() <= 0.51
-
-
-@pytest.mark.parametrize("quality", [0, 101, float("nan"), np.ones((3, 3))])
-def test_invalid_quality_is_refused_with_the_valid_range_or_shape(restorer, degraded, quality):
-    with pytest.raises(ValueError, match=r"1–100|shape"):
-        restorer.restore(degraded, quality=quality)
-
-
-def test_an_invalid_table_is_refused_by_its_shape(restorer, degraded):
-    with pytest.raises(ValueError, match=r"\(8, 8\)"):
-        restorer.restore(degraded, quality=20, table=np.ones(64))

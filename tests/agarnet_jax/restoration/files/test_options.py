@@ -17,10 +17,6 @@ from agarnet_jax.restoration.request import QualitySource
         ({"ensemble": 4}, r"ensemble is 4; use 1 \(none\) or 8"),
         ({"bits": 12}, "bits is 12; use 8 or 16"),
         ({"max_pixels": 0}, "max_pixels is 0"),
-        (
-            {"quality": QualitySource.HEADER, "grid": GridChoice.FIND},
-            "only for the grid at",
-        ),
     ],
 )
 def test_invalid_values_are_refused(values, message):
