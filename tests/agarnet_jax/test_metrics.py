@@ -8,7 +8,6 @@ import pytest
 import skimage.metrics
 from numpy.lib.stride_tricks import sliding_window_view
 
-from agarnet_jax.losses import l1
 from agarnet_jax.metrics import Rounding, SsimWindow, as_batch, psnr, psnr_b, ssim, to_levels
 
 
@@ -53,13 +52,6 @@ def test_as_batch_converts_8_bit_images(astronaut):
 def test_levels_are_clipped():
     levels = to_levels(jnp.array([-1.0, 0.0, 0.5, 1.0, 2.0]))
     assert levels.tolist() == [0, 0, 128, 255, 255]
-
-
-def test_l1_is_the_mean_and_does_not_broadcast(pair):
-    noisy, clean = map(jnp.asarray, pair)
-    assert l1(noisy, clean) == pytest.approx(np.abs(pair[0] - pair[1]).mean(), rel=1e-5)
-    with pytest.raises(ValueError, match="equal shapes"):
-        l1(noisy, clean[:1])
 
 
 def test_ssim_equals_scikit_image(pair):

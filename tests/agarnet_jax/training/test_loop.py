@@ -93,10 +93,6 @@ def complete_run(tmp_path_factory):
     return workdir, train(workdir)
 
 
-def test_runs_on_two_devices():
-    assert jax.device_count() == 2
-
-
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(complete_run, tmp_path):
     _, expected = complete_run
     first = train(tmp_path, stop_at=2)

@@ -63,17 +63,6 @@ def test_after_warm_up_each_schedule_follows_its_formula(kind, options, steps, e
     assert relative_rates(kind, steps, **options) == pytest.approx(expected)
 
 
-def test_all_schedules_and_optimizers_differ():
-    schedules = {tuple(relative_rates(kind, range(WARMUP, STEPS, 7))) for kind in ScheduleKind}
-    assert len(schedules) == len(ScheduleKind)
-    rules = {
-        str(train(OptimizerConfig(kind=kind, weight_decay=decay)))
-        for kind in OptimizerKind
-        for decay in [0.0 if kind is OptimizerKind.ADAM else DECAY]
-    }
-    assert len(rules) == len(OptimizerKind)
-
-
 @pytest.mark.parametrize("kind", ScheduleKind)
 def test_learning_rates_yields_the_schedule_from_any_step(kind):
     config = TrainConfig(steps=6000, warmup_steps=3, schedule=ScheduleConfig(kind=kind))
