@@ -1,6 +1,5 @@
 """Runs the command in this process; fixture `fake` replaces the restorer."""
 
-import dataclasses
 import typing
 
 import numpy as np
@@ -8,14 +7,7 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.cli import inspect, main, restore
-
-
-@dataclasses.dataclass(frozen=True)
-class Restored:
-    image: Image.Image
-    quality_map: np.ndarray
-    overruled: float | None = None
-    uncompressed: float = 0.0
+from agarnet_jax.restoration import Restored
 
 
 class FakeRestorer:

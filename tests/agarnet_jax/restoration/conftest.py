@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
+from agarnet_jax.restoration import Restored
 from agarnet_jax.restoration.merging import merge
-
-
-@dataclasses.dataclass(frozen=True)
-class Restored:
-    image: object
-    quality_map: np.ndarray
-    overruled: float | None = None
-    uncompressed: float = 0.0
 
 
 class FakeRestorer:
