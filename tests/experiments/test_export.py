@@ -28,7 +28,6 @@ def test_traced_formats_are_written(program, tmp_path):
         (["--format=onyx"], "format is 'onyx'; nearest: onnx."),
         (["--format=onnx", "--part=whole"], "part is 'whole'; choose one of: blind,"),
         (["--format=onnx", "--size=64x60"], "width is 60; use a multiple of 8"),
-        (["--format=onnx", "--size=64"], "size is '64'; give height and width like 512x768"),
         (["--format=onnx", "--weights=typo"], "No weights 'typo'"),
     ],
 )

@@ -259,10 +259,8 @@ def test_missing_sets_are_skipped():
 
 def test_the_command_reports_invalid_flags_in_one_line(program, folder, small_file):
     for flag, message in (
-        ("--qualities=10,0", "--qualities has '0'"),
         ("--suite=tabel2", "There is no suite 'tabel2'"),
         ("--luma=half", "half"),
-        ("--weights=nowhere", "No weights 'nowhere'"),
     ):
         arguments = ("experiments.evaluate", f"--images={folder}", f"--weights={small_file}")
         result = program(*arguments, flag, fails=True)
