@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -188,6 +189,36 @@ def golden_apply(golden_params):
         return model.apply({"params": golden_params}, image, quality=quality, tables=tables)
 
     return apply
+
+
+@pytest.fixture(scope="session")
+def find_program():
+    """Returns a function from a program's name to its path.
+
+    If there is none, it skips the test, or fails it if `CI=true`.
+    """
+
+    def find_program(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            give_up(f"there is no {name}: apt-get install {name}")
+        return path
+
+    return find_program
+
+
+@pytest.fixture(scope="module")
+def browser(find_program):
+    """Debian's Chromium."""
+    chromium = find_program("chromium")
+    from playwright.sync_api import sync_playwright
+
+    sandbox = os.geteuid() != 0  # Chromium's does not work for root, who runs CI
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
+        yield browser
+        browser.close()
 
 
 # Writes each PATH.npz as a checkpoint PATH-100 in TensorFlow 1's format.

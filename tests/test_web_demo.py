@@ -6,9 +6,7 @@ It is built as by `make web`: npm installs ONNX Runtime Web (once, 140 MB).
 import base64
 import io
 import itertools
-import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
@@ -16,7 +14,6 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
-from playwright.sync_api import sync_playwright
 
 from agarnet_jax.models import CellPlacement, mean_over_area
 from agarnet_jax.restoration import Restorer
@@ -75,26 +72,7 @@ MEANS = """async (pairs) => {
 
 
 @pytest.fixture(scope="module")
-def browser():
-    chromium = find_program("chromium")
-    sandbox = os.geteuid() != 0  # Chromium's does not work for root, who runs CI
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
-        yield browser
-        browser.close()
-
-
-def find_program(program):
-    """Returns the path of a program; if missing, skips the test, or fails it if `CI=true`."""
-    path = shutil.which(program)
-    if path is None:
-        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        give_up(f"there is no {program}: apt-get install {program}")
-    return path
-
-
-@pytest.fixture(scope="module")
-def address(repository):
+def address(repository, find_program):
     """The address of the page, served by serve.py."""
     find_program("npm")
     # Builds with the Python that runs the tests, without reinstalling its packages.

@@ -5,7 +5,6 @@ The one for Node.js needs npm, which installs onnxruntime-node into `.venv-node`
 """
 
 import io
-import os
 import pathlib
 import shutil
 import subprocess
@@ -106,18 +105,15 @@ def test_float_parts_are_refused(repository, picture, tmp_path, name):
 
 
 @pytest.fixture(scope="module")
-def node_folder(repository):
+def node_folder(repository, find_program):
     """A folder with the packages of `examples/package.json` installed."""
-    if shutil.which("npm") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("npm is not installed")
-        pytest.skip("npm is not installed")
+    npm = find_program("npm")
     folder, wanted = repository / ".venv-node", repository / "examples" / "package.json"
     installed = folder / "installed.json"  # written when all is there
     if not installed.exists() or installed.read_text() != wanted.read_text():
         folder.mkdir(exist_ok=True)
         shutil.copy(wanted, folder)
-        command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]
+        command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"]
         subprocess.run([*command, "--no-package-lock"], cwd=folder, check=True)
         shutil.copy(wanted, installed)
     return folder

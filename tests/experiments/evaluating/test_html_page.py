@@ -1,13 +1,10 @@
 """The report's interaction in a browser, Debian's Chromium."""
 
 import io
-import os
-import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from experiments.evaluating.html_report import render
 from experiments.evaluating.report_parts import Comparison, Plot, Report, Table
@@ -38,19 +35,6 @@ def sample_report():
             Comparison("alone", "", {"JPEG": ACROSS}),
         ),
     )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        fail_or_skip = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        fail_or_skip("Chromium is not installed: apt-get install chromium")
-    sandbox = os.geteuid() != 0  # Chromium's sandbox does not work for root, as in CI
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
