@@ -46,6 +46,10 @@ def few(monkeypatch):
     monkeypatch.setattr(suites.published, "DOUBLE_JPEG", {(30, 10): 27.49})
 
 
+def published_rows(report):
+    return [row[0] for table in report.tables for row in table.rows if "[" in row[0]]
+
+
 def test_all_suites_write_a_complete_report(data, few, small_file, tmp_path):
     out = tmp_path / "out"
     result = evaluate(
@@ -84,6 +88,8 @@ def test_all_suites_write_a_complete_report(data, few, small_file, tmp_path):
     (row,) = [row for row in shared if row["method"] == "JPEG"]
     assert float(row["psnr"]) == pytest.approx(10 * np.log10(255**2 / error), abs=1e-4)
     assert len(row["psnr"]) > 8  # not rounded
+    assert "AGARNet (10.2 M) [paper]" in published_rows(result.report)
+    assert "published rows" not in report["facts"]
     notes = {comparison.note for comparison in result.report.comparisons}
     assert {"table2, Q10", "mosaic, 10 / 50", "color, Q10"} <= notes
 
@@ -195,7 +201,7 @@ def test_full_range_luma_has_no_published_rows(data, few, small_file):
         )
     )
     assert "Classic5: skipped: it holds studio-range luma" in "\n".join(result.report.warnings)
-    assert not [row for table in result.report.tables for row in table.rows if "[" in row[0]]
+    assert not published_rows(result.report)
     assert "full range" in result.report.facts["luma"]
     assert "published rows" in result.report.facts
 
@@ -281,6 +287,6 @@ def test_limited_sets_have_no_published_rows(data, few, small_file):
         weights=small_file, suites=("table2",), data_dir=str(data), images_per_set=1
     )
     result = evaluate(settings)
-    assert not [row for table in result.report.tables for row in table.rows if "[" in row[0]]
+    assert not published_rows(result.report)
     assert "published rows" in result.report.facts
     assert result.report.facts["limit"] == "the first 1 images of each set"
