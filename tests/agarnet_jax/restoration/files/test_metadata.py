@@ -333,7 +333,7 @@ def test_an_icc_profile_in_many_segments_is_kept(tmp_path, encoded):
 def test_the_xmp_prefix_counts_towards_the_jpeg_segment_limit(tmp_path, length, is_kept):
     metadata = Metadata(xmp=b"x" * length)
     warnings = writing.write(Image.new("L", (3, 3)), tmp_path / "a.jpg", metadata=metadata)
-    assert [w for w in warnings if "64 KB of XMP data" in w] == ([] if is_kept else warnings)
+    assert any("64 KB of XMP data" in warning for warning in warnings) is not is_kept
     assert opened(tmp_path / "a.jpg").info.get("xmp", b"") == (metadata.xmp if is_kept else b"")
 
 
