@@ -102,24 +102,6 @@ def test_nothing_is_detected_in_small_and_flat_images(encode):
         assert double_quantization.evidence(luma, table=quality_table(50)) == 0
 
 
-@pytest.mark.parametrize(("earlier", "later"), [(7, 3), (12, 5), (30, 11)])
-def test_likelihoods_equal_those_of_simulated_coefficients(earlier, later):
-    """Compares the model with samples quantized once, and twice with noise in between."""
-    samples = np.random.default_rng(0).laplace(0, double_quantization._SCALES[9], 400_000)
-    noise = np.random.default_rng(1).normal(0, double_quantization._ROUNDING, samples.shape)
-    for first, values in (
-        (None, samples),
-        (earlier, earlier * np.rint(samples / earlier) + noise),
-    ):
-        model = np.exp(double_quantization._log_probabilities(later, first))
-        level = np.abs(np.rint(values / later)).astype(int)
-        counts = np.bincount(level, minlength=25)[1:25]
-        outliers = double_quantization._OUTLIERS
-        expected = (1 - outliers) * counts / counts.sum() + outliers / 24
-        # Four standard errors of the largest frequency, and 3e-4 for the approximate normal CDF.
-        np.testing.assert_allclose(model[9], expected, atol=0.005)
-
-
 def test_luma_of_wrong_dtype_raises(photos):
     with pytest.raises(ValueError, match="uint8, got float64"):
         assess(photos[0][..., 0] / 255, header=None, estimated_quality=None)

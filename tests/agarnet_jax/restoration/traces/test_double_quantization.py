@@ -108,3 +108,21 @@ def test_a_coarse_flat_table_is_not_classified_as_recompressed(decoded, photos, 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 100), (8, 8), (64, 64)])
 def test_nothing_is_detected_in_flat_and_tiny_images(shape):
     assert detect_earlier_quality(np.full(shape, 77, np.uint8), table=quality_table(50)) is None
+
+
+@pytest.mark.parametrize(("earlier", "later"), [(7, 3), (12, 5), (30, 11)])
+def test_likelihoods_equal_those_of_simulated_coefficients(earlier, later):
+    """Compares the model with samples quantized once, and twice with noise in between."""
+    samples = np.random.default_rng(0).laplace(0, double_quantization._SCALES[9], 400_000)
+    noise = np.random.default_rng(1).normal(0, double_quantization._ROUNDING, samples.shape)
+    for first, values in (
+        (None, samples),
+        (earlier, earlier * np.rint(samples / earlier) + noise),
+    ):
+        model = np.exp(double_quantization._log_probabilities(later, first))
+        level = np.abs(np.rint(values / later)).astype(int)
+        counts = np.bincount(level, minlength=25)[1:25]
+        outliers = double_quantization._OUTLIERS
+        expected = (1 - outliers) * counts / counts.sum() + outliers / 24
+        # Four standard errors of the largest frequency, and 3e-4 for the approximate normal CDF.
+        np.testing.assert_allclose(model[9], expected, atol=0.005)
