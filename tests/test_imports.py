@@ -60,11 +60,16 @@ def test_pipelines_import_only_allowed_modules_and_never_jax(repository):
     assert seen == ALLOWED_FROM_DATA
 
 
+def assert_not_loaded(unwanted, *modules):
+    """None of the unwanted modules are loaded in a process that imports the others."""
+    code = f"import sys, {', '.join(modules)}; print([m for m in {unwanted!r} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
 @pytest.mark.parametrize("module", sorted(ALLOWED_FROM_DATA))
 def test_modules_that_pipelines_import_load_no_jax(module):
-    code = f"import sys, {module}; print('jax' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "False", result.stdout + result.stderr
+    assert_not_loaded(["jax"], module)
 
 
 def test_library_modules_import_only_lower_layers(repository):
@@ -92,24 +97,22 @@ def test_modules_labelled_as_numpy_only_load_no_jax(repository):
         if "(NumPy" in (ast.get_docstring(ast.parse(path.read_text())) or "")
     ]
     assert "agarnet_jax.restoration.traces.grid" in labelled
-    code = f"import sys, {', '.join(labelled)}; print('jax' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "False", result.stdout + result.stderr
+    assert_not_loaded(["jax"], *labelled)
 
 
 @pytest.mark.parametrize("module", ["agarnet_jax.restoration.restorer", "agarnet_jax.convert"])
 def test_base_modules_load_no_training_dependencies(module):
-    code = f"import sys; import {module}; print([m for m in {TRAINING_ONLY!r} if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+    assert_not_loaded(TRAINING_ONLY, module)
 
 
 def test_reading_and_degrading_load_without_jax():
     """Grain itself loads JAX; these modules do not."""
-    modules = "data_pipelines.config, data_pipelines.sources.opening, data_pipelines.planes"
-    code = f"import sys, {modules}; print('jax' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "False", result.stdout + result.stderr
+    modules = ("data_pipelines.config", "data_pipelines.sources.opening", "data_pipelines.planes")
+    assert_not_loaded(["jax"], *modules)
+
+
+def test_the_command_starts_and_reads_files_without_jax():
+    assert_not_loaded(["jax"], "agarnet_jax.restoration.files.running", "agarnet_jax.cli.main")
 
 
 def test_lazily_loaded_names_are_listed_by_dir():

@@ -6,8 +6,6 @@ import os
 import pathlib
 import re
 import struct
-import subprocess
-import sys
 import threading
 import zlib
 
@@ -507,13 +505,6 @@ def test_files_can_be_read_from_threads(file, rgb, encoded):
     for thread in threads:
         thread.join()
     assert sizes == [(64, 40)] * 8
-
-
-def test_reading_and_the_command_do_not_import_jax():
-    modules = "agarnet_jax.restoration.files.running, agarnet_jax.cli.main"  # and one_file
-    code = f"import sys, {modules}; print('jax' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "False", result.stdout + result.stderr
 
 
 def test_a_truncated_jpeg_with_restart_markers_keeps_what_follows_the_last(
