@@ -57,6 +57,25 @@ def test_documented_flags_exist_and_those_said_to_be_missing_do_not(repository):
     assert not absent & existing
 
 
+FLAGS = """
+import json, sys
+from absl import flags
+from experiments import restore_corpus
+flags.FLAGS(sys.argv)
+print(json.dumps(restore_corpus._options().as_json()))
+"""
+
+
+def test_flags_are_passed_on_as_options(repository):
+    given = "--quality=map", "--strength=0.5", "--nochroma", "--grid=find", "--consistent"
+    command = [sys.executable, "-c", FLAGS, "--input=x", "--output=y", *given, "--ensemble=8"]
+    printed = subprocess.run(command, cwd=repository, capture_output=True, check=True).stdout
+    expected = RestoreOptions(
+        quality="map", strength=0.5, chroma=False, grid="find", consistent=True, ensemble=8
+    )
+    assert json.loads(printed) == expected.as_json()
+
+
 # Six full batches, slow enough that the second worker starts before the first has done them all.
 NOTE_WORKERS = """
 import os, pathlib, sys, time
