@@ -111,15 +111,22 @@ def picture_folders(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def encode():
-    """Returns a function (array, quality, **options) → the bytes of a JPEG file."""
+def encoded():
+    """Encodes (array or picture, format, options), returns the bytes of a file."""
 
-    def encode(image: np.ndarray, quality: int, **options) -> bytes:
+    def encoded(image, format, **options):
         buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "JPEG", quality=quality, **options)
+        picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+        picture.save(buffer, format, **options)
         return buffer.getvalue()
 
-    return encode
+    return encoded
+
+
+@pytest.fixture(scope="session")
+def encode(encoded):
+    """Returns a function (array, quality, **options) → the bytes of a JPEG file."""
+    return lambda image, quality, **options: encoded(image, "JPEG", quality=quality, **options)
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,10 @@
 import errno
-import io
 import os
 import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
-
-
-def encode_file(image: Image.Image, format: str, **options) -> bytes:
-    """Returns the bytes of an image file in one of Pillow's formats."""
-    buffer = io.BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -43,32 +35,32 @@ def no_home(monkeypatch):
 
 
 @pytest.fixture
-def bad_files(astronaut) -> dict[str, bytes]:
+def bad_files(astronaut, encoded) -> dict[str, bytes]:
     """Files with image names that cannot be used."""
 
     image = Image.fromarray(astronaut[:64, :64])
     frames = [image, image.rotate(90)]
     return {
-        "truncated.jpg": encode_file(image, "JPEG")[:-300],
-        "truncated.png": encode_file(image, "PNG")[:-300],
+        "truncated.jpg": encoded(image, "JPEG")[:-300],
+        "truncated.png": encoded(image, "PNG")[:-300],
         "empty.png": b"",
         "text.jpg": b"not an image",
-        "animated.gif": encode_file(frames[0], "GIF", save_all=True, append_images=frames[1:]),
-        "narrow.png": encode_file(Image.fromarray(astronaut[:64, :1]), "PNG"),
+        "animated.gif": encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]),
+        "narrow.png": encoded(Image.fromarray(astronaut[:64, :1]), "PNG"),
     }
 
 
 @pytest.fixture
-def odd_files(astronaut) -> dict[str, bytes]:
+def odd_files(astronaut, encoded) -> dict[str, bytes]:
     """Unusual image files that can be used, 64 pixels high."""
 
     image = Image.fromarray(astronaut[:64, :96])
     levels = np.arange(64 * 96, dtype=np.uint16).reshape(64, 96) * 10
     wide = Image.fromarray(np.resize(astronaut[:64], (64, 20_000, 3)))
     return {
-        "cmyk.jpg": encode_file(image.convert("CMYK"), "JPEG"),
-        "deep.png": encode_file(Image.fromarray(levels), "PNG"),
-        "still.gif": encode_file(image, "GIF"),
-        "two_views.jpg": encode_file(image, "MPO", save_all=True, append_images=[image]),
-        "wide.png": encode_file(wide, "PNG"),
+        "cmyk.jpg": encoded(image.convert("CMYK"), "JPEG"),
+        "deep.png": encoded(Image.fromarray(levels), "PNG"),
+        "still.gif": encoded(image, "GIF"),
+        "two_views.jpg": encoded(image, "MPO", save_all=True, append_images=[image]),
+        "wide.png": encoded(wide, "PNG"),
     }

@@ -37,12 +37,10 @@ def test_unusable_files_are_rejected_with_a_reason(bad_files, tmp_path, name):
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "GIF"])
-def test_truncated_multi_frame_files_never_crash_the_decoder(astronaut, kind):
+def test_truncated_multi_frame_files_never_crash_the_decoder(astronaut, encoded, kind):
     """Wherever the file ends, it decodes or raises UnusableImageError."""
     frames = [Image.fromarray(astronaut[:16, :16]).rotate(angle) for angle in (0, 90, 180)]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
-    whole = buffer.getvalue()
+    whole = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     for length in range(0, len(whole), 3):
         with contextlib.suppress(UnusableImageError):
             decode(whole[:length])
@@ -73,13 +71,12 @@ def test_a_decompression_bomb_is_rejected(odd_files, monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_gray_values_of_unknown_range_are_rejected(gray_photo, dtype):
+def test_gray_values_of_unknown_range_are_rejected(gray_photo, encoded, dtype):
     """Otherwise a scan in [0, 1] would decode to black, and one of 32 bits to white."""
-    buffer = io.BytesIO()
-    Image.fromarray(gray_photo.astype(dtype)).save(buffer, "TIFF")
+    contents = encoded(gray_photo.astype(dtype), "TIFF")
     for read in (decode, image_size):
         with pytest.raises(UnusableImageError, match="gray values of unknown range"):
-            read(buffer.getvalue())
+            read(contents)
 
 
 def test_running_out_of_memory_is_not_blamed_on_the_file(odd_files, monkeypatch):
@@ -105,13 +102,11 @@ def test_unusual_files_are_decoded_to_8_bit_gray_or_rgb(odd_files):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1", "CMYK"])
-def test_all_pillow_modes_are_decoded_to_gray_or_rgb(astronaut, mode):
+def test_all_pillow_modes_are_decoded_to_gray_or_rgb(astronaut, encoded, mode):
     image = Image.fromarray(astronaut[:40, :48]).convert(mode)
-    buffer = io.BytesIO()
-    image.save(buffer, "TIFF")
     gray = mode in ("L", "LA", "1")
     expected = np.asarray(image.convert("L" if gray else "RGB"))
-    np.testing.assert_array_equal(decode(buffer.getvalue()), expected)
+    np.testing.assert_array_equal(decode(encoded(image, "TIFF")), expected)
 
 
 def test_12_bit_tiff_uses_the_whole_range():

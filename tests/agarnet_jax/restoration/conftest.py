@@ -85,19 +85,6 @@ def photo_bytes(astronaut, extras):
 
 
 @pytest.fixture(scope="session")
-def encoded():
-    """Encodes (array or picture, format, options), returns the bytes of a file."""
-
-    def encoded(image, format, **options):
-        buffer = io.BytesIO()
-        picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-        picture.save(buffer, format, **options)
-        return buffer.getvalue()
-
-    return encoded
-
-
-@pytest.fixture(scope="session")
 def without_marker():
     """Removes the segments of a marker from a JPEG file."""
 

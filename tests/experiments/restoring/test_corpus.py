@@ -101,7 +101,7 @@ def test_batches_of_one_shape_are_distributed_over_workers(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory, astronaut, encode) -> pathlib.Path:
+def corpus(tmp_path_factory, astronaut, encode, encoded) -> pathlib.Path:
     """240 small JPEGs in folders, and five files that cannot be restored."""
     folder = tmp_path_factory.mktemp("corpus")
     for i in range(240):
@@ -116,17 +116,10 @@ def corpus(tmp_path_factory, astronaut, encode) -> pathlib.Path:
     (folder / "text.jpg").write_text("not an image")
     (folder / "part1" / "header.jpg").write_bytes(whole[:40])
     (folder / "part2" / "zeros.jpg").write_bytes(bytes(500))
-    (folder / "part3" / "animated.jpg").write_bytes(_animation())
+    frames = [Image.new("L", (16, 16), value) for value in (0, 255)]
+    animation = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    (folder / "part3" / "animated.jpg").write_bytes(animation)
     return folder
-
-
-def _animation() -> bytes:
-    import io
-
-    frames = [Image.fromarray(np.full((16, 16), value, np.uint8)) for value in (0, 255)]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
-    return buffer.getvalue()
 
 
 @pytest.mark.slow

@@ -81,11 +81,9 @@ def test_a_custom_table_is_reported(inspect, photo, encode):
     assert f"lose about as much as quality {found.header.quality}" in found.as_text()
 
 
-def test_a_cropped_image_is_estimated_on_its_own_grid(inspect, restorer, photo, encode):
+def test_a_cropped_image_is_estimated_on_its_own_grid(inspect, restorer, photo, encode, encoded):
     crop = np.asarray(Image.open(io.BytesIO(encode(photo, 40))))[2:, 7:]
-    buffer = io.BytesIO()
-    Image.fromarray(crop).save(buffer, "PNG")
-    found = inspect(buffer.getvalue(), "file.png")
+    found = inspect(encoded(crop, "PNG"), "file.png")
     assert found.header is None
     assert (found.grid.row, found.grid.column) == (6, 1)
     assert found.recompressed is None
@@ -95,23 +93,19 @@ def test_a_cropped_image_is_estimated_on_its_own_grid(inspect, restorer, photo, 
     assert "It is unknown" in found.as_text()
 
 
-def test_two_grids_mean_two_compressions(inspect, photo, encode):
+def test_two_grids_mean_two_compressions(inspect, photo, encode, encoded):
     first = np.ascontiguousarray(np.asarray(Image.open(io.BytesIO(encode(photo, 40))))[3:, 2:])
     second = np.asarray(Image.open(io.BytesIO(encode(first, 85))))[1:, 1:]
-    buffer = io.BytesIO()
-    Image.fromarray(second).save(buffer, "PNG")
-    found = inspect(buffer.getvalue(), "file.png")
+    found = inspect(encoded(second, "PNG"), "file.png")
     assert (found.grid.row, found.grid.column) == (7, 7)
     assert found.recompressed is True
 
 
-def test_graphics_around_a_photograph_are_reported(inspect, page, photo, encode):
+def test_graphics_around_a_photograph_are_reported(inspect, page, photo, encode, encoded):
     screenshot = np.stack([page(272)] * 3, axis=-1)
     decoded = np.asarray(Image.open(io.BytesIO(encode(photo, 60))))[:160, :160]
     screenshot[51 : 51 + len(decoded), 101 : 101 + decoded.shape[1]] = decoded
-    buffer = io.BytesIO()
-    Image.fromarray(screenshot).save(buffer, "PNG")
-    found = inspect(buffer.getvalue(), "file.png")
+    found = inspect(encoded(screenshot, "PNG"), "file.png")
     assert (found.grid.row, found.grid.column) == (3, 5)
     assert found.uncompressed == pytest.approx(0.6, abs=0.15)
     assert found.recompressed is None
@@ -119,20 +113,16 @@ def test_graphics_around_a_photograph_are_reported(inspect, page, photo, encode)
     assert "a JPEG was pasted into it after compression" in found.as_text()
 
 
-def test_an_uncompressed_image_has_no_grid(inspect, photo):
-    buffer = io.BytesIO()
-    Image.fromarray(photo).save(buffer, "PNG")
-    found = inspect(buffer.getvalue(), "file.png")
+def test_an_uncompressed_image_has_no_grid(inspect, photo, encoded):
+    found = inspect(encoded(photo, "PNG"), "file.png")
     assert found.grid is None
     assert found.recompressed is None
     assert "No 8×8 grid was found" in found.as_text()
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_gray_and_cmyk_jpegs_report_their_coding(inspect, photo, mode):
-    buffer = io.BytesIO()
-    Image.fromarray(photo).convert(mode).save(buffer, "JPEG", quality=40)
-    found = inspect(buffer.getvalue())
+def test_gray_and_cmyk_jpegs_report_their_coding(inspect, photo, mode, encoded):
+    found = inspect(encoded(Image.fromarray(photo).convert(mode), "JPEG", quality=40))
     assert found.header.subsampling is found.header.chroma_quality is None
     assert found.header.coding in ("gray", "CMYK", "YCCK")
     assert found.recompressed is (False if mode == "L" else None)
