@@ -11,8 +11,8 @@ Duration: about 130 minutes, 20,000 steps, 655 million pixels (2026-11-25), star
           this file as it stands, all steps use the root-mean-square loss.
 Result:   +1.33 dB over the JPEG, mean over the cases of VALID of `tiny.py`, given the true quality:
           at Q 5, 10, 20, 40, 60, 80, 95, 100 +1.64, 1.59, 1.58, 1.62, 1.58, 1.42, 0.68, 0.00; at
-          (10, 50) and (50, 30) with a shifted grid +1.51, 1.68. The gain was +1.15 at the start, and
-          +1.14, 1.17, 1.21, 1.26, 1.29, 1.32 after 2,500, 5,000, 10,000, 12,500, 15,000, 17,500
+          (10, 50) and (50, 30) with a shifted grid +1.51, 1.68. The gain was +1.15 at the start,
+          and +1.14, 1.17, 1.21, 1.26, 1.29, 1.32 after 2,500, 5,000, 10,000, 12,500, 15,000, 17,500
           steps. Held-out results are in agarnet_jax/weights/tiny.md.
 """
 
