@@ -11,33 +11,20 @@ RESIDUAL_SCALE = 0.1
 
 
 class ResBlock(nn.Module):
-    """x + 0.1 · conv(ReLU(conv(x))); both 3×3 convolutions have as many features as x."""
+    """x + 0.1 · t, or with a gate x + 0.1 · tanh(t · gate), with t = conv(ReLU(conv(x))).
 
-    config: AGARNetConfig
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return x + RESIDUAL_SCALE * _conv_relu_conv(self.config, x)
-
-
-class GatedResBlock(nn.Module):
-    """x + 0.1 · tanh(conv(ReLU(conv(x))) · gate).
-
-    `gate`, from `gates.PixelGates`, is (B, 1, 1, C) or (B, H, W, C), in (0, 1).
+    Both 3×3 convolutions have as many features as x. `gate`, from `gates.PixelGates`, is
+    (B, 1, 1, C) or (B, H, W, C), in (0, 1).
     """
 
     config: AGARNetConfig
 
     @nn.compact
-    def __call__(self, x: jax.Array, gate: jax.Array) -> jax.Array:
-        return x + RESIDUAL_SCALE * jnp.tanh(_conv_relu_conv(self.config, x) * gate)
-
-
-def _conv_relu_conv(config: AGARNetConfig, x: jax.Array) -> jax.Array:
-    """Applies a block's two convolutions; their parameters belong to the calling module."""
-    features, dtype = x.shape[-1], config.compute_dtype.dtype
-    t = nn.relu(Conv2D(features, config.conv2d, dtype, name="conv1")(x))
-    return Conv2D(features, config.conv2d, dtype, name="conv2")(t)
+    def __call__(self, x: jax.Array, gate: jax.Array | None) -> jax.Array:
+        features, dtype = x.shape[-1], self.config.compute_dtype.dtype
+        t = nn.relu(Conv2D(features, self.config.conv2d, dtype, name="conv1")(x))
+        t = Conv2D(features, self.config.conv2d, dtype, name="conv2")(t)
+        return x + RESIDUAL_SCALE * (t if gate is None else jnp.tanh(t * gate))
 
 
 def average_pool(x: jax.Array, factor: int) -> jax.Array:

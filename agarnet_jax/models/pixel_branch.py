@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from agarnet_jax.models.blocks import GatedResBlock, ResBlock, average_pool, upsample_2x
+from agarnet_jax.models.blocks import ResBlock, average_pool, upsample_2x
 from agarnet_jax.models.config import AGARNetConfig
 from agarnet_jax.models.conv2d import Conv2D
 from agarnet_jax.models.gates import PixelGateValues
@@ -21,22 +21,14 @@ class PixelBranch(nn.Module):
     @nn.compact
     def __call__(self, image: jax.Array, gates: PixelGateValues | None) -> jax.Array:
         c, f, dtype = self.config, self.config.pixel_features, self.config.compute_dtype.dtype
-        plain = nn.remat(ResBlock) if c.remat else ResBlock
-        gated = nn.remat(GatedResBlock) if c.remat else GatedResBlock
+        block = nn.remat(ResBlock) if c.remat else ResBlock
 
         def conv(x: jax.Array, features: int, name: str) -> jax.Array:
             return Conv2D(features, c.conv2d, dtype, name=name)(x)
 
-        def blocks(x: jax.Array, count: int, name: str) -> jax.Array:
+        def blocks(x: jax.Array, count: int, name: str, gate: jax.Array | None = None) -> jax.Array:
             for i in range(count):
-                x = plain(c, name=f"{name}_block{i}")(x)
-            return x
-
-        def gated_blocks(x: jax.Array, count: int, gate: jax.Array | None, name: str):
-            if gate is None:
-                return blocks(x, count, name)
-            for i in range(count):
-                x = gated(c, name=f"{name}_block{i}")(x, gate)
+                x = block(c, name=f"{name}_block{i}")(x, gate)
             return x
 
         gate1, gate2, gate4 = (gates.level1, gates.level2, gates.level4) if gates else (None,) * 3
@@ -50,18 +42,18 @@ class PixelBranch(nn.Module):
         x = average_pool(nn.relu(skip2), 2)
 
         e = conv(x, 4 * f, "encoder4_in")
-        x = gated_blocks(e, c.encoder4_blocks, gate4, "encoder4")
+        x = blocks(e, c.encoder4_blocks, "encoder4", gate4)
         x = nn.relu(nn.Conv(4 * f, (1, 1), dtype=dtype, name="encoder4_out")(x)) + e
 
         x = conv(upsample_2x(x), 4 * f, "decoder2_in")
         x = blocks(x, c.decoder2_blocks, "decoder2")
         x = conv(jnp.concatenate([x, skip2], axis=-1), 2 * f, "decoder2_merge")
-        x = gated_blocks(x, c.decoder2_gated_blocks, gate2, "decoder2_gated")
+        x = blocks(x, c.decoder2_gated_blocks, "decoder2_gated", gate2)
 
         x = conv(upsample_2x(x), 2 * f, "decoder1_in")
         x = blocks(x, c.decoder1_blocks, "decoder1")
         x = conv(jnp.concatenate([x, skip1], axis=-1), f, "decoder1_merge")
-        x = gated_blocks(x, c.decoder1_gated_blocks, gate1, "decoder1_gated")
+        x = blocks(x, c.decoder1_gated_blocks, "decoder1_gated", gate1)
         # Initialized to zero, so that an untrained network returns its input.
         out = Conv2D(1, c.conv2d, dtype, nn.initializers.zeros_init(), name="out")(x)
         return out.astype(jnp.float32)
