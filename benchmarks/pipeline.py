@@ -43,10 +43,9 @@ def bare_pillow(source: ImageSource, config: DataConfig) -> Stage:
     """Prepares a stage that compresses the crops of a single-JPEG stream with Pillow alone."""
     single = dataclasses.replace(config, degradation=DegradationConfig())
     transform = batching.train_transform(single)
-    maker = batching.BatchMaker(
-        source, transform=transform, batch_size=1, seed=0, positions=range(1)
-    )
-    samples = [maker.sample(i) for i in range(_COUNT.value)]
+    samples = [
+        batching.train_sample(source, i, transform=transform, seed=0) for i in range(_COUNT.value)
+    ]
     images = [sample["clean"][..., 0] for sample in samples]
     qualities = [json.loads(sample["metadata"])["quality"] for sample in samples]
 

@@ -19,6 +19,7 @@ from absl import flags
 from agarnet_jax.color import LumaRange
 from data_pipelines import transforms
 from data_pipelines.config import DataConfig
+from data_pipelines.phases import Phase
 from data_pipelines.sources.images import ImageSource
 from data_pipelines.sources.opening import open_images
 from data_pipelines.transcoding import import_av
@@ -86,19 +87,14 @@ def train_batches(
     Yields:
       Samples as described in `transforms`, stacked: (b, …), with b = batch_size / process_count.
     """
-    make_batch = PhasedBatchMaker(
-        tuple(
-            BatchMaker(
-                source,
-                transform=dataclasses.replace(train_transform(config), crop=phase.crop),
-                batch_size=phase.batch_size,
-                seed=seed,
-                positions=local_positions(phase.batch_size, process_index, process_count),
-                start=phase.start,
-                first_sample=phase.first_sample,
-            )
+    make_batch = BatchMaker(
+        source,
+        train_transform(config),
+        seed,
+        [
+            (phase, local_positions(phase.batch_size, process_index, process_count))
             for phase in config.phases(batch_size)
-        )
+        ],
     )
     dataset = (
         grain.MapDataset.range(start, sys.maxsize)
@@ -164,46 +160,42 @@ def train_transform(config: DataConfig) -> transforms.RandomSample:
 
 @dataclasses.dataclass(frozen=True)
 class BatchMaker:
-    """Makes batch n, or the part of it at the given positions.
+    """Makes batch n, or rather the part of it at this process's positions within the batch.
 
-    Sample i takes the i-th image of an endless sequence of shuffled epochs, and has a random
-    generator of its own. Both follow from (seed, i) alone. Grain gets whole batches as elements:
-    its overhead per element is a third of the time of a small crop.
+    Also returns the indices of all images that the calling process has found unusable so far.
+    Grain gets whole batches as elements: its overhead per element is a third of the time of a small
+    crop.
     """
 
     source: ImageSource
-    _: dataclasses.KW_ONLY
     transform: transforms.RandomSample
-    batch_size: int
     seed: int
-    positions: range  # within each batch
-    start: int = 0  # index of the first batch of this size
-    first_sample: int = 0  # index of that batch's first sample
-
-    def __call__(self, n: int) -> Batch:
-        first = self.first_sample + (n - self.start) * self.batch_size
-        return stack([self.sample(first + position) for position in self.positions])
-
-    def sample(self, index: int) -> Sample:
-        """Makes one sample as described in `transforms`."""
-        epoch, position = divmod(index, len(self.source))
-        image = self.source[_epoch_order(self.seed, epoch, len(self.source))[position]]
-        rng = np.random.Generator(np.random.Philox(key=(self.seed, index)))
-        return self.transform.sample(image, rng)
-
-
-@dataclasses.dataclass(frozen=True)
-class PhasedBatchMaker:
-    """Makes batch n of the phase that n belongs to. Phases are in order; the first starts at 0.
-
-    Also returns the indices of all images that the calling process has found unusable so far.
-    """
-
-    phases: tuple[BatchMaker, ...]
+    phases: list[tuple[Phase, range]]  # with the positions; in order, the first starts at 0
 
     def __call__(self, n: int) -> tuple[Batch, set[int]]:
-        phase = self.phases[bisect.bisect_right(self.phases, n, key=lambda p: p.start) - 1]
-        return phase(n), phase.source.unusable.copy()
+        following = bisect.bisect_right(self.phases, n, key=lambda entry: entry[0].start)
+        phase, positions = self.phases[following - 1]
+        first = phase.first_sample_of(n)
+        transform = dataclasses.replace(self.transform, crop=phase.crop)
+        samples = [
+            train_sample(self.source, first + position, transform=transform, seed=self.seed)
+            for position in positions
+        ]
+        return stack(samples), self.source.unusable.copy()
+
+
+def train_sample(
+    source: ImageSource, index: int, *, transform: transforms.RandomSample, seed: int
+) -> Sample:
+    """Makes one sample of the endless stream, as described in `transforms`.
+
+    It takes an image of an endless sequence of shuffled epochs, and has a random generator of its
+    own. Both follow from (seed, index) alone.
+    """
+    epoch, position = divmod(index, len(source))
+    image = source[_epoch_order(seed, epoch, len(source))[position]]
+    rng = np.random.Generator(np.random.Philox(key=(seed, index)))
+    return transform.sample(image, rng)
 
 
 @functools.lru_cache(maxsize=4)

@@ -22,10 +22,9 @@ class Phase:
     batch_size: int
     first_sample: int = 0
 
-    def next_phase(self, start: int, crop: int, batch_size: int) -> "Phase":
-        """Returns the phase that follows this one from batch `start` on."""
-        samples = (start - self.start) * self.batch_size
-        return Phase(start, crop, batch_size, self.first_sample + samples)
+    def first_sample_of(self, batch: int) -> int:
+        """Returns the index of the first sample of a batch, or of the next phase's first batch."""
+        return self.first_sample + (batch - self.start) * self.batch_size
 
 
 def check_schedule(crop: int, schedule: tuple[tuple[int, ...], ...]) -> None:
@@ -57,5 +56,6 @@ def phases(
     """
     result = [Phase(0, crop, batch_size)]
     for start, side, *size in schedule:
-        result.append(result[-1].next_phase(start, side, *(size or [batch_size])))
+        first_sample = result[-1].first_sample_of(start)
+        result.append(Phase(start, side, size[0] if size else batch_size, first_sample))
     return tuple(result)

@@ -1,6 +1,7 @@
 """The stages of the input pipeline as functions to be timed."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 
@@ -44,12 +45,8 @@ def stages(source: ImageSource, config: DataConfig, *, seed: int = 0) -> dict[st
         transform = transforms.RandomSample(config.crop, config.planes, degradation)
         return lambda i: transform.sample(source[i % len(source)], rng)
 
-    maker = batching.BatchMaker(
-        source,
-        transform=batching.train_transform(config),
-        batch_size=1,
-        seed=seed,
-        positions=range(1),
+    sample = functools.partial(
+        batching.train_sample, source, transform=batching.train_transform(config), seed=seed
     )
     return {
         "read and decode an image": lambda i: source.records.read(i % len(source)),
@@ -58,5 +55,5 @@ def stages(source: ImageSource, config: DataConfig, *, seed: int = 0) -> dict[st
         **{
             f"crop and {kind}": crop_and_degrade(kind) for kind, weight in weights.items() if weight
         },
-        "samples of the training stream": maker.sample,
+        "samples of the training stream": sample,
     }

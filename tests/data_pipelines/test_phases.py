@@ -48,7 +48,7 @@ def test_resuming_anywhere_continues_the_stream(config, whole):
 
 
 def test_every_sample_index_is_drawn_once(config, monkeypatch):
-    monkeypatch.setattr(batching.BatchMaker, "sample", lambda _, i: {"index": np.array(i)})
+    monkeypatch.setattr(batching, "train_sample", lambda _, i, **__: {"index": np.array(i)})
     indices = np.concatenate([batch["index"] for batch in take(8, config)])
     assert indices.tolist() == list(range(sum(count for count, _ in SIZES)))
 
