@@ -12,17 +12,14 @@ import statistics
 from typing import Any
 
 import jax
-import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
 from agarnet_jax import runtime
-from agarnet_jax.sharding import global_batch, make_mesh, replicate
+from agarnet_jax.sharding import make_mesh
 from agarnet_jax.training.initial import initial_state
-from agarnet_jax.training.optimizer import make_optimizer
-from agarnet_jax.training.state import TrainState
-from agarnet_jax.training.step import make_train_step, state_shardings
 from benchmarks.timing import Case, compare, milliseconds, print_table, spread
+from benchmarks.training import random_batch, training_step
 from experiments import program
 from experiments.config import ExperimentConfig, from_config_dict
 
@@ -34,18 +31,6 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Crops per batch, over all 
 _ROUNDS = flags.DEFINE_integer("rounds", 9, "Timing rounds.")
 
 
-def batch_of(count: int, side: int) -> dict[str, np.ndarray]:
-    """Returns a random batch in the format of the training pipeline."""
-    rng = np.random.default_rng(0)
-    clean, degraded = rng.integers(0, 256, (2, count, side, side, 1), np.uint8)
-    return {
-        "clean": clean,
-        "degraded": degraded,
-        "quality": rng.integers(1, 101, (count, 1, 1, 1)).astype(np.float32),
-        "tables": rng.integers(1, 100, (count, 1, 1, 64), np.uint8),
-    }
-
-
 def step_case(
     experiment: ExperimentConfig,
     params: Any,
@@ -54,21 +39,10 @@ def step_case(
     fsdp: int = 1,
     accumulation: int = 1,
 ) -> Case:
-    """Prepares a training step: from a batch on the host to the loss."""
-    task = experiment.make_task()
     config = dataclasses.replace(experiment.train, accumulation=accumulation)
     mesh = make_mesh(jax.devices()[:devices], fsdp=fsdp)
-    step, shardings = make_train_step(task, config, mesh), state_shardings(task, config, mesh)
-    state = jax.device_put(TrainState.create(params, make_optimizer(config)), shardings)
-    rate = replicate(np.float32(config.learning_rate), mesh)
-    host_batch = batch_of(_BATCH_SIZE.value, experiment.data.crop)
-
-    def run() -> None:
-        nonlocal state
-        state, metrics = step(state, global_batch(host_batch, mesh), rate)
-        metrics["loss"].block_until_ready()
-
-    return run
+    batch = random_batch(_BATCH_SIZE.value, experiment.data.crop)
+    return training_step(experiment.make_task(), config, mesh, params=params, batch=batch)
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from agarnet_jax.training import loop
 from agarnet_jax.training.initial import initial_state
 from agarnet_jax.training.step import make_train_step
 from benchmarks.timing import print_table, spread
+from benchmarks.training import random_batch
 from experiments import program
 from experiments.config import ExperimentConfig, from_config_dict
 
@@ -36,25 +37,13 @@ _STEPS = flags.DEFINE_integer("steps", 200, "Steps per measurement.")
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Timing rounds.")
 
 
-def make_batch(experiment: ExperimentConfig) -> dict[str, np.ndarray]:
-    count, crop = experiment.train.batch_size, experiment.data.crop
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (2, count, crop, crop, 1), np.uint8)
-    return {
-        "clean": images[0],
-        "degraded": images[1],
-        "quality": np.full((count, 1, 1, 1), 20, np.float32),
-        "tables": np.full((count, 1, 1, 64), 20, np.uint8),
-    }
-
-
 def bare_seconds(experiment: ExperimentConfig) -> Iterator[float]:
     """Yields the seconds of a bare step, measured again at each `next`."""
     mesh, task, config = make_mesh(), experiment.make_task(), experiment.train
     step = make_train_step(task, config, mesh)
     rate = replicate(np.float32(config.learning_rate), mesh)
     state = initial_state(task, config, mesh, None)
-    batch = make_batch(experiment)
+    batch = random_batch(config.batch_size, experiment.data.crop)
     state, _ = step(state, global_batch(batch, mesh), rate)
     while True:
         jax.block_until_ready(state)
@@ -74,7 +63,7 @@ def loop_seconds(experiment: ExperimentConfig, *, checkpoints: int) -> float:
         log_every=_STEPS.value,
         checkpoint_every=interval if checkpoints else 10**6,
     )
-    batch = make_batch(experiment)
+    batch = random_batch(config.batch_size, experiment.data.crop)
     with tempfile.TemporaryDirectory() as workdir:
         loop.train(
             experiment.make_task(),

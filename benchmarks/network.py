@@ -20,22 +20,16 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from agarnet_jax import jpeg_tables, runtime
+from agarnet_jax import runtime
+from agarnet_jax.jpeg_tables import FREQUENCIES
 from agarnet_jax.models import AGARNet, AGARNetConfig, Conv3DFormulation
-from agarnet_jax.sharding import (
-    batch_sharding,
-    global_batch,
-    make_mesh,
-    replicate,
-    replicated_sharding,
-)
+from agarnet_jax.sharding import batch_sharding, make_mesh, replicated_sharding
 from agarnet_jax.training.config import TrainConfig
 from agarnet_jax.training.initial import initial_state
-from agarnet_jax.training.optimizer import make_optimizer
-from agarnet_jax.training.state import TrainState
-from agarnet_jax.training.step import make_train_step
+from agarnet_jax.training.step import to_unit_range
 from agarnet_jax.training.tasks import RestorationTask
 from benchmarks.timing import Case, compare, milliseconds, print_table, spread
+from benchmarks.training import random_batch, training_step
 from experiments import program
 from experiments.config import from_config_dict
 
@@ -52,22 +46,6 @@ _CPU_DEVICES = flags.DEFINE_integer("cpu_devices", 0, "CPU devices; 0 uses as ma
 _TORCH = flags.DEFINE_boolean("torch", True, "Compare with PyTorch if it is installed.")
 
 
-_TABLES = jpeg_tables.network_tables_by_quality(jpeg_tables.TableScaling.LIBJPEG)
-
-
-def sample(count: int, side: int) -> dict[str, np.ndarray]:
-    """Returns a random batch in the format of the training pipeline."""
-    rng = np.random.default_rng(0)
-    shape = (count, side, side, 1)
-    quality = rng.integers(1, 101, (count, 1, 1, 1))
-    return {
-        "degraded": rng.random(shape, np.float32),
-        "clean": rng.random(shape, np.float32),
-        "quality": quality.astype(np.float32),
-        "tables": _TABLES[quality[..., 0]],
-    }
-
-
 def jax_forward(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> Case:
     model = AGARNet(config)
     apply = jax.jit(lambda p, x, q: model.apply({"params": p}, x, quality=q).restored)
@@ -81,21 +59,9 @@ def jax_forward(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]
 
 
 def jax_step(config: AGARNetConfig, params: Any, batch: dict[str, np.ndarray]) -> Case:
-    settings, mesh = TrainConfig(), make_mesh()
+    settings = TrainConfig()
     task = RestorationTask(config, settings.dct_loss_weight)
-    step = make_train_step(task, settings, mesh)
-    rate = replicate(np.float32(settings.learning_rate), mesh)
-    optimizer = make_optimizer(settings)
-    state = jax.jit(
-        lambda: TrainState.create(params, optimizer), out_shardings=replicated_sharding(mesh)
-    )()
-
-    def run() -> None:
-        nonlocal state
-        state, metrics = step(state, global_batch(batch, mesh), rate)
-        metrics["loss"].block_until_ready()
-
-    return run
+    return training_step(task, settings, make_mesh(), params=params, batch=batch)
 
 
 def torch_cases(
@@ -111,7 +77,7 @@ def torch_cases(
     parameters = leaves(network.params)
     optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
     quality = torch.from_numpy(batch["quality"].reshape(-1, 1))
-    tables = torch.from_numpy(batch["tables"].reshape(-1, jpeg_tables.FREQUENCIES))
+    tables = torch.from_numpy(batch["tables"].reshape(-1, FREQUENCIES))
     image, clean = (
         torch.from_numpy(batch[key].transpose(0, 3, 1, 2)) for key in ("degraded", "clean")
     )
@@ -155,7 +121,7 @@ def main() -> None:
     for kind, job in jobs:
         count, side = map(int, job.split("x"))
         title = f"{kind} {count}×{side}×{side}"
-        batch = sample(count, side)
+        batch = jax.device_get(to_unit_range(random_batch(count, side)))
         make = jax_forward if kind == "forward" else jax_step
         cases = {name: make(variant, params, batch) for name, variant in variants.items()}
         if with_torch:
