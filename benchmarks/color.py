@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from absl import app, flags
 
-from agarnet_jax import metrics, runtime
 from agarnet_jax.restoration import Restorer
-from benchmarks.images import saved_jpeg
+from benchmarks.images import psnr, saved_jpeg
+from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from data_pipelines.sources.opening import open_images
 from experiments import program
@@ -41,8 +41,7 @@ def scores(clean: np.ndarray, quality: int, restorer: Restorer) -> list[float]:
         restorer.restore(in_ycbcr, chroma=False).image,
         restorer.restore(in_ycbcr).image,
     ]
-    batches = [metrics.as_batch(np.asarray(image)) for image in images]
-    return [metrics.psnr(batch, metrics.as_batch(clean)).item() for batch in batches]
+    return [psnr(np.asarray(image), clean) for image in images]
 
 
 def rows(images: Sequence[np.ndarray], restorer: Restorer) -> Iterator[tuple[str, ...]]:
@@ -56,13 +55,13 @@ def rows(images: Sequence[np.ndarray], restorer: Restorer) -> Iterator[tuple[str
 def main() -> None:
     if not _DATA_DIR.value:
         raise app.UsageError("Set the folder of the test sets: --data_dir=DIR or AGARNET_DATA.")
-    runtime.prepare()
+    restorer = load_restorer(_WEIGHTS.value)
     images = open_images(pathlib.Path(_DATA_DIR.value) / _SET.value, luma_range=None)
     chosen = list(itertools.islice(images, _IMAGES.value))
     print_table(
         f"{_SET.value}, {len(chosen)} images, {_SUBSAMPLING.value}, {_WEIGHTS.value}: RGB PSNR, dB",
         ("Q", "JPEG", "luma", "luma + chroma", "gain over JPEG", "gain over luma"),
-        rows(chosen, Restorer.from_pretrained(_WEIGHTS.value)),
+        rows(chosen, restorer),
     )
 
 

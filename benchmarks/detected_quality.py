@@ -15,10 +15,9 @@ import numpy as np
 from absl import flags
 
 from agarnet_jax.color import LumaRange
-from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.splitting import split
-from benchmarks.images import load_images
+from benchmarks.images import load_images, psnr
 from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from data_pipelines.degradations.jpeg import Jpeg
@@ -67,7 +66,7 @@ def gains(clean: list[np.ndarray], jpeg: Jpeg, restorer: Restorer, network: Rest
             network.restore(compressed).image,
             network.restore(compressed, quality=jpeg.effective_quality).image,
         )
-        scores.append([psnr(as_batch(result), as_batch(image)).item() for result in results])
+        scores.append([psnr(result, image) for result in results])
     before, *after = np.mean(scores, axis=0)
     return [f"{before:.2f}", *(f"{value - before:+.2f}" for value in after)]
 

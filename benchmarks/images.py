@@ -1,10 +1,11 @@
-"""Loads the images that a benchmark uses, and compresses them as JPEG."""
+"""Loads the images that a benchmark uses, compresses them as JPEG, and compares them."""
 
 import io
 
 import numpy as np
 from PIL import Image
 
+from agarnet_jax import metrics
 from agarnet_jax.color import LumaRange
 from data_pipelines.sources.opening import open_images
 from experiments import program
@@ -36,3 +37,8 @@ def saved_jpeg(
     if ycbcr:
         picture.draft("YCbCr", None)
     return picture
+
+
+def psnr(image: np.ndarray, clean: np.ndarray) -> float:
+    """Returns the PSNR in dB of an image, (H, W) or (H, W, 3) uint8."""
+    return metrics.psnr(metrics.as_batch(image), metrics.as_batch(clean)).item()

@@ -13,9 +13,9 @@ from absl import flags
 
 from agarnet_jax import runtime, weights
 from agarnet_jax.color import LumaRange
-from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.models import ComputeDtype
 from agarnet_jax.restoration import Restorer
+from benchmarks.images import psnr
 from benchmarks.timing import print_table
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.sources.images import ImageSource
@@ -35,7 +35,7 @@ def score(restorer: Restorer, images: ImageSource, quality: int) -> tuple[float,
         start = time.perf_counter()
         restored = restorer.restore(degraded, quality=quality).image
         seconds += time.perf_counter() - start
-        scores.append(psnr(as_batch(restored), as_batch(clean)).item())
+        scores.append(psnr(restored, clean))
     return float(np.mean(scores)), seconds
 
 

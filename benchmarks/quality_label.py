@@ -14,9 +14,8 @@ import numpy as np
 from absl import flags
 
 from agarnet_jax.color import LumaRange
-from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
-from benchmarks.images import load_images
+from benchmarks.images import load_images, psnr
 from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from data_pipelines.degradations.degraded import Degraded
@@ -46,10 +45,9 @@ def cases() -> dict[str, Recompression]:
 
 def gains(restorer: Restorer, degraded: Degraded, qualities: Iterable[float]) -> list[float]:
     """Returns the PSNR gain in dB of restoring an image at each of the qualities."""
-    clean = as_batch(degraded.clean)
-    before = psnr(as_batch(degraded.image), clean).item()
+    before = psnr(degraded.image, degraded.clean)
     restored = (restorer.restore(degraded.image, quality=float(q)).image for q in qualities)
-    return [psnr(as_batch(image), clean).item() - before for image in restored]
+    return [psnr(image, degraded.clean) - before for image in restored]
 
 
 def labels(recompression: Recompression, degraded: Degraded) -> list[float]:

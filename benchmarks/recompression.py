@@ -17,11 +17,10 @@ from absl import flags
 from PIL import Image
 
 from agarnet_jax.color import LumaRange
-from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
-from benchmarks.images import load_images, saved_jpeg
+from benchmarks.images import load_images, psnr, saved_jpeg
 from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from experiments import program
@@ -59,10 +58,6 @@ def rates(qualities: Sequence[int | None], true: int | None) -> tuple[str, str]:
     return f"{100 * np.mean(correct):.0f}", f"{100 * np.mean(wrong):.0f}"
 
 
-def score(image: np.ndarray, clean: np.ndarray) -> float:
-    return psnr(as_batch(image), as_batch(clean)).item()
-
-
 def main() -> None:
     restorer = load_restorer(_WEIGHTS.value)
     network = Restorer(restorer.weights, use_traces=False)
@@ -85,7 +80,7 @@ def main() -> None:
                 network.restore(array).image,
                 restorer.restore(first, quality=qualities[0]).image,
             )
-            scores.append([score(image, clean) for image in results])
+            scores.append([psnr(image, clean) for image in results])
         return (
             ", ".join(map(str, qualities)),
             *rates(in_gray, true),

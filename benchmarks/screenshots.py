@@ -21,11 +21,10 @@ import numpy as np
 from absl import flags
 from PIL import Image, ImageDraw, ImageFont
 
-from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import Restorer
 from agarnet_jax.restoration.files.one_file import restore_file
 from agarnet_jax.restoration.files.options import RestoreOptions
-from benchmarks.images import load_images, saved_jpeg
+from benchmarks.images import load_images, psnr, saved_jpeg
 from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table
 from experiments import program
@@ -98,7 +97,7 @@ def encoded(image: np.ndarray | Image.Image, format: str, **options: int) -> byt
 
 
 def decibels(image: np.ndarray, clean: np.ndarray) -> str:
-    value = psnr(as_batch(image), as_batch(clean)).item()
+    value = psnr(image, clean)
     return f"{value:.1f}" if np.isfinite(value) else "exact"
 
 
