@@ -177,13 +177,20 @@ def golden_restorer_arrays(released_arrays):
 
 
 @pytest.fixture(scope="session")
-def golden_params(golden_restorer_arrays):
-    return released.restorer_params(golden_restorer_arrays)
+def golden_weights(golden_restorer_arrays, released_arrays):
+    return released.released_weights(
+        restorer=golden_restorer_arrays, estimator=released_arrays(8, ("Estimation",))
+    )
 
 
 @pytest.fixture(scope="session")
-def golden_estimator_params(released_arrays):
-    return released.estimator_params(released_arrays(8, ("Estimation",)))
+def golden_params(golden_weights):
+    return golden_weights.restorer_params
+
+
+@pytest.fixture(scope="session")
+def golden_estimator_params(golden_weights):
+    return golden_weights.estimator_params
 
 
 @pytest.fixture(scope="session")

@@ -41,28 +41,6 @@ class _Layer:
     bias: str
 
 
-def restorer_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Converts the parameters of `AGARNet`, at the arrays' width f and otherwise the paper's sizes.
-
-    Raises:
-      ValueError: variables are missing, unknown or of a wrong shape; the message lists all of them.
-    """
-    _, params, problems = _convert_restorer(arrays)
-    _raise_if_any(problems)
-    return params
-
-
-def estimator_params(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Converts the parameters of `QualityEstimator(EstimatorConfig())`.
-
-    Raises:
-      ValueError: variables are missing, unknown or of a wrong shape; the message lists all of them.
-    """
-    _, params, problems = _convert_estimator(arrays)
-    _raise_if_any(problems)
-    return params
-
-
 def released_weights(
     *,
     restorer: Mapping[str, np.ndarray] | None,
@@ -71,8 +49,8 @@ def released_weights(
 ) -> Weights:
     """Converts both networks, with the released conventions for quantization tables.
 
-    The estimator's cells keep their positions; set `CellPlacement.RELEASED` to stretch them as the
-    released graph does.
+    The restorer gets the arrays' width f and otherwise the paper's sizes. The estimator's cells
+    keep their positions; set `CellPlacement.RELEASED` to stretch them as the released graph does.
 
     Args:
       restorer: variables of the restorer's checkpoint; None if it was not found.
@@ -92,14 +70,12 @@ def released_weights(
         if arrays is not None:
             converted[f"{name}_config"], converted[f"{name}_params"], found = convert(arrays)
             all_problems += found
-    _raise_if_any(all_problems)
+    if all_problems:
+        count = "1 problem" if len(all_problems) == 1 else f"{len(all_problems)} problems"
+        raise ValueError(
+            f"This is not the released network, {count}:\n  " + "\n  ".join(all_problems)
+        )
     return Weights(**converted)
-
-
-def _raise_if_any(problems: Sequence[str]) -> None:
-    if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise ValueError(f"This is not the released network, {count}:\n  " + "\n  ".join(problems))
 
 
 def _convert_restorer(

@@ -5,13 +5,20 @@ import pytest
 from agarnet_jax.convert import released
 
 
-def test_constants_are_accepted_and_ignored(golden_restorer_arrays):
+def convert_restorer(arrays):
+    """Converts a restorer's arrays that have a problem, without an estimator."""
+    return released.released_weights(restorer=arrays, estimator=None)
+
+
+def test_constants_are_accepted_and_ignored(golden_restorer_arrays, released_arrays):
     constants = {
         "dct_input/weight": np.zeros((8, 8, 1, 64), np.float32),
         "Reconstruction/DCT_Domain2/idct/weight": np.zeros((8, 8, 1, 64), np.float32),
     }
-    params = released.restorer_params(golden_restorer_arrays | constants)
-    assert sum(p.size for p in jax.tree.leaves(params)) == 1_813_293 - 701_665
+    converted = released.released_weights(
+        restorer=golden_restorer_arrays | constants, estimator=released_arrays(8, ("Estimation",))
+    )
+    assert sum(p.size for p in jax.tree.leaves(converted.restorer_params)) == 1_813_293 - 701_665
 
 
 def test_all_problems_are_reported_at_once(golden_restorer_arrays):
@@ -22,7 +29,7 @@ def test_all_problems_are_reported_at_once(golden_restorer_arrays):
     arrays["Adam/beta1_power"] = np.zeros(())
     arrays[misshapen] = np.zeros((3, 3, 32, 32))
     with pytest.raises(ValueError, match="3 problems") as error:
-        released.restorer_params(arrays)
+        convert_restorer(arrays)
     message = str(error.value)
     assert f"missing: {missing}" in message
     assert "unknown: Adam/beta1_power" in message
@@ -34,14 +41,14 @@ def test_transposed_dense_kernel_raises(golden_restorer_arrays):
     arrays = dict(golden_restorer_arrays)
     arrays[name] = arrays[name].transpose(0, 1, 3, 2)
     with pytest.raises(ValueError, match=name):
-        released.restorer_params(arrays)
+        convert_restorer(arrays)
 
 
 def test_empty_checkpoint_raises_with_the_missing_scopes():
     with pytest.raises(ValueError, match=r"missing: scope Estimation_block2 \(18 variables\)"):
-        released.estimator_params({})
+        released.released_weights(restorer=None, estimator={})
     with pytest.raises(ValueError, match="missing: scope Reconstruction"):
-        released.restorer_params({})
+        convert_restorer({})
 
 
 def test_width_is_the_most_frequent_one(golden_restorer_arrays):
@@ -50,11 +57,11 @@ def test_width_is_the_most_frequent_one(golden_restorer_arrays):
     arrays = dict(golden_restorer_arrays)
     del arrays[first]
     with pytest.raises(ValueError, match="1 problem:") as error:
-        released.restorer_params(arrays)
+        convert_restorer(arrays)
     assert f"missing: {first}" in str(error.value)
     arrays[first] = np.zeros(16, np.float32)
     with pytest.raises(ValueError, match="1 problem:") as error:
-        released.restorer_params(arrays)
+        convert_restorer(arrays)
     assert f"shape: {first} is (16,), expected (8,)" in str(error.value)
 
 
