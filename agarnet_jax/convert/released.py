@@ -5,9 +5,8 @@ of the checkpoints, without ":0". The graph's constant DCT matrices are accepted
 """
 
 import collections
-import dataclasses
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import flax.traverse_util
@@ -32,13 +31,8 @@ _RESTORER_CONSTANTS = ("dct_input/weight", "Reconstruction/DCT_Domain2/idct/weig
 _WIDTH_F_PREFIXES = ("pixel_branch/encoder1", "pixel_branch/decoder1_gated", "pixel_gates/head1")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Layer:
-    """A layer and the names of its two variables in the release."""
-
-    path: str  # in our parameters
-    kernel: str
-    bias: str
+# Pairs of a path in our parameters and a variable's name in the release.
+_Names = Iterator[tuple[str, str]]
 
 
 def released_weights(
@@ -82,7 +76,7 @@ def _convert_restorer(
     arrays: Mapping[str, np.ndarray],
 ) -> tuple[AGARNetConfig, dict[str, Any], list[str]]:
     """Returns the configuration, the parameters, and the problems with the arrays."""
-    names = _variable_names(_restorer_layers())
+    names = dict(_restorer_layers())
     names["blend"] = "Reconstruction/Pixel_Domain/concat_images/concat_image_weight/kernel"
     config = AGARNetConfig(pixel_features=_infer_width(arrays, names))
     image = jax.ShapeDtypeStruct((1, 8, 8, 1), jnp.float32)
@@ -99,7 +93,7 @@ def _convert_estimator(
     config = EstimatorConfig()
     image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
     expected = jax.eval_shape(QualityEstimator(config).init, jax.random.key(0), image)
-    names = _variable_names(_estimator_layers())
+    names = dict(_estimator_layers())
     params, problems = _convert(arrays, names, expected["params"], ignored=())
     return config, params, problems
 
@@ -114,86 +108,79 @@ def _infer_width(arrays: Mapping[str, np.ndarray], names: Mapping[str, str]) -> 
     return statistics.mode(widths) if widths else AGARNetConfig().pixel_features
 
 
-def _estimator_layers() -> Iterable[_Layer]:
+def _estimator_layers() -> _Names:
     scope = "Estimation_block2"
     for i in range(8):
-        yield _layer(f"stage{i // 2}_conv{i % 2 + 1}", f"{scope}/conv{i + 1}")
-    yield _layer("out", f"{scope}/conv_last")
+        yield from _layer(f"stage{i // 2}_conv{i % 2 + 1}", f"{scope}/conv{i + 1}")
+    yield from _layer("out", f"{scope}/conv_last")
 
 
-def _restorer_layers() -> Iterable[_Layer]:
-    yield _layer("pixel_gates/stem", "Generating_CNN/dense1")
-    yield _layer("pixel_gates/head4", "Generating_CNN/dense2")
-    yield _layer("pixel_gates/head2", "Generating_CNN/dense3")
-    yield _layer("pixel_gates/head1", "Generating_CNN/dense4")
-    yield _layer("dct_quality_gate/stem", "Generating_DCT/dense5")
-    yield _layer("dct_quality_gate/head", "Generating_DCT/dense6")
-    yield _layer("dct_table_gate/stem", "Generating_DCT_QPT/dense1")
-    yield _layer("dct_table_gate/head", "Generating_DCT_QPT/dense2")
+def _restorer_layers() -> _Names:
+    yield from _layer("pixel_gates/stem", "Generating_CNN/dense1")
+    yield from _layer("pixel_gates/head4", "Generating_CNN/dense2")
+    yield from _layer("pixel_gates/head2", "Generating_CNN/dense3")
+    yield from _layer("pixel_gates/head1", "Generating_CNN/dense4")
+    yield from _layer("dct_quality_gate/stem", "Generating_DCT/dense5")
+    yield from _layer("dct_quality_gate/head", "Generating_DCT/dense6")
+    yield from _layer("dct_table_gate/stem", "Generating_DCT_QPT/dense1")
+    yield from _layer("dct_table_gate/head", "Generating_DCT_QPT/dense2")
     yield from _dct_layers("Reconstruction/DCT_Domain2")
     yield from _pixel_layers("Reconstruction/Pixel_Domain")
 
 
-def _dct_layers(scope: str) -> Iterable[_Layer]:
-    yield _layer("dct_branch/head", f"{scope}/block1/conv1")
-    yield _layer("dct_branch/entry", f"{scope}/block2/conv1")
+def _dct_layers(scope: str) -> _Names:
+    yield from _layer("dct_branch/head", f"{scope}/block1/conv1")
+    yield from _layer("dct_branch/entry", f"{scope}/block2/conv1")
     for i in range(AGARNetConfig().dct_blocks):
         ours, theirs = f"dct_branch/block{i}", f"{scope}/block{i + 3}/resblock3D_generating4"
-        yield _layer(f"{ours}/conv1", f"{theirs}/conv1")
-        yield _layer(f"{ours}/conv2", f"{theirs}/conv2")
-        yield _layer(f"{ours}/quality", f"{theirs}/Gating_Generating/qp_gated_conv1")
-        yield _layer(f"{ours}/table", f"{theirs}/Gating_Generating/qp_table_gated_conv1")
-        yield _layer(f"{ours}/joint", f"{theirs}/Gating_Generating/overall_qp_conv1")
-    yield _layer("dct_branch/exit1x1", f"{scope}/conv_1x1last_")
-    yield _layer("dct_branch/exit", f"{scope}/conv_last")
-    yield _layer("dct_branch/tail", f"{scope}/conv_dct_last")
+        yield from _layer(f"{ours}/conv1", f"{theirs}/conv1")
+        yield from _layer(f"{ours}/conv2", f"{theirs}/conv2")
+        yield from _layer(f"{ours}/quality", f"{theirs}/Gating_Generating/qp_gated_conv1")
+        yield from _layer(f"{ours}/table", f"{theirs}/Gating_Generating/qp_table_gated_conv1")
+        yield from _layer(f"{ours}/joint", f"{theirs}/Gating_Generating/overall_qp_conv1")
+    yield from _layer("dct_branch/exit1x1", f"{scope}/conv_1x1last_")
+    yield from _layer("dct_branch/exit", f"{scope}/conv_last")
+    yield from _layer("dct_branch/tail", f"{scope}/conv_dct_last")
 
 
-def _pixel_layers(scope: str) -> Iterable[_Layer]:
+def _pixel_layers(scope: str) -> _Names:
     size = AGARNetConfig()
     for level, count in ((1, size.encoder1_blocks), (2, size.encoder2_blocks)):
         theirs = f"{scope}/Encoder_{level}x{level}"
-        yield _layer(f"pixel_branch/encoder{level}_in", f"{theirs}/conv1")
+        yield from _layer(f"pixel_branch/encoder{level}_in", f"{theirs}/conv1")
         yield from _residual_layers(f"pixel_branch/encoder{level}", theirs, range(count))
     theirs = f"{scope}/Encoder_4x4"
-    yield _layer("pixel_branch/encoder4_in", f"{theirs}/conv1")
+    yield from _layer("pixel_branch/encoder4_in", f"{theirs}/conv1")
     yield from _residual_layers("pixel_branch/encoder4", theirs, range(size.encoder4_blocks))
-    yield _slim_layer("pixel_branch/encoder4_out", f"{theirs}/Conv")
+    yield from _slim_layer("pixel_branch/encoder4_out", f"{theirs}/Conv")
     for level, plain, gated in (
         (2, size.decoder2_blocks, size.decoder2_gated_blocks),
         (1, size.decoder1_blocks, size.decoder1_gated_blocks),
     ):
         ours, theirs = f"pixel_branch/decoder{level}", f"{scope}/Decoder_{level}x{level}"
-        yield _layer(f"{ours}_in", f"{theirs}/conv_pre1")
+        yield from _layer(f"{ours}_in", f"{theirs}/conv_pre1")
         yield from _residual_layers(ours, theirs, range(plain))
-        yield _layer(f"{ours}_merge", f"{theirs}/conv_pre2")
+        yield from _layer(f"{ours}_merge", f"{theirs}/conv_pre2")
         yield from _residual_layers(f"{ours}_gated", theirs, range(plain, plain + gated))
-    yield _layer("pixel_branch/out", f"{scope}/Decoder_1x1/conv_last")
+    yield from _layer("pixel_branch/out", f"{scope}/Decoder_1x1/conv_last")
 
 
-def _residual_layers(ours: str, theirs: str, indices: range) -> Iterable[_Layer]:
+def _residual_layers(ours: str, theirs: str, indices: range) -> _Names:
     """Yields the layers of residual blocks; `indices` are those of the release, ours start at 0."""
     for i, index in enumerate(indices):
-        yield _slim_layer(f"{ours}_block{i}/conv1", f"{theirs}/block{index}/Conv")
-        yield _slim_layer(f"{ours}_block{i}/conv2", f"{theirs}/block{index}/Conv_1")
+        yield from _slim_layer(f"{ours}_block{i}/conv1", f"{theirs}/block{index}/Conv")
+        yield from _slim_layer(f"{ours}_block{i}/conv2", f"{theirs}/block{index}/Conv_1")
 
 
-def _layer(path: str, scope: str) -> _Layer:
-    return _Layer(path, f"{scope}/kernel", f"{scope}/bias")
+def _layer(path: str, scope: str) -> _Names:
+    for name in ("kernel", "bias"):
+        yield f"{path}/{name}", f"{scope}/{name}"
 
 
-def _slim_layer(path: str, scope: str) -> _Layer:
-    """Returns a layer built with TF-Slim in the release, which names variables differently."""
-    return _Layer(path, f"{scope}/weights", f"{scope}/biases")
-
-
-def _variable_names(layers: Iterable[_Layer]) -> dict[str, str]:
-    """Maps our parameters' paths to the released variables' names."""
-    names = {}
-    for layer in layers:
-        names[f"{layer.path}/kernel"] = layer.kernel
-        names[f"{layer.path}/bias"] = layer.bias
-    return names
+def _slim_layer(path: str, scope: str) -> _Names:
+    """Yields the names of a layer that the release built with TF-Slim, which has other names."""
+    yield f"{path}/kernel", f"{scope}/weights"
+    yield f"{path}/bias", f"{scope}/biases"
 
 
 def _convert(
