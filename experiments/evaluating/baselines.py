@@ -59,13 +59,6 @@ class Baseline:
             raise BaselineError("size differs from the reference", f"{location} ({sizes})")
         return image
 
-    def try_image(self, case: Case, name: str, *, like: np.ndarray) -> np.ndarray | None:
-        """Returns `image(…)`, or None if it raises BaselineError."""
-        try:
-            return self.image(case, name, like=like)
-        except BaselineError:
-            return None
-
     def _find_files(self, case: Case) -> dict[str, str] | None:
         set_folder = self.folder / case.images
         for folder in (set_folder / case.folder, self.folder / case.folder):

@@ -3,11 +3,13 @@
 Some suites also show the images of median and largest gain.
 """
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from experiments.evaluating import scoring
+from experiments.evaluating.baselines import BaselineError
 from experiments.evaluating.records import INPUT, Results
 from experiments.evaluating.report_parts import Comparison
 from experiments.evaluating.running import EvaluationRun
@@ -41,25 +43,25 @@ def choose(cases: Sequence[Case], results: Results) -> list[tuple[Case, int]]:
 
 def compare(run: EvaluationRun, case: Case, index: int) -> Comparison | None:
     """Returns the degraded, restored and clean versions of an image; None if none is restored."""
+    name = run.sets[case.images].names[index]
     degraded, outputs = run.restore_image(case, index)
     images = {INPUT: degraded.image}
-    for name, output in outputs.items():
+    for method, output in outputs.items():
         if output.image is not None:
-            images[name] = np.rint(255 * output.image).astype(np.uint8)
+            images[method] = np.rint(255 * output.image).astype(np.uint8)
     if len(images) == 1:
         return None
     for baseline in run.baselines:
-        image = baseline.try_image(case, run.sets[case.images].names[index], like=degraded.clean)
-        if image is not None:
-            images[baseline.name] = image
+        with contextlib.suppress(BaselineError):
+            images[baseline.name] = baseline.image(case, name, like=degraded.clean)
     # The input is first compared with a blind method, as users have no true quality.
-    blind = [name for name, output in outputs.items() if output.variant is not Variant.TRUE]
-    first = [INPUT, *[name for name in blind if name in images][:1]]
-    ordered = {name: images[name] for name in [*first, *images]}
+    blind = [method for method, output in outputs.items() if output.variant is not Variant.TRUE]
+    first = [INPUT, *[method for method in blind if method in images][:1]]
+    ordered = {method: images[method] for method in [*first, *images]}
     maps = [output.quality for output in outputs.values() if output.variant is Variant.MAP]
     quality = maps[0] if maps else next(iter(outputs.values())).quality
     return Comparison(
-        f"{case.images}, {run.sets[case.images].names[index]}",
+        f"{case.images}, {name}",
         f"{case.suite}, {case.column}",
         {**ordered, "clean": degraded.clean},
         np.broadcast_to(np.asarray(quality, np.float32), degraded.image.shape[:2]),
