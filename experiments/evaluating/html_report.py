@@ -25,11 +25,7 @@ _NUMBER = ' class="number"'
 
 
 def render(report: Report) -> str:
-    """Returns the document. All text of the report is escaped; images are embedded as PNG.
-
-    Raises:
-      ValueError: the images or the quality map of a comparison differ in size.
-    """
+    """Returns the document. All text of the report is escaped; images are embedded as PNG."""
     style = _lines(map(_static, _STYLES))
     scripts = [_static(name) for name in _SCRIPTS]
     return string.Template(_static("page.html")).substitute(
@@ -172,33 +168,22 @@ def _plot(identity: str, plot: Plot) -> str:
 
 
 def _comparison(identity: str, comparison: Comparison) -> str:
-    _check_sizes(comparison)
-    name = escape(comparison.name)
-    note = f'<p class="note">{escape(comparison.note)}</p>' if comparison.note else ""
     figures = (
         f'<figure data-name="{escape(method)}">{_image(image, f"{comparison.name}: {method}")}'
         f"<figcaption>{escape(method)}</figcaption></figure>"
         for method, image in comparison.images.items()
     )
-    quality_map = comparison.quality_map
     return _lines(
         [
-            f'<article id="{identity}" class="comparison"><h3>{name}</h3>{note}',
+            f'<article id="{identity}" class="comparison"><h3>{escape(comparison.name)}</h3>',
+            f'<p class="note">{escape(comparison.note)}</p>',
             '<div class="views"><div class="stage">',
             *figures,
             '</div><div class="side">',
-            "" if quality_map is None else _quality_map(comparison.name, quality_map),
+            _quality_map(comparison.name, comparison.quality_map),
             "</div></div></article>",
         ]
     )
-
-
-def _check_sizes(comparison: Comparison) -> None:
-    sizes = {method: image.shape[:2] for method, image in comparison.images.items()}
-    if comparison.quality_map is not None:
-        sizes["quality map"] = comparison.quality_map.shape
-    if len(set(sizes.values())) > 1:
-        raise ValueError(f"images of {comparison.name!r} must have the same size, but are {sizes}")
 
 
 def _image(image: np.ndarray, alt: str) -> str:

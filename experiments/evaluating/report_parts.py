@@ -37,13 +37,13 @@ class Comparison:
 
     images: by name, such as "JPEG", "AGARNet-EST" and "clean"; all (H, W) or (H, W, 3) uint8 of the
       same size. The first two are compared initially.
-    quality_map: the assumed quality 1–100, (H, W), or None.
+    quality_map: the assumed quality 1–100, (H, W).
     """
 
     name: str
     note: str
     images: Mapping[str, np.ndarray]
-    quality_map: np.ndarray | None = None
+    quality_map: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

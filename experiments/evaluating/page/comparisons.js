@@ -1,6 +1,6 @@
-// Makes each comparison of two or more images interactive: a draggable divider between two of them,
-// their difference, and close-ups of the same area in all. Without JavaScript, they are shown side
-// by side.
+// Makes each comparison interactive: a draggable divider between two of its images, their
+// difference, and close-ups of the same area in all. Without JavaScript, they are shown side by
+// side.
 
 const AMPLIFICATION = 8; // of the difference
 const BLOCK = 8; // side of a JPEG block in pixels; an arrow key moves the close-ups by one block
@@ -155,7 +155,7 @@ class Viewer {
       this.addCloseup(this.figures[index].dataset.name, image);
     });
     this.addCloseup(`Difference ×${AMPLIFICATION}`, canvas);
-    if (map) this.addCloseup("Assumed quality", map);
+    this.addCloseup("Assumed quality", map);
     this.closeups.ariaLabel = `Close-ups of ${this.name}; use the arrow keys to move`;
     this.closeups.addEventListener("keydown", (event) => this.onKey(event));
     for (const overview of this.article.querySelectorAll(".overview")) this.addMarker(overview);
@@ -257,7 +257,6 @@ const viewers = new Map();
 const template = document.querySelector("#tools");
 
 for (const article of document.querySelectorAll(".comparison")) {
-  if (article.querySelectorAll(".stage figure").length < 2) continue;
   viewers.set(article, new Viewer(article, template.content.cloneNode(true)));
   observer.observe(article);
 }
