@@ -15,6 +15,7 @@ from typing import Any
 from apache_beam.io import WriteToText, fileio
 from PIL import Image
 
+from agarnet_jax import atomic_files
 from agarnet_jax.restoration.files import one_file
 from agarnet_jax.restoration.files.errors import InputError, printable, unexpected
 from agarnet_jax.restoration.files.options import RestoreOptions
@@ -178,17 +179,11 @@ def _failed(path: str, error: str) -> beam.pvalue.TaggedOutput:
 
 def publish(source: pathlib.Path, output: str) -> None:
     """Copies a file to its output path atomically, as object stores do by themselves."""
-    if not files.is_local(output):
+    if files.is_local(output):
+        os.makedirs(os.path.dirname(output), exist_ok=True)
+        atomic_files.write(output, source.read_bytes())
+    else:
         files.upload(str(source), output)
-        return
-    os.makedirs(os.path.dirname(output), exist_ok=True)
-    partial = f"{output}.{os.getpid()}.part"
-    try:
-        files.upload(str(source), partial)
-        os.replace(partial, output)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(partial)
 
 
 @contextlib.contextmanager
