@@ -55,11 +55,6 @@ class TrainConfig(Config):
         require(self, "above 0", lambda value: value > 0, "clip_norm")
         require(self, "in 0–1", lambda value: 0 <= value <= 1, "final_learning_rate_ratio")
         require(self, "in 0–1, below 1", lambda value: 0 <= value < 1, "ema_decay")
-        if self.batch_size % self.accumulation:
-            raise ValueError(
-                f"TrainConfig.accumulation is {self.accumulation}, which does not divide "
-                f"batch_size ({self.batch_size}); use a divisor of it."
-            )
         if self.warmup_steps >= self.steps:
             raise ValueError(
                 f"TrainConfig.warmup_steps ({self.warmup_steps}) must be less than steps "

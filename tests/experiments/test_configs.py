@@ -124,6 +124,7 @@ def test_unknown_keys_and_tasks_raise():
         ("estimator", "data.crop", 32, "config.data.crop is 32 from step 0 on; the estimator"),
         ("joint", "data.crop_schedule", ((5, 96),), "config.data.crop is 96 from step 5 on"),
         ("restorer", "data.crop_schedule", ((5, 96, 3),), "batch size is 3 from step 5 on"),
+        ("restorer", "train.batch_size", 15, "batch size is 15 from step 0 on; use a multiple of"),
         ("restorer", "train.init_fit", "grown", "init_fit is grown, but config.init_from is empty"),
         ("joint", "data.planes.cb", 0.5, "config.data.planes has cb or cr, but joint training"),
         ("restorer", "data.degradation.encoder.quality.grid", (10,), "grid_share 0.0; set both"),
