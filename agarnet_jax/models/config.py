@@ -66,13 +66,10 @@ class AGARNetConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            minimum = 0 if field.name.endswith("blocks") else 1
-            if field.type is int and value < minimum:
-                raise ValueError(
-                    f"AGARNetConfig.{field.name} is {value}; it must be at least {minimum}."
-                )
+        blocks = (name for name in vars(self) if name.endswith("_blocks"))
+        require(self, "at least 0", lambda count: count >= 0, *blocks)
+        widths = (name for name in vars(self) if name.endswith("_features"))
+        require(self, "at least 1", lambda width: width >= 1, *widths)
         if self.correction_gate and not self.gates:
             raise ValueError(
                 "AGARNetConfig.correction_gate is set without gates, which ignores quality; "
