@@ -267,17 +267,8 @@ class Checkpoints:
 
     def config(self, step: int) -> dict[str, Any]:
         """Reads the resolved configuration of the run that saved `step`."""
-        return self._read_json(step, "config")
-
-    def versions(self, step: int) -> dict[str, str]:
-        """Reads the versions of Python and packages with which `step` was saved, by name."""
-        return self._read_json(step, "versions")
-
-    def _read_json(self, step: int, item: str) -> dict[str, Any]:
-        restored = self._manager.restore(
-            step, args=ocp.args.Composite(**{item: ocp.args.JsonRestore()})
-        )
-        return restored[item]
+        args = ocp.args.Composite(config=ocp.args.JsonRestore())
+        return self._manager.restore(step, args=args).config
 
     def close(self) -> None:
         """Waits for a save in progress."""

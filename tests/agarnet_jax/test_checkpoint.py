@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import jax
@@ -65,7 +66,7 @@ def test_multiples_of_the_keep_period_are_kept_permanently(tmp_path):
 def test_package_versions_are_saved(checkpoints):
     checkpoints.save(1, state(1), config={})
     checkpoints.close()
-    versions = checkpoints.versions(1)
+    versions = json.loads((checkpoints.directory / "1/versions/metadata").read_text())
     assert versions["jax"] == jax.__version__
     assert versions.keys() >= {"python", "agarnet_jax", "flax", "optax", "orbax-checkpoint"}
 
