@@ -14,7 +14,7 @@ from absl import flags
 
 from agarnet_jax import atomic_files, weights
 from experiments import program
-from experiments.trained import Trained, best_of
+from experiments.trained import best_of
 
 _RESTORER = flags.DEFINE_string("restorer", None, "Working folder of its training, or weights.")
 _ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of its training, or weights.")
@@ -32,13 +32,8 @@ def pack() -> weights.Weights:
     """
     restorer, estimator, joint = _RESTORER.value, _ESTIMATOR.value, _JOINT.value
     if joint and not (restorer or estimator):
-        both = _best_of(joint, "joint")
-        return weights.Weights(
-            both.model.restorer,
-            both.params["restorer"],
-            both.model.estimator,
-            both.params["estimator"],
-        )
+        networks = _networks(joint, "joint")
+        return weights.Weights(*networks["restorer"], *networks["estimator"])
     if restorer and estimator and not joint:
         return weights.Weights(
             *_network(restorer, task="restorer"), *_network(estimator, task="estimator")
@@ -54,14 +49,13 @@ def _network(source: str, *, task: str) -> tuple[Any, Any]:
         if task == "restorer":
             return whole.restorer_config, whole.restorer_params
         return whole.estimator_config, whole.estimator_params
-    best = _best_of(source, task)
-    return best.model, best.params
+    return _networks(source, task)[task]
 
 
-def _best_of(workdir: str, task: str) -> Trained:
+def _networks(workdir: str, task: str) -> dict[str, tuple[Any, Any]]:
     best = best_of(workdir, task=task)
     print(f"{task}: {workdir}, step {best.step}")
-    return best
+    return best.networks()
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from etils import epath
 
+from agarnet_jax import weights
 from agarnet_jax.checkpoint import Checkpoints, one_line_message
 from agarnet_jax.configs import from_plain
 from experiments.config import MODEL_CONFIGS
@@ -22,6 +23,12 @@ class Trained:
     step: int
     model: Any
     params: Any
+
+    def networks(self) -> dict[str, tuple[Any, Any]]:
+        """Returns configuration and parameters of "restorer" and "estimator", or of one of them."""
+        if self.task != "joint":
+            return {self.task: (self.model, self.params)}
+        return {part: (getattr(self.model, part), self.params[part]) for part in weights.PARTS}
 
 
 def best_of(workdir: str, *, task: str | None = None) -> Trained:

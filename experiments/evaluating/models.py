@@ -5,7 +5,6 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -88,25 +87,17 @@ def load(name: str, path: str, *, cells: CellPlacement) -> Model:
 
 def _load_run(name: str, workdir: str) -> Model:
     best = best_of(workdir)
-    parts: dict[str, Any] = {
-        "restorer_config": AGARNetConfig(),
-        "restorer_params": {},
-        "estimator_config": EstimatorConfig(),
-        "estimator_params": {},
-    }
-    tasks = ("restorer", "estimator") if best.task == "joint" else (best.task,)
-    for task in tasks:
-        joint = best.task == "joint"
-        parts[f"{task}_config"] = getattr(best.model, task) if joint else best.model
-        parts[f"{task}_params"] = best.params[task] if joint else best.params
+    networks = best.networks()
+    restorer = networks.get("restorer", (AGARNetConfig(), {}))
+    estimator = networks.get("estimator", (EstimatorConfig(), {}))
     content = json.dumps(to_plain(best.model), sort_keys=True) + weights.digest(best.params)
     return Model(
         name,
         f"{workdir}, step {best.step}",
         hashlib.sha256(content.encode()).hexdigest(),
-        weights.Weights(**parts),
-        restores="restorer" in tasks,
-        estimates="estimator" in tasks,
+        weights.Weights(*restorer, *estimator),
+        restores="restorer" in networks,
+        estimates="estimator" in networks,
     )
 
 
