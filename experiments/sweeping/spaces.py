@@ -3,9 +3,9 @@
 import dataclasses
 import difflib
 import hashlib
-import importlib.util
 import math
 import pathlib
+import runpy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,15 +43,11 @@ def load(path: str) -> Space:
     file = pathlib.Path(path)
     if not file.is_file():
         raise ValueError(f"--space={path} is not a file; give a Python file with suggest(trial).")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"--space={path} is not a Python file; its name must end in .py.")
-    module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        definitions = runpy.run_path(path)
     except Exception as error:
         raise ValueError(f"{path} cannot be executed: {type(error).__name__}: {error}") from error
-    suggest, grid = getattr(module, "suggest", None), getattr(module, "GRID", None)
+    suggest, grid = definitions.get("suggest"), definitions.get("GRID")
     if not callable(suggest):
         raise ValueError(
             f"{path} has no function suggest(trial); define one that returns "
