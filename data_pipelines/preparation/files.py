@@ -22,18 +22,19 @@ class Listing:
 
     files: tuple[InputFile, ...]
 
+    def to_lines(self) -> bytes:
+        """Returns a JSON line for each file, for `read_listing`."""
+        return "".join(json.dumps(dataclasses.astuple(file)) + "\n" for file in self.files).encode()
+
     def summary(self) -> dict[str, int | str]:
         """Returns the number of files and bytes, and a digest of paths, sizes and times.
 
         A rerun recognizes an unchanged input by this summary.
         """
-        digest = hashlib.sha256()
-        for file in self.files:
-            digest.update(json.dumps(dataclasses.astuple(file)).encode() + b"\n")
         return {
             "files": len(self.files),
             "bytes": sum(file.bytes for file in self.files),
-            "fingerprint": digest.hexdigest(),
+            "fingerprint": hashlib.sha256(self.to_lines()).hexdigest(),
         }
 
 
@@ -150,12 +151,7 @@ def delete_folders(parent: str, prefix: str) -> None:
         delete(list(sizes(f"{parent}/{prefix}*/**")))
 
 
-def write_listing(path: str, listing: Listing) -> None:
-    """Writes a listing for `read_listing`, which keeps it out of the pipeline graph."""
-    lines = (json.dumps(dataclasses.astuple(file)) + "\n" for file in listing.files)
-    write(path, "".join(lines).encode())
-
-
 def read_listing(path: str) -> Iterator[InputFile]:
+    """Reads `Listing.to_lines` from a file, which keeps the listing out of the pipeline graph."""
     for line in read(path).splitlines():
         yield InputFile(*json.loads(line))

@@ -113,7 +113,7 @@ def _run_pipeline(
         else contextlib.nullcontext(EventCounter())
     ) as events:
         job = PreparationJob(source, staging, options, events)
-        files.write_listing(job.listing, listing)
+        files.write(job.listing, listing.to_lines())
         try:
             execution.run(functools.partial(build, job=job), pipeline_options)
         except PipelineError as error:
