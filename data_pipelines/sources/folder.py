@@ -34,8 +34,8 @@ class FolderRecords:
 
     Headers are cached in the user's cache folder and read again only for files whose size or
     modification time has changed. A file that is not an image, or is smaller than `min_side`, is
-    named in the log, counted in `left_out` and gets no index; so is a folder that cannot be listed.
-    Links to folders are not followed.
+    named in the log and in `problems`, with the reason by path, and gets no index; so is a folder
+    that cannot be listed. Links to folders are not followed.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, min_side: int = 1):
@@ -49,20 +49,22 @@ class FolderRecords:
             raise FileNotFoundError(f"Image folder {folder!r} is not a directory.")
         unlisted: list[OSError] = []
         headers = _read_headers(folder, find_images(folder, on_error=unlisted.append))
-        problems = {f"{error.filename}": f"unreadable: {error.strerror}" for error in unlisted} | {
+        self.problems = {
+            f"{error.filename}": f"unreadable: {error.strerror}" for error in unlisted
+        } | {
             path: header.problem or too_small_message((header.height, header.width), min_side)
             for path, header in headers.items()
             if header.problem or min(header.height, header.width) < min_side
         }
-        for path, problem in problems.items():
+        for path, problem in self.problems.items():
             _log.warning("Skipping %s: %s", path, problem)
-        usable = {path: header for path, header in headers.items() if path not in problems}
+        usable = {path: header for path, header in headers.items() if path not in self.problems}
         self.paths = list(usable)
         self.fingerprint = fingerprint(
             f"{_relative(path, folder)} {header.size} {header.height} {header.width}"
             for path, header in usable.items()
         )
-        self.left_out = len(problems)
+        self.left_out = len(self.problems)
         if not self.paths:
             raise ValueError(
                 f"Image folder {folder!r} holds no image of at least {min_side} pixels a side "

@@ -11,11 +11,11 @@ import numpy as np
 
 from agarnet_jax.color import LumaRange
 from data_pipelines import clips
-from data_pipelines.decoding import UnusableImageError, as_luma, image_size
+from data_pipelines.decoding import UnusableImageError, as_luma
 from data_pipelines.degradations.degraded import Degradation, Degraded, whole_image_label
 from data_pipelines.degradations.jpeg import Jpeg
 from data_pipelines.degradations.tables import TableFamily, encoder_table
-from data_pipelines.sources.folder import FolderRecords, find_images
+from data_pipelines.sources.folder import FolderRecords
 from data_pipelines.sources.opening import open_images
 from data_pipelines.sources.records import Records
 from data_pipelines.transcoding import VideoCodec, transcode
@@ -90,26 +90,16 @@ def open_still_images(
       FileNotFoundError, ValueError, ModuleNotFoundError: there is nothing usable.
     """
     records = open_images(path).records
+    record_names = [f"record-{index:05d}" for index in range(len(records))]
+    unusable: dict[str, str] = {}
     if isinstance(records, FolderRecords):
         record_names = image_names(records.paths, folder=records.folder)
-        unusable = sorted(set(find_images(records.folder)) - set(records.paths))
-    else:
-        record_names, unusable = [f"record-{index:05d}" for index in range(len(records))], []
+        unusable = records.problems
     images = StillImages(name, records, record_names, luma_range=luma_range)
-    images.problems += [f"{name}: {file} skipped: {_skip_reason(file)}." for file in unusable]
+    images.problems += [f"{name}: {file} skipped: {why}." for file, why in unusable.items()]
     if not images.names:
         raise ValueError(f"{name}: none of the images in {os.fspath(path)!r} can be used.")
     return images
-
-
-def _skip_reason(path: str) -> str:
-    try:
-        image_size(path)
-    except UnusableImageError as error:
-        return f"{error}"
-    except OSError as error:
-        return f"unreadable: {error.strerror}"
-    return "unusable"
 
 
 class Clip:
