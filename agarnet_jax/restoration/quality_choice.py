@@ -6,11 +6,10 @@ Estimates are refined and checked by the compression traces that are detected in
 import dataclasses
 from collections.abc import Callable
 
-import jax
 import numpy as np
 
 from agarnet_jax.jpeg_tables import MAX_QUALITY, quality_table
-from agarnet_jax.models import CellPlacement, mean_over_area
+from agarnet_jax.models import CellPlacement
 from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.pixels import pixels_of_blocks
 from agarnet_jax.restoration.plane import Plane
@@ -24,9 +23,6 @@ from agarnet_jax.restoration.request import Orientation, QualitySource, Request
 from agarnet_jax.restoration.traces import compression_history, flat_areas, last_compression
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 from agarnet_jax.restoration.traces.grid import find_grid
-
-# One program for each shape of cells; without jit, a dozen operations would be compiled for each.
-_mean_over_area = jax.jit(mean_over_area, static_argnames="placement")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -149,8 +145,11 @@ class QualityChooser:
         lead = components.lead
         if self.uses_traces:
             estimate, cells = self._refine(cells, lead)
+        elif self._placement is CellPlacement.RELEASED:
+            estimate = clip_quality(cells.mean())
         else:
-            estimate = clip_quality(self._mean(cells, lead))
+            mean = flat_areas.mean_quality(cells, np.ones(cells.shape), lead.shape)
+            estimate = clip_quality(mean)
         for axis, factor in enumerate(lead.upsampling.factors):
             cells = cells.repeat(factor, axis)  # to the resolution of the image
         size = components.size
@@ -159,19 +158,12 @@ class QualityChooser:
     def _refine(self, cells: np.ndarray, lead: Plane) -> tuple[np.ndarray, np.ndarray]:
         """Returns the estimate () for the image, and the cells, both refined by traces."""
         fractions = flat_areas.detail_fractions(lead, excluded=lead.uncompressed_blocks)
-        mean = flat_areas.mean_quality(cells, fractions, lead.shape)
-        estimate = clip_quality(self._mean(cells, lead) if mean is None else mean)
+        estimate = clip_quality(flat_areas.mean_quality(cells, fractions, lead.shape))
         detected, limit = lead.detected_quality, lead.header_quality or MAX_QUALITY
         estimate, cells = np.minimum(estimate, limit), np.minimum(cells, limit)
         estimate = clip_quality(last_compression.refine_estimate(float(estimate), detected))
         cells = shrink_toward(float(estimate), last_compression.refine_cells(cells, detected))
         return estimate, flat_areas.fill_flat_cells(cells, fractions, float(estimate))
-
-    def _mean(self, cells: np.ndarray, lead: Plane) -> jax.Array:
-        """Returns the mean of the cells over the area of the plane."""
-        height, width = lead.shape
-        batch = cells[None, ..., None]
-        return _mean_over_area(batch, height=height, width=width, placement=self._placement)[0]
 
 
 def _replace_spurious(estimate: float, components: Components) -> AssumedQuality | None:

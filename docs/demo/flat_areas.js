@@ -1,26 +1,28 @@
 // One quality for an image, disregarding its flat areas: a port of
 // agarnet_jax/restoration/traces/flat_areas.py, which explains the method.
 
-import { CELL, clipQuality, meanOverArea } from "./quality.js";
+import { CELL, clipQuality } from "./quality.js";
 
 const BLOCK = 8;
 const MIN_DIFFERENCE = 0.5 / 255;
 
-/** The mean of cells, weighted by area and by the squared fraction of blocks with detail. */
+/** The mean of cells by area and squared fraction of blocks with detail; by area if all are flat. */
 export function meanQuality(cells, plane) {
+  const parts = Array.from(cells.data, (quality, i) => {
+    const [top, left] = [CELL * Math.floor(i / cells.columns), CELL * (i % cells.columns)];
+    const bottom = Math.min(top + CELL, plane.height);
+    const right = Math.min(left + CELL, plane.width);
+    const detail = detailFraction(plane, { top, left, bottom, right });
+    return { quality, detail, area: (bottom - top) * (right - left) };
+  });
+  const isFlat = parts.every(({ detail }) => detail === 0);
   let [sum, total] = [0, 0];
-  for (let row = 0; row < cells.rows; row++) {
-    for (let column = 0; column < cells.columns; column++) {
-      const [top, left] = [CELL * row, CELL * column];
-      const bottom = Math.min(top + CELL, plane.height);
-      const right = Math.min(left + CELL, plane.width);
-      const detail = detailFraction(plane, { top, left, bottom, right });
-      const weight = (bottom - top) * (right - left) * detail ** 2;
-      sum += weight * cells.data[row * cells.columns + column];
-      total += weight;
-    }
+  for (const { quality, detail, area } of parts) {
+    const weight = area * (isFlat ? 1 : detail ** 2);
+    sum += weight * quality;
+    total += weight;
   }
-  return total ? clipQuality(sum / total) : meanOverArea(cells, plane);
+  return clipQuality(sum / total);
 }
 
 function detailFraction(plane, { top, left, bottom, right }) {

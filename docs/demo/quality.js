@@ -7,18 +7,6 @@ export const CELL = 64;
 
 export const clipQuality = (quality) => Math.min(Math.max(quality, 1), 100);
 
-/** One quality for an image: the mean of its cells, weighted by the image area they cover. */
-export function meanOverArea({ data, rows, columns }, { width, height }) {
-  let sum = 0;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const covered = Math.min(height - CELL * row, CELL) * Math.min(width - CELL * column, CELL);
-      sum += covered * data[row * columns + column];
-    }
-  }
-  return clipQuality(sum / (width * height));
-}
-
 /** The quality whose quantization steps are `strength` times as large. */
 export function applyStrength(quality, strength) {
   if (strength === 1) return quality;

@@ -35,14 +35,13 @@ def detail_fractions(plane: PlaneReader, *, excluded: np.ndarray | None = None) 
     return counts / np.outer(_counts(height, BLOCK), _counts(width, BLOCK))
 
 
-def mean_quality(cells: np.ndarray, fractions: np.ndarray, size: tuple[int, int]) -> float | None:
-    """Returns the mean of cells by area and squared detail fraction; None if all cells are flat.
+def mean_quality(cells: np.ndarray, fractions: np.ndarray, size: tuple[int, int]) -> float:
+    """Returns the mean of cells by area and squared detail fraction; by area if all are flat.
 
     The fractions are squared because the estimator sees a flat area from neighbouring cells, too.
     """
-    weights = np.outer(*(_counts(side, 1) for side in size)) * fractions**2
-    total = weights.sum()
-    return float((weights * cells).sum() / total) if total else None
+    weights = fractions**2 if fractions.any() else np.ones_like(fractions)
+    return float(np.average(cells, weights=weights * np.outer(*(_counts(s, 1) for s in size))))
 
 
 def fill_flat_cells(cells: np.ndarray, fractions: np.ndarray, estimate: float) -> np.ndarray:

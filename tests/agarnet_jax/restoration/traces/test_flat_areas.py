@@ -46,7 +46,8 @@ def test_cells_are_weighted_by_area_and_squared_fraction():
         (64 * 10 + 64 * 50 + 16 * 90) / 144
     )
     assert mean_quality(cells, np.array([[1, 0.5, 0]]), (64, 144)) == pytest.approx(18)
-    assert mean_quality(cells, np.zeros((1, 3)), (64, 144)) is None
+    flat = mean_quality(cells, np.zeros((1, 3)), (64, 144))
+    assert flat == mean_quality(cells, np.ones((1, 3)), (64, 144))
 
 
 def test_flat_cells_take_the_estimate():
