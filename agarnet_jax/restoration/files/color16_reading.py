@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import ImageFile, PngImagePlugin, PpmImagePlugin, TiffImagePlugin
+from PIL.ExifTags import Base as Tag
 
 _GRAY_ALPHA_16 = "LA;16B"
 _LITTLE_ENDIAN, _BIG_ENDIAN = ";16L", ";16B"
-_BITS_PER_SAMPLE, _PLANAR = 258, 284
 _MAX_HEADER_BYTES = 2**20  # within which formats state their bit depth
 _AVIF_BITS = re.compile(rb"av1C..(.)", re.DOTALL)  # AV1 in ISOBMFF 1.3, §2.3.3
 _JPEG_2000_BITS = re.compile(rb"\xff\x4f\xff\x51.{38}(.)", re.DOTALL)  # T.800, A.5.1
@@ -34,10 +34,12 @@ def is_color16(image: ImageFile.ImageFile) -> bool:
         return False
     raw_modes = {_raw_mode(tile) for tile in image.tile}
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        bits = set(image.tag_v2.get(_BITS_PER_SAMPLE, (1,)))
+        bits = set(image.tag_v2.get(Tag.BitsPerSample, (1,)))
         if image.mode in ("L", "I;16", "I;16B", "I", "F") or bits != {16}:
             return False
-        if image.tag_v2.get(_PLANAR) == 2 or not all(m.startswith(_SUPPORTED) for m in raw_modes):
+        if image.tag_v2.get(Tag.PlanarConfiguration) == 2 or not all(
+            m.startswith(_SUPPORTED) for m in raw_modes
+        ):
             raise ValueError(
                 "it stores 16-bit samples as separate planes, CMYK or premultiplied alpha, which "
                 "is not supported; save it as contiguous RGB or RGBA"

@@ -11,9 +11,9 @@ import struct
 from collections.abc import Iterator
 
 from PIL import Image
+from PIL.ExifTags import IFD
+from PIL.ExifTags import Base as Tag
 
-_ORIENTATION, _EXIF_IFD = 0x0112, 0x8769
-_PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
 _SHORT, _LONG = 3, 4
 # The transpose that brings a stored image upright, by its orientation tag.
 UPRIGHT = {
@@ -40,7 +40,7 @@ def orientation(exif: bytes) -> int:
     """Returns the orientation, 1–8; 1 (upright) if the tag is missing or invalid."""
     try:
         for entry in _entries(exif, _first_ifd(exif)):
-            if entry.tag == _ORIENTATION and entry.kind == _SHORT:
+            if entry.tag == Tag.Orientation and entry.kind == _SHORT:
                 (value,) = struct.unpack_from(_byte_order(exif) + "H", exif, entry.position)
                 return value if value in UPRIGHT else 1
     except (struct.error, ValueError):  # damaged
@@ -69,12 +69,12 @@ def reset_orientation(exif: bytes) -> bytes:
     first = _first_ifd(exif)
     sides: dict[int, _Entry] = {}
     for entry in _complete_entries(exif, first):
-        if entry.tag == _ORIENTATION:
+        if entry.tag == Tag.Orientation:
             struct.pack_into(order + "H", result, entry.position, 1)
-        elif entry.tag == _EXIF_IFD:
+        elif entry.tag == IFD.Exif:
             sides = _sides(exif, struct.unpack_from(order + "I", exif, entry.position)[0])
     if applied >= 5 and len(sides) == 2:
-        _swap(result, sides[_PIXEL_WIDTH], sides[_PIXEL_HEIGHT])
+        _swap(result, sides[Tag.ExifImageWidth], sides[Tag.ExifImageHeight])
     (count,) = struct.unpack_from(order + "H", exif, first)
     thumbnail_pointer = first + 2 + 12 * count  # to the next IFD, which describes the thumbnail
     if thumbnail_pointer + 4 <= len(result):
@@ -86,7 +86,7 @@ def _sides(exif: bytes, ifd: int) -> dict[int, _Entry]:
     return {
         entry.tag: entry
         for entry in _complete_entries(exif, ifd)
-        if entry.tag in (_PIXEL_WIDTH, _PIXEL_HEIGHT) and entry.kind in (_SHORT, _LONG)
+        if entry.tag in (Tag.ExifImageWidth, Tag.ExifImageHeight) and entry.kind in (_SHORT, _LONG)
     }
 
 

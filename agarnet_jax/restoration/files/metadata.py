@@ -5,17 +5,28 @@ import re
 import struct
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL.ExifTags import IFD
+from PIL.ExifTags import Base as Tag
 
 from agarnet_jax.restoration.files import exif as exif_data
 
 _EXIF_PREFIX = b"Exif\0\0"
 _IMAGEMAGICK_EXIF = "Raw profile type exif"  # a PNG text: name, length, hexadecimal digits
 COMMENT = "Comment"
-_ORIENTATION, _X_DENSITY = 274, 282
 _MAX_DENSITY = 65535  # the largest that every format holds
-_EXIF_IFD, _GPS_IFD = 34665, 34853
 # TIFF tags that describe the image, not how the file stores it (TIFF 6.0, section 8).
-_DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, _EXIF_IFD, _GPS_IFD)
+_DESCRIPTIVE_TAGS = (
+    Tag.ImageDescription,
+    Tag.Make,
+    Tag.Model,
+    Tag.Software,
+    Tag.DateTime,
+    Tag.Artist,
+    Tag.HostComputer,
+    Tag.Copyright,
+    IFD.Exif,
+    IFD.GPSInfo,
+)
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))\s*[2-8]")
 
 
@@ -88,10 +99,10 @@ def _exif(image: Image.Image, orientation: int) -> bytes:
 def _tiff_exif(image: TiffImagePlugin.TiffImageFile, orientation: int) -> bytes:
     stored, kept = image.getexif(), Image.Exif()
     if orientation != 1:
-        kept[_ORIENTATION] = orientation
+        kept[Tag.Orientation] = orientation
     for tag in _DESCRIPTIVE_TAGS:
         if tag in stored:
-            ifd = stored.get_ifd(tag) if tag in (_EXIF_IFD, _GPS_IFD) else None
+            ifd = stored.get_ifd(tag) if tag in (IFD.Exif, IFD.GPSInfo) else None
             kept[tag] = ifd or stored[tag]
     return kept.tobytes().removeprefix(_EXIF_PREFIX) if len(kept) else b""
 
@@ -100,7 +111,7 @@ def _density(image: Image.Image) -> tuple[float, float] | None:
     info = image.info
     if isinstance(image, JpegImagePlugin.JpegImageFile) and info.get("jfif_unit") not in (1, 2):
         return None  # Pillow defaults to 72, or reads it from the EXIF data, which is kept anyway
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and _X_DENSITY not in image.tag_v2:
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and Tag.XResolution not in image.tag_v2:
         return None  # Pillow defaults to 1
     try:
         horizontal, vertical = (float(value) for value in info["dpi"])

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, PpmImagePlugin, TiffImagePlugin
+from PIL.ExifTags import Base as Tag
 from PIL.ImageFile import ImageFile as PillowFile
 
 from agarnet_jax.restoration.files import color16_reading, decoding_limits, exif_transpose
@@ -12,7 +13,7 @@ from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.files.metadata import Metadata
 from agarnet_jax.restoration.pixels import ImageLike
 
-_ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0102, 0x0106, 0
+_WHITE_IS_ZERO = 0  # as photometric interpretation
 _UNKEPT_TIFF_TAGS = {
     "GeoTIFF": (33550, 33922, 34264, 34735, 34736, 34737),
     "IPTC": (33723,),
@@ -40,15 +41,15 @@ def _open(file: BinaryIO) -> PillowFile:
     file.seek(0)
     with decoding_limits.without_pillow_limit():
         image = Image.open(file)
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and _ORIENTATION not in image.tag_v2:
-        image.getexif().pop(_ORIENTATION, None)  # from XMP, which Pillow applies to TIFF only
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and Tag.Orientation not in image.tag_v2:
+        image.getexif().pop(Tag.Orientation, None)  # from XMP, which Pillow applies to TIFF only
     return image
 
 
 def _orientation_applied_on_load(image: Image.Image) -> int:
     """Returns the orientation that Pillow applies while loading, which it does for TIFF only."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return image.getexif().get(_ORIENTATION, 1)
+        return image.getexif().get(Tag.Orientation, 1)
     return 1
 
 
@@ -102,14 +103,14 @@ def _has_12_bits(image: PillowFile) -> bool:
     """Returns whether it is a 12-bit gray TIFF, whose levels (up to 4095) Pillow does not scale."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return False
-    return image.tag_v2.get(_BITS_PER_SAMPLE) == (12,)
+    return image.tag_v2.get(Tag.BitsPerSample) == (12,)
 
 
 def _is_white_zero(image: PillowFile) -> bool:
     """Returns whether a TIFF file stores white as zero, which Pillow inverts for 8 bits only."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return False
-    return image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    return image.tag_v2.get(Tag.PhotometricInterpretation) == _WHITE_IS_ZERO
 
 
 def _in_kept_mode(image: Image.Image, warnings: list[str]) -> Image.Image:

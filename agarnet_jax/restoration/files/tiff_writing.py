@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
+from PIL.ExifTags import Base as Tag
 
 from agarnet_jax.restoration.files import exif
 from agarnet_jax.restoration.files.errors import reason
@@ -17,17 +18,35 @@ from agarnet_jax.restoration.files.metadata import COMMENT, Metadata
 
 _STRIP_BYTES = 2**20
 _LONG, _BYTE, _UNDEFINED = 4, 1, 7
-# Tags of baseline TIFF and of the supplements to TIFF 6.0.
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_OFFSETS, _SAMPLES, _ROWS, _COUNTS = 273, 277, 278, 279
-_X_DENSITY, _Y_DENSITY, _DENSITY_UNIT = 282, 283, 296
-_PREDICTOR, _EXTRA, _XMP, _ICC = 317, 338, 700, 34675
-_DESCRIPTION, _THUMBNAIL = 270, (513, 514)
 _DEFLATE, _HORIZONTAL_DIFFERENCING, _INCH, _UNASSOCIATED_ALPHA = 8, 2, 2, 2
 _GRAY, _RGB, _CMYK = 1, 2, 5
-_STORAGE_TAGS = {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _SAMPLES, _ROWS}
-_STORAGE_TAGS |= {_COUNTS, _PREDICTOR, _EXTRA, _XMP, _ICC}
-_STORAGE_TAGS |= {284, 301, 320, 322, 323, 324, 325, 330, 339}
+# Tags that say how a file stores its image or thumbnail, or that are written from other metadata.
+_STORAGE_TAGS = {
+    Tag.ImageWidth,
+    Tag.ImageLength,
+    Tag.BitsPerSample,
+    Tag.Compression,
+    Tag.PhotometricInterpretation,
+    Tag.StripOffsets,
+    Tag.SamplesPerPixel,
+    Tag.RowsPerStrip,
+    Tag.StripByteCounts,
+    Tag.PlanarConfiguration,
+    Tag.TransferFunction,
+    Tag.Predictor,
+    Tag.ColorMap,
+    Tag.TileWidth,
+    Tag.TileLength,
+    Tag.TileOffsets,
+    Tag.TileByteCounts,
+    Tag.SubIFDs,
+    Tag.ExtraSamples,
+    Tag.SampleFormat,
+    Tag.JpegIFOffset,
+    Tag.JpegIFByteCount,
+    Tag.XMLPacket,
+    Tag.InterColorProfile,
+}
 # What Pillow raises on values of unexpected types.
 _EXIF_ERRORS = (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError, struct.error)
 
@@ -46,22 +65,22 @@ def write(pixels: np.ndarray, file: BinaryIO, *, metadata: Metadata, cmyk: bool)
     warnings = _describe(directory, metadata)
     color = 1 if channels < 3 else 3 + cmyk
     values: dict[int, Any] = {
-        _WIDTH: width,
-        _HEIGHT: height,
-        _BITS: (8 * pixels.itemsize,) * channels,
-        _COMPRESSION: _DEFLATE,
-        _PHOTOMETRIC: {1: _GRAY, 3: _RGB, 4: _CMYK}[color],
-        _SAMPLES: channels,
-        _ROWS: rows,
-        _PREDICTOR: _HORIZONTAL_DIFFERENCING,
-        _OFFSETS: tuple(int(x) for x in np.cumsum([0, *map(len, strips[:-1])])),
-        _COUNTS: tuple(map(len, strips)),
+        Tag.ImageWidth: width,
+        Tag.ImageLength: height,
+        Tag.BitsPerSample: (8 * pixels.itemsize,) * channels,
+        Tag.Compression: _DEFLATE,
+        Tag.PhotometricInterpretation: {1: _GRAY, 3: _RGB, 4: _CMYK}[color],
+        Tag.SamplesPerPixel: channels,
+        Tag.RowsPerStrip: rows,
+        Tag.Predictor: _HORIZONTAL_DIFFERENCING,
+        Tag.StripOffsets: tuple(int(x) for x in np.cumsum([0, *map(len, strips[:-1])])),
+        Tag.StripByteCounts: tuple(map(len, strips)),
     }
     if channels > color:
-        values[_EXTRA] = _UNASSOCIATED_ALPHA
+        values[Tag.ExtraSamples] = _UNASSOCIATED_ALPHA
     for tag, value in values.items():
         directory[tag] = value
-    directory.tagtype[_OFFSETS] = directory.tagtype[_COUNTS] = _LONG
+    directory.tagtype[Tag.StripOffsets] = directory.tagtype[Tag.StripByteCounts] = _LONG
     directory.save(file)  # adds its own size to the offsets
     for strip in strips:
         file.write(strip)
@@ -87,18 +106,18 @@ def _describe(directory: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metada
         except _EXIF_ERRORS as error:
             warnings.append(f"its EXIF data is damaged and was dropped ({reason(error)})")
     if metadata.icc_profile:
-        directory[_ICC] = metadata.icc_profile
-        directory.tagtype[_ICC] = _UNDEFINED
+        directory[Tag.InterColorProfile] = metadata.icc_profile
+        directory.tagtype[Tag.InterColorProfile] = _UNDEFINED
     if metadata.xmp:
-        directory[_XMP] = metadata.xmp
-        directory.tagtype[_XMP] = _BYTE
+        directory[Tag.XMLPacket] = metadata.xmp
+        directory.tagtype[Tag.XMLPacket] = _BYTE
     if metadata.density:
-        directory[_DENSITY_UNIT] = _INCH
-        directory[_X_DENSITY], directory[_Y_DENSITY] = metadata.density
+        directory[Tag.ResolutionUnit] = _INCH
+        directory[Tag.XResolution], directory[Tag.YResolution] = metadata.density
     if comment := metadata.texts.get(COMMENT):
-        if _DESCRIPTION not in directory:
-            directory[_DESCRIPTION] = comment.encode()  # in UTF-8, which most readers assume
-        elif directory[_DESCRIPTION] != comment:
+        if Tag.ImageDescription not in directory:
+            directory[Tag.ImageDescription] = comment.encode()  # most readers assume UTF-8
+        elif directory[Tag.ImageDescription] != comment:
             warnings.append(
                 "TIFF has one description, already set by its EXIF data, so its comment was dropped"
             )
@@ -115,7 +134,7 @@ def _writable_exif(data: bytes, warnings: list[str]) -> dict[int, Any]:
             if ExifTags.IFD.Interop in ifd:
                 ifd[ExifTags.IFD.Interop] = parsed.get_ifd(ExifTags.IFD.Interop)
             copied[tag] = ifd
-        elif tag not in _STORAGE_TAGS and tag not in _THUMBNAIL:
+        elif tag not in _STORAGE_TAGS:
             copied[tag] = parsed[tag]
     trial = TiffImagePlugin.ImageFileDirectory_v2()
     for tag, value in copied.items():
