@@ -168,7 +168,7 @@ def _upsampling_factors(
         return [(vertical // v, horizontal // h) for h, v in header.sampling]
     if subsampling is None:
         subsampling = _detect_subsampling(planes)
-    return [subsampling.factors if plane.chroma else (1, 1) for plane in planes]
+    return [subsampling.value if plane.chroma else (1, 1) for plane in planes]
 
 
 def _detect_subsampling(planes: Sequence[Plane]) -> Subsampling:

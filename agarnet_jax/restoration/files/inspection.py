@@ -175,11 +175,11 @@ def _header_facts(header: JpegHeader) -> HeaderFacts:
 def _subsampling(header: JpegHeader) -> str:
     """Returns the name of the sampling factors, such as "4:2:0", or the factors themselves."""
     (horizontal, vertical), (chroma_horizontal, chroma_vertical) = header.sampling[:2]
-    factors = vertical / chroma_vertical, horizontal / chroma_horizontal
-    for subsampling in Subsampling:
-        if subsampling.factors == factors:
-            return subsampling.value
-    return f"{horizontal}×{vertical} luma to {chroma_horizontal}×{chroma_vertical} chroma samples"
+    try:
+        return str(Subsampling((vertical / chroma_vertical, horizontal / chroma_horizontal)))
+    except ValueError:
+        samples = f"{chroma_horizontal}×{chroma_vertical} chroma samples"
+        return f"{horizontal}×{vertical} luma to {samples}"
 
 
 def _header_text(header: HeaderFacts | None) -> str:

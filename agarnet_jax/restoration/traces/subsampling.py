@@ -23,30 +23,16 @@ _BORDER = 8  # pixels ignored at the sides of a patch, beyond which the image ma
 
 
 class Subsampling(enum.Enum):
-    """The resolution of chroma relative to luma.
+    """The resolution of chroma relative to luma: (vertical, horizontal) pixels per sample."""
 
-    factors: (vertical, horizontal) pixels per sample.
-    """
+    S444 = 1, 1
+    S422 = 1, 2
+    S440 = 2, 1
+    S420 = 2, 2
+    S411 = 1, 4
 
-    S444 = "4:4:4"
-    S422 = "4:2:2"
-    S440 = "4:4:0"
-    S420 = "4:2:0"
-    S411 = "4:1:1"
-
-    @property
-    def factors(self) -> tuple[int, int]:
-        return _FACTORS[self]
-
-
-_FACTORS = {
-    Subsampling.S444: (1, 1),
-    Subsampling.S422: (1, 2),
-    Subsampling.S440: (2, 1),
-    Subsampling.S420: (2, 2),
-    Subsampling.S411: (1, 4),
-}
-_BY_FACTORS = {factors: subsampling for subsampling, factors in _FACTORS.items()}
+    def __str__(self) -> str:
+        return ":".join(self.name[1:])
 
 
 def find_subsampling(
@@ -71,8 +57,9 @@ def find_subsampling(
             values = np.rint(read(rows, columns))
             errors[0].append(_round_trip_errors(values, clipped))
             errors[1].append(_round_trip_errors(values.T, clipped.T))
-    factors = [2 if _rms_where_active(of_axis) < _MAX_ERROR else 1 for of_axis in errors]
-    return _BY_FACTORS[factors[0], factors[1]]
+    return Subsampling(
+        tuple(2 if _rms_where_active(of_axis) < _MAX_ERROR else 1 for of_axis in errors)
+    )
 
 
 def saturated(pixels: np.ndarray) -> np.ndarray:

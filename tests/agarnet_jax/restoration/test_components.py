@@ -248,7 +248,7 @@ def test_alpha_is_kept_and_scaled_to_16_bits(with_planes):
 
 def test_without_a_header_the_given_subsampling_is_used(astronaut):
     for subsampling in Subsampling:
-        vertical, horizontal = subsampling.factors
+        vertical, horizontal = subsampling.value
         luma, cb, cr = split(astronaut[:33, :47], subsampling=subsampling).planes
         assert luma.shape == (33, 47)
         assert cb.shape == cr.shape == (-(-33 // vertical), -(-47 // horizontal))
