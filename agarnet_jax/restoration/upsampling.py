@@ -130,7 +130,7 @@ class Upsampling:
 
 
 def block_means(values: np.ndarray, factors: tuple[int, int]) -> np.ndarray:
-    """Returns the means of (vertical, horizontal) blocks of (H, W).
+    """Returns the means of (vertical, horizontal) blocks of (H, W, …).
 
     Partial blocks at the bottom and right are completed by repeating the last row and column.
     """

@@ -1,7 +1,7 @@
 """Visualizations of a restoration: the quality map, and a comparison of before and after."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -14,6 +14,7 @@ from agarnet_jax.restoration.pixels import (
     readable,
     strips,
 )
+from agarnet_jax.restoration.upsampling import block_means
 
 # The perceptually uniform colour map viridis (van der Walt & Smith, 2015; CC0), evenly sampled.
 _VIRIDIS = np.array(
@@ -168,25 +169,13 @@ def _color_strips(image: ImageLike) -> Callable[[slice], np.ndarray]:
 
 def _reduce(read: Callable[[slice], np.ndarray], scaling: _Scaling) -> np.ndarray:
     """Averages squares of `factor` pixels a side, in strips; edges are replicated to fill them."""
+    factors = scaling.factor, scaling.factor
     return np.concatenate(
-        [_square_means(read(rows), scaling.factor) for rows in _strips_of_squares(scaling)]
+        [
+            block_means(read(rows).astype(np.float32), factors)
+            for rows in strips(scaling.shape, unit=scaling.factor)
+        ]
     )
-
-
-def _strips_of_squares(scaling: _Scaling) -> Iterator[slice]:
-    rows = next(iter(strips(scaling.shape)))
-    step = -(-(rows.stop - rows.start) // scaling.factor) * scaling.factor
-    return (
-        slice(top, min(top + step, scaling.shape[0])) for top in range(0, scaling.shape[0], step)
-    )
-
-
-def _square_means(values: np.ndarray, factor: int) -> np.ndarray:
-    missing = [(0, -side % factor) for side in values.shape[:2]]
-    values = np.pad(values, [*missing, (0, 0)], mode="edge")
-    height, width, channels = values.shape
-    down = values.reshape(height // factor, factor, width * channels).sum(axis=1, dtype=np.float32)
-    return down.reshape(len(down), width // factor, factor, channels).mean(axis=2) / factor
 
 
 def _with_scale(panel: Image.Image, low: float, high: float) -> Image.Image:
