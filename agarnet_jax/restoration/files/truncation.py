@@ -8,8 +8,7 @@ import numpy as np
 from PIL import Image
 
 _END_OF_IMAGE = b"\xff\xd9"
-# Bytes that, after 0xFF, belong to the coded data instead of starting a segment (T.81, B.1.1.2).
-_WITHIN_DATA = (0x00, 0xFF, *range(0xD0, 0xD8))
+# 0xFF before other bytes belongs to the coded data instead of starting a segment (T.81, B.1.1.2).
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _TEM, _SOI, _EOI, _SOS = 0x01, 0xD8, 0xD9, 0xDA
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -87,14 +86,10 @@ def with_end_of_image(contents: bytes) -> io.BytesIO:
 
 
 def _end_of_complete_segments(contents: bytes) -> int:
-    position = len(contents)
-    while (position := contents.rfind(b"\xff", 0, position)) >= 0:
-        following = contents[position + 1 : position + 2]
-        if following and following[0] not in _WITHIN_DATA:
-            length = int.from_bytes(contents[position + 2 : position + 4])
-            is_complete = position + 4 <= len(contents) and position + 2 + length <= len(contents)
-            return len(contents) if is_complete else position
-    return len(contents)
+    *_, last = _MARKER.finditer(contents)
+    length = int.from_bytes(contents[last.end() : last.end() + 2])
+    needed = last.end() + max(2, length)
+    return len(contents) if needed <= len(contents) else last.start()
 
 
 def describe(image: Image.Image) -> str:
