@@ -45,14 +45,12 @@ class History:
     reasons: tuple[str, ...]
 
 
-def assess(
-    luma: np.ndarray, *, header: JpegHeader | None, estimated_quality: float | None
-) -> History:
+def assess(luma: np.ndarray, *, header: JpegHeader, estimated_quality: float | None) -> History:
     """Looks for traces of earlier compressions.
 
     Args:
       luma: (H, W) uint8, the first component as decoded, not converted to RGB and back.
-      header: the file's header; None for files other than JPEG, which are never single.
+      header: the file's header.
       estimated_quality: 1–100, estimated from the pixels; None: not estimated.
 
     Raises:
@@ -62,8 +60,6 @@ def assess(
         raise ValueError(
             f"The first component must be (H, W) uint8, got {luma.dtype} {luma.shape}."
         )
-    if header is None:
-        return History(False, ("the file is not a JPEG, so its quantization tables are unknown",))
     if header.coding not in ASSESSED_CODINGS:
         reason = f"recompression is detected in gray and YCbCr files only, not in {header.coding}"
         return History(False, (reason,))

@@ -87,7 +87,6 @@ def test_an_estimate_far_below_the_header_counts_as_a_trace(photos, decoded):
 
 def test_only_assessed_codings_are_classified_as_single(photos, decoded):
     luma, _, header = decoded(photos[0], 50)
-    assert not assess(luma, header=None, estimated_quality=50).single
     for coding in (Coding.RGB, Coding.CMYK, Coding.YCCK):
         other = dataclasses.replace(header, coding=coding)
         history = assess(luma, header=other, estimated_quality=50)
@@ -102,9 +101,10 @@ def test_nothing_is_detected_in_small_and_flat_images(encode):
         assert double_quantization.evidence(luma, table=quality_table(50)) == 0
 
 
-def test_luma_of_wrong_dtype_raises(photos):
+def test_luma_of_wrong_dtype_raises(photos, decoded):
+    luma, _, header = decoded(photos[0], 50)
     with pytest.raises(ValueError, match="uint8, got float64"):
-        assess(photos[0][..., 0] / 255, header=None, estimated_quality=None)
+        assess(luma / 255, header=header, estimated_quality=None)
 
 
 def text_page(size):
