@@ -154,7 +154,7 @@ class Engine:
         size: of the image that needed too much memory.
         """
         tilings = self.restorer_tiling, self.estimator_tiling
-        halved = [tiling.halved(max(size), unit=CELL) for tiling in tilings]
+        halved = [tiling.halved(max(size)) for tiling in tilings]
         if not is_out_of_memory(error) or halved == [None, None]:
             raise error
         self.restorer_tiling = halved[0] or self.restorer_tiling

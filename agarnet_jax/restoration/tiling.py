@@ -67,12 +67,12 @@ class Tiling:
         cuts = [0, *(start + self.overlap for start in starts[1:]), length]
         return [Span(*bounds) for bounds in zip(starts, cuts, cuts[1:])]
 
-    def halved(self, length: int, *, unit: int) -> "Tiling | None":
+    def halved(self, length: int) -> "Tiling | None":
         """Returns a tiling whose tiles have half the side of those for planes of `length`.
 
-        The new side is a multiple of `unit`. None if it would not exceed twice the overlap.
+        The new side is a multiple of 64. None if it would not exceed twice the overlap.
         """
-        half = self.side(length) // 2 // unit * unit
+        half = self.side(length) // 2 // _SIDE_UNIT * _SIDE_UNIT
         if half <= 2 * self.overlap:
             return None
         return dataclasses.replace(self, largest=half)

@@ -85,7 +85,7 @@ def test_without_a_largest_side_an_image_is_one_span():
     ],
 )
 def test_halved_tiles_have_half_the_side_or_there_are_none(largest, overlap, length, expected):
-    smaller = tiling(largest=largest, overlap=overlap).halved(length, unit=64)
+    smaller = tiling(largest=largest, overlap=overlap).halved(length)
     assert (smaller and smaller.largest) == expected
 
 
