@@ -157,7 +157,3 @@ def _send(number: int) -> None:
         signal.raise_signal(number)
     else:  # also wakes the main thread
         os.kill(os.getpid(), number)
-
-
-if __name__ == "__main__":
-    program()
