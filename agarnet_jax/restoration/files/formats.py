@@ -50,7 +50,7 @@ SUFFIXES = tuple(_BY_SUFFIX)
 
 def of_kind(kind: str) -> Format | None:
     """Returns the format with Pillow's name `kind`, or None if it cannot be written."""
-    return next((format for format in FORMATS if format.name == kind), None)
+    return BY_NAME.get(kind.lower())
 
 
 def of_path(path: pathlib.Path) -> Format:
