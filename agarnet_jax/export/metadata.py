@@ -6,8 +6,6 @@ import json
 import os
 import pathlib
 import subprocess
-from collections.abc import Mapping
-from typing import Any
 
 import flax.traverse_util
 import numpy as np
@@ -85,11 +83,10 @@ def weights_hash(trained: weights.Weights) -> str:
     little-endian bytes.
     """
     digest = hashlib.sha256()
-    parts: Mapping[str, tuple[Any, Any]] = {
-        "restorer": (trained.restorer_config, trained.restorer_params),
-        "estimator": (trained.estimator_config, trained.estimator_params),
-    }
-    for config, params in parts.values():
+    for config, params in (
+        (trained.restorer_config, trained.restorer_params),
+        (trained.estimator_config, trained.estimator_params),
+    ):
         digest.update(json.dumps(to_plain(config), sort_keys=True).encode())
         for name, value in sorted(flax.traverse_util.flatten_dict(params, sep="/").items()):
             digest.update(f"{name} {list(np.shape(value))}".encode())
