@@ -1,9 +1,9 @@
 // One quality for an image, disregarding its flat areas: a port of
 // agarnet_jax/restoration/traces/flat_areas.py, which explains the method.
 
+import { BLOCK } from "./jpeg_tables.js";
 import { CELL, clipQuality } from "./quality.js";
 
-const BLOCK = 8;
 const MIN_DIFFERENCE = 0.5 / 255;
 
 /** The mean of cells by area and squared fraction of blocks with detail; by area if all are flat. */

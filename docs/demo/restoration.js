@@ -2,10 +2,10 @@
 // then luma is restored tile by tile.
 
 import { addLuma } from "./color.js";
+import { BLOCK } from "./jpeg_tables.js";
 import { CELL, applyStrength } from "./quality.js";
 import { Tiling } from "./tiling.js";
 
-const BLOCK = 8;
 export const RESTORING = new Tiling({ largest: 512, overlap: 32, grid: BLOCK, padding: "edge" });
 export const ESTIMATING = new Tiling({
   largest: 12 * CELL,

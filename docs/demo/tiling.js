@@ -4,11 +4,6 @@
 
 const SIDE_UNIT = 64; // tile sides are rounded up to a multiple of this
 
-/** One axis of a tile: it starts at `start`, and its result is kept in [first, last). */
-function span(start, first, last) {
-  return { start, first, last };
-}
-
 // Index of the pixel that pads position `i` of a line of `length` pixels.
 const PADDING = {
   /** Repeats the last pixel. */
@@ -40,7 +35,10 @@ export class Tiling {
     return Math.min(this.largest, Math.ceil(share / SIDE_UNIT) * SIDE_UNIT);
   }
 
-  /** Spans whose kept results cover [0, length) once, at least `overlap` from tile edges. */
+  /**
+   * Tiles along one axis, { start, first, last }: one begins at `start`, and its results in
+   * [first, last) are kept. These cover [0, length) once, at least `overlap` from tile edges.
+   */
   spans(length) {
     const tile = this.side(length);
     const step = Math.floor((tile - 2 * this.overlap) / this.grid) * this.grid;
@@ -49,7 +47,7 @@ export class Tiling {
     for (let start = 0; start < end - tile; start += step) starts.push(start);
     starts.push(end - tile);
     const cuts = [0, ...starts.slice(1).map((start) => start + this.overlap), length];
-    return starts.map((start, i) => span(start, cuts[i], cuts[i + 1]));
+    return starts.map((start, i) => ({ start, first: cuts[i], last: cuts[i + 1] }));
   }
 
   /** The tiles of a plane, from top to bottom. */
