@@ -151,6 +151,11 @@ def pixels_of_blocks(blocks: np.ndarray, rows: slice, columns: slice) -> np.ndar
     return blocks[np.ix_(*indices)]
 
 
+def to_levels(part: np.ndarray) -> np.ndarray:
+    """Converts a part of a plane, uint8 or in [0, 1], to levels 0–255, float32."""
+    return part.astype(np.float32) * (1 if part.dtype == np.uint8 else 255)
+
+
 def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Converts values in [0, 1] to a dtype: clipped, and for integers scaled and rounded."""
     peak = INTEGER_PEAKS.get(dtype, 1)

@@ -132,13 +132,6 @@ class Plane:
         pixels = self.pixels.read(rows, slice(0, self.upsampling.size[1]))
         return saturated(pixels[..., np.flatnonzero(self.weights)])
 
-    def levels(self) -> np.ndarray:
-        """Returns the whole component in 8 bits, (H, W) uint8."""
-        result = np.empty(self.shape, np.uint8)
-        for rows in strips(self.shape):
-            result[rows] = np.rint(255 * self[rows, :].clip(0, 1))
-        return result
-
     def is_flat(self) -> bool:
         """Whether the component has one value throughout, like chroma of gray images."""
         low, high = np.inf, -np.inf

@@ -180,11 +180,7 @@ def _replace_spurious(estimate: float, components: Components) -> AssumedQuality
     last = MAX_QUALITY if known is None else known
     tables = (table for table in (lead.table, lead.detected_table) if table is not None)
     table = next(tables, quality_table(round(last)))
-    if not compression_history.is_far_below(table, estimate):
-        return None
-    if not compression_history.is_spurious_estimate(
-        lead.levels(), table=table, estimated_quality=estimate
-    ):
+    if not compression_history.is_spurious_estimate(lead, table=table, estimated_quality=estimate):
         return None
     if known is None and find_grid(lead) is not None:
         return None

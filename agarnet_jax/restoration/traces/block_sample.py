@@ -6,7 +6,7 @@ import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY, ZIGZAG, quality_table
 from agarnet_jax.restoration import block_transform
-from agarnet_jax.restoration.pixels import PlaneReader
+from agarnet_jax.restoration.pixels import PlaneReader, to_levels
 
 LOW_FREQUENCIES = ZIGZAG[1:21]  # raster indices of the first 20 AC frequencies; others are mostly 0
 _MAX_PIXELS = 2**17  # sampled
@@ -31,8 +31,7 @@ def sample_blocks(plane: PlaneReader) -> np.ndarray:
         row = index * (height // BLOCK) // sampled
         start = starts[index % len(starts)]
         rows = slice(row * BLOCK, (row + 1) * BLOCK)
-        segment = plane[rows, start : min(start + _SEGMENT, width)]
-        segment = segment.astype(np.float32) * (1 if segment.dtype == np.uint8 else 255)
+        segment = to_levels(plane[rows, start : min(start + _SEGMENT, width)])
         blocks.append(segment.reshape(BLOCK, -1, BLOCK).swapaxes(0, 1))
     return np.concatenate(blocks)
 

@@ -13,6 +13,8 @@ import numpy as np
 from agarnet_jax.jpeg_tables import BLOCK, effective_quality, quality_table
 from agarnet_jax.restoration import block_transform
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
+from agarnet_jax.restoration.pixels import to_levels
+from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.traces import double_quantization, quantization_steps, table_fit
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 
@@ -74,15 +76,9 @@ def assess(luma: np.ndarray, *, header: JpegHeader, estimated_quality: float | N
     return History(not reasons, tuple(reasons))
 
 
-def is_far_below(table: np.ndarray, estimated_quality: float) -> bool:
-    """Whether an estimate's steps are much coarser than those of a file's table (8, 8).
-
-    Using such an estimate wrongly does harm, and pixels can refute it (`is_spurious_estimate`).
-    """
-    return bool(quality_table(round(estimated_quality)).mean() >= _FAR_RATIO * np.mean(table))
-
-
-def is_spurious_estimate(luma: np.ndarray, *, table: np.ndarray, estimated_quality: float) -> bool:
+def is_spurious_estimate(
+    luma: np.ndarray | Plane, *, table: np.ndarray, estimated_quality: float
+) -> bool:
     """Whether an estimate far below a file's table is without any trace in the pixels.
 
     The network treats text, pixel art and noise as coarsely compressed. A photograph that was in
@@ -91,11 +87,13 @@ def is_spurious_estimate(luma: np.ndarray, *, table: np.ndarray, estimated_quali
     by chance, so the steps of the earlier compression must be detected on that grid, too.
 
     Args:
-      luma: as for `assess`.
+      luma: (H, W), uint8 or in [0, 1]; the grid begins at its top left corner.
       table: (8, 8) in raster order, that of the file's luma.
       estimated_quality: 1–100.
     """
-    if not is_far_below(table, estimated_quality) or _is_double_quantized(luma, table):
+    if quality_table(round(estimated_quality)).mean() < _FAR_RATIO * np.mean(table):
+        return False  # using it wrongly would do little harm
+    if _is_double_quantized(luma, table):
         return False
     if not _looks_like_graphics(_crop_middle(luma, (0, 0))):
         return False
@@ -107,16 +105,19 @@ def is_spurious_estimate(luma: np.ndarray, *, table: np.ndarray, estimated_quali
     return quality is None or quality > effective_quality(table) - ESTIMATE_BELOW_HEADER / 2
 
 
-def _crop_middle(luma: np.ndarray, grid: tuple[int, int], *, limit: int = 1024) -> np.ndarray:
+def _crop_middle(
+    luma: np.ndarray | Plane, grid: tuple[int, int], *, limit: int = 1024
+) -> np.ndarray:
     """Returns the middle, at most `limit` pixels a side, aligned to the grid's blocks."""
     starts = (g + max(0, side - limit) // 2 // BLOCK * BLOCK for g, side in zip(grid, luma.shape))
-    return luma[tuple(slice(start, start + limit) for start in starts)]
+    top, left = starts
+    return luma[top : top + limit, left : left + limit]
 
 
 def _looks_like_graphics(luma: np.ndarray) -> bool:
     """Whether blocks are flat, or have stronger high frequencies than a coarse JPEG leaves."""
     height, width = (side - side % BLOCK for side in luma.shape)
-    blocks = block_transform.forward(luma[:height, :width].astype(np.float32))
+    blocks = block_transform.forward(to_levels(luma[:height, :width]))
     blocks = blocks.reshape(-1, BLOCK, BLOCK)
     magnitudes = np.abs(blocks.reshape(-1, BLOCK * BLOCK)[:, 1:])
     detailed = blocks[(magnitudes >= _ROUNDING).any(axis=1)]
@@ -125,7 +126,7 @@ def _looks_like_graphics(luma: np.ndarray) -> bool:
     return bool(block_transform.high_frequency_energy(detailed).mean() >= _SHARP**2)
 
 
-def _is_double_quantized(luma: np.ndarray, table: np.ndarray) -> bool:
+def _is_double_quantized(luma: np.ndarray | Plane, table: np.ndarray) -> bool:
     return double_quantization.evidence(luma, table=table) > _MIN_EVIDENCE
 
 

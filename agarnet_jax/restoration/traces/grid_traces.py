@@ -6,6 +6,7 @@ import numpy as np
 
 from agarnet_jax.dct_basis import basis_1d
 from agarnet_jax.jpeg_tables import BLOCK
+from agarnet_jax.restoration.pixels import to_levels
 from agarnet_jax.restoration.plane import Plane
 
 PHASES = BLOCK * BLOCK
@@ -44,9 +45,7 @@ def bands(luma: np.ndarray | Plane) -> Iterator[np.ndarray]:
     for band in np.unique(np.linspace(0, count - 1, examined).round().astype(int)):
         first = band * _CELL_ROWS
         last = min(rows, first + _CELL_ROWS)
-        strip = luma[first * BLOCK : (last + 1) * BLOCK - 1, :]
-        levels = strip.astype(np.float32)
-        yield levels if strip.dtype == np.uint8 else 255 * levels
+        yield to_levels(luma[first * BLOCK : (last + 1) * BLOCK - 1, :])
 
 
 def zero_counts(band: np.ndarray, *, zero: float = ROUNDED_ZERO) -> np.ndarray:
