@@ -5,19 +5,33 @@
 
 Uses the averaged parameters of each run's best checkpoint (by held-out score). Instead of a run,
 --restorer and --estimator also accept a shipped name or a weights file that has this network.
+
+Given several times, they pack the mean of the parameters. The mean of a network and of one that was
+trained further on other images is often good at both (Wortsman et al., "Robust fine-tuning of
+zero-shot models", CVPR 2022):
+
+    python -m experiments.pack_weights --restorer=tiny --restorer=WORKDIR --estimator=tiny \\
+      --out=FILE.safetensors
 """
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
+import jax
+import numpy as np
 from absl import flags
 
 from agarnet_jax import atomic_files, weights
 from experiments import program
 from experiments.trained import best_of
 
-_RESTORER = flags.DEFINE_string("restorer", None, "Working folder of its training, or weights.")
-_ESTIMATOR = flags.DEFINE_string("estimator", None, "Working folder of its training, or weights.")
+_RESTORER = flags.DEFINE_multi_string(
+    "restorer", [], "Working folder of its training, or weights. Of several, the mean."
+)
+_ESTIMATOR = flags.DEFINE_multi_string(
+    "estimator", [], "Working folder of its training, or weights. Of several, the mean."
+)
 _JOINT = flags.DEFINE_string(
     "joint", None, "Working folder of a joint training, instead of the two."
 )
@@ -28,7 +42,8 @@ def pack() -> weights.Weights:
     """Loads the networks that the flags name.
 
     Raises:
-      ValueError: a run has no checkpoint or trained another task, or the flags do not combine.
+      ValueError: a run has no checkpoint or trained another task, networks to average differ in
+        their configuration, or the flags do not combine.
     """
     restorer, estimator, joint = _RESTORER.value, _ESTIMATOR.value, _JOINT.value
     if joint and not (restorer or estimator):
@@ -36,9 +51,22 @@ def pack() -> weights.Weights:
         return weights.Weights(*networks["restorer"], *networks["estimator"])
     if restorer and estimator and not joint:
         return weights.Weights(
-            *_network(restorer, task="restorer"), *_network(estimator, task="estimator")
+            *_mean_network(restorer, task="restorer"), *_mean_network(estimator, task="estimator")
         )
     raise ValueError("Give both --restorer and --estimator, or --joint alone.")
+
+
+def _mean_network(sources: Sequence[str], *, task: str) -> tuple[Any, Any]:
+    """Loads networks of one configuration, and averages their parameters."""
+    configs, params = zip(*(_network(source, task=task) for source in sources))
+    for source, config in zip(sources, configs):
+        if config != configs[0]:
+            raise ValueError(
+                f"The {task}s of {sources[0]!r} and {source!r} have different configurations, so "
+                "they cannot be averaged."
+            )
+    mean = lambda *leaves: np.mean(leaves, axis=0, dtype=np.float64).astype(np.float32)  # noqa: E731
+    return configs[0], jax.tree.map(mean, *params)
 
 
 def _network(source: str, *, task: str) -> tuple[Any, Any]:

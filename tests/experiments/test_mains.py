@@ -1,5 +1,6 @@
 """The programs end to end, each in its own process, on small networks and images."""
 
+import dataclasses
 import json
 import shutil
 
@@ -105,6 +106,20 @@ def test_a_network_from_a_weights_file_can_be_packed(program, trained, tmp_path)
     assert packed.estimator_config == shipped.estimator_config
     jax.tree.map(np.testing.assert_array_equal, packed.estimator_params, shipped.estimator_params)
     assert packed.restorer_config != shipped.restorer_config
+
+
+def test_several_networks_of_one_configuration_are_averaged(program, tmp_path):
+    tiny = weights.load("tiny")
+    tripled = jax.tree.map(lambda leaf: 3 * leaf, tiny.restorer_params)
+    weights.save(dataclasses.replace(tiny, restorer_params=tripled), tmp_path / "tripled")
+    command = "experiments.pack_weights", "--restorer=tiny", "--estimator=tiny"
+    program(*command, f"--restorer={tmp_path / 'tripled'}", f"--out={tmp_path / 'mean'}")
+    doubled = jax.tree.map(lambda leaf: 2 * leaf, tiny.restorer_params)
+    packed = weights.load(tmp_path / "mean")
+    jax.tree.map(np.testing.assert_array_equal, packed.restorer_params, doubled)
+    result = program(*command, "--restorer=small", f"--out={tmp_path / 'no'}", fails=True)
+    assert "'tiny' and 'small' have different configurations, so they cannot" in result.stderr
+    assert not (tmp_path / "no").exists()
 
 
 def test_packing_a_run_of_another_task_is_rejected(program, trained, tmp_path):
