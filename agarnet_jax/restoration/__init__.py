@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agarnet_jax.restoration.jpeg_header import JpegHeader
-    from agarnet_jax.restoration.request import Orientation, QualitySource
+    from agarnet_jax.restoration.request import QualitySource
     from agarnet_jax.restoration.restorer import Restored, Restorer
 
-__all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
+__all__ = ["JpegHeader", "QualitySource", "Restored", "Restorer"]
 
 
 def __getattr__(name: str) -> Any:

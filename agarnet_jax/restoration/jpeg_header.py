@@ -67,14 +67,6 @@ class JpegHeader:
             progressive=bool(image.info.get("progressive")),
         )
 
-    def transposed(self) -> "JpegHeader":
-        """Returns the header of the same file with rows and columns exchanged."""
-        return dataclasses.replace(
-            self,
-            tables=tuple(table.T for table in self.tables),
-            sampling=tuple((vertical, horizontal) for horizontal, vertical in self.sampling),
-        )
-
 
 def _coding(image: JpegImagePlugin.JpegImageFile) -> Coding:
     """Determines the coding as libjpeg does (`default_decompress_parms` in jdapimin.c)."""

@@ -9,7 +9,6 @@ from agarnet_jax.jpeg_tables import (
     MAX_QUALITY,
     network_table,
     network_tables_by_quality,
-    transposed_network_table,
 )
 from agarnet_jax.models import AGARNetConfig
 from agarnet_jax.restoration.chroma_detail import Detail
@@ -17,7 +16,7 @@ from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.quality import QualityMap, apply_strength
 from agarnet_jax.restoration.quality_choice import AssumedQuality
-from agarnet_jax.restoration.request import Orientation, Request
+from agarnet_jax.restoration.request import Request
 from agarnet_jax.restoration.tiling import Constant, PlaneInputs
 
 
@@ -68,8 +67,6 @@ def _tables(
     """Returns (101, 64): the table of every quality, or a known table repeated."""
     known = plane.table if is_from_header else None if plane.chroma else request.table
     if known is None:
-        derived = network_tables_by_quality(config.table_scaling, base=plane.annex_k)
-        is_transposed = request.orientation is Orientation.TRANSPOSED
-        return transposed_network_table(derived) if is_transposed else derived
+        return network_tables_by_quality(config.table_scaling, base=plane.annex_k)
     steps = np.clip(np.rint(request.strength * np.asarray(known, np.float64)), 1, 255)
     return np.broadcast_to(network_table(steps), (MAX_QUALITY + 1, BLOCK * BLOCK))

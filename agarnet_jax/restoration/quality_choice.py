@@ -19,10 +19,20 @@ from agarnet_jax.restoration.quality import (
     shrink_toward,
     validate_quality,
 )
-from agarnet_jax.restoration.request import Orientation, QualitySource, Request
-from agarnet_jax.restoration.traces import compression_history, flat_areas, last_compression
+from agarnet_jax.restoration.request import QualitySource, Request
+from agarnet_jax.restoration.traces import (
+    compression_history,
+    flat_areas,
+    last_compression,
+    requantization,
+)
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 from agarnet_jax.restoration.traces.grid import find_grid
+
+# For images without quantization steps (`_was_edited`): the lowest quality detected in them, and
+# what estimates are rarely below at quality 99.
+_WITHOUT_STEPS, _LOW_ESTIMATE = 99, 94
+_MIN_DETAILED_BLOCKS = 12  # for `_was_compressed`
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,8 +106,7 @@ class QualityChooser:
         Components stay as they are if the request says how the image was compressed.
         """
         known = request.quality is QualitySource.HEADER or request.table is not None
-        upright = request.orientation is Orientation.UPRIGHT  # tables are not symmetric
-        if known or not upright or request.strength == 0 or not self.uses_traces:
+        if known or request.strength == 0 or not self.uses_traces:
             return components
         return _undo_recompressions(components, fraction=min(1.0, request.strength))
 
@@ -159,18 +168,41 @@ class QualityChooser:
         """Returns the estimate () for the image, and the cells, both refined by traces."""
         fractions = flat_areas.detail_fractions(lead, excluded=lead.uncompressed_blocks)
         estimate = clip_quality(flat_areas.mean_quality(cells, fractions, lead.shape))
-        detected, limit = lead.detected_quality, lead.header_quality or MAX_QUALITY
+        detected = None if _was_edited(lead, float(estimate)) else lead.detected_quality
+        limit = lead.header_quality or MAX_QUALITY
         estimate, cells = np.minimum(estimate, limit), np.minimum(cells, limit)
         estimate = clip_quality(last_compression.refine_estimate(float(estimate), detected))
         cells = shrink_toward(float(estimate), last_compression.refine_cells(cells, detected))
         return estimate, flat_areas.fill_flat_cells(cells, fractions, float(estimate))
 
 
+def _was_edited(lead: Plane, estimate: float) -> bool:
+    """Whether the image is a JPEG whose quantization was hidden by editing after decoding.
+
+    Without quantization steps, its detected quality is at least 99. But images of quality 100 and
+    uncompressed ones have no grid, and those of 99 rarely have a low estimate.
+    """
+    if lead.table is not None or lead.detected_table is not None or estimate >= _LOW_ESTIMATE:
+        return False
+    if lead.detected_quality is None or lead.detected_quality < _WITHOUT_STEPS:
+        return False
+    grid = find_grid(lead)
+    return grid is not None and (grid.row, grid.column) == (0, 0)
+
+
+def _was_compressed(lead: Plane) -> bool:
+    """Whether there is a grid and detail in its blocks: those of enlarged pixel art are flat."""
+    return (
+        find_grid(lead) is not None
+        and len(requantization.distinct_blocks(lead)) >= _MIN_DETAILED_BLOCKS
+    )
+
+
 def _replace_spurious(estimate: float, components: Components) -> AssumedQuality | None:
     """Returns the quality to assume instead of a spurious estimate; None if it is not spurious.
 
     That is the quality of the last compression, from the header or detected in the pixels. If
-    neither gives one and no grid is found, the image was never compressed.
+    neither gives one and there is no grid, the image was never compressed.
     """
     lead = components.lead
     assessed = components.coding in compression_history.ASSESSED_CODINGS
@@ -182,7 +214,7 @@ def _replace_spurious(estimate: float, components: Components) -> AssumedQuality
     table = next(tables, quality_table(round(last)))
     if not compression_history.is_spurious_estimate(lead, table=table, estimated_quality=estimate):
         return None
-    if known is None and find_grid(lead) is not None:
+    if known is None and _was_compressed(lead):
         return None
     quality = np.array(last, np.float32) if lead.table is None else None
     return AssumedQuality(quality, overruled=estimate)

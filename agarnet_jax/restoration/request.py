@@ -30,17 +30,6 @@ class QualitySource(enum.StrEnum):
 ESTIMATED_SOURCES = (QualitySource.IMAGE, QualitySource.MAP)
 
 
-class Orientation(enum.Enum):
-    """How an image is oriented relative to the one that was compressed.
-
-    TRANSPOSED: rows and columns are exchanged, so tables derived from a quality are transposed.
-    Mirroring only changes signs of coefficients and needs no other tables.
-    """
-
-    UPRIGHT = "upright"
-    TRANSPOSED = "transposed"
-
-
 class RestoreManyArguments(TypedDict, total=False):
     """Arguments of `Restorer.restore_many` other than `bits`, for its overloads."""
 
@@ -55,7 +44,6 @@ class RestoreArguments(RestoreManyArguments, total=False):
 
     header: JpegHeader | None
     table: np.ndarray | None
-    orientation: Orientation | str
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,7 +56,6 @@ class Request:
 
     quality: float | np.ndarray | QualitySource = QualitySource.IMAGE
     table: np.ndarray | None = None
-    orientation: Orientation = Orientation.UPRIGHT
     strength: float
     chroma: bool
     bits: int | None

@@ -20,7 +20,6 @@ from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.quality import QualityMap
 from agarnet_jax.restoration.request import (
     ESTIMATED_SOURCES,
-    Orientation,
     QualitySource,
     Request,
     RestoreArguments,
@@ -31,7 +30,7 @@ from agarnet_jax.restoration.splitting import as_image, own_header, split
 from agarnet_jax.restoration.tiling import OVERLAP
 from agarnet_jax.restoration.traces.subsampling import Subsampling
 
-__all__ = ["JpegHeader", "Orientation", "QualitySource", "Restored", "Restorer"]
+__all__ = ["JpegHeader", "QualitySource", "Restored", "Restorer"]
 
 # `restore_many` reads ahead until it has this many images or pixels.
 _READ_AHEAD_IMAGES, _READ_AHEAD_PIXELS = 32, 2**22
@@ -151,7 +150,6 @@ class Restorer:
         quality: float | np.ndarray | QualitySource | str | None = None,
         header: JpegHeader | None = None,
         table: np.ndarray | None = None,
-        orientation: Orientation | str = Orientation.UPRIGHT,
         strength: float = 1.0,
         chroma: bool = True,
         bits: int | None = None,
@@ -178,10 +176,7 @@ class Restorer:
           header: that of the JPEG file. It gives the subsampling of chroma, otherwise detected from
             the pixels, and the tables for `QualitySource.HEADER` and wherever pixels confirm them.
             Files opened by Pillow have their own.
-          table: the luma quantization table (8, 8) in raster order, oriented like the image;
-            None: derived from the quality.
-          orientation: TRANSPOSED, or "transposed", for an image that was transposed after its
-            compression; pass the header of the file as it is.
+          table: the luma quantization table (8, 8) in raster order; None: derived from the quality.
           strength: 0–1.5, a factor on the quantization steps that the network is given
             (`quality.apply_strength`): the smaller, the less changes; 0 changes nothing.
           chroma: whether to restore chroma; if not, only luma (and colours or inks of images coded
@@ -202,7 +197,6 @@ class Restorer:
         request = Request(
             quality=_parse_quality(quality),
             table=table,
-            orientation=member(Orientation, orientation, "orientation"),
             strength=strength,
             chroma=chroma,
             bits=bits,
@@ -340,8 +334,6 @@ def _parse_quality(
 def _split(image: ImageLike, header: JpegHeader | None, request: Request) -> Components:
     """Splits an image; the subsampling of chroma is detected only if chroma is restored."""
     subsampling = None if request.chroma else Subsampling.S444
-    if isinstance(header, JpegHeader) and request.orientation is Orientation.TRANSPOSED:
-        header = header.transposed()
     return split(image, header=header, subsampling=subsampling)
 
 

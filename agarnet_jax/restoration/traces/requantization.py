@@ -69,7 +69,7 @@ def find_table(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.nda
       plane: luma (H, W), uint8 or in [0, 1]; the 8×8 grid begins at its top left corner.
       table: another candidate, such as that of the file's header.
     """
-    blocks = _distinct(np.rint(sample_blocks(plane)))  # whole levels, as the decoder had them
+    blocks = distinct_blocks(plane)
     upright = [*_ijg_tables(), *([] if table is None else [table])]
     transposed = [candidate.T for candidate in _ijg_tables()]
     some = blocks[:: max(1, -(-len(blocks) // _MAX_BLOCKS))]
@@ -84,11 +84,18 @@ def find_table(plane: PlaneReader, *, table: np.ndarray | None = None) -> np.nda
     return None
 
 
-def _distinct(blocks: np.ndarray) -> np.ndarray:
-    """Returns the blocks (in whole levels) with detail, each pattern at one brightness only.
+def distinct_blocks(plane: PlaneReader) -> np.ndarray:
+    """Samples the blocks with detail, each pattern at one brightness only.
 
     The many equal blocks of a gradient or of tiles may agree with some table by chance.
+
+    Args:
+      plane: as for `find_table`.
+
+    Returns:
+      (blocks, 8, 8) float32 in whole levels, as the decoder had them.
     """
+    blocks = np.rint(sample_blocks(plane))
     coefficients = block_transform.forward_blocks(blocks).reshape(-1, BLOCK * BLOCK)
     blocks = blocks[np.abs(coefficients[:, 1:]).max(axis=1) >= _MIN_COEFFICIENT]
     patterns = (blocks - blocks[:, :1, :1]).astype(np.int16).reshape(-1, BLOCK * BLOCK)

@@ -9,7 +9,6 @@ from agarnet_jax import jpeg_tables
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
 from agarnet_jax.restoration.ensemble import ensembled
-from agarnet_jax.restoration.restorer import Orientation
 
 
 class Recorder:
@@ -68,18 +67,6 @@ def test_a_quality_map_is_transformed_like_the_planes(gray_photo):
 @pytest.fixture(scope="module")
 def restorer():
     return Restorer.from_pretrained("tiny")
-
-
-def test_tables_derived_for_a_transposed_image_are_transposed(restorer, gray_photo, encode):
-    # Not rounded to levels: trained networks may depend too little on tables.
-    image = compressed(gray_photo[:64, :64], encode, 20).T.astype(np.float32) / 255
-    table = jpeg_tables.quality_table(20).T
-    expected = restorer.restore(image, quality=20, table=table).image
-    transposed = {"orientation": Orientation.TRANSPOSED}
-    np.testing.assert_array_equal(restorer.restore(image, quality=20, **transposed).image, expected)
-    by_map = restorer.restore(image, quality=np.full(image.shape, 20.0), **transposed).image
-    np.testing.assert_allclose(by_map, expected, atol=1e-6)  # another order of summation
-    assert np.abs(restorer.restore(image, quality=20).image - expected).max() > 2e-6
 
 
 def test_the_ensemble_restores_better(restorer, gray_photo, encode):

@@ -31,15 +31,6 @@ def test_tables_and_sampling_of_each_component(encode, rgb, subsampling, luma):
         np.testing.assert_array_equal(table, quality_table(35, base=base))
 
 
-def test_transposed_headers_have_transposed_tables_and_sampling_factors(encode, rgb):
-    header = header_of(encode(rgb, 35, subsampling="4:2:2"))
-    turned = header.transposed()
-    assert turned.sampling == ((1, 2), (1, 1), (1, 1))
-    for table, original in zip(turned.tables, header.tables, strict=True):
-        np.testing.assert_array_equal(table, original.T)
-    assert (turned.tables[0] != header.tables[0]).any()  # luma's of Annex K is not symmetric
-
-
 def test_progressive_and_gray_files_are_recognized(encode, rgb):
     assert not header_of(encode(rgb, 50)).progressive
     header = header_of(encode(rgb[..., 0], 50, progressive=True))

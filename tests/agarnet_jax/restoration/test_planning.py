@@ -8,7 +8,7 @@ from agarnet_jax.restoration import planning
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.quality_choice import AssumedQuality
-from agarnet_jax.restoration.request import Orientation, Request
+from agarnet_jax.restoration.request import Request
 from agarnet_jax.restoration.splitting import Subsampling, split
 from agarnet_jax.restoration.tiling import Constant
 
@@ -20,7 +20,6 @@ CHROMA = 5 + LUMA
 def request(**changes):
     defaults = {
         "table": None,
-        "orientation": Orientation.UPRIGHT,
         "strength": 1.0,
         "chroma": True,
         "bits": None,
@@ -72,13 +71,6 @@ def test_a_given_table_is_used_for_luma_only(components):
     np.testing.assert_allclose(luma[1][80], LUMA, atol=1e-4)
     expected = jpeg_tables.quality_table(80, base=ANNEX_K_CHROMINANCE)
     np.testing.assert_allclose(cb[1][80], expected, atol=1e-4)
-
-
-def test_transposed_images_get_transposed_tables(components):
-    (_, tables), *_ = inputs_of(
-        components, AssumedQuality(np.float32(80)), orientation=Orientation.TRANSPOSED
-    )
-    np.testing.assert_allclose(tables[80], jpeg_tables.quality_table(80).T, atol=1e-4)
 
 
 def test_a_map_is_averaged_for_chroma(components):

@@ -9,6 +9,7 @@ from agarnet_jax.restoration.quality import QualityMap
 from agarnet_jax.restoration.quality_choice import QualityChooser
 from agarnet_jax.restoration.request import ESTIMATED_SOURCES, QualitySource, Request
 from agarnet_jax.restoration.splitting import split
+from agarnet_jax.restoration.traces.grid import find_grid
 
 
 def request(*, strength=1.0, **changes):
@@ -84,6 +85,34 @@ def test_without_a_header_spurious_estimates_of_graphics_are_replaced(encode, qu
         assumed = chooser.choose(components, request(quality=source), lambda: np.full((4, 6), 40.0))
         assert assumed.overruled == 40
         assert assumed.as_map(components) == pytest.approx(expected, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "corner", "expected"), [(85, 0, 85), (95, 0, 99.5), (85, 3, 99.5)]
+)
+def test_low_estimates_of_edited_jpegs_are_kept(astronaut, encode, estimate, corner, expected):
+    """Brightening hides the steps, but not the grid, if that is where the image begins."""
+    file = Image.open(io.BytesIO(encode(astronaut[:256, :256], 88)))
+    edited = np.rint(255 * (np.asarray(file) / 255) ** 0.8).astype(np.uint8)[corner:, corner:]
+    never = np.rint(255 * (astronaut[:256, :256] / 255) ** 0.8).astype(np.uint8)
+    chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
+    image = request(quality=QualitySource.IMAGE)
+    for pixels, quality in ((edited, expected), (never, 99.5)):
+        components = split(pixels)
+        assert components.lead.detected_quality == 99.5
+        assumed = chooser.choose(components, image, lambda: np.full((4, 4), float(estimate)))
+        assert assumed.as_map(components) == pytest.approx(quality)
+
+
+def test_enlarged_pixel_art_was_never_compressed(astronaut):
+    """Its grid is that of its enlarged pixels."""
+    small = Image.fromarray(astronaut).resize((32, 32)).quantize(12).convert("RGB")
+    components = split(np.asarray(small.resize((256, 256), Image.Resampling.NEAREST)))
+    assert find_grid(components.lead) is not None
+    chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
+    image = request(quality=QualitySource.IMAGE)
+    assumed = chooser.choose(components, image, lambda: np.full((4, 4), 3.0))
+    assert (assumed.value, assumed.overruled) == (100, 3)
 
 
 def test_spurious_estimates_of_rotated_graphics_are_replaced(page, encode):

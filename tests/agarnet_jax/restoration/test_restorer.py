@@ -16,7 +16,7 @@ from PIL import Image, ImageSequence
 from agarnet_jax import jpeg_tables, weights
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.models import AGARNet, CellPlacement
-from agarnet_jax.restoration import Orientation, QualitySource, Restored, Restorer
+from agarnet_jax.restoration import QualitySource, Restored, Restorer
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.splitting import split
@@ -662,15 +662,6 @@ def test_objects_that_are_not_images_are_refused_with_a_remedy(restorer, image, 
         assert len(str(raised.value)) < 200
 
 
-def test_an_orientation_may_be_a_string(restorer, degraded):
-    turned = degraded.T
-    by_name = restorer.restore(turned, quality=20, orientation="transposed").image
-    by_member = restorer.restore(turned, quality=20, orientation=Orientation.TRANSPOSED).image
-    np.testing.assert_array_equal(by_name, by_member)
-    with pytest.raises(ValueError, match=r"orientation is 'turned'; .*transposed"):
-        restorer.restore(turned, quality=20, orientation="turned")
-
-
 def test_invalid_devices_are_refused(restorer):
     with pytest.raises(ValueError, match="devices is empty"):
         Restorer(restorer.weights, devices=[])
@@ -686,9 +677,8 @@ def test_names_of_weights_are_refused_in_favour_of_from_pretrained(wrong):
 
 
 def test_a_picture_is_refused_as_a_header(restorer, degraded, color_jpeg):
-    for options in ({}, {"orientation": "transposed"}):
-        with pytest.raises(TypeError, match=r"header is a JpegImageFile; pass JpegHeader\.of\("):
-            restorer.restore(degraded, header=color_jpeg(20), **options)
+    with pytest.raises(TypeError, match=r"header is a JpegImageFile; pass JpegHeader\.of\("):
+        restorer.restore(degraded, header=color_jpeg(20))
 
 
 def test_sources_of_an_estimate_may_be_a_single_one_and_strings(restorer, degraded):
