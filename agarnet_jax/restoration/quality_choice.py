@@ -24,14 +24,15 @@ from agarnet_jax.restoration.traces import (
     compression_history,
     flat_areas,
     last_compression,
+    quantization_steps,
     requantization,
 )
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 from agarnet_jax.restoration.traces.grid import find_grid
 
-# For images without quantization steps (`_was_edited`): the lowest quality detected in them, and
-# what estimates are rarely below at quality 99.
-_WITHOUT_STEPS, _LOW_ESTIMATE = 99, 94
+# For `_was_edited`: the lowest quality that is detected without quantization steps, and the
+# estimate from which on there is hardly anything to restore.
+_WITHOUT_STEPS, _NEARLY_LOSSLESS = 99, 96
 _MIN_DETAILED_BLOCKS = 12  # for `_was_compressed`
 
 
@@ -179,12 +180,14 @@ class QualityChooser:
 def _was_edited(lead: Plane, estimate: float) -> bool:
     """Whether the image is a JPEG whose quantization was hidden by editing after decoding.
 
-    Without quantization steps, its detected quality is at least 99. But images of quality 100 and
-    uncompressed ones have no grid, and those of 99 rarely have a low estimate.
+    Where no steps are detected, the detected quality is at least 99. But uncompressed images and
+    those of quality 100 have no grid, and those of 99 have steps of 2.
     """
-    if lead.table is not None or lead.detected_table is not None or estimate >= _LOW_ESTIMATE:
+    if lead.table is not None or lead.detected_table is not None or estimate >= _NEARLY_LOSSLESS:
         return False
     if lead.detected_quality is None or lead.detected_quality < _WITHOUT_STEPS:
+        return False
+    if quantization_steps.has_steps_of_99(lead):
         return False
     grid = find_grid(lead)
     return grid is not None and (grid.row, grid.column) == (0, 0)

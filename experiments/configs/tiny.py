@@ -1,7 +1,7 @@
 """`tiny`: a narrow AGARNet restorer for machines without an accelerator, from random weights.
 
-The shipped weights were trained further by `tiny_continued.py`, `tiny_large_crops.py` and
-`tiny_muon.py`.
+The shipped weights were trained further by `tiny_continued.py`, `tiny_large_crops.py`,
+`tiny_muon.py` and `tiny_graphics.py`.
 
 Run:      python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID

@@ -1,4 +1,4 @@
-"""The last part of the training of `tiny`: continues from `tiny_large_crops.py` with Muon.
+"""The fourth part of the training of `tiny`: continues from `tiny_large_crops.py` with Muon.
 
 Run:      python -m experiments.train --config=experiments/configs/tiny_muon.py --workdir=FIRST \\
             --config.init_from=FILE --config.data.train_dir=TRAIN --config.data.eval_dir=VALID

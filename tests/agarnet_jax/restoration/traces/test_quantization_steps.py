@@ -47,3 +47,15 @@ def test_noise_that_hides_fine_steps_is_tolerated(photo, decoded):
     assert 1 <= (found == 1).sum() <= 17
     exact = quantization_steps.detect_steps(decoded(photo, 90))
     np.testing.assert_array_equal(found[found > 1], exact[found > 1])
+
+
+def test_quality_99_is_told_from_others_and_from_edited_images(photo, decoded):
+    gray = np.arange(256) / 255
+    brighter = np.float32(np.rint(255 * gray**0.8) / 255)
+    assert quantization_steps.has_steps_of_99(decoded(photo, 99))
+    for quality in (80, 90, 95, 100):
+        plane = decoded(photo, quality)
+        assert not quantization_steps.has_steps_of_99(plane)
+        assert not quantization_steps.has_steps_of_99(brighter[np.uint8(np.rint(255 * plane))])
+    assert not quantization_steps.has_steps_of_99(photo)
+    assert not quantization_steps.has_steps_of_99(np.full((64, 64), 0.5, np.float32))
