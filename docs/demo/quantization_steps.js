@@ -8,6 +8,7 @@ const MIN_COEFFICIENTS = 16;
 const ROUNDING = 0.3;
 const MIN_CONCENTRATION = 0.7;
 const MIN_SIGNIFICANCE = 5;
+const NEIGHBOUR_RATIO = 0.75;
 const COARSE = 8;
 
 const TABLES = QUALITIES.map(qualityTable);
@@ -32,11 +33,12 @@ function candidates(frequency) {
   return [...steps].filter((step) => step > 1).sort((a, b) => b - a);
 }
 
-/** The step near whose multiples the values lie most closely; 1: too fine to detect, 0: unknown. */
+/** The largest step near whose multiples the values lie; 1: too fine to detect, 0: unknown. */
 function detectStep(magnitudes, steps) {
   const values = magnitudes.filter((value) => value > 1);
-  let [best, found] = [0, 0];
+  let [best, found, largest] = [0, 0, 0];
   for (const step of steps) {
+    if (step < NEIGHBOUR_RATIO * largest) break;
     let [sum, count] = [0, 0];
     for (const value of values) {
       if (value > step / 2) {
@@ -47,7 +49,10 @@ function detectStep(magnitudes, steps) {
     if (count < MIN_COEFFICIENTS) continue;
     const expected = Math.exp(-2 * ((Math.PI * ROUNDING) / step) ** 2);
     const least = Math.max(MIN_CONCENTRATION * expected, MIN_SIGNIFICANCE / Math.sqrt(2 * count));
-    if (sum / count > Math.max(best, least)) [best, found] = [sum / count, step];
+    if (sum / count > least) {
+      largest = Math.max(largest, step);
+      if (sum / count > best) [best, found] = [sum / count, step];
+    }
   }
   return found || (values.length >= 4 * MIN_SIGNIFICANCE ** 2 ? 1 : 0);
 }

@@ -23,6 +23,7 @@ _MIN_SIGNIFICANCE = 5.0  # standard deviations of the mean cosine without a step
 # For `has_steps_of_99`: the mean cosine is 0.54 to 0.71 there, and at most 0.43 in images that were
 # never compressed or that were edited after decoding.
 _MIN_CONCENTRATION_OF_99, _MIN_COEFFICIENTS_OF_99 = 0.5, 100
+_NEIGHBOUR_RATIO = 0.75  # to a matching step; smaller ones above it may match better
 _COARSE = 8  # no IJG table has both this step and 1 among the lowest frequencies
 
 
@@ -63,13 +64,12 @@ def has_steps_of_99(plane: PlaneReader) -> bool:
 
 
 def _detect_step(magnitudes: np.ndarray, candidates: np.ndarray) -> int:
-    """Returns the step near whose multiples the coefficients of a frequency lie most closely.
-
-    Its divisors match, too, but less: rounding is larger in relation to them.
-    """
+    """Returns the largest step near whose multiples the coefficients of a frequency lie."""
     values = magnitudes[magnitudes > 1]
-    best = 0.0, 0  # concentration, step
-    for step in candidates[candidates > 1]:
+    best, largest = (0.0, 0), 0  # best: (concentration, step)
+    for step in candidates[candidates > 1][::-1]:
+        if step < _NEIGHBOUR_RATIO * largest:
+            break
         used = values[values > step / 2]
         if len(used) < _MIN_COEFFICIENTS:
             continue
@@ -77,6 +77,7 @@ def _detect_step(magnitudes: np.ndarray, candidates: np.ndarray) -> int:
         expected = np.exp(-2 * (np.pi * _ROUNDING / step) ** 2)
         chance = _MIN_SIGNIFICANCE / np.sqrt(2 * len(used))
         if concentration > max(_MIN_CONCENTRATION * expected, chance):
+            largest = max(largest, step)
             best = max(best, (concentration, int(step)))
     if best[1]:
         return best[1]
