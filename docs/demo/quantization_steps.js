@@ -23,8 +23,11 @@ export function detectSteps(sampled) {
     const step = detectStep(magnitudes, steps);
     return step > 1 ? step : detectStep(magnitudes.filter((_, i) => !clipped[i]), steps);
   });
-  const isCoarse = Math.max(...steps) > COARSE;
-  return steps.map((step) => (isCoarse && step === 1 ? 0 : step));
+  const [isOne, isCoarse] = [(step) => step === 1, (step) => step > COARSE];
+  const [ones, coarse] = [steps.filter(isOne).length, steps.filter(isCoarse).length];
+  if (!ones || !coarse) return steps;
+  const isArtifact = ones <= coarse ? isOne : isCoarse;
+  return steps.map((step) => (isArtifact(step) ? 0 : step));
 }
 
 /** The possible steps above 1 of a frequency, largest first. */

