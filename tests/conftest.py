@@ -177,20 +177,20 @@ def golden_restorer_arrays(released_arrays):
 
 
 @pytest.fixture(scope="session")
-def golden_weights(golden_restorer_arrays, released_arrays):
+def golden_release(golden_restorer_arrays, released_arrays):
     return released.released_weights(
         restorer=golden_restorer_arrays, estimator=released_arrays(8, ("Estimation",))
     )
 
 
 @pytest.fixture(scope="session")
-def golden_params(golden_weights):
-    return golden_weights.restorer_params
+def golden_params(golden_release):
+    return golden_release.restorer_params
 
 
 @pytest.fixture(scope="session")
-def golden_estimator_params(golden_weights):
-    return golden_weights.estimator_params
+def golden_estimator_params(golden_release):
+    return golden_release.estimator_params
 
 
 @pytest.fixture(scope="session")
