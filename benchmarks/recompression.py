@@ -6,7 +6,7 @@ Studio-range luma and colour images (4:2:0), compressed once or several times by
 are passed as arrays, without a header, colour images as files. "Found": the quality of the
 compression before the last, within 1. "Wrong": a quality further off, or one found in an image that
 was never compressed more coarsely before. The first few gray images are restored with and without
-step detection, and the first JPEG itself with its true quality; PSNR in dB.
+compression traces, and the first JPEG itself with its true quality; PSNR in dB.
 """
 
 import time
