@@ -59,18 +59,22 @@ _NO_SCORE = "did not provide metrics"  # Orbax's warning for checkpoints without
 
 
 @contextlib.contextmanager
-def _suppress_log(text: str) -> Iterator[None]:
-    """Suppresses log messages of Orbax that contain `text`."""
+def _quiet_orbax() -> Iterator[None]:
+    """Suppresses Orbax's warning for checkpoints without a score, and its tracebacks.
+
+    A save that fails, as on a full disk, logs several of them; the next `save` or `close` raises.
+    """
     logger = logging.getLogger("absl")
 
-    def lacks_text(record: logging.LogRecord) -> bool:
-        return text not in record.getMessage()
+    def is_news(record: logging.LogRecord) -> bool:
+        is_traceback = record.exc_info and "orbax" in record.pathname
+        return not is_traceback and _NO_SCORE not in record.getMessage()
 
-    logger.addFilter(lacks_text)
+    logger.addFilter(is_news)
     try:
         yield
     finally:
-        logger.removeFilter(lacks_text)
+        logger.removeFilter(is_news)
 
 
 class Checkpoints:
@@ -82,6 +86,8 @@ class Checkpoints:
 
     def __init__(self, directory: str | epath.Path, *, keep: int = 2, keep_period: int = 0):
         directory = absolute(directory)
+        self._quiet = contextlib.ExitStack()  # until `close`, since saves fail in other threads
+        self._quiet.enter_context(_quiet_orbax())
         set_aside_broken_scores(directory)
         self._scores: dict[int, float | None] = {}  # by step; may not be written yet
         policies: list[PreservationPolicy] = [LatestN(n=keep), _KEEP_BEST]
@@ -121,17 +127,16 @@ class Checkpoints:
             self._manager.wait_until_finished()
             self._manager.delete(step)
         self._scores[step] = score
-        with _suppress_log(_NO_SCORE):
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(state),
-                    data=ocp.args.JsonSave({"next_batch": step}),
-                    config=ocp.args.JsonSave(dict(config)),
-                    versions=ocp.args.JsonSave(_versions()),
-                ),
-                metrics=None if score is None else {"score": score},
-            )
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state),
+                data=ocp.args.JsonSave({"next_batch": step}),
+                config=ocp.args.JsonSave(dict(config)),
+                versions=ocp.args.JsonSave(_versions()),
+            ),
+            metrics=None if score is None else {"score": score},
+        )
 
     @property
     def directory(self) -> epath.Path:
@@ -272,8 +277,9 @@ class Checkpoints:
 
     def close(self) -> None:
         """Waits for a save in progress."""
-        self._manager.wait_until_finished()
-        self._manager.close()
+        with self._quiet:
+            self._manager.wait_until_finished()
+            self._manager.close()
 
 
 def one_line_message(error: Exception) -> str:

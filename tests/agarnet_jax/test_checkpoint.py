@@ -1,4 +1,5 @@
 import json
+import resource
 import shutil
 
 import jax
@@ -41,6 +42,20 @@ def test_the_latest_and_the_best_are_kept(checkpoints):
 def test_saving_without_a_score_logs_nothing(checkpoints, caplog):
     checkpoints.save(1, state(1), config={})
     checkpoints.close()
+    assert not caplog.records
+
+
+def test_a_failed_save_is_raised_and_not_logged(tmp_path, caplog):
+    checkpoints = Checkpoints(tmp_path)
+    earlier = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, earlier[1]))
+    try:
+        random = np.random.default_rng(0).random(10_000, np.float32)  # 40 kB, not compressible
+        checkpoints.save(1, {"w": jnp.asarray(random)}, config={})
+        with pytest.raises(ValueError, match="File too large"):
+            checkpoints.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, earlier)
     assert not caplog.records
 
 
