@@ -15,7 +15,6 @@ the addresses) or with --coordinator_address=HOST:PORT --num_processes=N --proce
 
 import contextlib
 import errno
-import json
 import os
 
 from absl import flags
@@ -23,7 +22,6 @@ from ml_collections import config_flags
 
 from agarnet_jax import distributed, runtime
 from agarnet_jax.checkpoint import CheckpointError
-from agarnet_jax.configs import to_plain
 from agarnet_jax.remote_paths import check_reachable
 from agarnet_jax.training.growth import MisfitError
 from experiments import program
@@ -89,7 +87,6 @@ def main() -> None:
             check_reachable(_WORKDIR.value)
             stack.enter_context(_join_processes())
         runtime.prepare(batch_size=experiment.batch_size_gcd)
-        distributed.print_once(f"Configuration: {json.dumps(to_plain(experiment))}")
         try:
             run(experiment, _WORKDIR.value, stop_at=_STOP_AT.value, profile_steps=profile_steps)
         except (CheckpointError, MisfitError, FloatingPointError) as error:

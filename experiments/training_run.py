@@ -61,6 +61,7 @@ def run(
             }
         )
         _make_shared_folder(workdir)
+    distributed.print_once(f"Configuration: {json.dumps(to_plain(experiment))}")
     distributed.print_once(f"{len(source)} training images, {source.skipped} skipped.")
     with contextlib.ExitStack() as stack:
         if jax.process_index() == 0:
