@@ -6,6 +6,7 @@ import logging
 import math
 import pathlib
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 
@@ -140,6 +141,7 @@ class Progress:
             initial=start,
             total=total,
             unit="step",
+            mininterval=0.1 if sys.stderr.isatty() else 10.0,  # seconds; in a log, each is a line
             dynamic_ncols=True,
             disable=jax.process_index() != 0,
         )
@@ -187,7 +189,8 @@ class Progress:
         }
         self._bar.set_postfix_str(
             f"loss {loss:.5f}, {rates['pixels_per_second'] / 1000:.0f} kpx/s, "
-            f"data wait {rates['data_wait_share']:.1%}"
+            f"data wait {rates['data_wait_share']:.1%}",
+            refresh=False,
         )
         self.reset_rates()
         return rates

@@ -96,3 +96,12 @@ def test_time_is_split_into_data_wait_device_and_host(monkeypatch):
     now[0] += 2.0
     assert progress.summary() == "2 steps in 10.0 s, 1.6 crops/s"
     progress.close()
+
+
+def test_a_log_gets_few_lines_of_progress(capsys):
+    progress = Progress(start=0, total=100)
+    for _ in range(100):
+        progress.step(shape=(8, 16, 16, 1), data_wait=0.0, device_wait=0.0)
+        progress.pop_rates(loss=0.5)
+    progress.close()
+    assert capsys.readouterr().err.count("\r") < 10  # one in ten seconds, and the last
