@@ -65,8 +65,11 @@ def _mean_network(sources: Sequence[str], *, task: str) -> tuple[Any, Any]:
                 f"The {task}s of {sources[0]!r} and {source!r} have different configurations, so "
                 "they cannot be averaged."
             )
-    mean = lambda *leaves: np.mean(leaves, axis=0, dtype=np.float64).astype(np.float32)  # noqa: E731
-    return configs[0], jax.tree.map(mean, *params)
+    return configs[0], jax.tree.map(_mean, *params)
+
+
+def _mean(*arrays: np.ndarray) -> np.ndarray:
+    return np.asarray(np.mean(arrays, axis=0, dtype=np.float64), np.float32)
 
 
 def _network(source: str, *, task: str) -> tuple[Any, Any]:
