@@ -134,8 +134,11 @@ def train(
             data_wait = time.monotonic() - before
             batch, rate = global_batch(host_batch, mesh), replicate(next(rates), mesh)
             observers.before_step(step, state)
-            # Any other host array would be transferred again in every step.
-            with jax.transfer_guard_host_to_device("disallow"):
+            with (
+                jax.profiler.StepTraceAnnotation("train", step_num=step + 1),
+                # Any other host array would be transferred again in every step.
+                jax.transfer_guard_host_to_device("disallow"),
+            ):
                 state, metrics = train_step(state, batch, rate)
             stop.something_to_save = True
             observers.after_step(step, host_batch, metrics, data_wait=data_wait)

@@ -398,9 +398,12 @@ def test_held_out_samples_are_written_to_tensorboard(complete_run):
     assert content.count(b"\x89PNG") == 4
 
 
-def test_profiling_writes_a_trace(tmp_path):
-    train(tmp_path, stop_at=3, eval_batches=None, profile_steps=(2, 3))
-    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+def test_profiling_writes_a_trace_of_numbered_steps(tmp_path):
+    train(tmp_path, stop_at=4, eval_batches=None, profile_steps=(2, 3))
+    (path,) = (tmp_path / "profile").rglob("*.xplane.pb")
+    trace = jax.profiler.ProfileData.from_file(str(path))
+    events = [event for plane in trace.planes for line in plane.lines for event in line.events]
+    assert [dict(event.stats)["step_num"] for event in events if event.name == "train"] == [2, 3]
 
 
 def test_steps_to_profile_that_will_not_run_are_reported(tmp_path, capsys):
