@@ -1,12 +1,11 @@
 """Training checkpoints with Orbax: state, data position, resolved configuration and versions."""
 
-import contextlib
 import importlib.metadata
 import json
 import logging
 import math
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -58,23 +57,14 @@ _KEEP_BEST = BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=F
 _NO_SCORE = "did not provide metrics"  # Orbax's warning for checkpoints without a score
 
 
-@contextlib.contextmanager
-def _quiet_orbax() -> Iterator[None]:
-    """Suppresses Orbax's warning for checkpoints without a score, and its tracebacks.
+def _is_news(record: logging.LogRecord) -> bool:
+    """Filters Orbax's log: not its warning for checkpoints without a score, nor its tracebacks.
 
-    A save that fails, as on a full disk, logs several of them; the next `save` or `close` raises.
+    A save that fails, as on a full disk, logs several of them, some even while the program exits;
+    the next `save` or `close` raises the error.
     """
-    logger = logging.getLogger("absl")
-
-    def is_news(record: logging.LogRecord) -> bool:
-        is_traceback = record.exc_info and "orbax" in record.pathname
-        return not is_traceback and _NO_SCORE not in record.getMessage()
-
-    logger.addFilter(is_news)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_news)
+    is_traceback = record.exc_info and "orbax" in record.pathname
+    return not is_traceback and _NO_SCORE not in record.getMessage()
 
 
 class Checkpoints:
@@ -86,8 +76,7 @@ class Checkpoints:
 
     def __init__(self, directory: str | epath.Path, *, keep: int = 2, keep_period: int = 0):
         directory = absolute(directory)
-        self._quiet = contextlib.ExitStack()  # until `close`, since saves fail in other threads
-        self._quiet.enter_context(_quiet_orbax())
+        logging.getLogger("absl").addFilter(_is_news)  # has no effect the second time
         set_aside_broken_scores(directory)
         self._scores: dict[int, float | None] = {}  # by step; may not be written yet
         policies: list[PreservationPolicy] = [LatestN(n=keep), _KEEP_BEST]
@@ -277,9 +266,8 @@ class Checkpoints:
 
     def close(self) -> None:
         """Waits for a save in progress."""
-        with self._quiet:
-            self._manager.wait_until_finished()
-            self._manager.close()
+        self._manager.wait_until_finished()
+        self._manager.close()
 
 
 def one_line_message(error: Exception) -> str:

@@ -16,7 +16,9 @@ the addresses) or with --coordinator_address=HOST:PORT --num_processes=N --proce
 import contextlib
 import errno
 import os
+import sys
 
+import jax
 from absl import flags
 from ml_collections import config_flags
 
@@ -94,10 +96,14 @@ def main() -> None:
         except (OSError, ValueError) as error:  # checkpointing raises both for a full disk
             if not (reason := _disk_full_reason(error)):
                 raise
-            raise SystemExit(
+            message = (
                 f"{_WORKDIR.value!r} cannot be written: {reason}; free space and run the same "
                 "command again."
-            ) from None
+            )
+            if jax.process_count() == 1:  # several end at once, too, in `distributed.joined`
+                print(message, file=sys.stderr)
+                runtime.exit_now(1)  # otherwise, writes that Orbax has abandoned print tracebacks
+            raise SystemExit(message) from None
 
 
 if __name__ == "__main__":
