@@ -61,12 +61,12 @@ def run(
             }
         )
         _make_shared_folder(workdir)
-    distributed.print_once(f"Configuration: {json.dumps(to_plain(experiment))}")
-    distributed.print_once(f"{len(source)} training images, {source.skipped} skipped.")
     with contextlib.ExitStack() as stack:
         if jax.process_index() == 0:
             with program.one_line_errors():
                 stack.enter_context(locked(workdir, wait=wait_for_folder))
+        distributed.print_once(f"Configuration: {json.dumps(to_plain(experiment))}")
+        distributed.print_once(f"{len(source)} training images, {source.skipped} skipped.")
         state = train(
             experiment.make_task(),
             config=experiment.train,

@@ -227,6 +227,7 @@ def test_a_folder_of_another_running_training_is_left_unchanged(program, picture
         before = list(tmp_path.iterdir())
         result = program(*train_arguments("smoke", picture_folders, tmp_path), fails=True)
         (line,) = result.stderr.strip().splitlines()
+        assert not result.stdout
         assert f"writes into {tmp_path}; give this one a --workdir of its own" in line
         assert list(tmp_path.iterdir()) == before
 
