@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ANNEX_K_LUMINANCE, effective_quality
 from agarnet_jax.restoration.pixels import INTEGER_PEAKS, Pixels, strips
 from agarnet_jax.restoration.traces import last_compression, requantization, uncompressed_graphics
+from agarnet_jax.restoration.traces.grid import Grid, find_grid
 from agarnet_jax.restoration.traces.subsampling import saturated
 from agarnet_jax.restoration.upsampling import Upsampling, block_means, read_padded
 
@@ -68,6 +69,11 @@ class Plane:
         if detected is None:
             return self.header_quality
         return min(detected, self.header_quality or detected)
+
+    @functools.cached_property
+    def detected_grid(self) -> Grid | None:
+        """The 8×8 grid that is detected in the pixels, which may not begin at the corner."""
+        return find_grid(self)
 
     @functools.cached_property
     def uncompressed_blocks(self) -> np.ndarray | None:

@@ -28,7 +28,6 @@ from agarnet_jax.restoration.traces import (
     requantization,
 )
 from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
-from agarnet_jax.restoration.traces.grid import find_grid
 
 # For `_was_edited`: the lowest quality that is detected without quantization steps, and the
 # estimate from which on there is hardly anything to restore.
@@ -131,11 +130,10 @@ class QualityChooser:
         estimate = float(of_image)
         if quality is QualitySource.IMAGE and components.lead.has_table_of(estimate):
             return AssumedQuality(None)  # the header is confirmed, also for chroma
+        assumed = AssumedQuality(of_image if quality is QualitySource.IMAGE else quality_map)
         if not self.uses_traces or request.table is not None:
-            return AssumedQuality(of_image if quality is QualitySource.IMAGE else quality_map)
-        assumed = _replace_spurious(estimate, components)
-        if assumed is None:
-            assumed = AssumedQuality(of_image if quality is QualitySource.IMAGE else quality_map)
+            return assumed
+        assumed = _replace_spurious(estimate, components) or assumed
         return dataclasses.replace(assumed, uncompressed=components.lead.uncompressed_blocks)
 
     def estimate(
@@ -189,14 +187,14 @@ def _was_edited(lead: Plane, estimate: float) -> bool:
         return False
     if quantization_steps.has_steps_of_99(lead):
         return False
-    grid = find_grid(lead)
+    grid = lead.detected_grid
     return grid is not None and (grid.row, grid.column) == (0, 0)
 
 
 def _was_compressed(lead: Plane) -> bool:
     """Whether there is a grid and detail in its blocks: those of enlarged pixel art are flat."""
     return (
-        find_grid(lead) is not None
+        lead.detected_grid is not None
         and len(requantization.distinct_blocks(lead)) >= _MIN_DETAILED_BLOCKS
     )
 

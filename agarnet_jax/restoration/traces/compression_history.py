@@ -13,8 +13,7 @@ import numpy as np
 from agarnet_jax.jpeg_tables import BLOCK, effective_quality, quality_table
 from agarnet_jax.restoration import block_transform
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
-from agarnet_jax.restoration.pixels import to_levels
-from agarnet_jax.restoration.plane import Plane
+from agarnet_jax.restoration.pixels import PlaneReader, to_levels
 from agarnet_jax.restoration.traces import double_quantization, quantization_steps, table_fit
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 
@@ -76,9 +75,7 @@ def assess(luma: np.ndarray, *, header: JpegHeader, estimated_quality: float | N
     return History(not reasons, tuple(reasons))
 
 
-def is_spurious_estimate(
-    luma: np.ndarray | Plane, *, table: np.ndarray, estimated_quality: float
-) -> bool:
+def is_spurious_estimate(luma: PlaneReader, *, table: np.ndarray, estimated_quality: float) -> bool:
     """Whether an estimate far below a file's table is without any trace in the pixels.
 
     The network treats text, pixel art and noise as coarsely compressed. A photograph that was in
@@ -105,9 +102,7 @@ def is_spurious_estimate(
     return quality is None or quality > effective_quality(table) - ESTIMATE_BELOW_HEADER / 2
 
 
-def _crop_middle(
-    luma: np.ndarray | Plane, grid: tuple[int, int], *, limit: int = 1024
-) -> np.ndarray:
+def _crop_middle(luma: PlaneReader, grid: tuple[int, int], *, limit: int = 1024) -> np.ndarray:
     """Returns the middle, at most `limit` pixels a side, aligned to the grid's blocks."""
     starts = (g + max(0, side - limit) // 2 // BLOCK * BLOCK for g, side in zip(grid, luma.shape))
     top, left = starts
@@ -126,7 +121,7 @@ def _looks_like_graphics(luma: np.ndarray) -> bool:
     return bool(block_transform.high_frequency_energy(detailed).mean() >= _SHARP**2)
 
 
-def _is_double_quantized(luma: np.ndarray | Plane, table: np.ndarray) -> bool:
+def _is_double_quantized(luma: PlaneReader, table: np.ndarray) -> bool:
     return double_quantization.evidence(luma, table=table) > _MIN_EVIDENCE
 
 

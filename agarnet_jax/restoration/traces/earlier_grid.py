@@ -10,7 +10,7 @@ up.
 import numpy as np
 
 from agarnet_jax.jpeg_tables import BLOCK
-from agarnet_jax.restoration.plane import Plane
+from agarnet_jax.restoration.pixels import PlaneReader
 from agarnet_jax.restoration.traces import grid_traces
 from agarnet_jax.restoration.traces.grid_traces import PHASES
 
@@ -23,7 +23,7 @@ _MIN_CELLS = 12
 _HALF = BLOCK // 2
 
 
-def find_earlier_grid(luma: np.ndarray | Plane) -> tuple[int, int] | None:
+def find_earlier_grid(luma: PlaneReader) -> tuple[int, int] | None:
     """Returns (row, column), 0–7, of an earlier grid other than (0, 0); None if none is detected.
 
     Args:

@@ -21,7 +21,6 @@ from PIL import Image
 
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration.pixels import ImageLike, PlaneReader
-from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.traces import grid_traces, requantization
 from agarnet_jax.restoration.traces.grid_traces import PHASES
 
@@ -90,7 +89,7 @@ def _map_pixels(image: ImageLikeT, function: Callable[[np.ndarray], np.ndarray])
     return cast(ImageLikeT, result)
 
 
-def find_grid(luma: np.ndarray | Plane) -> Grid | None:
+def find_grid(luma: PlaneReader) -> Grid | None:
     """Returns the grid of the last JPEG compression, or None if none is detected.
 
     None is expected for images that were never compressed, were rescaled or blurred afterwards, are

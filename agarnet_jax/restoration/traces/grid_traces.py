@@ -6,8 +6,7 @@ import numpy as np
 
 from agarnet_jax.dct_basis import basis_1d
 from agarnet_jax.jpeg_tables import BLOCK
-from agarnet_jax.restoration.pixels import to_levels
-from agarnet_jax.restoration.plane import Plane
+from agarnet_jax.restoration.pixels import PlaneReader, to_levels
 
 PHASES = BLOCK * BLOCK
 ROUNDED_ZERO = 0.5  # levels; rounding of pixels moves a coefficient by 0.29 (standard deviation)
@@ -18,7 +17,7 @@ _CELL_ROWS = 4  # per band
 _MAX_PIXELS = 2**18  # examined; more pixels do not reveal more grids
 
 
-def bands(luma: np.ndarray | Plane) -> Iterator[np.ndarray]:
+def bands(luma: PlaneReader) -> Iterator[np.ndarray]:
     """Yields evenly spread horizontal strips of the image in levels, (39 or fewer, W) float32.
 
     Each begins at a multiple of 8 rows and holds whole cells of 8×8 neighbouring blocks, hence 7
