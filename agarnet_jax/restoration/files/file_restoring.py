@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
 from agarnet_jax.restoration import consistency
+from agarnet_jax.restoration.alignment import Alignment
 from agarnet_jax.restoration.files import exif_transpose, visualization, writing
 from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.files.metadata import Metadata
@@ -14,10 +16,11 @@ from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.request import QualitySource
+from agarnet_jax.restoration.restored import Restored
 from agarnet_jax.restoration.restorer import Restorer
 from agarnet_jax.restoration.splitting import primary_plane
 from agarnet_jax.restoration.traces import compression_history, uncompressed_graphics
-from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
+from agarnet_jax.restoration.traces.grid import Grid
 
 _NO_GRID = (
     "no 8×8 grid was found, so it is assumed to start at the top left corner; "
@@ -52,9 +55,8 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
     """
     notes: list[str] = []
     grid = _grid(file, options.grid, notes)
-    alignment = Alignment.of(grid) if grid is not None else Alignment(0, 0)
-    is_shifted = alignment != Alignment(0, 0)
-    header = None if is_shifted else file.header  # which does not describe shifted pixels
+    alignment = Alignment.of(grid)
+    header = None if alignment.is_needed else file.header  # which describes the grid at the corner
     restore_image = functools.partial(
         restorer.restore,
         quality=options.quality,
@@ -76,30 +78,33 @@ def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> 
             bits=options.bits,
         )
     else:
-        pixels = alignment.apply(file.pixels) if is_shifted else file.pixels
-        result = restore_image(pixels, bits=options.bits)
-        image = alignment.undo(result.image) if is_shifted else result.image
+        result = restore_image(alignment.apply(file.pixels), bits=options.bits)
+        image = alignment.undo(result.image)
         quality_map = alignment.undo(result.quality_map)
-    if result.overruled is not None:
-        notes.append(
-            f"its pixels look like quality {result.overruled:.0f} but show no trace of such a "
-            "compression, as is typical of graphics and text; quality "
-            f"{result.quality_map.min():.0f} was assumed (use --quality {result.overruled:.0f} to "
-            "override)"
-        )
-    if result.uncompressed:
-        notes.append(
-            f"{uncompressed_graphics.describe(result.uncompressed)}, and stay as they are (use "
-            "--quality N to restore everything)"
-        )
     return RestoredPixels(
         image=image,
         quality_map=quality_map,
         uncompressed=result.uncompressed,
         grid=None if grid is None else (grid.row, grid.column),
         consistent=consistent,
-        notes=tuple(notes),
+        notes=(*notes, *_notes_on_quality(result)),
     )
+
+
+def _notes_on_quality(result: Restored) -> Iterator[str]:
+    """Yields what the user would not expect of the quality that was assumed."""
+    if result.overruled is not None:
+        yield (
+            f"its pixels look like quality {result.overruled:.0f} but show no trace of such a "
+            "compression, as is typical of graphics and text; quality "
+            f"{result.quality_map.min():.0f} was assumed (use --quality {result.overruled:.0f} to "
+            "override)"
+        )
+    if result.uncompressed:
+        yield (
+            f"{uncompressed_graphics.describe(result.uncompressed)}, and stay as they are (use "
+            "--quality N to restore everything)"
+        )
 
 
 def _is_single(
@@ -122,7 +127,7 @@ def _is_single(
 def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
     if choice is GridChoice.NONE or (choice is GridChoice.AUTO and file.header is not None):
         return None
-    grid = find_grid(primary_plane(file.pixels))
+    grid = primary_plane(file.pixels).detected_grid
     if grid is None:
         notes.append(_NO_GRID)
     return grid

@@ -11,13 +11,14 @@ from agarnet_jax.jpeg_tables import (
     effective_quality,
     quality_table,
 )
+from agarnet_jax.restoration.alignment import Alignment
 from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.request import QualitySource
 from agarnet_jax.restoration.splitting import primary_plane, split
 from agarnet_jax.restoration.traces import compression_history, uncompressed_graphics
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
-from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
+from agarnet_jax.restoration.traces.grid import Grid
 from agarnet_jax.restoration.traces.subsampling import Subsampling
 
 if TYPE_CHECKING:
@@ -116,8 +117,8 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
       ValueError: the restorer does not support the pixels.
     """
     pixels, header = image_file.pixels, image_file.header
-    grid = find_grid(primary_plane(pixels))
-    if header is None and grid is not None:
+    grid = primary_plane(pixels).detected_grid
+    if header is None:
         pixels = Alignment.of(grid).apply(pixels)
     lead = split(pixels, header=header, subsampling=Subsampling.S444).lead
     graphics = lead.uncompressed_blocks

@@ -13,18 +13,13 @@ quantization table (`requantization`) is that of the grid.
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import TypeVar, cast
 
 import numpy as np
-from PIL import Image
 
 from agarnet_jax.jpeg_tables import BLOCK
-from agarnet_jax.restoration.pixels import ImageLike, PlaneReader
+from agarnet_jax.restoration.pixels import PlaneReader
 from agarnet_jax.restoration.traces import grid_traces, requantization
 from agarnet_jax.restoration.traces.grid_traces import PHASES
-
-ImageLikeT = TypeVar("ImageLikeT", bound=ImageLike)
 
 # Chosen on training and validation images; `python -m benchmarks.grid` measures the result.
 _MIN_CONFIDENCE = 4.5  # from zeros alone
@@ -49,44 +44,6 @@ class Grid:
     row: int
     column: int
     confidence: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Alignment:
-    """Pads an image so that its grid begins at the top left corner, and crops it again.
-
-    rows, columns: 0–7, how many rows and columns of edge pixels are repeated at the top and left to
-      complete the partial blocks there.
-    """
-
-    rows: int
-    columns: int
-
-    @classmethod
-    def of(cls, grid: Grid) -> "Alignment":
-        return cls(-grid.row % BLOCK, -grid.column % BLOCK)
-
-    def apply(self, image: ImageLikeT) -> ImageLikeT:
-        """Pads (H, W[, C]) to (rows + H, columns + W[, C]), keeping dtype or Pillow mode."""
-
-        def pad(image: np.ndarray) -> np.ndarray:
-            before = [(self.rows, 0), (self.columns, 0), *[(0, 0)] * (image.ndim - 2)]
-            return np.pad(image, before, mode="edge")
-
-        return _map_pixels(image, pad)
-
-    def undo(self, image: ImageLikeT) -> ImageLikeT:
-        """Crops (rows + H, columns + W[, C]) to (H, W[, C])."""
-        return _map_pixels(image, lambda image: image[self.rows :, self.columns :])
-
-
-def _map_pixels(image: ImageLikeT, function: Callable[[np.ndarray], np.ndarray]) -> ImageLikeT:
-    """Applies a function to an array, or to a Pillow picture's pixels, keeping its mode."""
-    result = function(np.asarray(image))
-    if isinstance(image, Image.Image):
-        raw = np.ascontiguousarray(result).tobytes()
-        return cast(ImageLikeT, Image.frombytes(image.mode, result.shape[1::-1], raw))
-    return cast(ImageLikeT, result)
 
 
 def find_grid(luma: PlaneReader) -> Grid | None:

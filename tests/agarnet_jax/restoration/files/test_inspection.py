@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from agarnet_jax.restoration import plane
 from agarnet_jax.restoration.files import inspection, reading
 from agarnet_jax.restoration.request import QualitySource
 
@@ -142,7 +143,7 @@ def test_json_contains_all_fields_as_plain_values(inspect, photo, encode):
 def test_a_jpeg_is_estimated_on_its_own_grid_even_if_another_is_more_visible(
     inspect, restorer, photo, encode, monkeypatch
 ):
-    monkeypatch.setattr(inspection, "find_grid", lambda _: inspection.Grid(3, 5, 9.0))
+    monkeypatch.setattr(plane, "find_grid", lambda _: inspection.Grid(3, 5, 9.0))
     found = inspect(encode(photo, 90))
     assert restorer.seen.shape == photo.shape  # the header describes the grid at the corner
     assert "starts at row 3, column 5: it is not this file's own." in found.as_text()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from agarnet_jax.restoration import plane
 from agarnet_jax.restoration.files import file_restoring, one_file, reading
 from agarnet_jax.restoration.files.errors import InputError
 from agarnet_jax.restoration.files.one_file import Pictures
@@ -97,7 +98,7 @@ def test_an_image_with_a_shifted_grid_is_aligned_and_cropped_back(
     restore, fake_restorer, tmp_path, monkeypatch, astronaut, mode, phase
 ):
     found = None if phase is None else Grid(*phase, 9.0)
-    monkeypatch.setattr(file_restoring, "find_grid", lambda _luma: found)
+    monkeypatch.setattr(plane, "find_grid", lambda _: found)
     picture = Image.fromarray(astronaut[:40, 200:250])
     if mode == "I;16":
         picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
@@ -122,7 +123,7 @@ def test_the_grid_of_jpeg_files_is_detected_on_request_only(
 ):
     searched = []
     monkeypatch.setattr(
-        file_restoring, "find_grid", lambda luma: searched.append(luma.shape) or Grid(1, 0, 9.0)
+        plane, "find_grid", lambda luma: searched.append(luma.shape) or Grid(1, 0, 9.0)
     )
     restore(photo, tmp_path / "a.png")
     assert searched == []

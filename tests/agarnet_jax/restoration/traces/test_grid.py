@@ -7,7 +7,7 @@ import skimage.data
 from PIL import Image
 
 from agarnet_jax.restoration.traces import grid_traces
-from agarnet_jax.restoration.traces.grid import Alignment, Grid, find_grid
+from agarnet_jax.restoration.traces.grid import find_grid
 
 
 @pytest.fixture(scope="module")
@@ -119,25 +119,6 @@ def test_discontinuities_are_attributed_to_the_right_neighbours_column():
         cells,
         np.eye(8)[[5] * len(cells)] - np.eye(8)[[4] * len(cells)] - np.eye(8)[[6] * len(cells)],
     )
-
-
-@pytest.mark.parametrize("shape", [(21, 34), (21, 34, 3)])
-@pytest.mark.parametrize("phase", [(0, 0), (3, 0), (7, 1)])
-def test_undoing_an_alignment_restores_the_image(shape, phase):
-    image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    alignment = Alignment.of(Grid(*phase, confidence=9.0))
-    aligned = alignment.apply(image)
-    assert ((phase[0] + alignment.rows) % 8, (phase[1] + alignment.columns) % 8) == (0, 0)
-    assert max(alignment.rows, alignment.columns) < 8
-    np.testing.assert_array_equal(aligned[0, alignment.columns :], image[0])
-    np.testing.assert_array_equal(alignment.undo(aligned), image)
-    assert aligned.dtype == image.dtype
-
-
-def test_the_grid_of_an_aligned_image_begins_at_the_corner(pictures, encode):
-    decoded = jpeg(pictures[1], encode, 40)[6:, 3:]
-    found = find_grid(Alignment.of(find_grid(decoded)).apply(decoded))
-    assert (found.row, found.column) == (0, 0)
 
 
 @pytest.mark.parametrize("luma", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.int32)])
