@@ -289,9 +289,18 @@ class Restorer:
         if QualitySource.HEADER in members:
             raise ValueError("sources has HEADER, which is read, not estimated; use IMAGE or MAP.")
         components = split(image, header=header, subsampling=Subsampling.S444)
+        return self.estimate_components(components, sources=members)
+
+    def estimate_components(
+        self, components: Components, *, sources: Sequence[QualitySource] = ESTIMATED_SOURCES
+    ) -> dict[QualitySource, np.ndarray]:
+        """Does what `estimate` does for an image that has been split already.
+
+        What is detected in the primary plane for it, such as `Plane.detected_table`, is kept there.
+        """
         estimates = self._engine.estimate(components)
         results = {}
-        for source in members:
+        for source in sources:
             quality = estimates[source]
             results[source] = quality.to_array() if isinstance(quality, QualityMap) else quality
         return results

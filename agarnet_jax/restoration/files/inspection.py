@@ -15,7 +15,7 @@ from agarnet_jax.restoration.alignment import Alignment
 from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.request import QualitySource
-from agarnet_jax.restoration.splitting import primary_plane, split
+from agarnet_jax.restoration.splitting import split
 from agarnet_jax.restoration.traces import compression_history, uncompressed_graphics
 from agarnet_jax.restoration.traces.earlier_grid import find_earlier_grid
 from agarnet_jax.restoration.traces.grid import Grid
@@ -117,12 +117,13 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
       ValueError: the restorer does not support the pixels.
     """
     pixels, header = image_file.pixels, image_file.header
-    grid = primary_plane(pixels).detected_grid
-    if header is None:
-        pixels = Alignment.of(grid).apply(pixels)
-    lead = split(pixels, header=header, subsampling=Subsampling.S444).lead
-    graphics = lead.uncompressed_blocks
-    estimates = restorer.estimate(pixels, header=header)
+    components = split(pixels, header=header, subsampling=Subsampling.S444)
+    grid = components.lead.detected_grid
+    alignment = Alignment.of(grid)
+    if header is None and alignment.is_needed:
+        components = split(alignment.apply(pixels), subsampling=Subsampling.S444)
+    estimates = restorer.estimate_components(components)
+    lead, graphics = components.lead, components.lead.uncompressed_blocks
     quality, quality_map = (estimates[s] for s in (QualitySource.IMAGE, QualitySource.MAP))
     if header is not None:
         recompressed, reasons = _history(image_file, header, float(quality))

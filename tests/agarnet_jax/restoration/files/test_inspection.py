@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agarnet_jax.restoration import plane
+from agarnet_jax.restoration import Restorer, plane
 from agarnet_jax.restoration.files import inspection, reading
 from agarnet_jax.restoration.request import QualitySource
 
@@ -13,11 +13,10 @@ from agarnet_jax.restoration.request import QualitySource
 class FakeRestorer:
     """Estimates 40 for the image and 35–45 pixel-wise, and records the pixels it was given."""
 
-    def estimate(self, image, *, header=None):
-        pixels = np.asarray(image)
-        self.seen = pixels
-        shape = pixels.shape[:2]
-        quality_map = np.linspace(35, 45, shape[0] * shape[1], dtype=np.float32).reshape(shape)
+    def estimate_components(self, components):
+        height, width = components.size
+        self.seen = components.pixels.read(slice(0, height), slice(0, width))
+        quality_map = np.linspace(35, 45, height * width, dtype=np.float32).reshape(height, width)
         return {QualitySource.IMAGE: np.float32(40), QualitySource.MAP: quality_map}
 
 
@@ -127,6 +126,23 @@ def test_gray_and_cmyk_jpegs_report_their_coding(inspect, photo, mode, encoded):
     assert found.header.subsampling is found.header.chroma_quality is None
     assert found.header.coding in ("gray", "CMYK", "YCCK")
     assert found.recompressed is (False if mode == "L" else None)
+
+
+def test_grid_and_table_of_a_png_are_detected_once(tmp_path, photo, encode, encoded, monkeypatch):
+    path, calls = tmp_path / "file.png", []
+    path.write_bytes(encoded(np.asarray(Image.open(io.BytesIO(encode(photo, 40)))), "PNG"))
+    find_grid, find_table = plane.find_grid, plane.requantization.find_table
+    monkeypatch.setattr(plane, "find_grid", lambda p: calls.append("grid") or find_grid(p))
+    monkeypatch.setattr(
+        plane.requantization,
+        "find_table",
+        lambda p, **options: calls.append("table") or find_table(p, **options),
+    )
+    restorer = Restorer.from_pretrained("tiny")
+    monkeypatch.setattr(restorer._engine.networks, "cells", lambda _: np.full((1, 3, 3, 1), 40.0))
+    found = inspection.inspect(reading.read(path), restorer)
+    assert (found.quality, found.grid.row, found.grid.column) == (40, 0, 0)
+    assert calls == ["grid", "table"]
 
 
 def test_json_contains_all_fields_as_plain_values(inspect, photo, encode):
