@@ -18,8 +18,8 @@ from PIL import Image
 
 from agarnet_jax.color import LumaRange
 from agarnet_jax.restoration import Restorer
+from agarnet_jax.restoration.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 from agarnet_jax.restoration.splitting import split
-from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 from benchmarks.images import load_images, psnr, saved_jpeg
 from benchmarks.restorers import load_restorer
 from benchmarks.timing import print_table

@@ -18,6 +18,7 @@ from agarnet_jax.models import CELL, CellPlacement
 from agarnet_jax.restoration import memory, planning
 from agarnet_jax.restoration.chroma_detail import Detail
 from agarnet_jax.restoration.components import Change, Components
+from agarnet_jax.restoration.earlier_jpeg import changes_to_originals
 from agarnet_jax.restoration.ensemble import ensembled
 from agarnet_jax.restoration.network import Networks, is_out_of_memory
 from agarnet_jax.restoration.plane import Plane
@@ -33,7 +34,6 @@ from agarnet_jax.restoration.tiling import (
     apply_tiled,
     iter_bands,
 )
-from agarnet_jax.restoration.traces.earlier_jpeg import changes_to_originals
 
 # The estimator's cells depend on the 90 pixels around them.
 _ESTIMATOR_TILE, _ESTIMATOR_OVERLAP = 12 * CELL, 2 * CELL

@@ -11,6 +11,7 @@ import numpy as np
 from agarnet_jax.jpeg_tables import MAX_QUALITY, quality_table
 from agarnet_jax.models import CellPlacement
 from agarnet_jax.restoration.components import Components
+from agarnet_jax.restoration.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 from agarnet_jax.restoration.pixels import pixels_of_blocks
 from agarnet_jax.restoration.plane import Plane
 from agarnet_jax.restoration.quality import (
@@ -27,7 +28,6 @@ from agarnet_jax.restoration.traces import (
     quantization_steps,
     requantization,
 )
-from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 
 # For `_was_edited`: the lowest quality that is detected without quantization steps, and the
 # estimate from which on there is hardly anything to restore.

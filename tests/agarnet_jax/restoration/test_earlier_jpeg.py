@@ -7,8 +7,8 @@ from PIL import Image
 
 from agarnet_jax.metrics import as_batch, psnr
 from agarnet_jax.restoration import QualitySource, Restorer
+from agarnet_jax.restoration.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 from agarnet_jax.restoration.splitting import split
-from agarnet_jax.restoration.traces.earlier_jpeg import RecoveredPlane, recover_earlier_jpeg
 
 WHOLE = slice(None), slice(None)
 
