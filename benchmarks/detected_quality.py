@@ -40,7 +40,7 @@ JPEGS = [
 
 def detect(images: list[np.ndarray], jpeg: Jpeg) -> tuple[tuple[str, str, str], float]:
     """Returns detection rate in %, mean and largest error, and CPU milliseconds per image."""
-    planes = [split(jpeg.compress(image)).lead for image in images]
+    planes = [split(jpeg.compress(image)).primary for image in images]
     start = time.process_time()
     found = [plane.detected_quality for plane in planes]
     milliseconds = 1000 * (time.process_time() - start) / len(images)

@@ -47,7 +47,7 @@ def compress(image: np.ndarray, qualities: Sequence[int]) -> Image.Image:
 
 def earlier_quality(image: np.ndarray | Image.Image) -> int | None:
     """Returns the detected quality of the compression before the last, or None."""
-    plane = recover_earlier_jpeg(split(image).lead)
+    plane = recover_earlier_jpeg(split(image).primary)
     return plane.recompressions[0].quality if isinstance(plane, RecoveredPlane) else None
 
 

@@ -29,7 +29,7 @@ class Components:
 
     planes: Y, Cb, Cr; the only one of a gray image; R, G, B; C, M, Y, K; or Y, Cb, Cr, K.
     coding: which of these they are.
-    lead: the primary plane, on which quality is estimated and traces are detected: luma, green or
+    primary: the plane on which quality is estimated and traces are detected: luma, green or
       magenta.
     pixels: the image.
     mode: Pillow mode of the restored image.
@@ -40,7 +40,7 @@ class Components:
 
     planes: tuple[Plane, ...]
     coding: Coding
-    lead: Plane
+    primary: Plane
     pixels: Pixels
     mode: str
     is_2d: bool

@@ -114,8 +114,8 @@ class Engine:
         images = [self._chooser.undo_recompressions(image, request) for image in images]
         cells: list[np.ndarray] = []
         if request.is_estimated:
-            leads = [[image.lead] for image in images]
-            cells = self._apply_grouped(self.networks.cells, leads, self.estimator_tiling)
+            primaries = [[image.primary] for image in images]
+            cells = self._apply_grouped(self.networks.cells, primaries, self.estimator_tiling)
         results: list[Restoration] = []
         restored: list[tuple[int, Plane]] = []
         inputs: list[PlaneInputs] = []
@@ -143,7 +143,7 @@ class Engine:
         if self._placement is not CellPlacement.PLACED:
             return False
         tiled = [(self.restorer_tiling, plane) for plane in components.planes]
-        tiled.append((self.estimator_tiling, components.lead))
+        tiled.append((self.estimator_tiling, components.primary))
         return all(tiling.side(side) >= side for tiling, plane in tiled for side in plane.shape)
 
     def use_smaller_tiles(self, error: jax.errors.JaxRuntimeError, size: tuple[int, int]) -> None:
@@ -173,11 +173,11 @@ class Engine:
         if self._placement is CellPlacement.PLACED:
             return apply_tiled(
                 self.networks.cells,
-                [components.lead],
+                [components.primary],
                 tiling=self.estimator_tiling,
                 batch_size=self.networks.device_count,
             )
-        return self.networks.cells(components.lead[:, :][None, ..., None])[0, ..., 0]
+        return self.networks.cells(components.primary[:, :][None, ..., None])[0, ..., 0]
 
     def _change(self, request: Request) -> TileFunction:
         change = self.networks.change

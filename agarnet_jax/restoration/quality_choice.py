@@ -81,7 +81,7 @@ class AssumedQuality:
 
         It is 100 in blocks that were never compressed.
         """
-        quality = self.for_plane(components.lead)
+        quality = self.for_plane(components.primary)
         values = quality.to_array() if isinstance(quality, QualityMap) else quality
         if self.uncompressed is None:
             return np.broadcast_to(values, components.size)
@@ -128,13 +128,13 @@ class QualityChooser:
             return AssumedQuality.from_array(validate_quality(quality, components.size))
         of_image, quality_map = self._estimate(cells(), components)
         estimate = float(of_image)
-        if quality is QualitySource.IMAGE and components.lead.has_table_of(estimate):
+        if quality is QualitySource.IMAGE and components.primary.has_table_of(estimate):
             return AssumedQuality(None)  # the header is confirmed, also for chroma
         assumed = AssumedQuality(of_image if quality is QualitySource.IMAGE else quality_map)
         if not self.uses_traces or request.table is not None:
             return assumed
         assumed = _replace_spurious(estimate, components) or assumed
-        return dataclasses.replace(assumed, uncompressed=components.lead.uncompressed_blocks)
+        return dataclasses.replace(assumed, uncompressed=components.primary.uncompressed_blocks)
 
     def estimate(
         self, components: Components, cells: Callable[[Components], np.ndarray]
@@ -150,52 +150,52 @@ class QualityChooser:
 
     def _estimate(self, cells: np.ndarray, components: Components) -> tuple[np.ndarray, QualityMap]:
         """Returns the quality () of the image, and a map that is interpolated where it is read."""
-        lead = components.lead
+        plane = components.primary
         if self.uses_traces:
-            estimate, cells = self._refine(cells, lead)
+            estimate, cells = self._refine(cells, plane)
         elif self._placement is CellPlacement.RELEASED:
             estimate = clip_quality(cells.mean())
         else:
-            mean = flat_areas.mean_quality(cells, np.ones(cells.shape), lead.shape)
+            mean = flat_areas.mean_quality(cells, np.ones(cells.shape), plane.shape)
             estimate = clip_quality(mean)
-        for axis, factor in enumerate(lead.upsampling.factors):
+        for axis, factor in enumerate(plane.upsampling.factors):
             cells = cells.repeat(factor, axis)  # to the resolution of the image
         size = components.size
         return estimate, QualityMap.from_cells(cells, size=size, placement=self._placement)
 
-    def _refine(self, cells: np.ndarray, lead: Plane) -> tuple[np.ndarray, np.ndarray]:
+    def _refine(self, cells: np.ndarray, plane: Plane) -> tuple[np.ndarray, np.ndarray]:
         """Returns the estimate () for the image, and the cells, both refined by traces."""
-        fractions = flat_areas.detail_fractions(lead, excluded=lead.uncompressed_blocks)
-        estimate = clip_quality(flat_areas.mean_quality(cells, fractions, lead.shape))
-        detected = None if _was_edited(lead, float(estimate)) else lead.detected_quality
-        limit = lead.header_quality or MAX_QUALITY
+        fractions = flat_areas.detail_fractions(plane, excluded=plane.uncompressed_blocks)
+        estimate = clip_quality(flat_areas.mean_quality(cells, fractions, plane.shape))
+        detected = None if _was_edited(plane, float(estimate)) else plane.detected_quality
+        limit = plane.header_quality or MAX_QUALITY
         estimate, cells = np.minimum(estimate, limit), np.minimum(cells, limit)
         estimate = clip_quality(last_compression.refine_estimate(float(estimate), detected))
         cells = shrink_toward(float(estimate), last_compression.refine_cells(cells, detected))
         return estimate, flat_areas.fill_flat_cells(cells, fractions, float(estimate))
 
 
-def _was_edited(lead: Plane, estimate: float) -> bool:
+def _was_edited(plane: Plane, estimate: float) -> bool:
     """Whether the image is a JPEG whose quantization was hidden by editing after decoding.
 
     Where no steps are detected, the detected quality is at least 99. But uncompressed images and
     those of quality 100 have no grid, and those of 99 have steps of 2.
     """
-    if lead.table is not None or lead.detected_table is not None or estimate >= _NEARLY_LOSSLESS:
+    if plane.table is not None or plane.detected_table is not None or estimate >= _NEARLY_LOSSLESS:
         return False
-    if lead.detected_quality is None or lead.detected_quality < _WITHOUT_STEPS:
+    if plane.detected_quality is None or plane.detected_quality < _WITHOUT_STEPS:
         return False
-    if quantization_steps.has_steps_of_99(lead):
+    if quantization_steps.has_steps_of_99(plane):
         return False
-    grid = lead.detected_grid
+    grid = plane.detected_grid
     return grid is not None and (grid.row, grid.column) == (0, 0)
 
 
-def _was_compressed(lead: Plane) -> bool:
+def _was_compressed(plane: Plane) -> bool:
     """Whether there is a grid and detail in its blocks: those of enlarged pixel art are flat."""
     return (
-        lead.detected_grid is not None
-        and len(requantization.distinct_blocks(lead)) >= _MIN_DETAILED_BLOCKS
+        plane.detected_grid is not None
+        and len(requantization.distinct_blocks(plane)) >= _MIN_DETAILED_BLOCKS
     )
 
 
@@ -205,19 +205,19 @@ def _replace_spurious(estimate: float, components: Components) -> AssumedQuality
     That is the quality of the last compression, from the header or detected in the pixels. If
     neither gives one and there is no grid, the image was never compressed.
     """
-    lead = components.lead
+    plane = components.primary
     assessed = components.coding in compression_history.ASSESSED_CODINGS
-    if isinstance(lead, RecoveredPlane) or not assessed:
+    if isinstance(plane, RecoveredPlane) or not assessed:
         return None
-    known = lead.detected_quality if lead.table is None else lead.header_quality
+    known = plane.detected_quality if plane.table is None else plane.header_quality
     last = MAX_QUALITY if known is None else known
-    tables = (table for table in (lead.table, lead.detected_table) if table is not None)
+    tables = (table for table in (plane.table, plane.detected_table) if table is not None)
     table = next(tables, quality_table(round(last)))
-    if not compression_history.is_spurious_estimate(lead, table=table, estimated_quality=estimate):
+    if not compression_history.is_spurious_estimate(plane, table=table, estimated_quality=estimate):
         return None
-    if known is None and _was_compressed(lead):
+    if known is None and _was_compressed(plane):
         return None
-    quality = np.array(last, np.float32) if lead.table is None else None
+    quality = np.array(last, np.float32) if plane.table is None else None
     return AssumedQuality(quality, overruled=estimate)
 
 
@@ -228,12 +228,12 @@ def _undo_recompressions(components: Components, *, fraction: float) -> Componen
 
     fraction: 0–1, how much of the difference is applied.
     """
-    lead = recover_earlier_jpeg(components.lead, fraction=fraction)
-    if not isinstance(lead, RecoveredPlane):
+    recovered = recover_earlier_jpeg(components.primary, fraction=fraction)
+    if not isinstance(recovered, RecoveredPlane):
         return components
     planes = tuple(
-        plane if plane.chroma else RecoveredPlane.of(plane, lead.recompressions, fraction)
+        plane if plane.chroma else RecoveredPlane.of(plane, recovered.recompressions, fraction)
         for plane in components.planes
     )
-    index = components.planes.index(components.lead)
-    return dataclasses.replace(components, planes=planes, lead=planes[index])
+    index = components.planes.index(components.primary)
+    return dataclasses.replace(components, planes=planes, primary=planes[index])

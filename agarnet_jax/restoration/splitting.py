@@ -87,7 +87,7 @@ def split(
     return Components(
         planes=tuple(planes),
         coding=coding,
-        lead=planes[1 if coding in (Coding.RGB, Coding.CMYK) else 0],
+        primary=planes[1 if coding in (Coding.RGB, Coding.CMYK) else 0],
         pixels=pixels,
         mode="RGB" if mode == "YCbCr" else mode,
         is_2d=is_2d,
@@ -97,8 +97,8 @@ def split(
 
 
 def primary_plane(image: ImageLike) -> Plane:
-    """Returns the primary plane (`Components.lead`), for callers that need no other."""
-    return split(image, subsampling=Subsampling.S444).lead
+    """Returns the primary plane (`Components.primary`), for callers that need no other."""
+    return split(image, subsampling=Subsampling.S444).primary
 
 
 def as_image(image: Any) -> ImageLike:

@@ -118,16 +118,17 @@ def inspect(image_file: ImageFile, restorer: "Restorer") -> Inspection:
     """
     pixels, header = image_file.pixels, image_file.header
     components = split(pixels, header=header, subsampling=Subsampling.S444)
-    grid = components.lead.detected_grid
+    grid = components.primary.detected_grid
     alignment = Alignment.of(grid)
     if header is None and alignment.is_needed:
         components = split(alignment.apply(pixels), subsampling=Subsampling.S444)
     estimates = restorer.estimate_components(components)
-    lead, graphics = components.lead, components.lead.uncompressed_blocks
+    plane = components.primary
+    graphics = plane.uncompressed_blocks
     quality, quality_map = (estimates[s] for s in (QualitySource.IMAGE, QualitySource.MAP))
     if header is not None:
         recompressed, reasons = _history(image_file, header, float(quality))
-    elif grid is not None and graphics is None and (earlier := find_earlier_grid(lead)):
+    elif grid is not None and graphics is None and (earlier := find_earlier_grid(plane)):
         recompressed, reasons = True, (compression_history.describe_earlier_grid(earlier),)
     else:  # without a header, only a second grid is evidence, which graphics may appear to have
         recompressed, reasons = None, ()

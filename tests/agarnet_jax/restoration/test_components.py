@@ -100,7 +100,7 @@ def test_planes_equal_the_components_of_the_file(color_jpeg, name, size, as_ycbc
     file, decoded = color_jpeg(name, size)
     components = split(opened(file, as_ycbcr=as_ycbcr))
     assert [plane.chroma for plane in components.planes] == [False, True, True]
-    assert components.lead is components.planes[0]
+    assert components.primary is components.planes[0]
     for plane, table, expected in zip(
         components.planes, (LUMA, CHROMA, CHROMA), decoded, strict=True
     ):
@@ -200,7 +200,7 @@ def test_rgb_coded_files_are_split_into_their_channels(astronaut):
     file, decoded = assembled(planes, size=(40, 56), sampling=[(1, 1)] * 3, transform=0)
     picture = opened(file)
     components = split(picture)
-    assert components.lead is components.planes[1]
+    assert components.primary is components.planes[1]
     for plane, expected in zip(components.planes, decoded, strict=True):
         np.testing.assert_allclose(255 * plane[:, :], expected, atol=1e-4)
         assert not plane.chroma

@@ -42,7 +42,7 @@ def score(image, clean):
 
 def test_graphics_around_a_recompressed_photograph_were_never_compressed(page, photo, saved):
     graphics = page(64)[:, :232]
-    plane = split(np.concatenate([np.asarray(saved(photo, 40, 60))[:192, :232], graphics])).lead
+    plane = split(np.concatenate([np.asarray(saved(photo, 40, 60))[:192, :232], graphics])).primary
     recovered = recover_earlier_jpeg(plane)
     assert isinstance(recovered, RecoveredPlane)
     assert recovered.detected_quality == pytest.approx(40, abs=1)
@@ -61,7 +61,7 @@ def test_graphics_around_a_recompressed_photograph_were_never_compressed(page, p
 )
 def test_the_earlier_jpeg_is_recovered(photo, saved, qualities, has_header):
     first, last = np.asarray(saved(photo, qualities[0])), saved(photo, *qualities)
-    plane = recover_earlier_jpeg(split(last if has_header else np.asarray(last)).lead)
+    plane = recover_earlier_jpeg(split(last if has_header else np.asarray(last)).primary)
     assert plane.detected_quality == pytest.approx(qualities[0], abs=1)
     blocks = slice(0, 192), slice(0, 232)
     errors = levels(plane)[blocks] - first[blocks]
@@ -74,12 +74,12 @@ def test_the_earlier_jpeg_is_recovered(photo, saved, qualities, has_header):
 
 @pytest.mark.parametrize("qualities", [(60,), (60, 60), (80, 60)])
 def test_a_plane_without_a_coarser_earlier_jpeg_is_returned_as_is(photo, saved, qualities):
-    plane = split(saved(photo, *qualities)).lead
+    plane = split(saved(photo, *qualities)).primary
     assert recover_earlier_jpeg(plane) is plane
 
 
 def test_several_recompressions_are_undone_in_turn(photo, saved):
-    plane = recover_earlier_jpeg(split(saved(photo, 40, 60, 80)).lead)
+    plane = recover_earlier_jpeg(split(saved(photo, 40, 60, 80)).primary)
     assert [recompression.quality for recompression in plane.recompressions] == [60, 40]
     first = np.asarray(saved(photo, 40))
     assert (levels(plane) == first)[:192, :232].mean() > 0.9
@@ -90,7 +90,7 @@ def test_blocks_edited_in_between_are_left_unchanged(photo, saved):
     edited = np.array(saved(photo, 40))
     edited[64:128, 64:128] = noise
     last = saved(edited, 60)
-    plane = recover_earlier_jpeg(split(last).lead)
+    plane = recover_earlier_jpeg(split(last).primary)
     assert isinstance(plane, RecoveredPlane)
     inside = slice(64, 128), slice(64, 128)
     same = (levels(plane) == np.asarray(last))[inside].reshape(8, 8, 8, 8).all(axis=(1, 3))
@@ -102,14 +102,14 @@ def test_blocks_edited_in_between_are_left_unchanged(photo, saved):
 
 @pytest.mark.parametrize("region", [(3, 20, 5, 13), (0, 8, 0, 8), (186, 195, 225, 236)])
 def test_parts_equal_those_of_the_whole_plane(photo, saved, region):
-    plane = recover_earlier_jpeg(split(saved(photo, 40, 60)).lead)
+    plane = recover_earlier_jpeg(split(saved(photo, 40, 60)).primary)
     top, bottom, left, right = region
     part = slice(top, bottom), slice(left, right)
     np.testing.assert_array_equal(plane[part], plane[WHOLE][part])
 
 
 def test_a_fraction_interpolates_between_both_planes(photo, saved):
-    plane = split(saved(photo, 40, 60)).lead
+    plane = split(saved(photo, 40, 60)).primary
     now, before, half = (
         p[WHOLE]
         for p in (plane, recover_earlier_jpeg(plane), recover_earlier_jpeg(plane, fraction=0.5))
@@ -176,7 +176,7 @@ def test_a_stated_compression_is_not_undone(restorer, photo, saved):
     network = Restorer(restorer.weights, use_traces=False)
     for arguments in (
         {"quality": QualitySource.HEADER},
-        {"quality": 60, "table": np.asarray(split(last).lead.table)},
+        {"quality": 60, "table": np.asarray(split(last).primary.table)},
     ):
         np.testing.assert_array_equal(
             np.asarray(restorer.restore(last, **arguments).image),

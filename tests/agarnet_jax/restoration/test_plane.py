@@ -15,23 +15,23 @@ def test_only_images_without_a_header_have_uncompressed_blocks(astronaut, page, 
     graphics = np.stack([page(160)[:128, :256]] * 3, axis=-1)
     photo = np.asarray(Image.open(io.BytesIO(encode(astronaut[:128, 128:384], 75))))
     pasted = np.concatenate([photo, graphics])
-    found = split(pasted).lead.uncompressed_blocks
+    found = split(pasted).primary.uncompressed_blocks
     assert not found[:14].any()  # flat blocks of the photograph next to graphics count as graphics
     assert found[16:].mean() > 0.95
     for image in (photo, graphics):
-        assert split(image).lead.uncompressed_blocks is None
+        assert split(image).primary.uncompressed_blocks is None
     red = graphics | np.uint8([255, 0, 0])
-    assert split(np.concatenate([photo, red])).lead.uncompressed_blocks[16:].mean() > 0.95
+    assert split(np.concatenate([photo, red])).primary.uncompressed_blocks[16:].mean() > 0.95
     saved = Image.open(io.BytesIO(encode(pasted, 100, subsampling=0)))
-    assert split(np.asarray(saved)).lead.uncompressed_blocks is not None
-    assert split(saved).lead.uncompressed_blocks is None
+    assert split(np.asarray(saved)).primary.uncompressed_blocks is not None
+    assert split(saved).primary.uncompressed_blocks is None
 
 
 def test_the_table_of_deep_images_is_detected_too(astronaut, encode):
     """Although their luma, computed from RGB in 8 bits, is not rounded to whole levels."""
     rgb = np.asarray(Image.open(io.BytesIO(encode(astronaut, 98))))
     for image in (rgb, 257 * rgb.astype(np.uint16), rgb / 255):
-        np.testing.assert_array_equal(split(image).lead.detected_table, quality_table(98))
+        np.testing.assert_array_equal(split(image).primary.detected_table, quality_table(98))
 
 
 def test_samples_that_depend_on_a_clipped_pixel_are_unreliable():
@@ -48,19 +48,19 @@ def test_samples_that_depend_on_a_clipped_pixel_are_unreliable():
 
 def test_the_table_of_the_header_is_a_candidate(astronaut, encode):
     picture = Image.open(io.BytesIO(encode(astronaut, -1, qtables=[[9] * 64] * 2)))
-    np.testing.assert_array_equal(split(picture).lead.detected_table, np.full((8, 8), 9))
-    assert split(np.asarray(picture)).lead.detected_table is None
+    np.testing.assert_array_equal(split(picture).primary.detected_table, np.full((8, 8), 9))
+    assert split(np.asarray(picture)).primary.detected_table is None
 
 
 def test_a_table_has_a_quality_only_if_that_is_also_detected(astronaut, encode):
     picture = Image.open(io.BytesIO(encode(astronaut[:256, :256], 80)))
-    right = split(picture).lead
+    right = split(picture).primary
     assert right.has_table_of(80)
     assert not right.has_table_of(50)
     wrong = dataclasses.replace(right, table=quality_table(90))
     assert not wrong.has_table_of(90)
     assert not wrong.has_table_of(80)
-    assert not split(np.asarray(picture)).lead.has_table_of(80)  # no header, no table
+    assert not split(np.asarray(picture)).primary.has_table_of(80)  # no header, no table
 
 
 @pytest.mark.parametrize("quality", [50, 75, 90])
@@ -71,10 +71,10 @@ def test_the_detected_quality_does_not_exceed_the_headers(astronaut, encode, qua
         file = Image.open(io.BytesIO(encode(pixels, quality)))
         header_quality = effective_quality(JpegHeader.of(file).tables[0])
         assert header_quality == quality
-        lead = split(file).lead
-        assert lead.detected_quality == header_quality
+        plane = split(file).primary
+        assert plane.detected_quality == header_quality
         if pixels.shape != astronaut.shape:  # pixels alone do not suffice
-            assert split(np.asarray(file)).lead.detected_quality != header_quality
+            assert split(np.asarray(file)).primary.detected_quality != header_quality
 
 
 def test_of_tables_that_share_a_step_the_headers_is_the_limit(encode):
@@ -83,5 +83,5 @@ def test_of_tables_that_share_a_step_the_headers_is_the_limit(encode):
     amplitudes = 11 * np.arange(1, 17).repeat(2).reshape(2, 16, 1, 1)
     pixels = (amplitudes * wave + 128).repeat(8, axis=2).swapaxes(1, 2).reshape(16, 128)
     file = Image.open(io.BytesIO(encode(np.uint8(np.rint(pixels)), 48)))
-    assert split(np.asarray(file)).lead.detected_quality == 50
-    assert split(file).lead.detected_quality == 48
+    assert split(np.asarray(file)).primary.detected_quality == 50
+    assert split(file).primary.detected_quality == 48

@@ -100,7 +100,7 @@ def test_low_estimates_of_edited_jpegs_are_kept(astronaut, encode, estimate, cor
     image = request(quality=QualitySource.IMAGE)
     for pixels, quality in ((edited, expected), (never, 99.5), (nearly_lossless, 99.5)):
         components = split(pixels)
-        assert components.lead.detected_quality == 99.5
+        assert components.primary.detected_quality == 99.5
         assumed = chooser.choose(components, image, lambda: np.full((4, 4), float(estimate)))
         assert assumed.as_map(components) == pytest.approx(quality)
 
@@ -109,7 +109,7 @@ def test_enlarged_pixel_art_was_never_compressed(astronaut):
     """Its grid is that of its enlarged pixels."""
     small = Image.fromarray(astronaut).resize((32, 32)).quantize(12).convert("RGB")
     components = split(np.asarray(small.resize((256, 256), Image.Resampling.NEAREST)))
-    assert find_grid(components.lead) is not None
+    assert find_grid(components.primary) is not None
     chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
     image = request(quality=QualitySource.IMAGE)
     assumed = chooser.choose(components, image, lambda: np.full((4, 4), 3.0))
@@ -149,7 +149,7 @@ def test_graphics_with_a_detected_grid_keep_their_estimate(encode):
     file = encode(screenshot()[:176], -1, qtables=[[45] * 64])
     page = np.asarray(Image.open(io.BytesIO(file)))
     components = split(page)
-    assert components.lead.detected_quality is None
+    assert components.primary.detected_quality is None
     chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
     image = request(quality=QualitySource.IMAGE)
     for each, quality in ((components, 40), (split(screenshot()[:176]), 100)):
