@@ -114,7 +114,7 @@ def recover_earlier_jpeg(plane: Plane, *, fraction: float = 1.0) -> Plane:
         be detectable in the pixels.
       fraction: 0–1, how much of the difference to `plane` is applied.
     """
-    last_table = plane.detected_table if plane.table is None else plane.table
+    last_table = plane.last_table
     found: tuple[Recompression, ...] = ()
     while last_table is not None:
         recovered = RecoveredPlane.of(plane, found, fraction=1.0) if found else plane

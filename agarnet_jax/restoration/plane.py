@@ -58,6 +58,11 @@ class Plane:
         """The table (8, 8) of the last compression, detected in the pixels; None: undetected."""
         return requantization.find_table(self, table=self.table)
 
+    @property
+    def last_table(self) -> np.ndarray | None:
+        """The table (8, 8) of the last compression: the header's, or else the detected one."""
+        return self.detected_table if self.table is None else self.table
+
     @functools.cached_property
     def detected_quality(self) -> float | None:
         """The quality 1–100 of the last compression, detected in the pixels.

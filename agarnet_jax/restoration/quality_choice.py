@@ -211,8 +211,7 @@ def _replace_spurious(estimate: float, components: Components) -> AssumedQuality
         return None
     known = plane.detected_quality if plane.table is None else plane.header_quality
     last = MAX_QUALITY if known is None else known
-    tables = (table for table in (plane.table, plane.detected_table) if table is not None)
-    table = next(tables, quality_table(round(last)))
+    table = quality_table(round(last)) if plane.last_table is None else plane.last_table
     if not compression_history.is_spurious_estimate(plane, table=table, estimated_quality=estimate):
         return None
     if known is None and _was_compressed(plane):
