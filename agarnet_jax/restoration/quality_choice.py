@@ -22,12 +22,13 @@ from agarnet_jax.restoration.quality import (
 )
 from agarnet_jax.restoration.request import QualitySource, Request
 from agarnet_jax.restoration.traces import (
-    compression_history,
     flat_areas,
     last_compression,
     quantization_steps,
     requantization,
 )
+from agarnet_jax.restoration.traces.compression_history import ASSESSED_CODINGS
+from agarnet_jax.restoration.traces.spurious_estimate import is_spurious_estimate
 
 # For `_was_edited`: the lowest quality that is detected without quantization steps, and the
 # estimate from which on there is hardly anything to restore.
@@ -206,13 +207,12 @@ def _replace_spurious(estimate: float, components: Components) -> AssumedQuality
     neither gives one and there is no grid, the image was never compressed.
     """
     plane = components.primary
-    assessed = components.coding in compression_history.ASSESSED_CODINGS
-    if isinstance(plane, RecoveredPlane) or not assessed:
+    if isinstance(plane, RecoveredPlane) or components.coding not in ASSESSED_CODINGS:
         return None
     known = plane.detected_quality if plane.table is None else plane.header_quality
     last = MAX_QUALITY if known is None else known
     table = quality_table(round(last)) if plane.last_table is None else plane.last_table
-    if not compression_history.is_spurious_estimate(plane, table=table, estimated_quality=estimate):
+    if not is_spurious_estimate(plane, table=table, estimated_quality=estimate):
         return None
     if known is None and _was_compressed(plane):
         return None

@@ -80,8 +80,7 @@ class Restorer:
             - The estimate for an image ignores them and flat areas (`flat_areas.py`). If it is near
               the quality detected in the pixels, it becomes that (`last_compression.py`).
             - Each plane uses its own table from the header if the pixels confirm the header, or if
-              a far lower estimate has no trace in them
-              (`compression_history.is_spurious_estimate`).
+              a far lower estimate has no trace in them (`spurious_estimate.py`).
             - In a map, cells become exact from quality 90 on, and flat cells and those near the
               image's estimate become that estimate.
 

@@ -21,6 +21,7 @@ from agarnet_jax.restoration.traces.block_sample import (
 
 _LEVELS = 24  # multiples of the step that the models distinguish; larger ones are rare
 _MIN_COEFFICIENTS = 10
+_MIN_EVIDENCE = 0.012  # photographs compressed once reach 0.006
 _PENALTY = 4.0  # on the log-likelihood of each frequency, for choosing t₁ freely
 _ROUNDING = 0.45  # levels, standard deviation: rounding of RGB pixels between the compressions
 _TOLERANCE = 1.5  # levels from a multiple of the last step; others were not quantized by it
@@ -52,6 +53,11 @@ def evidence(plane: PlaneReader, *, table: np.ndarray) -> float:
         gain += _free_gain(step, histogram)
         count += histogram.sum()
     return gain / count if count else 0.0
+
+
+def is_detected(plane: PlaneReader, *, table: np.ndarray) -> bool:
+    """Whether the `evidence`, whose arguments these are, suffices."""
+    return evidence(plane, table=table) > _MIN_EVIDENCE
 
 
 def detect_earlier_quality(plane: PlaneReader, *, table: np.ndarray) -> int | None:
