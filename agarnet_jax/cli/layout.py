@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from agarnet_jax.restoration.files import folders, formats
 from agarnet_jax.restoration.files.errors import InputError, quoted
 from agarnet_jax.restoration.files.folders import Found, OutputNames
-from agarnet_jax.restoration.files.one_file import Pictures
+from agarnet_jax.restoration.files.one_file import Visualizations
 from agarnet_jax.restoration.files.running import Job
 
 REPORT_NAME = "agarnet-report.jsonl"
@@ -108,15 +108,15 @@ def plan(arguments: argparse.Namespace, layout: Layout, *, earlier: Mapping[str,
             f"{', '.join(map(quoted, arguments.inputs))}; use --recursive to search subfolders."
         )
     destinations = _destinations(arguments, layout, found, earlier)
-    pictures = _pictures(arguments, layout, found, destinations)
+    visualizations = _visualizations(arguments, layout, found, destinations)
     outputs = [] if arguments.in_place else destinations
-    outputs = outputs + [path for item in pictures for path in item.paths()]
+    outputs = outputs + [path for item in visualizations for path in item.paths()]
     if layout.report is not None:
         outputs.append(layout.report)
     _check_distinct(outputs, inputs=[] if layout.single else [item.path for item in found])
     return [
-        Job(item.path, destination, picture, item.problem)
-        for item, destination, picture in zip(found, destinations, pictures)
+        Job(item.path, destination, extra, item.problem)
+        for item, destination, extra in zip(found, destinations, visualizations)
     ]
 
 
@@ -165,12 +165,12 @@ def _check_suffix(output: pathlib.Path, format: str | None) -> None:
         )
 
 
-def _pictures(
+def _visualizations(
     arguments: argparse.Namespace,
     layout: Layout,
     found: Sequence[Found],
     destinations: Sequence[pathlib.Path],
-) -> list[Pictures]:
+) -> list[Visualizations]:
     """Returns the additional files of each input.
 
     For several inputs, they are in folders structured like the outputs, or else the inputs.
@@ -179,7 +179,7 @@ def _pictures(
     if layout.single:
         for path in filter(None, requested):
             formats.of_path(path)
-        return [Pictures(*requested)]
+        return [Visualizations(*requested)]
     inputs = [item.path for item in found]
     columns: list[Sequence[pathlib.Path | None]] = []
     for folder in requested:
@@ -190,7 +190,7 @@ def _pictures(
             columns.append([folder / path.with_suffix(".png") for path in relative])
         else:
             columns.append(_in_folder(found, folder, OutputNames(ending=".png", inputs=inputs)))
-    return [Pictures(*paths) for paths in zip(*columns)]
+    return [Visualizations(*paths) for paths in zip(*columns)]
 
 
 def _in_folder(

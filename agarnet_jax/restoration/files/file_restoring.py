@@ -133,7 +133,7 @@ def _grid(file: ImageFile, choice: GridChoice, notes: list[str]) -> Grid | None:
     return grid
 
 
-def write_pictures(
+def write_visualizations(
     file: ImageFile,
     outcome: RestoredPixels,
     *,

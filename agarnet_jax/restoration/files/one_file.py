@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Pictures:
+class Visualizations:
     """Additional files to write: the quality map, and the comparison of before and after."""
 
     quality_map: pathlib.Path | None = None
@@ -36,7 +36,7 @@ class Pictures:
         return [path for path in (self.quality_map, self.comparison) if path is not None]
 
 
-_DEFAULT_OPTIONS, _NO_PICTURES = RestoreOptions(), Pictures()
+_DEFAULT_OPTIONS, _NO_VISUALIZATIONS = RestoreOptions(), Visualizations()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ def restore_file(
     *,
     restorer: "Restorer",
     options: RestoreOptions = _DEFAULT_OPTIONS,
-    pictures: Pictures = _NO_PICTURES,
+    visualizations: Visualizations = _NO_VISUALIZATIONS,
 ) -> FileResult:
     """Restores `source` into `destination`, whose suffix chooses the format.
 
@@ -102,7 +102,7 @@ def restore_file(
         message is for the user.
     """
     paths = pathlib.Path(source), pathlib.Path(destination)
-    prepared = prepare(*paths, options=options, pictures=pictures)
+    prepared = prepare(*paths, options=options, visualizations=visualizations)
     return prepared.finish(restorer)
 
 
@@ -111,14 +111,14 @@ def prepare(
     destination: pathlib.Path,
     *,
     options: RestoreOptions,
-    pictures: Pictures = _NO_PICTURES,
+    visualizations: Visualizations = _NO_VISUALIZATIONS,
 ) -> "Prepared":
     """Reads the source and checks everything; arguments and errors are those of `restore_file`."""
     started = time.monotonic()
     if options.in_place:  # replaces the target of a link, not the link
         destination = pathlib.Path(os.path.realpath(destination))
     format = None if options.in_place else formats.of_path(destination)
-    for path in (destination, *pictures.paths()):
+    for path in (destination, *visualizations.paths()):
         check_output(path, source=source, in_place=options.in_place and path == destination)
     file = reading.read(source, max_pixels=options.max_pixels, strict=options.strict)
     format = format or formats.of_kind(file.kind)
@@ -133,7 +133,7 @@ def prepare(
             f"{quoted(source)} is a {file.kind} file, but only JPEG headers state a quality; use "
             "--quality auto or a number."
         )
-    return Prepared(source, destination, file, format, options, pictures, started)
+    return Prepared(source, destination, file, format, options, visualizations, started)
 
 
 def check_output(path: pathlib.Path, *, source: pathlib.Path, in_place: bool = False) -> None:
@@ -162,7 +162,7 @@ class Prepared:
     file: ImageFile
     format: Format
     options: RestoreOptions
-    pictures: Pictures
+    visualizations: Visualizations
     started: float
 
     def finish(self, restorer: "Restorer") -> FileResult:
@@ -174,12 +174,12 @@ class Prepared:
         except ValueError as error:
             raise InputError(f"{quoted(self.source)}: {error}") from None
         # Written first, so that a failure leaves an input that is to be replaced untouched.
-        if self.pictures.paths():
-            file_restoring.write_pictures(
+        if self.visualizations.paths():
+            file_restoring.write_visualizations(
                 self.file,
                 restored,
-                quality_map=self.pictures.quality_map,
-                comparison=self.pictures.comparison,
+                quality_map=self.visualizations.quality_map,
+                comparison=self.visualizations.comparison,
             )
         backups: list[pathlib.Path] = []
         try:

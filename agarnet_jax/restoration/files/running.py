@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agarnet_jax.restoration.files import one_file, reading
 from agarnet_jax.restoration.files.errors import InputError, quoted, reason, unexpected
-from agarnet_jax.restoration.files.one_file import FileResult, Pictures
+from agarnet_jax.restoration.files.one_file import FileResult, Visualizations
 from agarnet_jax.restoration.files.options import RestoreOptions
 from agarnet_jax.restoration.files.reports import FAILED, RESTORED, SKIPPED, Identity, Report
 
@@ -26,7 +26,7 @@ class Job:
 
     source: pathlib.Path
     destination: pathlib.Path
-    pictures: Pictures = Pictures()
+    visualizations: Visualizations = Visualizations()
     problem: str | None = None
 
 
@@ -181,7 +181,10 @@ class _Worker:
             return Outcome(job, SKIPPED, key=key)
         _make_folders(job)
         prepared = one_file.prepare(
-            job.source, job.destination, options=self._run.options, pictures=job.pictures
+            job.source,
+            job.destination,
+            options=self._run.options,
+            visualizations=job.visualizations,
         )
         self._run.on_read(*prepared.file.size)
         if self._restorer is None:
@@ -200,7 +203,7 @@ class _Worker:
             self._run.resume
             and report is not None
             and report.has(job.source, job.destination, key=key)
-            and all(path.exists() for path in job.pictures.paths())
+            and all(path.exists() for path in job.visualizations.paths())
         )
 
     def _key(self, job: Job) -> str | None:
@@ -218,7 +221,7 @@ class _NoRestorerError(Exception):
 
 
 def _make_folders(job: Job) -> None:
-    for path in (job.destination, *job.pictures.paths()):
+    for path in (job.destination, *job.visualizations.paths()):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

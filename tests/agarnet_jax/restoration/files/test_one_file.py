@@ -10,7 +10,7 @@ from PIL import Image
 from agarnet_jax.restoration import plane
 from agarnet_jax.restoration.files import file_restoring, one_file, reading
 from agarnet_jax.restoration.files.errors import InputError
-from agarnet_jax.restoration.files.one_file import Pictures
+from agarnet_jax.restoration.files.one_file import Visualizations
 from agarnet_jax.restoration.files.options import GridChoice, RestoreOptions
 from agarnet_jax.restoration.request import QualitySource
 from agarnet_jax.restoration.traces.grid import Grid
@@ -27,13 +27,13 @@ def photo(tmp_path, photo_bytes):
 def restore(fake_restorer):
     """Restores a file with options; returns the result."""
 
-    def restore(source, destination, *, pictures=Pictures(), **options):  # noqa: B008
+    def restore(source, destination, *, visualizations=Visualizations(), **options):  # noqa: B008
         return one_file.restore_file(
             source,
             destination,
             restorer=fake_restorer,
             options=RestoreOptions(**options),
-            pictures=pictures,
+            visualizations=visualizations,
         )
 
     return restore
@@ -189,7 +189,7 @@ def test_pipes_are_refused_as_outputs(restore, photo, tmp_path):
     with pytest.raises(InputError, match=r"pipe\.png' is a device or pipe; give a file"):
         restore(photo, tmp_path / "pipe.png")
     with pytest.raises(InputError, match=r"pipe\.png' is a device or pipe; give a file"):
-        restore(photo, tmp_path / "a.png", pictures=Pictures(tmp_path / "pipe.png"))
+        restore(photo, tmp_path / "a.png", visualizations=Visualizations(tmp_path / "pipe.png"))
     assert (tmp_path / "pipe.png").is_fifo()
     assert not (tmp_path / "a.png").exists()
 
@@ -212,11 +212,11 @@ def test_nothing_is_written_if_additional_files_cannot_be(
     def full(*_args, **_kwargs):
         raise InputError("the disk is full")
 
-    monkeypatch.setattr(file_restoring, "write_pictures", full)
+    monkeypatch.setattr(file_restoring, "write_visualizations", full)
     output = photo if in_place else tmp_path / "output.png"
-    pictures = Pictures(quality_map=tmp_path / "map.png")
+    visualizations = Visualizations(quality_map=tmp_path / "map.png")
     with pytest.raises(InputError, match="full"):
-        restore(photo, output, pictures=pictures, in_place=in_place)
+        restore(photo, output, visualizations=visualizations, in_place=in_place)
     assert os.listdir(tmp_path) == ["photo.jpg"]
     assert photo.read_bytes() == photo_bytes
 
