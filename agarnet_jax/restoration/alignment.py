@@ -57,7 +57,7 @@ class Alignment:
 
 
 def _map_pixels(image: ImageLikeT, function: Callable[[np.ndarray], np.ndarray]) -> ImageLikeT:
-    """Applies a function to an array, or to a Pillow picture's pixels, keeping its mode."""
+    """Applies a function to an array, or to a Pillow image's pixels, keeping its mode."""
     result = function(np.asarray(image))
     if isinstance(image, Image.Image):
         raw = np.ascontiguousarray(result).tobytes()

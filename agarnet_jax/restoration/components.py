@@ -35,7 +35,7 @@ class Components:
     mode: Pillow mode of the restored image.
     is_2d: whether the image is an array (H, W), without a channel axis.
     mixing: (color channels, planes), the change of each channel for a change of each plane.
-    from_ycbcr: whether the image is a YCbCr picture, which becomes RGB.
+    from_ycbcr: whether the image is a YCbCr image, which becomes RGB.
     """
 
     planes: tuple[Plane, ...]

@@ -45,21 +45,21 @@ def project_image(
     as they are. Planes are processed in strips: beyond the images themselves, memory grows with
     the width only.
 
-        header = JpegHeader.of(picture)
-        restored = restorer.restore(picture, quality=QualitySource.HEADER, bits=16).image
-        consistent = project_image(restored, decoded=picture, header=header)
+        header = JpegHeader.of(image)
+        restored = restorer.restore(image, quality=QualitySource.HEADER, bits=16).image
+        consistent = project_image(restored, decoded=image, header=header)
 
     Args:
-      restored: the result of `Restorer.restore` for `decoded`, an array or a Pillow picture;
+      restored: the result of `Restorer.restore` for `decoded`, an array or a Pillow image;
         preferably with 16 bits, so that only the projected image is rounded to 8.
-      decoded: the JPEG file's pixels, as RGB or, more precisely, as a YCbCr picture; the 8×8 grid
+      decoded: the JPEG file's pixels, as RGB or, more precisely, as a YCbCr image; the 8×8 grid
         begins at the top left corner.
       header: the file's header.
       chroma: whether chroma was restored; otherwise it is left unchanged.
       bits: 8 or 16 bits per sample of the result; None: as `decoded`.
 
     Returns:
-      A Pillow picture if `decoded` is one with that many bits, otherwise an array.
+      A Pillow image if `decoded` is one with that many bits, otherwise an array.
 
     Raises:
       ValueError: the images differ in size, or the header does not match them.
@@ -77,8 +77,8 @@ def project_image(
         if chroma or not plane.chroma
     ]
     result = merge(after, changes, bits=bits or _BITS.get(before.pixels.dtype))
-    as_picture = isinstance(decoded, Image.Image) and before.has_bits(bits)
-    return Image.fromarray(result) if as_picture else result
+    as_pillow = isinstance(decoded, Image.Image) and before.has_bits(bits)
+    return Image.fromarray(result) if as_pillow else result
 
 
 def project(

@@ -27,7 +27,7 @@ def merge(
     """Returns the image with changes of its components added, (H, W) or (H, W, C).
 
     Changes are upsampled as in libjpeg; the result is clipped and rounded. Without changes, the
-    image stays exactly as it is. Alpha is kept; YCbCr pictures become RGB.
+    image stays exactly as it is. Alpha is kept; YCbCr images become RGB.
 
     Args:
       components: of the image.
@@ -50,14 +50,14 @@ def merge(
     return result[..., 0] if components.is_2d else result
 
 
-def merge_picture(
+def merge_to_pillow(
     components: Components,
     changes: Sequence[Change],
     *,
     detail: Detail | None = None,
     unchanged: np.ndarray | None = None,
 ) -> Image.Image:
-    """Like `merge`, but returns a Pillow picture of as many bits as the image."""
+    """Like `merge`, but returns a Pillow image of as many bits as the image."""
     result = Image.new(components.mode, components.size[::-1])
     dtype = components.pixels.dtype
     for rows, strip in _merged_strips(components, changes, dtype, detail, unchanged):

@@ -1,4 +1,4 @@
-"""Reads arrays and Pillow pictures in parts, so that no image is copied whole (NumPy)."""
+"""Reads arrays and Pillow images in parts, so that no image is copied whole (NumPy)."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -86,54 +86,52 @@ def _check_range(image: np.ndarray, shape: tuple[int, ...]) -> None:
             )
 
 
-class PicturePixels:
-    """Pixels of a Pillow picture of mode L, LA, RGB, RGBA, YCbCr, CMYK or I;16."""
+class PillowPixels:
+    """Pixels of a Pillow image of mode L, LA, RGB, RGBA, YCbCr, CMYK or I;16."""
 
-    def __init__(self, picture: Image.Image):
-        self._picture = picture
-        self.dtype = np.dtype(np.uint16 if picture.mode == "I;16" else np.uint8)
-        self.shape = (picture.height, picture.width, len(picture.getbands()))
+    def __init__(self, image: Image.Image):
+        self._image = image
+        self.dtype = np.dtype(np.uint16 if image.mode == "I;16" else np.uint8)
+        self.shape = (image.height, image.width, len(image.getbands()))
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
-        crop = self._picture.crop((columns.start, rows.start, columns.stop, rows.stop))
+        crop = self._image.crop((columns.start, rows.start, columns.stop, rows.stop))
         pixels = np.asarray(crop)
         return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def readable(picture: Image.Image) -> Image.Image:
-    """Converts a picture to a mode of `PicturePixels`: 16-bit gray to I;16, palettes to RGB.
+def readable(image: Image.Image) -> Image.Image:
+    """Converts an image to a mode of `PillowPixels`: 16-bit gray to I;16, palettes to RGB.
 
     Transparency becomes alpha.
 
     Raises:
-      ValueError: a floating point picture, whose range is unknown, or an empty one.
+      ValueError: a floating point image, whose range is unknown, or an empty one.
     """
-    if 0 in picture.size:
-        raise ValueError(f"A picture must not be empty, got {picture.width}×{picture.height}.")
-    mode = picture.mode
+    if 0 in image.size:
+        raise ValueError(f"An image must not be empty, got {image.width}×{image.height}.")
+    mode = image.mode
     if mode in _DEEP_GRAY_MODES:
-        return Image.fromarray(np.clip(np.asarray(picture), 0, 65535).astype(np.uint16))
+        return Image.fromarray(np.clip(np.asarray(image), 0, 65535).astype(np.uint16))
     if mode == "F":
-        raise ValueError(
-            "The range of a floating point picture is unknown; pass an array in [0, 1]."
-        )
-    if "transparency" in picture.info:  # a transparent colour, or alpha of a palette
+        raise ValueError("The range of a floating point image is unknown; pass an array in [0, 1].")
+    if "transparency" in image.info:  # a transparent colour, or alpha of a palette
         mode = {"1": "LA", "L": "LA", "RGB": "RGBA", "P": "RGBA"}.get(mode, mode)
     if mode in _READ_MODES:
-        return picture if mode == picture.mode else picture.convert(mode)
-    return picture.convert(_CONVERTED_MODES.get(mode, "RGB"))
+        return image if mode == image.mode else image.convert(mode)
+    return image.convert(_CONVERTED_MODES.get(mode, "RGB"))
 
 
-def array_from_picture(picture: Image.Image) -> np.ndarray:
-    """Converts a Pillow picture of any mode to a gray or RGB array, with alpha if it has any.
+def array_from_pillow(image: Image.Image) -> np.ndarray:
+    """Converts a Pillow image of any mode to a gray or RGB array, with alpha if it has any.
 
     Palette, CMYK, YCbCr and other modes become RGB; 16-bit gray becomes uint16.
 
     Raises:
       ValueError: see `readable`.
     """
-    picture = readable(picture)
-    return np.asarray(picture.convert("RGB") if picture.mode in ("YCbCr", "CMYK") else picture)
+    image = readable(image)
+    return np.asarray(image.convert("RGB") if image.mode in ("YCbCr", "CMYK") else image)
 
 
 def strips(shape: tuple[int, ...], *, unit: int = 1) -> Iterator[slice]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from agarnet_jax.restoration.components import Components
 from agarnet_jax.restoration.engine import Restoration
-from agarnet_jax.restoration.merging import merge, merge_picture
+from agarnet_jax.restoration.merging import merge, merge_to_pillow
 from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.request import Request
 from agarnet_jax.restoration.traces import uncompressed_graphics
@@ -57,12 +57,12 @@ def assemble(
 ) -> Restored:
     """Merges computed changes into the image.
 
-    A picture results in a picture if it has the requested bits, otherwise in an array.
+    A Pillow image results in one if it has the requested bits, otherwise in an array.
     """
     assumed, changes, detail = restoration
     unchanged = assumed.uncompressed
     if isinstance(image, Image.Image) and components.has_bits(request.bits):
-        result: Any = merge_picture(components, changes, detail=detail, unchanged=unchanged)
+        result: Any = merge_to_pillow(components, changes, detail=detail, unchanged=unchanged)
         result.info = _valid_info(image)
     else:
         result = merge(components, changes, bits=request.bits, detail=detail, unchanged=unchanged)
@@ -81,13 +81,13 @@ def _unpickle(
     return Restored(image, quality_map, overruled, uncompressed)
 
 
-def _valid_info(picture: Image.Image) -> dict[str | tuple[int, int], Any]:
-    """Returns the picture's `info` without what does not hold for the result.
+def _valid_info(image: Image.Image) -> dict[str | tuple[int, int], Any]:
+    """Returns the image's `info` without what does not hold for the result.
 
     Transparency has become alpha, and a LAB profile does not describe RGB. A TIFF's JPEG
     compression would compress the result again when it is saved.
     """
     invalid = {"transparency", "compression"}
-    if picture.mode == "LAB":
+    if image.mode == "LAB":
         invalid.add("icc_profile")
-    return {name: value for name, value in picture.info.items() if name not in invalid}
+    return {name: value for name, value in image.info.items() if name not in invalid}

@@ -1,4 +1,4 @@
-"""Blind restoration of arrays and Pillow pictures: the library's main entry point."""
+"""Blind restoration of arrays and Pillow images: the library's main entry point."""
 
 import functools
 import math
@@ -157,14 +157,14 @@ class Restorer:
         """Restores one image.
 
         The 8×8 grid of the compression is assumed to start at the top left corner. Alpha is kept,
-        and so are components with one value throughout, like chroma of gray pictures.
+        and so are components with one value throughout, like chroma of gray images.
 
-            result = restorer.restore(np.asarray(picture), quality=30, strength=0.8)
+            result = restorer.restore(np.asarray(image), quality=30, strength=0.8)
             deep = restorer.restore(Image.open("photo.jpg"), bits=16).image  # (H, W, 3) uint16
 
         Args:
           image: an array (H, W) or (H, W, 1–4), uint8, uint16 or floating point in [0, 1] (see
-            `splitting.split`), or a Pillow picture. One opened with `draft("YCbCr", None)` keeps
+            `splitting.split`), or a Pillow image. One opened with `draft("YCbCr", None)` keeps
             values that conversion to RGB would clip.
           quality: the JPEG quality 1–100, one number or pixel-wise (H, W), or its source, also as a
             string ("auto", "map", "header"). None is "auto": one value is estimated. Chroma uses
@@ -185,9 +185,9 @@ class Restorer:
             the work.
 
         Returns:
-          The restored image, of the type given, and the quality map. Pictures of other colour
-          modes, such as palette or YCbCr, become RGB; with `bits` other than their own, pictures
-          become arrays. Pictures keep their `info`: the ICC profile, and EXIF, whose orientation
+          The restored image, of the type given, and the quality map. Pillow images of other
+          colour modes, such as palette or YCbCr, become RGB; with `bits` other than their own, they
+          become arrays. They keep their `info`: the ICC profile, and EXIF, whose orientation
           is not applied.
 
         Raises:
@@ -237,8 +237,8 @@ class Restorer:
         the next one is requested. Results equal those of `restore` up to floating point rounding.
 
             paths = sorted(folder.glob("*.jpg"))
-            pictures = (Image.open(path) for path in paths)
-            for path, result in zip(paths, restorer.restore_many(pictures)):
+            images = (Image.open(path) for path in paths)
+            for path, result in zip(paths, restorer.restore_many(images)):
                 result.image.save(path.with_suffix(".png"))
 
         Arguments, results and errors are those of `restore`. Invalid arguments raise at the call.

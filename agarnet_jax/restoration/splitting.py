@@ -16,7 +16,7 @@ from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
 from agarnet_jax.restoration.pixels import (
     ArrayPixels,
     ImageLike,
-    PicturePixels,
+    PillowPixels,
     Pixels,
     readable,
 )
@@ -41,7 +41,7 @@ def split(
 
     Args:
       image: an array (H, W) or (H, W, 1–4): gray, gray + alpha, RGB, RGB + alpha; uint8, uint16
-        or floating point in [0, 1]. Or a Pillow picture. YCbCr pictures, as JPEG files opened with
+        or floating point in [0, 1]. Or a Pillow image. YCbCr images, as JPEG files opened with
         `draft("YCbCr", None)` are, give luma and chroma without the clipping of RGB.
       header: that of the file; JPEG files opened by Pillow have their own.
       subsampling: that of chroma, used without a header; None: detected from the pixels.
@@ -52,14 +52,14 @@ def split(
     """
     if not isinstance(header, JpegHeader | None):
         raise TypeError(
-            f"header is a {type(header).__name__}; pass JpegHeader.of(picture) of a JPEG file "
+            f"header is a {type(header).__name__}; pass JpegHeader.of(image) of a JPEG file "
             "opened by Pillow."
         )
     image = as_image(image)
     if isinstance(image, Image.Image):
         header = header or own_header(image)
         image = readable(image)
-        pixels: Pixels = PicturePixels(image)
+        pixels: Pixels = PillowPixels(image)
         mode, is_2d = image.mode, len(image.getbands()) == 1
     else:
         pixels, is_2d = ArrayPixels(image), image.ndim == 2
@@ -102,7 +102,7 @@ def primary_plane(image: ImageLike) -> Plane:
 
 
 def as_image(image: Any) -> ImageLike:
-    """Returns a Pillow picture as it is, all else as an array; bfloat16 becomes float32.
+    """Returns a Pillow image as it is, all else as an array; bfloat16 becomes float32.
 
     Raises:
       ValueError: a path, bytes, a file or None.
@@ -113,7 +113,7 @@ def as_image(image: Any) -> ImageLike:
     if is_path or image is None or isinstance(image, _BYTES) or hasattr(image, "read"):
         given = repr(image) if is_path or image is None else f"of type {type(image).__name__}"
         raise ValueError(
-            f"image is {given}; pass an array, or a picture as PIL.Image.open returns it."
+            f"image is {given}; pass an array, or an image as PIL.Image.open returns it."
         )
     array = np.asarray(image)
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array

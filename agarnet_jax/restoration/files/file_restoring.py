@@ -148,12 +148,12 @@ def write_visualizations(
     orientation = file.metadata.orientation
     assumed = np.asarray(exif_transpose.upright(outcome.quality_map, orientation=orientation))
     if quality_map is not None:
-        picture = visualization.map_picture(assumed)
-        writing.write(picture, quality_map, metadata=Metadata())
+        rendered = visualization.map_image(assumed)
+        writing.write(rendered, quality_map, metadata=Metadata())
     if comparison is not None:
         before, after = (
             exif_transpose.upright(pixels, orientation=orientation)
             for pixels in (file.pixels, outcome.image)
         )
-        picture = visualization.comparison(before, after, assumed)
-        writing.write(picture, comparison, metadata=Metadata())
+        rendered = visualization.comparison(before, after, assumed)
+        writing.write(rendered, comparison, metadata=Metadata())

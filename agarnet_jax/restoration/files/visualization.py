@@ -10,7 +10,7 @@ from agarnet_jax.jpeg_tables import MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.restoration.pixels import (
     INTEGER_PEAKS,
     ImageLike,
-    array_from_picture,
+    array_from_pillow,
     readable,
     strips,
 )
@@ -49,7 +49,7 @@ _TICK_LABELS = (1, 20, 40, 60, 80, 100)
 _MIN_SCALE_HEIGHT = 140
 
 
-def map_picture(quality_map: np.ndarray) -> Image.Image:
+def map_image(quality_map: np.ndarray) -> Image.Image:
     """Renders the map in colour, with a scale from 1 to 100 on which its range is marked.
 
     Args:
@@ -160,7 +160,7 @@ def _color_strips(image: ImageLike) -> Callable[[slice], np.ndarray]:
         if picture is None:
             pixels = np.asarray(image)[rows]
         else:
-            pixels = array_from_picture(picture.crop((0, rows.start, picture.width, rows.stop)))
+            pixels = array_from_pillow(picture.crop((0, rows.start, picture.width, rows.stop)))
         pixels = pixels if pixels.ndim == 3 else pixels[..., None]
         return pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1]
 

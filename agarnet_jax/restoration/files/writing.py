@@ -113,19 +113,19 @@ def _to_8_bits(pixels: np.ndarray) -> np.ndarray:
     return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
-def _rgb_of_cmyk(picture: Image.Image, profile: bytes) -> Image.Image:
+def _rgb_of_cmyk(image: Image.Image, profile: bytes) -> Image.Image:
     """Converts to sRGB by the ICC profile, or else by the plain formula for ideal inks."""
     if profile:
         try:
             inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             rgb = ImageCms.profileToProfile(
-                picture, inks, ImageCms.createProfile("sRGB"), outputMode="RGB"
+                image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
         except (ImageCms.PyCMSError, OSError):  # not a CMYK profile
             rgb = None
         if rgb is not None:
             return rgb
-    return picture.convert("RGB")
+    return image.convert("RGB")
 
 
 def _encode(

@@ -14,7 +14,7 @@ from PIL import Image
 from agarnet_jax import jpeg_tables
 from agarnet_jax.jpeg_tables import ANNEX_K_CHROMINANCE, ZIGZAG
 from agarnet_jax.restoration.jpeg_header import Coding, JpegHeader
-from agarnet_jax.restoration.merging import merge, merge_picture
+from agarnet_jax.restoration.merging import merge, merge_to_pillow
 from agarnet_jax.restoration.splitting import Subsampling, split
 
 LUMA, CHROMA = (
@@ -145,7 +145,7 @@ def test_unchanged_blocks_keep_their_pixels(astronaut, as_picture):
     changes = [(components.planes[:1], change)]
     unchanged = np.random.default_rng(0).random((8, 13)) < 0.5
     mask = unchanged.repeat(8, 0).repeat(8, 1)[:61, :97]
-    function = merge_picture if as_picture else merge
+    function = merge_to_pillow if as_picture else merge
     result = np.asarray(function(components, changes, unchanged=unchanged))
     everywhere = np.asarray(function(components, changes))
     np.testing.assert_array_equal(result[mask], image[mask])

@@ -6,8 +6,8 @@ from PIL import Image
 
 from agarnet_jax.restoration.pixels import (
     ArrayPixels,
-    PicturePixels,
-    array_from_picture,
+    PillowPixels,
+    array_from_pillow,
     readable,
     strips,
     to_dtype,
@@ -45,7 +45,7 @@ def test_parts_of_a_picture_equal_its_pixels(mode, astronaut):
     picture = Image.fromarray(astronaut[:30, :40]).convert(mode)
     whole = np.asarray(picture)
     whole = whole if whole.ndim == 3 else whole[..., None]
-    pixels = PicturePixels(picture)
+    pixels = PillowPixels(picture)
     assert pixels.shape == whole.shape
     assert pixels.dtype == np.uint8
     np.testing.assert_array_equal(pixels.read(slice(3, 17), slice(5, 40)), whole[3:17, 5:40])
@@ -53,7 +53,7 @@ def test_parts_of_a_picture_equal_its_pixels(mode, astronaut):
 
 def test_parts_of_a_16_bit_gray_picture_equal_its_pixels():
     deep = np.arange(1200, dtype=np.uint16).reshape(30, 40) * 50
-    pixels = PicturePixels(readable(Image.fromarray(deep)))
+    pixels = PillowPixels(readable(Image.fromarray(deep)))
     assert pixels.dtype == np.uint16
     part = pixels.read(slice(3, 17), slice(5, 40))
     np.testing.assert_array_equal(part[..., 0], deep[3:17, 5:40])
@@ -77,11 +77,11 @@ def test_parts_of_a_16_bit_gray_picture_equal_its_pixels():
 )
 def test_pictures_of_every_mode_convert_to_arrays(mode, shape, dtype):
     picture = Image.new(mode, (4, 3))
-    array = array_from_picture(picture)
+    array = array_from_pillow(picture)
     assert array.shape == shape
     assert array.dtype == dtype
     ArrayPixels(array)
-    PicturePixels(readable(picture))
+    PillowPixels(readable(picture))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
@@ -92,7 +92,7 @@ def test_a_transparent_colour_becomes_alpha(mode):
     file = io.BytesIO()
     picture.save(file, "PNG", transparency=key)
     with Image.open(file) as read:
-        array = array_from_picture(read)
+        array = array_from_pillow(read)
     expected = np.zeros((3, 4))
     expected[2, 1] = 255
     assert array.shape == (3, 4, 2 if mode != "RGB" else 4)
@@ -129,4 +129,4 @@ def test_to_dtype_clips_and_rounds():
 
 def test_gray_levels_beyond_16_bits_are_clipped():
     picture = Image.fromarray(np.array([[-5, 0, 65535, 70000]], np.int32))
-    assert array_from_picture(picture).tolist() == [[0, 0, 65535, 65535]]
+    assert array_from_pillow(picture).tolist() == [[0, 0, 65535, 65535]]

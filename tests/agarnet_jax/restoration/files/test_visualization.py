@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from agarnet_jax.restoration.files import visualization
-from agarnet_jax.restoration.files.visualization import colors, comparison, map_picture
+from agarnet_jax.restoration.files.visualization import colors, comparison, map_image
 
 
 def test_colours_match_viridis():
@@ -16,14 +16,14 @@ def test_colours_match_viridis():
 def test_the_map_is_on_the_left_in_its_colours():
     quality = np.full((200, 300), 30.0, np.float32)
     quality[:, 150:] = 90
-    picture = np.asarray(map_picture(quality))
+    picture = np.asarray(map_image(quality))
     assert picture.shape[0] == 200
     for column, value in ((10, 30), (290, 90)):
         np.testing.assert_allclose(picture[100, column], colors(np.array(value)), atol=0.5)
 
 
 def test_the_scale_spans_1_to_100_and_marks_the_range():
-    bars = [np.asarray(map_picture(np.full((300, 256), q)))[:, 256:].astype(int) for q in (10, 50)]
+    bars = [np.asarray(map_image(np.full((300, 256), q)))[:, 256:].astype(int) for q in (10, 50)]
     for bar in bars:
         highest, lowest = (
             np.flatnonzero((np.abs(bar - colors(np.array(q))).max(axis=2) <= 1).any(axis=1))
@@ -40,7 +40,7 @@ def test_the_scale_spans_1_to_100_and_marks_the_range():
 def test_images_of_any_size_are_rendered_at_a_readable_size(shape):
     image = np.full((*shape, 3), 100, np.uint8)
     quality = np.broadcast_to(np.float32(40), shape)
-    for picture in (map_picture(quality), comparison(image, image, quality)):
+    for picture in (map_image(quality), comparison(image, image, quality)):
         assert picture.mode == "RGB"
         assert 128 <= max(picture.size) <= 2100
 
@@ -101,7 +101,7 @@ def test_mismatched_sizes_and_invalid_maps_are_refused(after, quality, message):
 
 def test_large_maps_are_reduced_by_averaging_squares():
     qualities = np.linspace(1, 100, 600, dtype=np.float32)[:, None].repeat(900, axis=1)
-    reduced = np.asarray(map_picture(qualities.repeat(3, axis=0).repeat(3, axis=1)))
+    reduced = np.asarray(map_image(qualities.repeat(3, axis=0).repeat(3, axis=1)))
     expected = np.rint(colors(qualities[:, 0]))  # a third of each side
     np.testing.assert_allclose(reduced[:600, 450], expected, atol=1)
     assert reduced.shape[0] == 600
