@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.restoration import consistency
 from agarnet_jax.restoration.alignment import Alignment
 from agarnet_jax.restoration.files import exif_transpose, visualization, writing
@@ -45,6 +46,12 @@ class RestoredPixels:
     grid: tuple[int, int] | None
     consistent: bool
     notes: tuple[str, ...]
+
+    def qualities(self) -> np.ndarray:
+        """Returns the assumed quality of all pixels that were compressed, in any shape."""
+        is_compressed = self.quality_map < MAX_QUALITY
+        some_were_not = self.uncompressed and is_compressed.any()
+        return self.quality_map[is_compressed] if some_were_not else self.quality_map
 
 
 def restore(file: ImageFile, *, restorer: Restorer, options: RestoreOptions) -> RestoredPixels:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agarnet_jax.jpeg_tables import MAX_QUALITY
 from agarnet_jax.restoration.files import atomic, formats, reading, writing
 from agarnet_jax.restoration.files.errors import InputError, quoted
 from agarnet_jax.restoration.files.formats import Format
 from agarnet_jax.restoration.files.image_file import ImageFile
 from agarnet_jax.restoration.files.options import RestoreOptions
+from agarnet_jax.restoration.pixels import ImageLike
 from agarnet_jax.restoration.request import QualitySource
 
 if TYPE_CHECKING:
@@ -181,28 +181,8 @@ class Prepared:
                 quality_map=self.visualizations.quality_map,
                 comparison=self.visualizations.comparison,
             )
-        backups: list[pathlib.Path] = []
-        try:
-            losses = writing.write(
-                restored.image,
-                self.destination,
-                metadata=self.file.metadata,
-                format=self.format,
-                before_replacing=(
-                    (lambda: backups.append(atomic.back_up(self.destination)))
-                    if self.options.in_place
-                    else None
-                ),
-            )
-        except InputError:  # the original was not replaced, so it needs no backup
-            for backup in backups:
-                with contextlib.suppress(OSError):
-                    backup.unlink()
-            raise
-        qualities = restored.quality_map
-        is_compressed = qualities < MAX_QUALITY
-        if restored.uncompressed and is_compressed.any():
-            qualities = qualities[is_compressed]
+        losses, backup = self._write(restored.image)
+        qualities = restored.qualities()
         return FileResult(
             source=self.source,
             destination=self.destination,
@@ -215,6 +195,28 @@ class Prepared:
             grid=restored.grid,
             consistent=restored.consistent,
             notes=(*self.file.warnings, *restored.notes, *losses),
-            backup=backups[0] if backups else None,
+            backup=backup,
             seconds=time.monotonic() - self.started,
         )
+
+    def _write(self, image: ImageLike) -> tuple[list[str], pathlib.Path | None]:
+        """Writes the restored image; returns what was lost, and the backup of a replaced input."""
+        backups: list[pathlib.Path] = []
+
+        def back_up() -> None:
+            backups.append(atomic.back_up(self.destination))
+
+        try:
+            losses = writing.write(
+                image,
+                self.destination,
+                metadata=self.file.metadata,
+                format=self.format,
+                before_replacing=back_up if self.options.in_place else None,
+            )
+        except InputError:  # the original was not replaced, so it needs no backup
+            for backup in backups:
+                with contextlib.suppress(OSError):
+                    backup.unlink()
+            raise
+        return losses, backups[0] if backups else None
