@@ -15,7 +15,7 @@ from agarnet_jax.cli import exit_codes, restore_arguments
 from agarnet_jax.cli.layout import Layout, plan
 from agarnet_jax.cli.progress import Progress, StatusLine, format_duration
 from agarnet_jax.cli.restorers import Restorers
-from agarnet_jax.restoration.files import atomic
+from agarnet_jax.restoration.files import backups
 from agarnet_jax.restoration.files.errors import InputError, printable, quoted, reason
 from agarnet_jax.restoration.files.one_file import FileResult
 from agarnet_jax.restoration.files.reports import (
@@ -78,7 +78,7 @@ def _digest_of_weights(name: str) -> str:
 
 
 def _warn_about_backups(jobs: Sequence[Job], *, resumable: bool) -> None:
-    backed_up = sum(atomic.has_backup(job.destination) for job in jobs)
+    backed_up = sum(backups.has_backup(job.destination) for job in jobs)
     if backed_up:
         remedy = (
             "--resume skips those in the report of an earlier run"
@@ -87,7 +87,7 @@ def _warn_about_backups(jobs: Sequence[Job], *, resumable: bool) -> None:
         )
         print(
             f"agarnet: {backed_up} of {len(jobs)} files may be restored a second time, since they "
-            f"have a backup ({atomic.BACKUP_SUFFIX}); {remedy}.",
+            f"have a backup ({backups.BACKUP_SUFFIX}); {remedy}.",
             file=sys.stderr,
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agarnet_jax.restoration.files import atomic, formats, reading, writing
+from agarnet_jax.restoration.files import backups, formats, reading, writing
 from agarnet_jax.restoration.files.errors import InputError, quoted
 from agarnet_jax.restoration.files.formats import Format
 from agarnet_jax.restoration.files.image_file import ImageFile
@@ -201,10 +201,10 @@ class Prepared:
 
     def _write(self, image: ImageLike) -> tuple[list[str], pathlib.Path | None]:
         """Writes the restored image; returns what was lost, and the backup of a replaced input."""
-        backups: list[pathlib.Path] = []
+        made: list[pathlib.Path] = []
 
         def back_up() -> None:
-            backups.append(atomic.back_up(self.destination))
+            made.append(backups.back_up(self.destination))
 
         try:
             losses = writing.write(
@@ -215,8 +215,8 @@ class Prepared:
                 before_replacing=back_up if self.options.in_place else None,
             )
         except InputError:  # the original was not replaced, so it needs no backup
-            for backup in backups:
+            for backup in made:
                 with contextlib.suppress(OSError):
                     backup.unlink()
             raise
-        return losses, backups[0] if backups else None
+        return losses, made[0] if made else None

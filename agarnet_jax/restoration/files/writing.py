@@ -4,23 +4,20 @@ Metadata is always passed explicitly, never taken from `Image.info`, since the p
 anywhere.
 """
 
+import contextlib
 import dataclasses
 import io
 import pathlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
-from agarnet_jax.restoration.files import (
-    atomic,
-    exif_transpose,
-    formats,
-    png16_writing,
-    tiff_writing,
-)
+from agarnet_jax import atomic_files
+from agarnet_jax.restoration.files import exif_transpose, formats, png16_writing, tiff_writing
+from agarnet_jax.restoration.files.errors import InputError, quoted, reason
 from agarnet_jax.restoration.files.formats import Format
 from agarnet_jax.restoration.files.metadata import COMMENT, Metadata
 from agarnet_jax.restoration.pixels import ImageLike
@@ -66,9 +63,29 @@ def write(
     format = format or formats.of_path(path)
     pixels = exif_transpose.upright(_image_or_array16(pixels), orientation=metadata.orientation)
     pixels, metadata, warnings = _fit(pixels, metadata.reset_orientation(), format)
-    with atomic.replacing(path, before_replacing=before_replacing) as file:
+    with _replacing(path, before_replacing) as file:
         _encode(pixels, file, format, metadata, warnings)
     return warnings
+
+
+@contextlib.contextmanager
+def _replacing(
+    path: pathlib.Path, before_replacing: Callable[[], object] | None
+) -> Iterator[BinaryIO]:
+    """Wraps `atomic_files.replacing` and turns its errors into messages for the user.
+
+    Raises:
+      InputError: the file cannot be written.
+    """
+    try:
+        with atomic_files.replacing(path, before_replacing=before_replacing) as file:
+            yield file
+    except OSError as error:
+        raise InputError(
+            f"{quoted(path)} cannot be written: {reason(error)}; nothing was changed."
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{quoted(path)} cannot be written: {reason(error)}.") from None
 
 
 def _image_or_array16(pixels: ImageLike) -> ImageLike:

@@ -1,37 +1,14 @@
-"""Output files that are replaced atomically, and backups of the files they replace."""
+"""Backups of the files that a run in place replaces."""
 
-import contextlib
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
 
 from agarnet_jax import atomic_files
 from agarnet_jax.restoration.files.errors import InputError, quoted, reason
 
 BACKUP_SUFFIX = ".orig"
 _MAX_BACKUPS = 1000
-
-
-@contextlib.contextmanager
-def replacing(
-    path: pathlib.Path, *, before_replacing: Callable[[], object] | None = None
-) -> Iterator[BinaryIO]:
-    """Wraps `atomic_files.replacing` and turns its errors into messages for the user.
-
-    Raises:
-      InputError: the file cannot be written.
-    """
-    try:
-        with atomic_files.replacing(path, before_replacing=before_replacing) as file:
-            yield file
-    except OSError as error:
-        raise InputError(
-            f"{quoted(path)} cannot be written: {reason(error)}; nothing was changed."
-        ) from None
-    except ValueError as error:
-        raise InputError(f"{quoted(path)} cannot be written: {reason(error)}.") from None
 
 
 def back_up(path: pathlib.Path) -> pathlib.Path:
