@@ -7,7 +7,7 @@ detection of compression traces (`use_traces`). Convolutions are always XLA's na
 the alternatives in `models/formulations.py` are only faster on XLA:CPU.
 
     functions = blind.functions(weights.load("tiny"))
-    result = jax.jit(functions[blind.Part.BLIND])(image)  # {"restored", "quality_map", "quality"}
+    result = jax.jit(functions[Part.BLIND])(image)  # {"restored", "quality_map", "quality"}
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ import numpy as np
 
 from agarnet_jax import weights
 from agarnet_jax.configs import member
-from agarnet_jax.export.formats import Part as Part
+from agarnet_jax.export.formats import Part
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.models import (
     CELL,
@@ -77,6 +77,22 @@ SIDES = {
     "columns": "width / 64, rounded like rows",
 }
 _IMAGE_SHAPE = ("batch", "height", "width", 1)
+_IMAGE = Tensor("image", "float32", _IMAGE_SHAPE, "luma in [0, 1], the JPEG grid at the origin")
+_IMAGE_UINT8 = Tensor("image", "uint8", _IMAGE_SHAPE, "luma 0–255, the JPEG grid at the origin")
+_QUALITIES = {
+    Quality.IMAGE: Tensor("quality", "float32", ("batch", 1, 1, 1), "JPEG quality 1–100"),
+    Quality.MAP: Tensor("quality", "float32", _IMAGE_SHAPE, "JPEG quality 1–100 of each pixel"),
+}
+_RESTORED = Tensor("restored", "float32", _IMAGE_SHAPE, "restored luma in [0, 1]")
+_RESTORED_UINT8 = Tensor("restored", "uint8", _IMAGE_SHAPE, "restored luma, rounded")
+_UNCLIPPED = Tensor("restored", "float32", _IMAGE_SHAPE, "restored luma, not clipped")
+_CELLS = Tensor(
+    "cells", "float32", ("batch", "rows", "columns", 1), "quality per 64×64 cell, not clipped"
+)
+_ESTIMATES = (
+    Tensor("quality_map", "float32", _IMAGE_SHAPE, "estimated JPEG quality 1–100, pixel-wise"),
+    Tensor("quality", "float32", ("batch",), "estimated JPEG quality 1–100, mean over the area"),
+)
 
 
 def fixed_sides(size: tuple[int, int] | None) -> dict[str, int]:
@@ -150,36 +166,19 @@ def functions(
     )
     placed = trained.estimator_config.cells is CellPlacement.PLACED
     cell_side = BLOCK if placed else CELL
-    given = (
-        Tensor("quality", "float32", ("batch", 1, 1, 1), "JPEG quality 1–100")
-        if quality is Quality.IMAGE
-        else Tensor("quality", "float32", _IMAGE_SHAPE, "JPEG quality 1–100 of each pixel")
-    )
-    image = Tensor("image", "float32", _IMAGE_SHAPE, "luma in [0, 1], the JPEG grid at the origin")
-    image_uint8 = Tensor("image", "uint8", _IMAGE_SHAPE, "luma 0–255, the JPEG grid at the origin")
-    restored = Tensor("restored", "float32", _IMAGE_SHAPE, "restored luma in [0, 1]")
-    unclipped = Tensor("restored", "float32", _IMAGE_SHAPE, "restored luma, not clipped")
-    restored_uint8 = Tensor("restored", "uint8", _IMAGE_SHAPE, "restored luma, rounded")
-    estimates = (
-        Tensor("quality_map", "float32", _IMAGE_SHAPE, "estimated JPEG quality 1–100, pixel-wise"),
-        Tensor(
-            "quality", "float32", ("batch",), "estimated JPEG quality 1–100, mean over the area"
-        ),
-    )
-    cells = Tensor(
-        "cells", "float32", ("batch", "rows", "columns", 1), "quality per 64×64 cell, not clipped"
-    )
     every = (
-        Function(Part.BLIND, (image,), (restored, *estimates), cell_side, networks.blind),
+        Function(Part.BLIND, (_IMAGE,), (_RESTORED, *_ESTIMATES), cell_side, networks.blind),
         Function(
             Part.BLIND_UINT8,
-            (image_uint8,),
-            (restored_uint8, *estimates),
+            (_IMAGE_UINT8,),
+            (_RESTORED_UINT8, *_ESTIMATES),
             cell_side,
             networks.blind_uint8,
         ),
-        Function(Part.RESTORER, (image, given), (unclipped,), BLOCK, networks.restore),
-        Function(Part.ESTIMATOR, (image,), (cells, *estimates), cell_side, networks.estimate),
+        Function(
+            Part.RESTORER, (_IMAGE, _QUALITIES[quality]), (_UNCLIPPED,), BLOCK, networks.restore
+        ),
+        Function(Part.ESTIMATOR, (_IMAGE,), (_CELLS, *_ESTIMATES), cell_side, networks.estimate),
     )
     return {function.part: function for function in every}
 

@@ -34,8 +34,8 @@ def describe(
     name: str,
     quality: Quality,
     dtype: ParameterDtype,
-    size: tuple[int, int] | None = None,
-    licence: str | None = None,
+    size: tuple[int, int] | None,
+    licence: str | None,
 ) -> dict[str, str]:
     """Returns the metadata: strings by key, the same in every format.
 
@@ -47,8 +47,8 @@ def describe(
       name: the name of the model.
       quality: what the restorer gets, as in `blind.functions`.
       dtype: the type of the stored parameters.
-      size: (height, width) if they are fixed.
-      licence: of code and weights; the default depends on whether the weights are shipped ones.
+      size: (height, width) if they are fixed, or None.
+      licence: of code and weights; None: the one of shipped weights, or that of others.
     """
     described = {
         "name": f"agarnet-{name}",

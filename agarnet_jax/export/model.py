@@ -11,15 +11,15 @@ from agarnet_jax import weights
 from agarnet_jax.configs import member
 from agarnet_jax.export import metadata
 from agarnet_jax.export.blind import (
-    BLOCK,
     Function,
     ParameterDtype,
-    Part,
     Quality,
     check_side,
     fixed_sides,
     functions,
 )
+from agarnet_jax.export.formats import Part
+from agarnet_jax.jpeg_tables import BLOCK
 
 PLATFORMS = ("cpu", "cuda", "tpu")  # for which StableHLO is lowered
 

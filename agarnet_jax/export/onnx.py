@@ -12,8 +12,9 @@ import numpy as np
 
 from agarnet_jax import atomic_files, weights
 from agarnet_jax.export import extras
-from agarnet_jax.export.blind import BLOCK, Tensor
+from agarnet_jax.export.blind import Tensor
 from agarnet_jax.export.model import Model, prepare
+from agarnet_jax.jpeg_tables import BLOCK
 
 EXTRA = "export-onnx"
 

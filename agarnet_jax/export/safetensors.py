@@ -6,7 +6,7 @@ from typing import Any
 
 from agarnet_jax import atomic_files, weights
 from agarnet_jax.configs import to_plain
-from agarnet_jax.export.blind import Part
+from agarnet_jax.export.formats import Part
 from agarnet_jax.export.model import prepare
 
 _NETWORKS = {

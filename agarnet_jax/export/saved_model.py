@@ -16,8 +16,8 @@ import jax
 
 from agarnet_jax import weights
 from agarnet_jax.export import tf_function
-from agarnet_jax.export.blind import BLOCK
 from agarnet_jax.export.model import PLATFORMS, Model, prepare
+from agarnet_jax.jpeg_tables import BLOCK
 
 SIGNATURE = "serving_default"
 # TensorFlow ignores the contents of this folder of a SavedModel.

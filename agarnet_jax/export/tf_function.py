@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 
 from agarnet_jax.export import extras
-from agarnet_jax.export.blind import SIDES, Tensor
+from agarnet_jax.export.blind import SIDES
 from agarnet_jax.export.model import Model, without_source_paths
 
 EXTRA = "export-tf"
@@ -71,11 +71,9 @@ def converted(
 
 
 def input_signature(tf: Any, model: Model) -> list[Any]:
-    """Returns the `tf.TensorSpec` of each input."""
-    return [specification(tf, tensor, model) for tensor in model.function.inputs]
-
-
-def specification(tf: Any, tensor: Tensor, model: Model) -> Any:
-    """Returns the `tf.TensorSpec` of an input, with None for free sides."""
+    """Returns the `tf.TensorSpec` of each input, with None for free sides."""
     sides = dict.fromkeys(SIDES) | model.sides
-    return tf.TensorSpec(tensor.with_sides(sides), tensor.dtype, tensor.name)
+    return [
+        tf.TensorSpec(tensor.with_sides(sides), tensor.dtype, tensor.name)
+        for tensor in model.function.inputs
+    ]

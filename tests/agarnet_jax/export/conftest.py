@@ -11,7 +11,7 @@ from PIL import Image
 
 from agarnet_jax import weights
 from agarnet_jax.export import blind
-from agarnet_jax.export.blind import Part
+from agarnet_jax.export.formats import Part
 from agarnet_jax.models import AGARNet, AGARNetConfig, EstimatorConfig, QualityEstimator
 
 # (height, width): less than a cell, cells to be filled by mirroring once and twice, whole cells.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agarnet_jax.export import blind
-from agarnet_jax.export.blind import Part
+from agarnet_jax.export.formats import Part
 from agarnet_jax.export.model import prepare
 from agarnet_jax.models import AGARNet, CellPlacement, QualityEstimator, quality_map
 from agarnet_jax.restoration import QualitySource, Restorer
