@@ -129,10 +129,12 @@ class QualityChooser:
             return AssumedQuality.from_array(validate_quality(quality, components.size))
         of_image, quality_map = self._estimate(cells(), components)
         estimate = float(of_image)
+        assumed = AssumedQuality(of_image if quality is QualitySource.IMAGE else quality_map)
+        if request.table is not None:
+            return assumed
         if quality is QualitySource.IMAGE and components.primary.has_table_of(estimate):
             return AssumedQuality(None)  # the header is confirmed, also for chroma
-        assumed = AssumedQuality(of_image if quality is QualitySource.IMAGE else quality_map)
-        if not self.uses_traces or request.table is not None:
+        if not self.uses_traces:
             return assumed
         assumed = _replace_spurious(estimate, components) or assumed
         return dataclasses.replace(assumed, uncompressed=components.primary.uncompressed_blocks)

@@ -63,6 +63,16 @@ def test_estimates_do_not_exceed_the_quality_of_the_last_compression(astronaut, 
             assert (assumed.as_map(components) == expected).all()
 
 
+def test_a_given_table_is_used_even_if_the_header_is_confirmed(astronaut, encode):
+    chooser = QualityChooser(CellPlacement.PLACED, use_traces=True)
+    components = split(Image.open(io.BytesIO(encode(astronaut[:256, :256], 60))))
+    for table, is_from_header in ((None, True), (np.full((8, 8), 9), False)):
+        asked = request(quality=QualitySource.IMAGE, table=table)
+        assumed = chooser.choose(components, asked, lambda: np.full((4, 4), 58.0))
+        assert assumed.is_from_header == is_from_header
+        np.testing.assert_array_equal(assumed.as_map(components), np.full((256, 256), 60))
+
+
 def screenshot():
     """Rendered text, black on white and gray."""
     picture = Image.new("L", (384, 256), 255)
