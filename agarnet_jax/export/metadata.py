@@ -22,7 +22,7 @@ from agarnet_jax.export.blind import (
     fixed_sides,
 )
 
-UNKNOWN = "unknown"
+_UNKNOWN = "unknown"
 _SHIPPED_LICENCE = "Apache-2.0 for the code; the weights for research use, see their model card"
 _OTHER_LICENCE = "Apache-2.0 for the code; the weights under the licence of their author"
 
@@ -111,7 +111,7 @@ def source_commit() -> str:
                 command, capture_output=True, text=True, check=True
             ).stdout.strip()
         except (OSError, subprocess.CalledProcessError):
-            return UNKNOWN
+            return _UNKNOWN
     return _installed_commit()
 
 
@@ -120,8 +120,8 @@ def _installed_commit() -> str:
     try:
         record = importlib.metadata.distribution("agarnet-jax").read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:
-        return UNKNOWN
-    return json.loads(record or "{}").get("vcs_info", {}).get("commit_id", UNKNOWN)
+        return _UNKNOWN
+    return json.loads(record or "{}").get("vcs_info", {}).get("commit_id", _UNKNOWN)
 
 
 def _contract(tensors: tuple[Tensor, ...], size: tuple[int, int] | None) -> str:

@@ -16,8 +16,6 @@ from agarnet_jax.export.blind import Tensor
 from agarnet_jax.export.model import Model, prepare
 from agarnet_jax.jpeg_tables import BLOCK
 
-EXTRA = "export-onnx"
-
 
 def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> None:
     """Writes an ONNX file, opset 17, validated, with metadata in its `metadata_props`.
@@ -30,19 +28,14 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
     Raises:
       ValueError: the package onnx is missing, or see `model.prepare`.
     """
-    onnx = extras.load("onnx", extra=EXTRA)
-    model = onnx_model(prepare(trained, **options))
+    onnx = extras.load("onnx", extra="export-onnx")
+    model = _model(onnx, prepare(trained, **options))
     onnx.checker.check_model(model, full_check=True)
     atomic_files.write(path, model.SerializeToString())
 
 
-def onnx_model(model: Model) -> Any:
-    """Returns the `onnx.ModelProto` of a model.
-
-    Raises:
-      ValueError: the package onnx is missing.
-    """
-    onnx = extras.load("onnx", extra=EXTRA)
+def _model(onnx: Any, model: Model) -> Any:
+    """Returns the `onnx.ModelProto` of a model."""
     from agarnet_jax.export.onnx_graph import Graph, Value
     from agarnet_jax.export.onnx_lowering import channels_last, lower
 

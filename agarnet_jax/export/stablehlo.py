@@ -17,7 +17,6 @@ from agarnet_jax import atomic_files, weights
 from agarnet_jax.export import extras
 from agarnet_jax.export.model import PLATFORMS, Model, prepare, without_source_paths
 
-EXTRA = "export-stablehlo"
 FUNCTION, METADATA = "function.bin", "metadata.json"
 
 
@@ -32,7 +31,7 @@ def save(trained: weights.Weights, path: str | os.PathLike, **options: Any) -> N
     Raises:
       ValueError: the package flatbuffers is missing, or see `model.prepare`.
     """
-    extras.load("flatbuffers", extra=EXTRA)  # used by JAX to serialize
+    extras.load("flatbuffers", extra="export-stablehlo")  # used by JAX to serialize
     model = prepare(trained, **options)
     function = exported(model)
     about = model.metadata | {

@@ -13,10 +13,6 @@ from agarnet_jax.export import extras
 from agarnet_jax.export.blind import SIDES
 from agarnet_jax.export.model import Model, without_source_paths
 
-EXTRA = "export-tf"
-
-Interceptor = Callable[..., Any]
-
 
 def load_tensorflow() -> Any:
     """Imports TensorFlow without its messages about the processor.
@@ -25,7 +21,7 @@ def load_tensorflow() -> Any:
       ValueError: it is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return extras.load("tensorflow", extra=EXTRA)
+    return extras.load("tensorflow", extra="export-tf")
 
 
 def converted(
@@ -33,7 +29,7 @@ def converted(
     *,
     platforms: tuple[str, ...],
     batch: int | None = None,
-    interceptor: Interceptor | None = None,
+    interceptor: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
     """Returns the model's function as a function of TensorFlow tensors.
 

@@ -9,8 +9,8 @@ import numpy as np
 from agarnet_jax.jpeg_tables import BLOCK, MAX_QUALITY, MIN_QUALITY
 from agarnet_jax.restoration.jpeg_header import JpegHeader
 
-MAX_STRENGTH = 1.5
-ENSEMBLE_SIZES = (1, 8)
+_MAX_STRENGTH = 1.5
+_ENSEMBLE_SIZES = (1, 8)
 
 
 class QualitySource(enum.StrEnum):
@@ -95,15 +95,15 @@ def check_bits(bits: int | None) -> None:
 
 def check_strength(strength: float) -> None:
     values = np.asarray(strength)
-    if values.ndim or values.dtype.kind not in "iuf" or not 0 <= values <= MAX_STRENGTH:
+    if values.ndim or values.dtype.kind not in "iuf" or not 0 <= values <= _MAX_STRENGTH:
         raise ValueError(
             f"strength is {_describe(strength)}; use a number from 0 (no change) to "
-            f"{MAX_STRENGTH} (default: 1)."
+            f"{_MAX_STRENGTH} (default: 1)."
         )
 
 
 def check_ensemble(size: int) -> None:
-    if size not in ENSEMBLE_SIZES:
+    if size not in _ENSEMBLE_SIZES:
         raise ValueError(f"ensemble is {size!r}; use 1 (none) or 8.")
 
 

@@ -119,7 +119,7 @@ def prepare(
         destination = pathlib.Path(os.path.realpath(destination))
     format = None if options.in_place else formats.of_path(destination)
     for path in (destination, *visualizations.paths()):
-        check_output(path, source=source, in_place=options.in_place and path == destination)
+        _check_output(path, source=source, in_place=options.in_place and path == destination)
     file = reading.read(source, max_pixels=options.max_pixels, strict=options.strict)
     format = format or formats.of_kind(file.kind)
     if format is None:
@@ -136,7 +136,7 @@ def prepare(
     return Prepared(source, destination, file, format, options, visualizations, started)
 
 
-def check_output(path: pathlib.Path, *, source: pathlib.Path, in_place: bool = False) -> None:
+def _check_output(path: pathlib.Path, *, source: pathlib.Path, in_place: bool) -> None:
     """Raises InputError if `path` is the source, a folder or a device, or has no parent folder."""
     try:
         if path.is_dir():

@@ -39,7 +39,7 @@ _VIRIDIS = np.array(
     ],
     np.float64,
 )
-DIFFERENCE_GAIN = 8
+_DIFFERENCE_GAIN = 8
 
 _MAX_SIDE, _MIN_SIDE = 1024, 256  # of the map; larger ones are reduced, smaller ones enlarged
 _MAX_PANEL_SIDE = 960
@@ -87,12 +87,12 @@ def comparison(before: ImageLike, after: ImageLike, quality_map: np.ndarray) -> 
         raise ValueError(f"Before, after and map must have the same size (H, W), got {shapes}.")
     scaling = _Scaling.of(shapes[0], largest=_MAX_PANEL_SIDE)
     first, second = (_levels(image, scaling) for image in (before, after))
-    difference = 127.5 + DIFFERENCE_GAIN * (second - first)
+    difference = 127.5 + _DIFFERENCE_GAIN * (second - first)
     qualities = f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
     panels = {
         "before": scaling.render(first),
         "after": scaling.render(second),
-        f"difference x {DIFFERENCE_GAIN} (gray: no change)": scaling.render(difference),
+        f"difference x {_DIFFERENCE_GAIN} (gray: no change)": scaling.render(difference),
         f"assumed quality: {qualities}": _with_scale(_map_panel(quality_map, scaling), low, high),
     }
     return _two_by_two([_with_title(panel, title) for title, panel in panels.items()])

@@ -9,7 +9,7 @@ from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration.pixels import PlaneReader, to_levels
 
 PHASES = BLOCK * BLOCK
-ROUNDED_ZERO = 0.5  # levels; rounding of pixels moves a coefficient by 0.29 (standard deviation)
+_ROUNDED_ZERO = 0.5  # levels; rounding of pixels moves a coefficient by 0.29 (standard deviation)
 
 _BASIS = basis_1d().astype(np.float32)
 _MAX_DISCONTINUITY = 4  # levels; larger ones are edges in the image
@@ -47,7 +47,7 @@ def bands(luma: PlaneReader) -> Iterator[np.ndarray]:
         yield to_levels(luma[first * BLOCK : (last + 1) * BLOCK - 1, :])
 
 
-def zero_counts(band: np.ndarray, *, zero: float = ROUNDED_ZERO) -> np.ndarray:
+def zero_counts(band: np.ndarray, *, zero: float = _ROUNDED_ZERO) -> np.ndarray:
     """Counts the AC coefficients, of 63, with magnitude below `zero` levels for every grid phase.
 
     Returns:
