@@ -65,7 +65,8 @@ def _tables(
     plane: Plane, is_from_header: bool, request: Request, config: AGARNetConfig
 ) -> np.ndarray:
     """Returns (101, 64): the table of every quality, or a known table repeated."""
-    known = plane.table if is_from_header else None if plane.chroma else request.table
+    given = None if plane.chroma else request.table
+    known = plane.table if is_from_header else given
     if known is None:
         return network_tables_by_quality(config.table_scaling, base=plane.annex_k)
     steps = np.clip(np.rint(request.strength * np.asarray(known, np.float64)), 1, 255)
