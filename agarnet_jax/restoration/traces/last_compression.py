@@ -27,7 +27,7 @@ def detect_quality(plane: PlaneReader, *, table: np.ndarray | None) -> float | N
     """Returns the quality 1–100 of a plane's last compression; None if it cannot be detected.
 
     Args:
-      plane: luma (H, W) in [0, 1]; the 8×8 grid begins at its top left corner.
+      plane: luma (H, W), uint8 or in [0, 1]; the 8×8 grid begins at its top left corner.
       table: the one that blocks agree with (`requantization.find_table`). Without one, single steps
         may still tell the effective quality of another encoder's table, from 90 on. For coarser
         ones the network's estimate is as good.

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from agarnet_jax.jpeg_tables import BLOCK
 from agarnet_jax.restoration import block_transform
 from agarnet_jax.restoration.block_transform import LEVEL_SHIFT
-from agarnet_jax.restoration.pixels import PlaneReader, strips
+from agarnet_jax.restoration.pixels import PlaneReader, strips, to_levels
 from agarnet_jax.restoration.traces import requantization
 
 # Relative errors (`requantization`) up to which a block certainly agrees with the table, and from
@@ -32,7 +32,7 @@ def find(plane: PlaneReader, *, table: np.ndarray) -> np.ndarray:
     """Marks the blocks of uncompressed graphics.
 
     Args:
-      plane: luma (H, W) in [0, 1], at least 8×8; the grid begins at its top left corner.
+      plane: luma (H, W), uint8 or in [0, 1], at least 8×8; the grid begins at its top left corner.
       table: quantization table (8, 8) of the JPEG, in raster order.
 
     Returns:
@@ -41,7 +41,7 @@ def find(plane: PlaneReader, *, table: np.ndarray) -> np.ndarray:
     height, width = (side - side % BLOCK for side in plane.shape)
     measured = []
     for rows in strips((height, width), unit=BLOCK):
-        levels = block_transform.blocks(np.float32(255) * plane[rows, 0:width])
+        levels = block_transform.blocks(to_levels(plane[rows, 0:width]))
         measured.append(_measure(levels, table))
     disagrees, is_uncertain, is_flat, energy, equal = map(np.concatenate, zip(*measured))
     near, uncertain_near = _sums(disagrees, _NEAR), _sums(is_uncertain, _NEAR)
