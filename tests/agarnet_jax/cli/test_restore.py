@@ -44,16 +44,6 @@ def test_every_format_is_written(agarnet, fake, photo, tmp_path, suffix):
     assert names(tmp_path) == [f"out.{suffix}", "photo.jpg"]
 
 
-def test_lossless_formats_contain_the_same_pixels(agarnet, fake, photo, tmp_path):
-    pictures = []
-    for suffix in ("png", "webp", "tiff"):
-        agarnet("restore", photo, "-o", tmp_path / f"out.{suffix}")
-        with Image.open(tmp_path / f"out.{suffix}") as image:
-            pictures.append(np.asarray(image))
-    assert (pictures[0] == pictures[1]).all()
-    assert (pictures[0] == pictures[2]).all()
-
-
 def test_the_real_restorer_reduces_the_error(agarnet, tmp_path, gray_photo, encode):
     path = tmp_path / "gray.jpg"
     path.write_bytes(encode(gray_photo[:64, :64], 25))
@@ -124,14 +114,6 @@ def test_arguments_are_passed_as_options(fake, photo, tmp_path, monkeypatch, aga
     assert (options.strength, options.chroma, options.consistent) == (0.5, False, True)
     assert (options.ensemble, options.bits) == (8, 16)
     assert (options.strict, options.max_pixels, options.in_place) == (True, 5000, False)
-
-
-def test_header_quality_is_refused_for_a_png(refused, fake, tmp_path):
-    path = tmp_path / "a.png"
-    Image.new("L", (8, 8)).save(path)
-    assert "--quality auto" in refused(
-        "restore", path, "-o", tmp_path / "b.png", "--quality=header"
-    )
 
 
 @pytest.mark.parametrize(
@@ -229,14 +211,6 @@ def test_images_of_extreme_sizes_are_restored(agarnet, tmp_path, size):
     assert agarnet("restore", path, "-o", tmp_path / "b.png")[0] == 0
     with Image.open(tmp_path / "b.png") as image:
         assert image.size == size
-
-
-def test_a_very_wide_image_is_restored(agarnet, fake, tmp_path):
-    path = tmp_path / "a.jpg"
-    Image.new("RGB", (65500, 1)).save(path)
-    assert agarnet("restore", path, "-o", tmp_path / "b.png")[0] == 0
-    with Image.open(tmp_path / "b.png") as image:
-        assert image.size == (65500, 1)
 
 
 def test_ctrl_c_leaves_no_output(agarnet, fake, photo, monkeypatch):
