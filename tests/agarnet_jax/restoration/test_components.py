@@ -258,7 +258,10 @@ def test_planes_of_one_value_are_flat(astronaut):
     gray = np.repeat(astronaut[:64, :64, :1], 3, axis=2)
     for image in (gray, np.random.default_rng(0).random((64, 64, 1)).repeat(3, axis=2)):
         assert [plane.is_flat() for plane in split(image).planes] == [False, True, True]
-    assert not any(plane.is_flat() for plane in split(astronaut[:64, :64]).planes)
+    below_a_border = astronaut[:64, :64].copy()
+    below_a_border[:16] = 255
+    for image in (astronaut[:64, :64], below_a_border):
+        assert not any(plane.is_flat() for plane in split(image).planes)
 
 
 def test_headers_and_bits_that_do_not_fit_are_refused_by_name(color_jpeg):
