@@ -51,7 +51,8 @@ class Request:
     """How to restore an image: the validated arguments of `Restorer.restore`.
 
     Raises:
-      ValueError: an invalid quality, table, strength, number of bits or ensemble size.
+      ValueError: an invalid quality, table, strength, number of bits or ensemble size, or a table
+        together with that of the header.
     """
 
     quality: float | np.ndarray | QualitySource = QualitySource.IMAGE
@@ -73,6 +74,11 @@ class Request:
         check_ensemble(self.ensemble)
         if self.table is not None:
             _check_table(np.asarray(self.table))
+            if self.quality is QualitySource.HEADER:
+                raise ValueError(
+                    "table is given, but quality is 'header', which uses the header's tables; omit "
+                    "one of them."
+                )
 
 
 def check_quality(quality: float | np.ndarray | QualitySource) -> None:

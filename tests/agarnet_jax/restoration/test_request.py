@@ -23,6 +23,7 @@ DEFAULTS = {"strength": 1.0, "chroma": True, "bits": None, "ensemble": 1}
         ({"table": np.full((8, 8), np.nan)}, "at least 1, got nan to nan"),
         ({"table": np.zeros((8, 8), int)}, "at least 1, got 0 to 0"),
         ({"table": []}, r"must be \(8, 8\) numbers, got float64 \(0,\)"),
+        ({"table": np.ones((8, 8)), "quality": QualitySource.HEADER}, "table is given, but"),
         ({"table": "luma"}, r"must be \(8, 8\) numbers, got .*\(\)"),
     ],
 )
