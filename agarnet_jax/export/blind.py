@@ -183,24 +183,6 @@ def functions(
     return {function.part: function for function in every}
 
 
-def check_side(name: str, side: int, *, smallest: int = BLOCK) -> None:
-    """Checks a fixed height or width.
-
-    Args:
-      name: which side it is, for the error message.
-      side: its length in pixels.
-      smallest: the `Function.smallest_side` of the exported function.
-
-    Raises:
-      ValueError: `side` is not a multiple of 8, or less than `smallest`.
-    """
-    if side % BLOCK or side < smallest:
-        raise ValueError(
-            f"{name} is {side}; use a multiple of {BLOCK}, at least {smallest}, and pad images "
-            "to it by repeating their last row and column."
-        )
-
-
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class _Networks:
     """Both networks; its methods are the exported functions."""

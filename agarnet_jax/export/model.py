@@ -10,14 +10,7 @@ from jax.export import SymbolicScope, symbolic_shape
 from agarnet_jax import weights
 from agarnet_jax.configs import member
 from agarnet_jax.export import metadata
-from agarnet_jax.export.blind import (
-    Function,
-    ParameterDtype,
-    Quality,
-    check_side,
-    fixed_sides,
-    functions,
-)
+from agarnet_jax.export.blind import Function, ParameterDtype, Quality, fixed_sides, functions
 from agarnet_jax.export.formats import Part
 from agarnet_jax.jpeg_tables import BLOCK
 
@@ -93,11 +86,20 @@ def prepare(
     quality, dtype = member(Quality, quality, "quality"), member(ParameterDtype, dtype, "dtype")
     function = functions(trained, quality=quality, dtype=dtype)[member(Part, part, "part")]
     for side, pixels in fixed_sides(size).items():
-        check_side(side, pixels, smallest=function.smallest_side)
+        _check_side(side, pixels, function.smallest_side)
     about = metadata.describe(
         trained, function, name=name, quality=quality, dtype=dtype, size=size, licence=licence
     )
     return Model(function, about, size)
+
+
+def _check_side(name: str, pixels: int, smallest: int) -> None:
+    """Raises ValueError unless a fixed side is a multiple of 8 and at least `smallest`."""
+    if pixels % BLOCK or pixels < smallest:
+        raise ValueError(
+            f"{name} is {pixels}; use a multiple of {BLOCK}, at least {smallest}, and pad images "
+            "to it by repeating their last row and column."
+        )
 
 
 @contextlib.contextmanager

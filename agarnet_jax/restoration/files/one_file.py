@@ -111,7 +111,7 @@ def prepare(
     destination: pathlib.Path,
     *,
     options: RestoreOptions,
-    visualizations: Visualizations = _NO_VISUALIZATIONS,
+    visualizations: Visualizations,
 ) -> "Prepared":
     """Reads the source and checks everything; arguments and errors are those of `restore_file`."""
     started = time.monotonic()
