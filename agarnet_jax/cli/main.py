@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _stopping(_STOP_SIGNALS) as acknowledge:
         try:
             try:
-                arguments = _parser().parse_args(argv)
+                arguments = _parse(argv)
             finally:
                 sys.stdout.flush()  # of --help
             code = arguments.run(arguments)
@@ -88,16 +88,19 @@ def _leave(code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="agarnet", description="Removes JPEG artifacts from images."
     )
     parser.add_argument("--version", action="version", version=agarnet_jax.__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     restore.add_to(commands)
     inspect.add_to(commands)
     export.add_to(commands)
-    return parser
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:  # which argparse would report with the usage of `agarnet`, not of the command
+        commands.choices[arguments.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
 
 
 class _Stopped(KeyboardInterrupt):

@@ -33,6 +33,15 @@ def names(folder):
     return sorted(os.listdir(folder))
 
 
+def test_an_unknown_flag_is_reported_with_the_flags_of_the_command(capsys):
+    with pytest.raises(SystemExit) as exit:
+        main.main(["restore", "photo.jpg", "--qualty=40"])
+    assert exit.value.code == 2
+    error = capsys.readouterr().err
+    assert "agarnet restore: error: unrecognized arguments: --qualty=40" in error
+    assert "[--quality QUALITY]" in error
+
+
 @pytest.mark.parametrize("suffix", ["png", "webp", "tiff", "bmp", "jpg"])
 def test_every_format_is_written(agarnet, fake, photo, tmp_path, suffix):
     code, (line,), err = agarnet("restore", photo, "-o", tmp_path / f"out.{suffix}")
@@ -326,14 +335,14 @@ from agarnet_jax.restoration.files import running
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background shells
 atexit.register(signal.raise_signal, signal.SIGINT)
 
-def stopped():
+def stopped(argv):
     if "working" in sys.argv:
         name = running.THREAD_PREFIX
         threading.Thread(target=time.sleep, args=(60,), daemon=True, name=name).start()
     print("so far")
     signal.raise_signal(signal.SIGINT)
 
-main._parser = stopped
+main._parse = stopped
 main.program()
 """
 
