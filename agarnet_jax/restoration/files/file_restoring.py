@@ -109,7 +109,7 @@ def _notes_on_quality(result: Restored) -> Iterator[str]:
         )
     if result.uncompressed:
         yield (
-            f"{uncompressed_graphics.describe(result.uncompressed)}, and stay as they are (use "
+            f"{uncompressed_graphics.describe(result.uncompressed)} and stays as it is (use "
             "--quality N to restore everything)"
         )
 

@@ -61,7 +61,7 @@ def covered_fraction(found: np.ndarray | None) -> float:
 
 def describe(fraction: float) -> str:
     """Says, for the user, how much of an image is uncompressed graphics."""
-    return f"{math.ceil(100 * fraction)} % of it are text or graphics that were never compressed"
+    return f"{math.ceil(100 * fraction)} % of the image is uncompressed text or graphics"
 
 
 def _measure(levels: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, ...]:

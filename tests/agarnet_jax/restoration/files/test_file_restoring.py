@@ -127,7 +127,7 @@ def test_text_around_the_photograph_of_a_screenshot_stays_as_it_is(
     assert errors[1] < 0.9 * errors[0]
     assert outcome.uncompressed == pytest.approx(0.7, abs=0.1)
     (note,) = outcome.notes
-    assert "text or graphics that were never compressed" in note
+    assert "uncompressed text or graphics and stays as it is" in note
     assert inspection.inspect(reading.read(tmp_path / "picture"), restorer).quality == 40
 
 
@@ -146,7 +146,7 @@ def test_notes_tell_the_quality_that_was_assumed_for_what_was_compressed(
     )
     of_quality, of_graphics = outcome.notes
     assert "quality 75 was assumed" in of_quality
-    assert of_graphics.startswith("1 % of it")
+    assert of_graphics.startswith("1 % of the image")
 
 
 def test_strength_0_changes_nothing(restore, astronaut, encode):

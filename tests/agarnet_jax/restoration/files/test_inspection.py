@@ -109,7 +109,7 @@ def test_graphics_around_a_photograph_are_reported(inspect, page, photo, encode,
     assert (found.grid.row, found.grid.column) == (3, 5)
     assert found.uncompressed == pytest.approx(0.6, abs=0.15)
     assert found.recompressed is None
-    assert "of it are text or graphics that were never compressed." in found.as_text()
+    assert "of the image is uncompressed text or graphics." in found.as_text()
     assert "a JPEG was pasted into it after compression" in found.as_text()
 
 
