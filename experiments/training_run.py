@@ -82,7 +82,8 @@ def run(
             before_leaving=before_leaving,
             profile_steps=profile_steps,
         )
-    distributed.print_once(f"{source.skipped} files were skipped; the log names them.")
+    if source.skipped:
+        distributed.print_once(f"{source.skipped} files were skipped; the log names them.")
     return state
 
 
