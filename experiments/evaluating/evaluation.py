@@ -214,6 +214,9 @@ def _facts(settings: Settings, run: EvaluationRun) -> dict[str, str]:
     for baseline in run.baselines:
         facts[f"baseline {baseline.name}"] = f"images in {baseline.folder}"
     restoration = settings.restoration
+    facts["quality given to the network"] = (
+        "the true one; -EST: one estimate per image (blind); -ESP: a pixel-wise estimate (blind)"
+    )
     facts["luma"] = f"BT.601, {settings.luma_range.value} range; gray files unchanged"
     facts["scores"] = (
         f"peak 255, no border cropping, restored levels: {settings.rounding.value}; float32; "
