@@ -1,6 +1,6 @@
 """Crops per second of the input pipeline, by stage and as a whole, compared with bare Pillow.
 
-    python -m benchmarks.pipeline --images=FOLDER [--crop=64 --batch_size=8 --workers=0,1,2] \
+    python -m benchmarks.pipeline --images=FOLDER [--crop=64 --batch_size=8 --workers=0,1,2] \\
       [--kinds=jpeg,recompression,mosaic,video]
 
 Bare Pillow encodes and decodes the same crops at the same qualities that the pipeline produced as

@@ -1,6 +1,6 @@
 """Shows what a configuration trains on: a contact sheet, and the throughput of each stage.
 
-    python -m experiments.inspect_data --config=experiments/configs/tiny.py --out=DIR \
+    python -m experiments.inspect_data --config=experiments/configs/tiny.py --out=DIR \\
       --config.data.train_dir=FOLDER [--config.KEY=VALUE …] [--samples=12]
 
 Writes DIR/samples.png (each row: clean, degraded, their difference times 8, the quality label, and

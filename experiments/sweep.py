@@ -1,7 +1,7 @@
 """Sweeps settings of an experiment: many short trainings; poor ones are pruned early.
 
-    python -m experiments.sweep --config=experiments/configs/smoke.py \
-      --space=experiments/sweeps/lr_width.py --study=NAME --workdir=DIR --trials=20 \
+    python -m experiments.sweep --config=experiments/configs/smoke.py \\
+      --space=experiments/sweeps/lr_width.py --study=NAME --workdir=DIR --trials=20 \\
       --config.data.train_dir=FOLDER --config.data.eval_dir=FOLDER [--config.KEY=VALUE …]
 
 For more workers, run the same command again, here or on other machines that share --storage and

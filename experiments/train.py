@@ -1,6 +1,6 @@
 """Trains a restorer, an estimator, or both jointly.
 
-    python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \
+    python -m experiments.train --config=experiments/configs/tiny.py --workdir=DIR \\
       --config.data.train_dir=FOLDER [--config.data.eval_dir=FOLDER] [--config.KEY=VALUE …]
 
 Run again with the same --workdir to continue from the latest checkpoint. SIGTERM, SIGINT and SIGHUP
