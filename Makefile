@@ -1,4 +1,4 @@
-# `make demo` and `make test` install everything they need into .venv; Python >= 3.11 is required.
+# `make demo` and `make test` install what they need into .venv; Python >= 3.11 is required.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,9 +55,11 @@ $(VENV)/venv.stamp:
 	touch $@
 
 $(VENV)/demo.stamp: $(VENV)/venv.stamp pyproject.toml constraints.txt
+	@echo "Installing packages (about 1 GB) into $(VENV); this takes minutes and prints nothing."
 	$(INSTALL) -e '.[demo]'
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/venv.stamp pyproject.toml constraints.txt
+	@echo "Installing packages (about 2 GB) into $(VENV); this takes minutes and prints nothing."
 	$(INSTALL) -e '.[dev]'
 	touch $@
