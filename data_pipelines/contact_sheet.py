@@ -21,7 +21,7 @@ def draw(samples: Sequence[Mapping[str, Any]]) -> Image.Image:
     side = samples[0]["clean"].shape[0]
     zoom = -(-_MIN_TILE_SIDE // side)
     tile = side * zoom
-    font = ImageFont.load_default(14)
+    font = ImageFont.load_default(12)  # ten lines fit: four regions, encoded once more
     width = 4 * (tile + _GAP) + _TEXT_WIDTH
     sheet = Image.new("RGB", (width, 24 + len(samples) * (tile + _GAP)), "white")
     pen = ImageDraw.Draw(sheet)
@@ -68,6 +68,7 @@ def _caption(summary: Mapping[str, Any]) -> str:
 
 def _lines(fields: Mapping[str, Any]) -> list[str]:
     """Formats an encoding on one line; other records as scalar fields, then nested records."""
+    fields = {name: value for name, value in fields.items() if value is not None}
     if "family" in fields:
         return [" ".join(["Q", *(str(value) for value in fields.values())])]
     scalars = [f"{name} {_format(value)}" for name, value in fields.items() if not _nested(value)]

@@ -4,15 +4,15 @@ from PIL import Image
 
 from data_pipelines import contact_sheet, transforms
 from data_pipelines.degradations.jpeg import Jpeg
-from data_pipelines.degradations.mosaic import halves
+from data_pipelines.degradations.mosaic import Mosaic, Region, halves
 from data_pipelines.degradations.recompression import double
 from data_pipelines.planes import TrainingPlane
 
 
-def sample(image, degradation):
+def sample(image, degradation, *, side=64):
     return transforms.make_sample(
         degradation.apply(image),
-        side=64,
+        side=side,
         pixelwise=True,
         metadata=transforms.describe(TrainingPlane.FULL, degradation),
     )
@@ -32,6 +32,14 @@ def test_the_sheet_shows_the_pixels_of_each_sample(gray_photo):
     label = np.asarray(sheet)[424 + 96, 600:792]
     assert label[10, 0] > label[10, 1]  # low quality is red
     assert label[-10, 1] > label[-10, 0]  # high quality is green
+
+
+def test_the_longest_caption_ends_above_the_next_row(gray_photo):
+    mosaic = Mosaic(tuple(Region(0, 0, 1, 1, Jpeg(5)) for _ in range(4)), whole=Jpeg(80))
+    sheet = contact_sheet.draw([sample(gray_photo[:32, :32], mosaic, side=32)] * 2)
+    captions = np.asarray(sheet)[:, 4 * (160 + 8) :]
+    assert captions[24 : 24 + 160].min() == 0
+    assert captions[24 + 160 : 24 + 168].min() == 255
 
 
 def test_the_summary_has_metadata_label_and_psnr(gray_photo):
