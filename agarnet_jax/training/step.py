@@ -1,5 +1,6 @@
 """The compiled functions of the loop: a training step, and the metrics of one batch."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -24,10 +25,11 @@ def compiler_options(mesh: Mesh) -> dict[str, int] | None:
     """Returns XLA's compiler options for the mesh; None for its defaults.
 
     On CPU, leaving out LLVM's later passes shortens compilation, and training steps are not slower
-    (`docs/performance.md`).
+    (`docs/performance.md`). A level in `XLA_FLAGS` has precedence.
     """
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
-    return {"xla_backend_optimization_level": 1} if on_cpu else None
+    on_cpu, option = mesh.devices.flat[0].platform == "cpu", "xla_backend_optimization_level"
+    set_by_flag = option in os.environ.get("XLA_FLAGS", "")
+    return {option: 1} if on_cpu and not set_by_flag else None
 
 
 def abstract_state(task: Task, config: TrainConfig, mesh: Mesh) -> TrainState:

@@ -1,7 +1,6 @@
 """Shardings on meshes of the two test devices, and of eight devices in separate processes."""
 
 import dataclasses
-import os
 import subprocess
 import sys
 
@@ -21,9 +20,8 @@ from agarnet_jax import sharding
 
 
 def run_on_eight_devices(code):
-    clean = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     result = subprocess.run(
-        [sys.executable, "-c", EIGHT_DEVICES + code], env=clean, capture_output=True, text=True
+        [sys.executable, "-c", EIGHT_DEVICES + code], capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.splitlines()

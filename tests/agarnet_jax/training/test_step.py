@@ -6,11 +6,13 @@ gradients change it by a few per cent.
 """
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
+
+from agarnet_jax import sharding
+from agarnet_jax.training.step import compiler_options
 
 PROGRAM = """
 import json, sys
@@ -78,9 +80,8 @@ def steps():
     def run(*, devices, fsdp=1, accumulation=1):
         settings = json.dumps({"devices": devices, "fsdp": fsdp, "accumulation": accumulation})
         if settings not in results:
-            clean = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
             result = subprocess.run(
-                [sys.executable, "-c", PROGRAM, settings], env=clean, capture_output=True, text=True
+                [sys.executable, "-c", PROGRAM, settings], capture_output=True, text=True
             )
             assert result.returncode == 0, result.stderr
             results[settings] = json.loads(result.stdout.splitlines()[-1])
@@ -130,3 +131,15 @@ def test_without_fsdp_devices_exchange_only_sums(steps):
     """Even with microbatches: images are not moved between devices."""
     assert steps(**CASES["8 devices"])["transfers"] == []
     assert steps(devices=8, accumulation=2)["transfers"] == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "options"),
+    [
+        ("", {"xla_backend_optimization_level": 1}),
+        ("--xla_backend_optimization_level=2", None),
+    ],
+)
+def test_a_level_in_xla_flags_has_precedence(monkeypatch, flags, options):
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    assert compiler_options(sharding.make_mesh()) == options
