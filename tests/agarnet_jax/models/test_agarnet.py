@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +29,7 @@ SMALL = {
 }
 
 
+@functools.cache
 def abstract_params(config, size=64):
     image = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
     init = lambda rng, x: AGARNet(config).init(rng, x, quality=50.0)  # noqa: E731

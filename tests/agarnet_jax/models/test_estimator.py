@@ -16,7 +16,7 @@ def params():
 
 def estimate(params, image, placement=CellPlacement.PLACED):
     config = EstimatorConfig(features=CONFIG.features, cells=placement)
-    return QualityEstimator(config).apply({"params": params}, image)
+    return jax.jit(QualityEstimator(config).apply)({"params": params}, image)
 
 
 @pytest.mark.parametrize(

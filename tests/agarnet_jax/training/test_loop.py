@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import json
 import math
@@ -85,6 +86,15 @@ def train(workdir, *, task=None, config=CONFIG, **options):
 
 def lines(workdir):
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def traced_once():
+    """Runs of the same settings share the programs of their steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("make_train_step", "make_eval_step"):
+            patch.setattr(loop, name, functools.cache(getattr(loop, name)))
+        yield
 
 
 @pytest.fixture(scope="module")
