@@ -59,7 +59,8 @@ $(VENV)/demo.stamp: $(VENV)/venv.stamp pyproject.toml constraints.txt
 	$(INSTALL) -e '.[demo]'
 	touch $@
 
+# `dev` includes `demo`.
 $(VENV)/dev.stamp: $(VENV)/venv.stamp pyproject.toml constraints.txt
 	@echo "Installing packages (about 2 GB) into $(VENV); this takes minutes and prints nothing."
 	$(INSTALL) -e '.[dev]'
-	touch $@
+	touch $(VENV)/demo.stamp $@
