@@ -13,7 +13,7 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 -m "not slow"
 
-# Keeps the order of tests/conftest.py: the README's commands first, since they need `make demo`.
+# Needs `make demo`, for the README's commands. Keeps the order of tests/conftest.py.
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 -m slow
 

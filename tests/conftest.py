@@ -37,9 +37,20 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 
+_LONGEST = (
+    "test_readme.py",
+    "test_checkpoint.py",  # builds the environment of TensorFlow, for which others would wait
+    "test_web_demo.py",
+    "test_benchmarks.py",
+    "test_distributed.py",
+    "test_sweep.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs the README's commands first: they take longest, and would keep one worker busy last."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """Runs the longest slow files first, so that both workers end at about the same time."""
+    order = {name: position for position, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
