@@ -1,6 +1,6 @@
 """`small`: twice the widths of `tiny`, initialized by growing its weights.
 
-The shipped weights were trained further by `small_large_crops.py`.
+The shipped weights were trained further by `small_large_crops.py` and `small_graphics.py`.
 
 Run:      python -m experiments.train --config=experiments/configs/small.py --workdir=FIRST \\
             --config.data.train_dir=TRAIN --config.data.eval_dir=VALID

@@ -26,6 +26,7 @@ PARAMETERS = {
     "tiny_graphics": 382_653,
     "small": 1_493_109,
     "small_large_crops": 1_493_109,
+    "small_graphics": 1_493_109,
     "smoke": 30_952,
     "estimator": 143_425,
     "estimator_muon": 143_425,
