@@ -65,7 +65,6 @@ def run(
         if jax.process_index() == 0:
             with program.one_line_errors():
                 stack.enter_context(locked(workdir, wait=wait_for_folder))
-        distributed.print_once(f"Configuration: {json.dumps(to_plain(experiment))}")
         distributed.print_once(f"{len(source)} training images, {source.skipped} skipped.")
         state = train(
             experiment.make_task(),
